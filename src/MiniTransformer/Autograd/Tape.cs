@@ -1,0 +1,284 @@
+using MiniTransformer.Backends;
+using MiniTransformer.Tensors;
+
+namespace MiniTransformer.Autograd;
+
+/// <summary>The backward half of an op: what it saved, and the formula that adds to the gradients of its inputs.</summary>
+public interface IBackward
+{
+    /// <summary>The op's result. If no gradient reached it, the op is skipped.</summary>
+    Tensor Output { get; }
+
+    /// <summary>Reads the result's gradient and adds to those of the inputs.</summary>
+    void Run(IBackend backend);
+}
+
+/// <summary>
+/// The record of one step, and that step's memory. Ops are recorded in the order they ran, which is topological, so Backward
+/// is a loop in reverse. Disposing the tape ends the step: its tensors are gone, its memory serves the next one.
+/// <code>
+/// using Tape tape = Tape.Record(device);
+/// Tensor loss = ...;
+/// tape.Backward(loss);
+/// </code>
+/// Once warm, a step allocates nothing: the memory is an arena, and the records are structs in lists that are kept.
+/// </summary>
+public sealed class Tape : TensorOwner, IDisposable
+{
+    private readonly Dictionary<Type, RecordList> lists = [];
+    private readonly List<(RecordList List, int At)> order = [];
+    private readonly List<Storage> gradients = [];
+    private int generation;
+    private int paused;
+    private bool recording;
+    private bool open;
+
+    private Tape(Device device)
+    {
+        Device = device;
+        Arena = new Arena(device.Backend);
+    }
+
+    /// <inheritdoc/>
+    public override Device Device { get; }
+
+    /// <summary>False within <see cref="Pause"/> and on a tape made by <see cref="NoGrad"/>.</summary>
+    public bool Recording => recording && paused == 0;
+
+    /// <summary>The step's memory.</summary>
+    public Arena Arena { get; }
+
+    internal IBackend Backend => Device.Backend;
+
+    /// <summary>Starts a step whose ops are recorded for <see cref="Backward"/>.</summary>
+    public static Tape Record(Device device) => Open(device, recording: true);
+
+    /// <summary>Starts a step without recording: the memory only.</summary>
+    public static Tape NoGrad(Device device) => Open(device, recording: false);
+
+    /// <summary>The tape that an op's operands are on: parameters are on none.</summary>
+    /// <exception cref="InvalidOperationException">No operand is on a tape, or two are on different ones.</exception>
+    public static Tape Of(string op, in Tensor a, in Tensor b = default, in Tensor c = default)
+    {
+        Tape? tape = Pick(op, Pick(op, a.Owner as Tape, b.Owner as Tape), c.Owner as Tape);
+        return tape ?? throw new InvalidOperationException($"{op}: no operand belongs to a step. Start one with Tape.Record(device) and put values on it with tape.Constant(...).");
+    }
+
+    /// <summary>Numbers as a tensor of this step; no gradient flows to it.</summary>
+    public Tensor Constant(ReadOnlySpan<float> values, Shape shape)
+    {
+        if (values.Length != shape.Count) throw new ArgumentException($"Constant: shape {shape} needs {shape.Count} values, not {values.Length}.");
+        Tensor tensor = NewTensor(shape, needsGrad: false);
+        Backend.Upload(values, tensor.Data);
+        return tensor;
+    }
+
+    /// <summary>Numbers as a tensor of this step whose gradient is wanted: an input to differentiate by.</summary>
+    public Tensor Variable(ReadOnlySpan<float> values, Shape shape)
+    {
+        if (values.Length != shape.Count) throw new ArgumentException($"Variable: shape {shape} needs {shape.Count} values, not {values.Length}.");
+        Tensor tensor = NewTensor(shape, needsGrad: true);
+        Backend.Upload(values, tensor.Data);
+        return tensor;
+    }
+
+    /// <summary>Token ids, or row numbers, of this step.</summary>
+    public TokenIds Ids(ReadOnlySpan<int> ids, Shape shape)
+    {
+        if (ids.Length != shape.Count) throw new ArgumentException($"Ids: shape {shape} needs {shape.Count} ids, not {ids.Length}.");
+        CheckOpen();
+        Storage storage = Arena.Take(shape.Count);
+        Backend.Upload(ids, storage);
+        return new TokenIds(this, generation, storage, shape);
+    }
+
+    /// <summary>Computes the gradient of a loss, a tensor of one element, and adds it to every parameter that the loss depends on.</summary>
+    public void Backward(in Tensor loss)
+    {
+        CheckOpen();
+        if (loss.Shape.Count != 1) throw new ArgumentException($"Backward: the loss must be one number, not a tensor of shape {loss.Shape}. Sum it first.");
+        if (!loss.NeedsGrad || loss.Owner != this)
+            throw new ArgumentException("Backward: the loss does not depend on any trainable parameter of this step; nothing would be learned.");
+        Backend.Fill(loss.Grad, 1);
+        BackwardTo(0);
+    }
+
+    /// <summary>While the returned value is not disposed, ops are not recorded: for frozen models within a step.</summary>
+    public Paused Pause()
+    {
+        paused++;
+        return new Paused(this);
+    }
+
+    /// <summary>Ends the step: its tensors are gone, its memory serves the next.</summary>
+    public void Dispose()
+    {
+        if (!open) return;
+        open = false;
+        generation++;
+        Forget(0);
+        gradients.Clear();
+        paused = 0;
+        Arena.Reset();
+    }
+
+    /// <summary>An uninitialised tensor for an op's result. It needs a gradient if one of the inputs does and the tape is recording.</summary>
+    internal Tensor NewTensor(Shape shape, bool needsGrad)
+    {
+        CheckOpen();
+        return Wrap(Arena.Take(shape.Count), shape, needsGrad);
+    }
+
+    /// <summary>A tensor over storage that already holds its values: the result of a reshape.</summary>
+    internal Tensor Wrap(Storage storage, Shape shape, bool needsGrad)
+    {
+        needsGrad &= Recording;
+        int index = -1;
+        if (needsGrad)
+        {
+            index = gradients.Count;
+            gradients.Add(default);
+        }
+
+        return new Tensor(this, index, generation, storage, shape, needsGrad);
+    }
+
+    /// <summary>Storage for what an op saves for its backward half.</summary>
+    internal Storage Saved(int length) => Arena.Take(length);
+
+    /// <summary>Records an op whose result needs a gradient; others are not recorded.</summary>
+    internal void Add<TBackward>(in TBackward backward)
+        where TBackward : struct, IBackward
+    {
+        if (!backward.Output.NeedsGrad) return;
+        if (!lists.TryGetValue(typeof(TBackward), out RecordList? list)) lists.Add(typeof(TBackward), list = new RecordList<TBackward>());
+        order.Add((list, ((RecordList<TBackward>)list).Add(backward)));
+    }
+
+    /// <summary>Number of ops recorded so far.</summary>
+    internal int Position => order.Count;
+
+    /// <summary>Runs the records from the last down to <paramref name="position"/>.</summary>
+    internal void BackwardTo(int position)
+    {
+        for (int i = order.Count - 1; i >= position; i--) order[i].List.Run(order[i].At, this);
+    }
+
+    /// <summary>Drops the records from <paramref name="position"/> on.</summary>
+    internal void Forget(int position)
+    {
+        for (int i = order.Count - 1; i >= position; i--) order[i].List.RemoveLast();
+        order.RemoveRange(position, order.Count - position);
+    }
+
+    internal bool HasGradient(int index) => !gradients[index].IsNone;
+
+    internal override void CheckLive(int tensorGeneration)
+    {
+        if (tensorGeneration != generation)
+            throw new ObjectDisposedException(nameof(Tensor), "This tensor belongs to a step that is over. Take values out with ToArray() or Item() before the tape is disposed.");
+    }
+
+    internal override Storage Gradient(int index, int length)
+    {
+        Storage gradient = Gradient(index, length, out bool accumulate);
+        if (!accumulate) Backend.Fill(gradient, 0);
+        return gradient;
+    }
+
+    internal override Storage Gradient(int index, int length, out bool accumulate)
+    {
+        Storage gradient = gradients[index];
+        accumulate = !gradient.IsNone;
+        if (!accumulate) gradients[index] = gradient = Arena.Take(length);
+        return gradient;
+    }
+
+    private static Tape? Pick(string op, Tape? a, Tape? b)
+    {
+        if (a is not null && b is not null && a != b) throw new InvalidOperationException($"{op}: the operands belong to two different steps.");
+        return a ?? b;
+    }
+
+    private static Tape Open(Device device, bool recording)
+    {
+        Tape tape;
+        lock (device.Attached)
+        {
+            if (!device.Attached.TryGetValue(typeof(TapePool), out IDisposable? pool)) device.Attached.Add(typeof(TapePool), pool = new TapePool());
+            tape = ((TapePool)pool).Take(device);
+        }
+
+        tape.recording = recording;
+        return tape;
+    }
+
+    private void CheckOpen()
+    {
+        if (!open) throw new ObjectDisposedException(nameof(Tape), "This step is over; start another with Tape.Record(device).");
+    }
+
+    /// <summary>The end of a <see cref="Pause"/>.</summary>
+    public readonly struct Paused : IDisposable
+    {
+        private readonly Tape tape;
+
+        internal Paused(Tape tape) => this.tape = tape;
+
+        /// <summary>Ops are recorded again.</summary>
+        public void Dispose() => tape.paused = Math.Max(0, tape.paused - 1);
+    }
+
+    // The tapes of a device, used again from step to step.
+    private sealed class TapePool : IDisposable
+    {
+        private readonly List<Tape> tapes = [];
+
+        public Tape Take(Device device)
+        {
+            foreach (Tape candidate in tapes)
+            {
+                if (candidate.open) continue;
+                candidate.open = true;
+                return candidate;
+            }
+
+            var tape = new Tape(device) { open = true };
+            tapes.Add(tape);
+            return tape;
+        }
+
+        public void Dispose()
+        {
+            foreach (Tape tape in tapes) tape.Arena.Dispose();
+        }
+    }
+
+    // Records of one op, as structs in a list that is kept: nothing is boxed and nothing allocated once it is long enough.
+    private abstract class RecordList
+    {
+        public abstract void Run(int at, Tape tape);
+
+        public abstract void RemoveLast();
+    }
+
+    private sealed class RecordList<TBackward> : RecordList
+        where TBackward : struct, IBackward
+    {
+        private readonly List<TBackward> records = [];
+
+        public int Add(in TBackward record)
+        {
+            records.Add(record);
+            return records.Count - 1;
+        }
+
+        public override void Run(int at, Tape tape)
+        {
+            TBackward record = records[at];
+            if (tape.HasGradient(record.Output.Index)) record.Run(tape.Backend);
+        }
+
+        public override void RemoveLast() => records.RemoveAt(records.Count - 1);
+    }
+}

@@ -1,0 +1,57 @@
+namespace MiniTransformer.Backends;
+
+/// <summary>A machine to compute on: its backend, and memory that outlives a step.</summary>
+public sealed class Device : IDisposable
+{
+    private readonly List<DeviceBuffer> persistent = [];
+
+    private Device(IBackend backend) => Backend = backend;
+
+    /// <summary>The verbs of this device.</summary>
+    public IBackend Backend { get; }
+
+    /// <summary>The name shown to users.</summary>
+    public string Name => Backend.Name;
+
+    /// <summary>State that higher layers attach to the device, such as its reusable tapes; disposed with it.</summary>
+    internal Dictionary<Type, IDisposable> Attached { get; } = [];
+
+    /// <summary>The SIMD backend of this machine's CPU.</summary>
+    /// <param name="threads">Threads to use; 0 means one per core. The results are the same for every number.</param>
+    public static Device Cpu(int threads = 0)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(threads);
+        return new Device(new CpuBackend(threads == 0 ? Environment.ProcessorCount : threads));
+    }
+
+    /// <summary>The fastest device of this machine.</summary>
+    public static Device Best() => Cpu();
+
+    /// <summary>Memory for parameters, optimizer state and caches: zeroed, and valid until freed or until the device is disposed.</summary>
+    public Storage Allocate(int length)
+    {
+        DeviceBuffer buffer = Backend.Allocate(length);
+        lock (persistent) persistent.Add(buffer);
+        var storage = new Storage(buffer, 0, length);
+        Backend.Fill(storage, 0);
+        return storage;
+    }
+
+    /// <summary>Returns memory that <see cref="Allocate"/> gave.</summary>
+    public void Free(Storage storage)
+    {
+        if (storage.IsNone) return;
+        lock (persistent) persistent.Remove(storage.Buffer);
+        storage.Buffer.Dispose();
+    }
+
+    /// <summary>Frees everything that was allocated on the device.</summary>
+    public void Dispose()
+    {
+        foreach (IDisposable attached in Attached.Values) attached.Dispose();
+        Attached.Clear();
+        foreach (DeviceBuffer buffer in persistent) buffer.Dispose();
+        persistent.Clear();
+        Backend.Dispose();
+    }
+}

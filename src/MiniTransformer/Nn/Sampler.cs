@@ -1,0 +1,142 @@
+using MiniTransformer.Autograd;
+using MiniTransformer.Backends;
+using MiniTransformer.Ops;
+using MiniTransformer.Tensors;
+
+namespace MiniTransformer.Nn;
+
+/// <summary>How responses are drawn.</summary>
+public sealed record SamplingOptions
+{
+    /// <summary>Divides the logits; 1 samples from the policy itself, 0 takes the most probable token.</summary>
+    public float Temperature { get; init; } = 1;
+
+    /// <summary>Keep only this many most probable tokens; 0 keeps all.</summary>
+    public int TopK { get; init; }
+
+    /// <summary>Keep only the smallest set of most probable tokens with at least this mass; 1 keeps all.</summary>
+    public float TopP { get; init; } = 1;
+
+    /// <summary>The longest response in tokens, the end token included.</summary>
+    public int MaxTokens { get; init; } = 64;
+
+    /// <summary>Seed of the draws.</summary>
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>Number of the first prompt's random stream; prompt i draws from stream FirstStream + i.</summary>
+    public ulong FirstStream { get; init; }
+
+    /// <summary>Sequences that are decoded together. The responses do not depend on it.</summary>
+    public int BatchSize { get; init; } = 256;
+
+    /// <summary>Greedy decoding.</summary>
+    public static SamplingOptions Greedy { get; } = new() { Temperature = 0 };
+
+    internal void Validate()
+    {
+        if (!(Temperature >= 0) || float.IsInfinity(Temperature)) throw new ArgumentException($"Temperature must be 0 or more, not {Temperature}.");
+        if (TopK < 0) throw new ArgumentException($"TopK must be 0 (all) or more, not {TopK}.");
+        if (!(TopP > 0 && TopP <= 1)) throw new ArgumentException($"TopP must be in (0, 1], not {TopP}.");
+        if (MaxTokens < 1) throw new ArgumentException($"MaxTokens must be at least 1, not {MaxTokens}.");
+        if (BatchSize < 1) throw new ArgumentException($"BatchSize must be at least 1, not {BatchSize}.");
+    }
+}
+
+/// <summary>A drawn response.</summary>
+/// <param name="Ids">Its tokens, with the end token if it ended.</param>
+/// <param name="LogProbs">log π(token) of each under the untruncated policy at temperature 1, in nats.</param>
+/// <param name="Ended">True if the end token was drawn; false if it was cut off at the longest length.</param>
+public sealed record SampledResponse(int[] Ids, float[] LogProbs, bool Ended);
+
+/// <summary>
+/// Draws responses with a key/value cache. The draw for token t of prompt i is a function of (seed, i, t) alone: the same seed gives
+/// the same text whatever the batch size and the number of threads.
+/// </summary>
+public static class Sampler
+{
+    /// <summary>One response to each prompt.</summary>
+    /// <param name="model">The policy.</param>
+    /// <param name="prompts">Token ids of each prompt, the begin token included.</param>
+    /// <param name="endId">The token that ends a response.</param>
+    /// <param name="options">How to draw.</param>
+    public static SampledResponse[] Generate(Transformer model, IReadOnlyList<int[]> prompts, int endId, SamplingOptions options) =>
+        Generate(model, null, 0, prompts, endId, options);
+
+    /// <summary>
+    /// Extrapolated decoding: one response to each prompt from π ∝ exp(log π_a + α (log π_a − log π_b)), token by token. The log-sums
+    /// cancel in the softmax, so that the logits are (1 + α) Q_a − α Q_b.
+    /// </summary>
+    public static SampledResponse[] Extrapolate(Transformer a, Transformer b, float alpha, IReadOnlyList<int[]> prompts, int endId, SamplingOptions options) =>
+        Generate(a, b, alpha, prompts, endId, options);
+
+    private static SampledResponse[] Generate(
+        Transformer model, Transformer? other, float alpha, IReadOnlyList<int[]> prompts, int endId, SamplingOptions options)
+    {
+        options.Validate();
+        var responses = new SampledResponse[prompts.Count];
+        for (int start = 0; start < prompts.Count; start += options.BatchSize)
+        {
+            int count = Math.Min(options.BatchSize, prompts.Count - start);
+            int[][] batch = new int[count][];
+            for (int i = 0; i < count; i++) batch[i] = prompts[start + i];
+            GenerateBatch(model, other, alpha, batch, endId, options, options.FirstStream + (ulong)start).CopyTo(responses, start);
+        }
+
+        return responses;
+    }
+
+    private static SampledResponse[] GenerateBatch(
+        Transformer model, Transformer? other, float alpha, int[][] prompts, int endId, SamplingOptions options, ulong firstStream)
+    {
+        int n = prompts.Length, context = prompts.Max(p => p.Length) + options.MaxTokens - 1;
+        using var decoder = new Decoder(model, n, context);
+        using Decoder? otherDecoder = other is null ? null : new Decoder(other, n, context);
+        var tokens = new List<int>[n];
+        var logProbs = new List<float>[n];
+        var ended = new bool[n];
+        for (int i = 0; i < n; i++) (tokens[i], logProbs[i]) = ([], []);
+
+        // slots: the sequences that still grow; their last token and its position
+        int[] slots = Enumerable.Range(0, n).ToArray(), last = new int[n], positions = new int[n];
+        for (int step = 0; slots.Length > 0 && step < options.MaxTokens; step++)
+        {
+            using Tape tape = Tape.NoGrad(model.Device);
+            Tensor logits = Next(decoder);
+            if (otherDecoder is not null) logits = logits.Scale(1 + alpha) - Next(otherDecoder).Scale(alpha);
+            (int[] ids, float[] logs) = Draw(tape, logits, slots, step);
+
+            var growing = new List<int>(slots.Length);
+            for (int i = 0; i < slots.Length; i++)
+            {
+                int slot = slots[i];
+                tokens[slot].Add(ids[i]);
+                logProbs[slot].Add(logs[i]);
+                ended[slot] = ids[i] == endId;
+                if (!ended[slot]) growing.Add(slot);
+            }
+
+            slots = [.. growing];
+            last = Array.ConvertAll(slots, slot => tokens[slot][^1]);
+            positions = Array.ConvertAll(slots, slot => prompts[slot].Length + tokens[slot].Count - 1);
+
+            Tensor Next(Decoder d) => step == 0 ? d.Prompt(tape, prompts, padId: endId) : d.Step(tape, last, slots, positions);
+        }
+
+        var responses = new SampledResponse[n];
+        for (int i = 0; i < n; i++) responses[i] = new SampledResponse([.. tokens[i]], [.. logProbs[i]], ended[i]);
+        return responses;
+
+        (int[] Ids, float[] LogProbs) Draw(Tape tape, Tensor logits, int[] rows, int step)
+        {
+            int count = rows.Length;
+            var uniforms = new float[count];
+            for (int i = 0; i < count; i++) uniforms[i] = Rng.UniformAt(options.Seed, firstStream + (ulong)rows[i], (ulong)step);
+            Tensor draws = tape.Constant(uniforms, new Shape(count)), logProb = tape.NewTensor(new Shape(count), needsGrad: false);
+            Storage ids = tape.Saved(count);
+            tape.Backend.Sample(logits.Data, draws.Data, ids, logProb.Data, count, logits.Shape.Last, options.Temperature, options.TopK, options.TopP);
+            var drawn = new int[count];
+            tape.Backend.Download(ids, drawn);
+            return (drawn, logProb.ToArray());
+        }
+    }
+}

@@ -1,0 +1,54 @@
+using MiniTransformer.Autograd;
+using MiniTransformer.Backends;
+using MiniTransformer.Tensors;
+
+namespace MiniTransformer.Ops;
+
+/// <summary>Causal softmax attention with grouped key/value heads (J. Ainslie et al., "GQA", EMNLP 2023).</summary>
+public static class AttentionOps
+{
+    /// <summary>
+    /// y_t = Σ_{j≤t} p_tj v_j, p_t = softmax_j(⟨q_t, k_j⟩ / √D), for each head; query heads h·Hkv/H share a key/value head.
+    /// </summary>
+    /// <remarks>
+    /// Only the log-sum of each row is saved; the backward half computes the probabilities again:
+    /// with δ_t = ⟨dy_t, y_t⟩,   dv_j += Σ_t p_tj dy_t,   ds_tj = p_tj (⟨dy_t, v_j⟩ − δ_t),   dq_t += Σ_j ds_tj k_j / √D,   dk_j += Σ_t ds_tj q_t / √D.
+    /// Padding on the right needs no mask: no earlier position looks at it.
+    /// </remarks>
+    /// <param name="q">Queries, (B, T, H, D).</param>
+    /// <param name="k">Keys, (B, T, Hkv, D).</param>
+    /// <param name="v">Values, (B, T, Hkv, D).</param>
+    /// <returns>(B, T, H, D).</returns>
+    public static Tensor Attention(this Tensor q, Tensor k, Tensor v)
+    {
+        ShapeCheck.Rank("Attention", "q", q, 4, "(B, T, H, D)");
+        ShapeCheck.Same("Attention", k, v);
+        (int b, int t, int h, int d) = (q.Shape[0], q.Shape[1], q.Shape[2], q.Shape[3]);
+        int hkv = k.Shape.Rank == 4 ? k.Shape[2] : 0;
+        if (hkv == 0 || h % hkv != 0 || k.Shape != new Shape(b, t, hkv, d))
+            throw new ArgumentException($"Attention: q {q.Shape} and k {k.Shape} do not fit: k must be ({b}, {t}, Hkv, {d}) with Hkv a divisor of {h}.");
+        Tape tape = Tape.Of("Attention", q, k, v);
+        float scale = Scale(d);
+        Tensor y = tape.NewTensor(q.Shape, q.NeedsGrad || k.NeedsGrad || v.NeedsGrad);
+        Storage logSum = tape.Saved(b * h * t);
+        tape.Backend.Attention(q.Data, k.Data, v.Data, y.Data, logSum, b, t, h, hkv, d, scale);
+        tape.Add(new AttentionBackward(q, k, v, y, logSum, hkv));
+        return y;
+    }
+
+    internal static float Scale(int d) => (float)(1.0 / Math.Sqrt(d));
+
+    private readonly struct AttentionBackward(Tensor q, Tensor k, Tensor v, Tensor y, Storage logSum, int hkv) : IBackward
+    {
+        public Tensor Output => y;
+
+        public void Run(IBackend backend)
+        {
+            Shape s = q.Shape;
+            if (!q.NeedsGrad || !k.NeedsGrad || !v.NeedsGrad)
+                throw new InvalidOperationException("Attention: q, k and v must all take a gradient, or none.");
+            backend.AttentionBackward(
+                q.Data, k.Data, v.Data, y.Data, logSum, y.Grad, q.Grad, k.Grad, v.Grad, s[0], s[1], s[2], hkv, s[3], Scale(s[3]));
+        }
+    }
+}

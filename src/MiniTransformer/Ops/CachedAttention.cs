@@ -1,0 +1,31 @@
+using MiniTransformer.Autograd;
+using MiniTransformer.Backends;
+using MiniTransformer.Tensors;
+
+namespace MiniTransformer.Ops;
+
+/// <summary>Attention of new tokens to a cache of keys and values; no gradient.</summary>
+public static class CachedAttentionOps
+{
+    /// <summary>
+    /// Row r attends to positions 0..positionsᵣ of its slot's cache. The result equals, bit for bit, that of
+    /// <see cref="AttentionOps.Attention"/> for the same token in the whole sequence.
+    /// </summary>
+    /// <param name="q">Queries, one new token a row, (N, H, D).</param>
+    /// <param name="keys">The layer's cached keys, in the backend's layout.</param>
+    /// <param name="values">The layer's cached values.</param>
+    /// <param name="slots">The slot of each row, (N).</param>
+    /// <param name="positions">The position of each row's token, (N).</param>
+    /// <param name="hkv">Key/value heads.</param>
+    /// <param name="context">Positions of a slot.</param>
+    internal static Tensor AttentionDecode(this Tensor q, Storage keys, Storage values, TokenIds slots, TokenIds positions, int hkv, int context)
+    {
+        ShapeCheck.Rank("AttentionDecode", "q", q, 3, "(N, H, D)");
+        Tape tape = Tape.Of("AttentionDecode", q);
+        if (tape.Recording) throw new InvalidOperationException("AttentionDecode: cached decoding has no gradient; use Tape.NoGrad(device).");
+        (int n, int h, int d) = (q.Shape[0], q.Shape[1], q.Shape[2]);
+        Tensor y = tape.NewTensor(q.Shape, needsGrad: false);
+        tape.Backend.AttentionDecode(q.Data, keys, values, slots.Data, positions.Data, y.Data, n, h, hkv, d, context, AttentionOps.Scale(d));
+        return y;
+    }
+}

@@ -1,0 +1,15 @@
+using MiniTransformer.Tensors;
+
+namespace MiniTransformer.Ops;
+
+/// <summary>Other extents for the same elements.</summary>
+public static class ReshapeOps
+{
+    /// <summary>The same elements in the same order, values and gradient shared, under another shape of as many elements.</summary>
+    public static Tensor Reshape(this Tensor x, Shape shape)
+    {
+        if (shape.Count != x.Shape.Count)
+            throw new ArgumentException($"Reshape: {x.Shape} has {x.Shape.Count} elements, {shape} has {shape.Count}.");
+        return x.WithShape(shape);
+    }
+}

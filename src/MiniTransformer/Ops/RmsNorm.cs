@@ -1,0 +1,34 @@
+using MiniTransformer.Autograd;
+using MiniTransformer.Backends;
+using MiniTransformer.Tensors;
+
+namespace MiniTransformer.Ops;
+
+/// <summary>Root-mean-square normalisation (B. Zhang, R. Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019).</summary>
+public static class RmsNormOps
+{
+    /// <summary>yᵢ = wᵢ xᵢ / ρ, ρ = √(mean(x²) + ε) over each row of C channels.</summary>
+    /// <param name="x">(.., C).</param>
+    /// <param name="w">(C).</param>
+    /// <param name="epsilon">Added to the mean square.</param>
+    public static Tensor RmsNorm(this Tensor x, Tensor w, float epsilon)
+    {
+        int c = x.Shape.Last, rows = x.Shape.Rows;
+        ShapeCheck.Is("RmsNorm", "the weight", w, new Shape(c));
+        ShapeCheck.SameDevice("RmsNorm", x, w);
+        Tape tape = Tape.Of("RmsNorm", x, w);
+        Tensor y = tape.NewTensor(x.Shape, x.NeedsGrad || w.NeedsGrad);
+        Storage inverseRms = tape.Saved(rows);
+        tape.Backend.RmsNorm(x.Data, w.Data, y.Data, inverseRms, rows, c, epsilon);
+        tape.Add(new RmsNormBackward(x, w, y, inverseRms, rows, c));
+        return y;
+    }
+
+    // dxᵢ += (wᵢ dyᵢ − xᵢ ⟨w⊙dy, x⟩ / (C ρ²)) / ρ       dwᵢ += Σ_rows dyᵢ xᵢ / ρ       saved: 1/ρ per row
+    private readonly struct RmsNormBackward(Tensor x, Tensor w, Tensor y, Storage inverseRms, int rows, int c) : IBackward
+    {
+        public Tensor Output => y;
+
+        public void Run(IBackend backend) => backend.RmsNormBackward(x.Data, w.Data, inverseRms, y.Grad, x.Grad, w.Grad, rows, c);
+    }
+}

@@ -1,0 +1,64 @@
+using MiniTransformer.Autograd;
+using MiniTransformer.Backends;
+using MiniTransformer.Tensors;
+
+namespace MiniTransformer.Ops;
+
+/// <summary>Rotary position embedding (J. Su et al., "RoFormer", 2021), in the pairing of Hugging Face's Llama.</summary>
+public static class RopeOps
+{
+    /// <summary>
+    /// Rotates the pairs (xᵢ, xᵢ₊D/2) of each head by the angle p·θ^(−2i/D) of the token's position p:
+    /// yᵢ = xᵢ cos − xᵢ₊D/2 sin, yᵢ₊D/2 = xᵢ₊D/2 cos + xᵢ sin.
+    /// </summary>
+    /// <param name="x">(.., H, D).</param>
+    /// <param name="positions">One position for each of x's tokens.</param>
+    /// <param name="cos">Cosines of the angles, (positions, D/2); see <see cref="Tables"/>.</param>
+    /// <param name="sin">Sines of the angles, (positions, D/2).</param>
+    public static Tensor Rope(this Tensor x, TokenIds positions, Tensor cos, Tensor sin)
+    {
+        if (x.Shape.Rank < 3) throw new ArgumentException($"Rope: x has shape {x.Shape}; (N, H, D) or (B, T, H, D) is needed.");
+        int d = x.Shape.Last, h = x.Shape[x.Shape.Rank - 2], rows = x.Shape.Count / Math.Max(1, h * d);
+        if (cos.Shape != sin.Shape || cos.Shape.Last * 2 != d)
+            throw new ArgumentException($"Rope: tables {cos.Shape} and {sin.Shape} do not fit heads of {d}; (positions, {d / 2}) is needed.");
+        if (positions.Shape.Count != rows) throw new ArgumentException($"Rope: {rows} tokens, but {positions.Shape.Count} positions came.");
+        Tape tape = Tape.Of("Rope", x);
+        Tensor y = tape.NewTensor(x.Shape, x.NeedsGrad);
+        tape.Backend.Rope(x.Data, positions.Data, cos.Data, sin.Data, y.Data, rows, h, d, sign: 1, accumulate: false);
+        tape.Add(new RopeBackward(x, positions, cos, sin, y, rows, h, d));
+        return y;
+    }
+
+    /// <summary>cos and sin of p·θ^(−2i/D) for positions p below <paramref name="positions"/> and i below D/2, row by row.</summary>
+    public static (float[] Cos, float[] Sin) Tables(int positions, int d, float theta)
+    {
+        int half = d / 2;
+        var cos = new float[positions * half];
+        var sin = new float[positions * half];
+        for (int i = 0; i < half; i++)
+        {
+            // The frequency is rounded to float first, as Hugging Face's model does; at high positions that is visible.
+            float frequency = (float)(1.0 / Math.Pow(theta, 2.0 * i / d));
+            for (int p = 0; p < positions; p++)
+            {
+                float angle = p * frequency;
+                cos[p * half + i] = (float)Math.Cos(angle);
+                sin[p * half + i] = (float)Math.Sin(angle);
+            }
+        }
+
+        return (cos, sin);
+    }
+
+    // A rotation's transpose is the rotation back: dx += R(−angle) dy
+    private readonly struct RopeBackward(Tensor x, TokenIds positions, Tensor cos, Tensor sin, Tensor y, int rows, int h, int d) : IBackward
+    {
+        public Tensor Output => y;
+
+        public void Run(IBackend backend)
+        {
+            Storage dx = x.GradFor(out bool add);
+            backend.Rope(y.Grad, positions.Data, cos.Data, sin.Data, dx, rows, h, d, sign: -1, accumulate: add);
+        }
+    }
+}

@@ -1,0 +1,140 @@
+using MiniTransformer.Backends;
+
+namespace MiniTransformer.Tensors;
+
+/// <summary>Who keeps a tensor's memory and gradient: the step's tape, or a parameter.</summary>
+public abstract class TensorOwner
+{
+    /// <summary>The device that the memory is on.</summary>
+    public abstract Device Device { get; }
+
+    /// <summary>Throws if the step that made the tensor is over.</summary>
+    internal abstract void CheckLive(int generation);
+
+    /// <summary>The gradient of the owner's tensor; zeros at first.</summary>
+    internal abstract Storage Gradient(int index, int length);
+
+    /// <summary>
+    /// The gradient for a kernel that can either overwrite or add: <paramref name="accumulate"/> is false if nothing was added yet
+    /// and the memory is uninitialised. Spares one pass of zeros.
+    /// </summary>
+    internal abstract Storage Gradient(int index, int length, out bool accumulate);
+}
+
+/// <summary>
+/// A contiguous, row-major array of float32 on a device. A tensor is a light handle: its memory belongs to the step's tape, and
+/// using it after the step is an <see cref="ObjectDisposedException"/>.
+/// </summary>
+public readonly struct Tensor
+{
+    private readonly Storage data;
+    private readonly int generation;
+
+    internal Tensor(TensorOwner owner, int index, int generation, Storage data, Shape shape, bool needsGrad)
+    {
+        Owner = owner;
+        Index = index;
+        this.generation = generation;
+        this.data = data;
+        Shape = shape;
+        NeedsGrad = needsGrad;
+    }
+
+    /// <summary>The extents.</summary>
+    public Shape Shape { get; }
+
+    /// <summary>True if a gradient flows back to this tensor.</summary>
+    public bool NeedsGrad { get; }
+
+    /// <summary>True for the default value, which stands for "no tensor".</summary>
+    public bool IsNone => Owner is null;
+
+    internal TensorOwner Owner { get; }
+
+    internal int Index { get; }
+
+    internal Storage Data
+    {
+        get
+        {
+            if (Owner is null) throw new InvalidOperationException("This tensor is the default value and holds nothing.");
+            Owner.CheckLive(generation);
+            return data;
+        }
+    }
+
+    /// <summary>The gradient storage, to add to; default if no gradient is needed.</summary>
+    internal Storage Grad => NeedsGrad ? Owner.Gradient(Index, Shape.Count) : default;
+
+    /// <summary>Copies the elements from the device, row by row.</summary>
+    public float[] ToArray()
+    {
+        var values = new float[Shape.Count];
+        CopyTo(values);
+        return values;
+    }
+
+    /// <summary>Copies the elements into <paramref name="values"/>, which must be as long as the tensor.</summary>
+    public void CopyTo(Span<float> values)
+    {
+        if (values.Length != Shape.Count)
+            throw new ArgumentException($"CopyTo: a tensor of shape {Shape} has {Shape.Count} elements, the destination {values.Length}.");
+        Owner.Device.Backend.Download(Data, values);
+    }
+
+    /// <summary>The only element of a tensor that has just one, such as a loss.</summary>
+    public float Item()
+    {
+        if (Shape.Count != 1) throw new InvalidOperationException($"Item: the tensor has shape {Shape}, not one element; use ToArray().");
+        Span<float> value = stackalloc float[1];
+        CopyTo(value);
+        return value[0];
+    }
+
+    /// <summary>A copy of the gradient after Backward; zeros if nothing reached this tensor.</summary>
+    public float[] GradToArray()
+    {
+        if (!NeedsGrad) throw new InvalidOperationException("GradToArray: this tensor takes no gradient.");
+        var values = new float[Shape.Count];
+        Owner.CheckLive(generation);
+        Owner.Device.Backend.Download(Owner.Gradient(Index, Shape.Count), values);
+        return values;
+    }
+
+    internal Storage GradFor(out bool accumulate) => Owner.Gradient(Index, Shape.Count, out accumulate);
+
+    internal Tensor WithShape(Shape shape) => new(Owner, Index, generation, data, shape, NeedsGrad);
+}
+
+/// <summary>Token ids or row numbers on a device: their own type, so that the compiler tells them from numbers.</summary>
+public readonly struct TokenIds
+{
+    private readonly Storage data;
+    private readonly int generation;
+
+    internal TokenIds(TensorOwner owner, int generation, Storage data, Shape shape) =>
+        (Owner, this.generation, this.data, Shape) = (owner, generation, data, shape);
+
+    /// <summary>The extents, such as (B, T).</summary>
+    public Shape Shape { get; }
+
+    internal TensorOwner Owner { get; }
+
+    internal Storage Data
+    {
+        get
+        {
+            if (Owner is null) throw new InvalidOperationException("These token ids are the default value and hold nothing.");
+            Owner.CheckLive(generation);
+            return data;
+        }
+    }
+
+    /// <summary>Copies the ids from the device.</summary>
+    public int[] ToArray()
+    {
+        var ids = new int[Shape.Count];
+        Owner.Device.Backend.Download(Data, ids);
+        return ids;
+    }
+}
