@@ -1,0 +1,38 @@
+namespace MiniTransformer.Text;
+
+/// <summary>
+/// Text to token ids and back. Encoding never produces special tokens: what a user types, "&lt;end&gt;" included, stays text,
+/// and begin, end, padding and role markers are added by code that means them.
+/// </summary>
+public interface ITokenizer
+{
+    /// <summary>Number of ids: every id lies in [0, VocabSize).</summary>
+    int VocabSize { get; }
+
+    /// <summary>The token that every sequence begins with.</summary>
+    int BeginId { get; }
+
+    /// <summary>The token that ends a response.</summary>
+    int EndId { get; }
+
+    /// <summary>The token that fills a batch's shorter rows.</summary>
+    int PadId { get; }
+
+    /// <summary>The tokens of a text, without begin and end.</summary>
+    /// <exception cref="ArgumentException">The text holds half of a surrogate pair, which no UTF-8 text can hold.</exception>
+    int[] Encode(string text);
+
+    /// <summary>The text of tokens; special tokens are skipped.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">An id lies outside the vocabulary.</exception>
+    string Decode(ReadOnlySpan<int> ids);
+
+    /// <summary>One token as it is shown to people: its characters, or <c>&lt;end&gt;</c> and the like for special ones.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The id lies outside the vocabulary.</exception>
+    string TokenText(int id);
+
+    /// <summary>True for tokens that stand for no text.</summary>
+    bool IsSpecial(int id) => id == BeginId || id == EndId || id == PadId;
+
+    /// <summary>The marker that opens a chat message of this role ("system", "user", "assistant"), or null where there is none.</summary>
+    int? RoleId(string role) => null;
+}
