@@ -1,0 +1,73 @@
+using MiniTransformer.Autograd;
+using MiniTransformer.Data;
+using MiniTransformer.Ops;
+using MiniTransformer.Tensors;
+
+namespace MiniTransformer.Training;
+
+/// <summary>What supervised training maximises over demonstrations.</summary>
+public enum ObjectiveKind
+{
+    /// <summary>Σ log π(a_t|s_t): supervised fine-tuning.</summary>
+    Sft,
+
+    /// <summary>Σ γ^t (Q_t − γ V_{t+1}) − V_0: inverse soft-Q learning with a linear regulariser. With γ = 1 it equals SFT, in value and gradient.</summary>
+    InverseQ,
+
+    /// <summary>Σ γ^t φ(Q_t − γ V_{t+1}) − V_0, φ(x) = x − x²/(4α): IQ-Learn (D. Garg et al., NeurIPS 2021) on tokens.</summary>
+    InverseQChi2,
+}
+
+/// <summary>The objectives as losses on rows of logits; the logits are Q.</summary>
+/// <param name="Kind">Which.</param>
+/// <param name="Gamma">Discount γ of the inverse-Q objectives.</param>
+/// <param name="Alpha">α of the χ² regulariser; larger is closer to linear.</param>
+public sealed record Objective(ObjectiveKind Kind = ObjectiveKind.Sft, double Gamma = 1, double Alpha = 10)
+{
+    /// <summary>Minus the objective of a batch, times <paramref name="scale"/>: one over the number of response tokens that the loss is divided by.</summary>
+    /// <param name="tape">The step.</param>
+    /// <param name="logits">Q at each state that predicts a response token, (N, V).</param>
+    /// <param name="batch">The responses.</param>
+    /// <param name="scale">One over the response tokens of the whole update, over all its micro-batches.</param>
+    public Tensor Loss(Tape tape, Tensor logits, ResponseBatch batch, float scale) =>
+        Kind == ObjectiveKind.Sft ? CrossEntropy(tape, logits, batch, scale) : InverseQ(tape, logits, batch, scale);
+
+    /// <summary>Throws if a setting is out of range.</summary>
+    public void Validate()
+    {
+        if (!(Gamma > 0 && Gamma <= 1)) throw new ArgumentException($"γ must be in (0, 1], not {Gamma}.");
+        if (!(Alpha > 0)) throw new ArgumentException($"α of the χ² regulariser must be positive, not {Alpha}.");
+    }
+
+    // L = −Σ_t log π(a_t|s_t)
+    private static Tensor CrossEntropy(Tape tape, Tensor logits, ResponseBatch batch, float scale) =>
+        logits.GatherLogSoftmax(tape.Targets(batch)).Sum().Scale(-scale);
+
+    // L = −( Σ_t γ^t φ(r_t) − V(s_0) ),   r_t = Q(s_t,a_t) − γ V(s_{t+1}),   V(s) = log Σ_a exp Q(s,a),   V(terminal) = 0
+    private Tensor InverseQ(Tape tape, Tensor logits, ResponseBatch batch, float scale)
+    {
+        int n = batch.N;
+        int[] next = new int[n];
+        float[] hasNext = new float[n], discount = new float[n], isFirst = new float[n];
+        for (int b = 0; b < batch.B; b++)
+        {
+            (int start, int end) = (batch.Starts[b], batch.Starts[b + 1]);
+            for (int i = start; i < end; i++)
+            {
+                bool last = i + 1 == end; // the state after it is terminal
+                (next[i], hasNext[i]) = last ? (i, 0f) : (i + 1, (float)Gamma);
+                discount[i] = (float)Math.Pow(Gamma, i - start);
+            }
+
+            if (start < end) isFirst[start] = 1;
+        }
+
+        var rows = new Shape(n);
+        Tensor q = logits.Gather(tape.Targets(batch)); // Q(s_t, a_t)
+        Tensor v = logits.LogSumExp(); // V(s_t)
+        Tensor vNext = v.Reshape(new Shape(n, 1)).SelectRows(tape.Ids(next, rows)).Reshape(rows) * tape.Constant(hasNext, rows);
+        Tensor r = q - vNext; // (N)
+        if (Kind == ObjectiveKind.InverseQChi2) r -= r.Square().Scale((float)(1 / (4 * Alpha)));
+        return v.WeightedSum(tape.Constant(isFirst, rows), scale) - r.WeightedSum(tape.Constant(discount, rows), scale);
+    }
+}
