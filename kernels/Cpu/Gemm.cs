@@ -1,0 +1,75 @@
+using System.Runtime.Intrinsics.X86;
+
+namespace MiniTransformer.Kernels.Cpu;
+
+/// <summary>
+/// Matrix products on the CPU.
+/// </summary>
+/// <remarks>
+/// <para>
+/// What is computed, to the bit. K is cut into blocks of at most <see cref="GemmBlocks.MaxDepth"/>, evenly and by K alone. A block's sum is one chain of
+/// fused multiply-adds from zero, k ascending, and the blocks are added in order:
+/// </para>
+/// <code>
+///   Sₚ = fma(a[i,k₁], b[k₁,j], ... fma(a[i,k₀], b[k₀,j], 0))       k₀ … k₁ the block p
+///   C[i,j] = (((C₀[i,j]) + S₀) + S₁) + ...                         without the first term unless accumulating
+/// </code>
+/// <para>
+/// Nothing else enters: not M, not N, not the place of the row, not the tile that holds it, not the number of threads. So a row of the product has
+/// the same bits alone and in any batch, in <see cref="Multiply"/> and in <see cref="PackedMatrix.Multiply"/>.
+/// </para>
+/// <para>
+/// How. Panels of B, two vectors wide, are copied k-major into a buffer that the caches hold; tiles of C stay in registers while k runs over a block
+/// (K. Goto, R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34(3), 2008). The rows are cut evenly, so
+/// that no tile is much lower than another. The tile for the machine's vectors is chosen once, when the code is compiled at start-up.
+/// </para>
+/// </remarks>
+public static unsafe class Gemm
+{
+    /// <summary>Products of fewer multiply-adds than this are not worth waking another thread for: about five microseconds of one core.</summary>
+    internal const long MultiplyAddsWorthSplitting = 1 << 18;
+
+    /// <summary>The vectors that products run on: "AVX-512", "AVX2" or "Vector&lt;T&gt;".</summary>
+    public static string Path =>
+        HasAvx512 ? "AVX-512" : HasAvx2 ? "AVX2" : "Vector<T>";
+
+    internal static bool HasAvx512 => Avx512F.IsSupported;
+
+    internal static bool HasAvx2 => Avx2.IsSupported && Fma.IsSupported;
+
+    /// <summary>
+    /// C = A·B, A·Bᵀ or Aᵀ·B by <paramref name="form"/>, or C += that if <paramref name="accumulate"/>; C is (M, N), K is the inner dimension,
+    /// all row-major and contiguous. Sizes may be zero; K = 0 gives zeros. C overlaps neither A nor B.
+    /// </summary>
+    public static void Multiply(Workers workers, GemmForm form, float* a, float* b, float* c, int M, int N, int K, bool accumulate)
+    {
+        Operands operands = new(form, a, b, c, M, N, K, accumulate);
+        if (HasAvx512) GemmBlocks.Multiply<GemmTileAvx512>(workers, operands);
+        else if (HasAvx2) GemmBlocks.Multiply<GemmTileAvx2>(workers, operands);
+        else GemmBlocks.Multiply<GemmTilePortable>(workers, operands);
+    }
+
+    /// <summary>The operands of one product, with strides: A[i,k] = a[i·RowStrideA + k·DepthStrideA], B[k,j] = b[k·ldb + j], or b[j·ldb + k] if TransposedB.</summary>
+    internal readonly struct Operands
+    {
+        public readonly float* A, B, C;
+        public readonly nint RowStrideA, DepthStrideA, Ldb, Ldc;
+        public readonly int M, N, K;
+        public readonly bool TransposedB, Accumulate;
+
+        public Operands(GemmForm form, float* a, float* b, float* c, int m, int n, int k, bool accumulate)
+            : this(form, a, form == GemmForm.TN ? m : k, b, form == GemmForm.NT ? k : n, c, n, m, n, k, accumulate)
+        {
+        }
+
+        public Operands(GemmForm form, float* a, nint lda, float* b, nint ldb, float* c, nint ldc, int m, int n, int k, bool accumulate)
+        {
+            A = a;
+            B = b;
+            C = c;
+            (M, N, K, Ldb, Ldc, Accumulate) = (m, n, k, ldb, ldc, accumulate);
+            (RowStrideA, DepthStrideA) = form == GemmForm.TN ? ((nint)1, lda) : (lda, 1);
+            TransposedB = form == GemmForm.NT;
+        }
+    }
+}

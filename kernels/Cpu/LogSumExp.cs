@@ -1,0 +1,46 @@
+using System.Numerics;
+using MiniTransformer.Kernels.Pointwise;
+
+namespace MiniTransformer.Kernels.Cpu;
+
+/// <summary>
+/// logZ = ln Σⱼ e^logitsⱼ, per row of V. A −∞ logit is a forbidden token and contributes 0; a row with only −∞ logits gives −∞.
+/// Items are rows.
+/// </summary>
+public readonly unsafe struct LogSumExpForward(float* logits, float* logZ, int V) : IKernel
+{
+    /// <inheritdoc/>
+    public void Run(int start, int end)
+    {
+        for (int r = start; r < end; r++) logZ[r] = Row.LogSumExp(logits + (long)r * V, V);
+    }
+}
+
+/// <summary>dlogitsⱼ += dlogZ πⱼ with π = e^(logits − logZ), per row of V. Items are rows.</summary>
+public readonly unsafe struct LogSumExpBackward(float* logits, float* logZ, float* dlogZ, float* dlogits, int V) : IKernel
+{
+    /// <inheritdoc/>
+    public void Run(int start, int end)
+    {
+        for (int r = start; r < end; r++) AddSoftmax(logits + (long)r * V, logZ[r], dlogZ[r], dlogits + (long)r * V, V);
+    }
+
+    /// <summary>dⱼ += α e^(xⱼ − logZ). Nothing where α = 0, as for tokens outside the loss.</summary>
+    internal static void AddSoftmax(float* x, float logZ, float alpha, float* d, int n)
+    {
+        if (alpha == 0f) return;
+        int W = Vector<float>.Count, i = 0;
+        Vector<float> shift = Vector.Create(Row.Finite(logZ)), scale = Vector.Create(alpha);
+        for (; i <= n - W; i += W)
+        {
+            Vector<float> p = VectorMath.Exp(Vector.Load(x + i) - shift);
+            Vector.Store(Vector.FusedMultiplyAdd(scale, p, Vector.Load(d + i)), d + i);
+        }
+
+        if (i < n)
+        {
+            Vector<float> p = VectorMath.Exp(PartialVector.Load(x + i, n - i) - shift);
+            PartialVector.Store(Vector.FusedMultiplyAdd(scale, p, PartialVector.Load(d + i, n - i)), d + i, n - i);
+        }
+    }
+}
