@@ -75,11 +75,7 @@ public interface IBackend : IDisposable
     void MatMul(GemmForm form, Storage a, Storage b, Storage c, int m, int n, int k, bool accumulate);
 
     /// <summary>y (M,N) = x (M,K) · wᵀ with the rows of w laid out once for many products of few rows; the same bits as MatMul.</summary>
-    /// <param name="w">The weight, (N,K).</param>
-    /// <param name="x">The input, (M,K).</param>
-    /// <param name="y">The result, (M,N).</param>
-    /// <param name="cache">Where the backend keeps the laid-out weight.</param>
-    /// <param name="version">Changes when the weight has changed.</param>
+    /// <remarks>The layout is kept in <c>cache</c>, and made again when <c>version</c>, that of the weight, has changed.</remarks>
     void LinearPacked(Storage x, Storage w, Storage y, int m, int n, int k, PackedWeight cache, int version);
 
     // ---- structured ops ----

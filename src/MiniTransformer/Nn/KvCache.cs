@@ -1,4 +1,3 @@
-using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
 using MiniTransformer.Ops;
 using MiniTransformer.Tensors;

@@ -90,7 +90,7 @@ public static class Sft
         optimizer ??= own!;
         int total = options.StepsFor(demonstrations.Count);
         Schedule schedule = options.ScheduleFor(total);
-        var order = new BatchOrder(demonstrations.Count, options.Seed, options.Shuffle);
+        var order = new BatchOrder(demonstrations.Count, options.Seed, inOrder: !options.Shuffle);
         while (optimizer.Updates < total)
         {
             long begin = Stopwatch.GetTimestamp();
@@ -98,9 +98,10 @@ public static class Sft
             Example[] examples = [.. order.IndicesOf(step, options.BatchSize).Select(i => demonstrations[i])];
 
             // One number divides the whole update's loss, so that micro-batches of different length weigh as in one batch.
-            int tokens = examples.Sum(e => e.ResponseIds.Length);
+            var batches = new MicroBatches(examples, options.MicroBatchSize == 0 ? examples.Length : options.MicroBatchSize, options.PadId);
+            int tokens = batches.TokenCount;
             double loss = 0;
-            foreach (ResponseBatch batch in MicroBatches(examples, options))
+            foreach (ResponseBatch batch in batches.Pieces)
             {
                 using Tape tape = Tape.Record(policy.Device);
                 Tensor logits = policy.Logits(tape, batch); // (N, V)
@@ -125,18 +126,6 @@ public static class Sft
                 Fraction = fraction,
                 KeepAt = reached.Length > 0 ? reached.Max() : null,
             };
-        }
-    }
-
-    // An update's examples in pieces of MicroBatchSize. A piece without any response token has no loss and is left out; a whole update
-    // without one is the error that ResponseBatch raises.
-    private static IEnumerable<ResponseBatch> MicroBatches(Example[] examples, SftOptions options)
-    {
-        int size = options.MicroBatchSize == 0 ? examples.Length : options.MicroBatchSize;
-        if (examples.All(e => e.ResponseIds.Length == 0)) size = examples.Length;
-        foreach (Example[] piece in examples.Chunk(size))
-        {
-            if (size == examples.Length || piece.Any(e => e.ResponseIds.Length > 0)) yield return new ResponseBatch(piece, options.PadId);
         }
     }
 }
