@@ -1,0 +1,99 @@
+using MiniTransformer.Text;
+
+namespace MiniTransformer.Data;
+
+/// <summary>
+/// Demonstrations from JSONL, streamed, one a line in any of three forms:
+/// <code>
+/// {"prompt": "rev:abc=", "completion": "cba"}                          begin, prompt | completion, end
+/// {"messages": [{"role": "user", "content": "..."}, ...]}              the last message, the assistant's, is the response (see ChatTemplate)
+/// {"prompt_ids": [256, 97], "completion_ids": [98, 257]}               ids used as they are: no begin or end is added, no tokenizer is needed
+/// </code>
+/// UTF-8, with or without a byte order mark; lines end in LF or CRLF; blank lines are passed over. Whatever cannot be used is a
+/// <see cref="DataException"/> with file, line and column.
+/// </summary>
+public static class JsonlReader
+{
+    /// <summary>The examples of a file, read as they are asked for.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="tokenizer">Encodes text; null if all lines hold ids.</param>
+    /// <param name="vocabSize">Ids must be smaller; the tokenizer's size if null.</param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="DataException">Thrown while enumerating, at the first line that cannot be used.</exception>
+    public static IEnumerable<Example> Read(string path, ITokenizer? tokenizer, int? vocabSize = null)
+    {
+        if (!File.Exists(path)) throw new FileNotFoundException($"There is no file '{path}'.", path);
+        return ReadFile(path, tokenizer, vocabSize);
+    }
+
+    /// <summary>The examples of several files, one after another.</summary>
+    /// <exception cref="FileNotFoundException">One of the files does not exist.</exception>
+    /// <exception cref="DataException">Thrown while enumerating, at the first line that cannot be used.</exception>
+    public static IEnumerable<Example> Read(IEnumerable<string> paths, ITokenizer? tokenizer, int? vocabSize = null) =>
+        paths.Select(path => Read(path, tokenizer, vocabSize)).ToArray().SelectMany(examples => examples);
+
+    /// <summary>The examples of a stream, named <paramref name="file"/> in errors.</summary>
+    /// <exception cref="DataException">Thrown while enumerating, at the first line that cannot be used.</exception>
+    public static IEnumerable<Example> Read(Stream stream, string file, ITokenizer? tokenizer, int? vocabSize = null)
+    {
+        foreach (JsonlLine line in JsonlLine.ReadAll(stream, file)) yield return ReadExample(line, tokenizer, vocabSize ?? tokenizer?.VocabSize);
+    }
+
+    /// <summary>Refuses ids that the vocabulary does not have, naming the field.</summary>
+    internal static void CheckIds(JsonlRecord record, string field, int[] ids, int? vocabSize)
+    {
+        foreach (int id in ids)
+        {
+            if (id >= vocabSize) throw record.Error(field, $"token id {id} of '{field}' lies outside the vocabulary [0, {vocabSize}).");
+        }
+    }
+
+    /// <summary>The tokenizer, which text needs.</summary>
+    internal static ITokenizer Needed(ITokenizer? tokenizer, JsonlRecord record, string field) => tokenizer
+        ?? throw record.Error(field, $"'{field}' is text, and there is no tokenizer to encode it; use 'prompt_ids' and 'completion_ids', which need none.");
+
+    private static IEnumerable<Example> ReadFile(string path, ITokenizer? tokenizer, int? vocabSize)
+    {
+        using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+        foreach (Example example in Read(stream, path, tokenizer, vocabSize)) yield return example;
+    }
+
+    private static Example ReadExample(JsonlLine line, ITokenizer? tokenizer, int? vocabSize)
+    {
+        JsonlRecord record = new(line);
+        Example example;
+        (string promptField, string responseField) = ("prompt", "completion");
+        if (record.Messages is { } messages)
+        {
+            (promptField, responseField) = ("messages", "messages");
+            if (messages is not [.., { Role: "assistant" }])
+                throw record.Error("messages", "the last message must be the assistant's, for it is the response; " +
+                    (messages.Count == 0 ? "there is no message." : $"it is the {messages[^1].Role}'s."));
+            ITokenizer chat = Needed(tokenizer, record, "messages");
+            if (chat.RoleId("assistant") is null)
+                throw record.Error("messages", "this tokenizer has no chat role markers; use 'prompt' and 'completion' instead.");
+            (int[] promptIds, int[] responseIds) = ChatTemplate.Encode(messages, chat);
+            example = new(promptIds, responseIds, Transcript(messages.SkipLast(1)), messages[^1].Content, line.Source);
+        }
+        else if (record.PromptIds is not null || record.CompletionIds is not null)
+        {
+            (promptField, responseField) = ("prompt_ids", "completion_ids");
+            int[] prompt = record.PromptIds ?? throw record.Missing("prompt_ids"), completion = record.CompletionIds ?? throw record.Missing("completion_ids");
+            if (prompt.Length == 0) throw record.Error("prompt_ids", "'prompt_ids' is empty, so nothing predicts the first response token; begin it with a begin token.");
+            if (completion.Length == 0) throw record.Error("completion_ids", "'completion_ids' is empty, so no token of this line would carry loss.");
+            example = new(prompt, completion, Source: line.Source);
+        }
+        else
+        {
+            string prompt = record.Prompt ?? throw record.Missing("prompt"), completion = record.Completion ?? throw record.Missing("completion");
+            example = Example.FromText(prompt, completion, Needed(tokenizer, record, "prompt"), line.Source);
+        }
+
+        CheckIds(record, promptField, example.PromptIds, vocabSize);
+        CheckIds(record, responseField, example.ResponseIds, vocabSize);
+        return example;
+    }
+
+    /// <summary>A conversation as people read it; the tokens are made from the messages, never from this.</summary>
+    internal static string Transcript(IEnumerable<ChatMessage> messages) => string.Join('\n', messages.Select(m => $"{m.Role}: {m.Content}"));
+}

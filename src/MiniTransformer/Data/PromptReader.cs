@@ -1,0 +1,67 @@
+using MiniTransformer.Text;
+
+namespace MiniTransformer.Data;
+
+/// <summary>
+/// Prompts from JSONL, in the forms of <see cref="JsonlReader"/> without the response: {"prompt"}, {"messages"} or {"prompt_ids"}. A response that
+/// is there (a completion, a last message of the assistant) is left out, so a file of demonstrations serves as a file of prompts.
+/// </summary>
+public static class PromptReader
+{
+    /// <summary>The prompts of a file, read as they are asked for.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="tokenizer">Encodes text; null if all lines hold ids.</param>
+    /// <param name="vocabSize">Ids must be smaller; the tokenizer's size if null.</param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="DataException">Thrown while enumerating, at the first line that cannot be used.</exception>
+    public static IEnumerable<Prompt> Read(string path, ITokenizer? tokenizer, int? vocabSize = null)
+    {
+        if (!File.Exists(path)) throw new FileNotFoundException($"There is no file '{path}'.", path);
+        return ReadFile(path, tokenizer, vocabSize);
+    }
+
+    /// <summary>The prompts of a stream, named <paramref name="file"/> in errors.</summary>
+    /// <exception cref="DataException">Thrown while enumerating, at the first line that cannot be used.</exception>
+    public static IEnumerable<Prompt> Read(Stream stream, string file, ITokenizer? tokenizer, int? vocabSize = null)
+    {
+        foreach (JsonlLine line in JsonlLine.ReadAll(stream, file)) yield return ReadPrompt(line, tokenizer, vocabSize ?? tokenizer?.VocabSize);
+    }
+
+    private static IEnumerable<Prompt> ReadFile(string path, ITokenizer? tokenizer, int? vocabSize)
+    {
+        using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+        foreach (Prompt prompt in Read(stream, path, tokenizer, vocabSize)) yield return prompt;
+    }
+
+    private static Prompt ReadPrompt(JsonlLine line, ITokenizer? tokenizer, int? vocabSize)
+    {
+        JsonlRecord record = new(line);
+        string field;
+        Prompt prompt;
+        if (record.Messages is { } messages)
+        {
+            field = "messages";
+            ChatMessage[] asked = [.. messages is [.., { Role: "assistant" }] ? messages.SkipLast(1) : messages];
+            if (asked.Length == 0) throw record.Error(field, "there is no message to answer.");
+            ITokenizer chat = JsonlReader.Needed(tokenizer, record, field);
+            if (chat.RoleId("assistant") is null) throw record.Error(field, "this tokenizer has no chat role markers; use 'prompt' instead.");
+            prompt = new(ChatTemplate.EncodePrompt(asked, chat), JsonlReader.Transcript(asked), line.Source);
+        }
+        else if (record.PromptIds is { } ids)
+        {
+            field = "prompt_ids";
+            if (ids.Length == 0) throw record.Error(field, "'prompt_ids' is empty, so there is nothing to continue; begin it with a begin token.");
+            prompt = new(ids, Source: line.Source);
+        }
+        else
+        {
+            field = "prompt";
+            string text = record.Prompt ?? throw record.Missing(record.CompletionIds is null ? "prompt" : "prompt_ids");
+            ITokenizer encoder = JsonlReader.Needed(tokenizer, record, field);
+            prompt = new([encoder.BeginId, .. encoder.Encode(text)], text, line.Source);
+        }
+
+        JsonlReader.CheckIds(record, field, prompt.Ids, vocabSize);
+        return prompt;
+    }
+}

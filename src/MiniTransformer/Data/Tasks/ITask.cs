@@ -1,0 +1,44 @@
+using MiniTransformer.Tensors;
+
+namespace MiniTransformer.Data.Tasks;
+
+/// <summary>
+/// A task that prompts pose in text, with one right answer each. A task of your own is one small class:
+/// <code>
+/// sealed class Shout : ITask
+/// {
+///     public string Name => "shout";
+///     public string Description => "the word in capitals, with an exclamation mark";
+///     public string NewPrompt(Rng rng) => $"shout:{Words.Default.Draw(rng)}=";
+///     public string Answer(string prompt) => Input(prompt).ToUpperInvariant() + "!";
+///     string Input(string prompt) => prompt["shout:".Length..^1];
+/// }
+/// </code>
+/// </summary>
+public interface ITask
+{
+    /// <summary>The name that the command line takes and tables show.</summary>
+    string Name { get; }
+
+    /// <summary>What the right answer is, in a few words.</summary>
+    string Description { get; }
+
+    /// <summary>A prompt drawn at random; the same generator state gives the same prompt.</summary>
+    string NewPrompt(Rng rng);
+
+    /// <summary>The right answer to a prompt of this task.</summary>
+    string Answer(string prompt);
+
+    /// <summary>True if the response is right: by default, if it is the right answer exactly.</summary>
+    bool Verify(string prompt, string response) => string.Equals(response, Answer(prompt), StringComparison.Ordinal);
+
+    /// <summary>
+    /// What the prompt asks about, which a lazy demonstrator copies instead of answering: by default what stands between the first colon and
+    /// a final equals sign.
+    /// </summary>
+    string Input(string prompt)
+    {
+        int start = prompt.IndexOf(':', StringComparison.Ordinal) + 1;
+        return prompt.EndsWith('=') ? prompt[start..^1] : prompt[start..];
+    }
+}

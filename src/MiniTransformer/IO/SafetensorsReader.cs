@@ -1,0 +1,134 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace MiniTransformer.IO;
+
+/// <summary>
+/// Reads tensors from a safetensors file: 8 bytes of header length (little-endian), a JSON header, then the tensors' bytes, row-major and little-endian.
+/// <see cref="Open"/> checks the whole layout before any tensor can be read; tensors are read one by one, straight into the caller's memory.
+/// </summary>
+public sealed class SafetensorsReader : IDisposable
+{
+    // Floats read at a time: the bytes of one piece stay below the 2 GiB that a span can hold.
+    private const int Piece = 1 << 24;
+
+    private readonly SafeFileHandle handle;
+    private readonly long dataStart;
+    private readonly OrderedDictionary<string, TensorEntry> entries;
+
+    private SafetensorsReader(string path, SafeFileHandle handle)
+    {
+        Path = path;
+        this.handle = handle;
+        long length = RandomAccess.GetLength(handle);
+        if (length < 8) throw new SafetensorsException(path, null, $"it has {length} bytes; a safetensors file has at least the 8 of its header length");
+        Span<byte> prefix = stackalloc byte[8];
+        ReadExactly(prefix, 0, null);
+
+        // Checked before anything of that size is allocated.
+        ulong headerLength = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
+        if (headerLength > SafetensorsHeader.MaxLength)
+        {
+            throw new SafetensorsException(path, null,
+                $"the header claims {headerLength} bytes, more than the {SafetensorsHeader.MaxLength} allowed; this is not a safetensors file, or it is damaged");
+        }
+
+        if ((long)headerLength > length - 8)
+            throw new SafetensorsException(path, null, $"the header claims {headerLength} bytes, but only {length - 8} follow; the file is cut short, fetch it again");
+        byte[] header = new byte[headerLength];
+        ReadExactly(header, 8, null);
+        dataStart = 8 + (long)headerLength;
+        (IReadOnlyList<TensorEntry> inFileOrder, Dictionary<string, string> metadata) = SafetensorsHeader.Parse(path, header, length - dataStart);
+        Metadata = metadata;
+        entries = new OrderedDictionary<string, TensorEntry>(inFileOrder.Count, StringComparer.Ordinal);
+        foreach (TensorEntry entry in inFileOrder) entries.Add(entry.Name, entry);
+    }
+
+    /// <summary>The file's path.</summary>
+    public string Path { get; }
+
+    /// <summary>The tensors by name, enumerated in the order of their data in the file.</summary>
+    public IReadOnlyDictionary<string, TensorEntry> Entries => entries;
+
+    /// <summary>The free text of the header's __metadata__; empty if it has none.</summary>
+    public IReadOnlyDictionary<string, string> Metadata { get; }
+
+    /// <summary>Opens a file and checks its header and layout in full.</summary>
+    /// <exception cref="SafetensorsException">The file is damaged or is no safetensors file.</exception>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    public static SafetensorsReader Open(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        if (Directory.Exists(path)) throw new SafetensorsException(path, null, "it is a folder; give the path of the .safetensors file in it");
+        if (!File.Exists(path)) throw new FileNotFoundException($"There is no file '{path}'.", path);
+        SafeFileHandle handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, FileOptions.SequentialScan);
+        try
+        {
+            return new SafetensorsReader(path, handle);
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Whether the file holds a tensor of that name.</summary>
+    public bool Contains(string name) => entries.ContainsKey(name);
+
+    /// <summary>The description of a tensor.</summary>
+    /// <exception cref="SafetensorsException">The file holds no tensor of that name.</exception>
+    public TensorEntry Entry(string name) => entries.TryGetValue(name, out TensorEntry? entry)
+        ? entry
+        : throw new SafetensorsException(Path, name, $"the file holds no tensor of that name among its {entries.Count}");
+
+    /// <summary>Reads a float32 tensor, row-major.</summary>
+    /// <exception cref="SafetensorsException">There is no such tensor, or its elements are not F32.</exception>
+    public float[] ReadFloat32(string name)
+    {
+        TensorEntry entry = Entry(name);
+        if (entry.Count > Array.MaxLength)
+            throw new SafetensorsException(Path, name, $"its {entry.Count} elements do not fit into one array; read it into spans");
+        float[] values = GC.AllocateUninitializedArray<float>((int)entry.Count);
+        ReadFloat32(name, values);
+        return values;
+    }
+
+    /// <summary>Reads a float32 tensor, row-major, into memory of exactly its number of elements.</summary>
+    /// <exception cref="SafetensorsException">There is no such tensor, its elements are not F32, or their number is another.</exception>
+    public void ReadFloat32(string name, Span<float> into)
+    {
+        TensorEntry entry = Entry(name);
+        if (entry.Dtype != "F32")
+        {
+            throw new SafetensorsException(Path, name, $"its elements are {entry.Dtype}, but float32 (F32) is needed; "
+                + "convert the file first, for example in Python: model.float().save_pretrained(folder)");
+        }
+
+        if (entry.Count != into.Length)
+            throw new SafetensorsException(Path, name, $"it has {entry.Count} elements, shape {TensorEntry.Show(entry.Shape)}; the destination has {into.Length}");
+        for (int done = 0; done < into.Length; done += Piece)
+        {
+            Span<float> piece = into.Slice(done, Math.Min(Piece, into.Length - done));
+            ReadExactly(MemoryMarshal.AsBytes(piece), dataStart + entry.Start + (4L * done), name);
+            if (BitConverter.IsLittleEndian) continue;
+            Span<int> words = MemoryMarshal.Cast<float, int>(piece);
+            BinaryPrimitives.ReverseEndianness(words, words);
+        }
+    }
+
+    /// <summary>Closes the file.</summary>
+    public void Dispose() => handle.Dispose();
+
+    private void ReadExactly(Span<byte> into, long offset, string? tensor)
+    {
+        while (!into.IsEmpty)
+        {
+            int read = RandomAccess.Read(handle, into, offset);
+            if (read == 0) throw new SafetensorsException(Path, tensor, $"the file ended at byte {offset} while it was read; was it cut short by another program?");
+            into = into[read..];
+            offset += read;
+        }
+    }
+}
