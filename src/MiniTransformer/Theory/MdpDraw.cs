@@ -28,7 +28,7 @@ public sealed record MdpDraw(
     public double[][] LogPolicy { get; } = SoftBellman.LogPolicy(Policy);
 
     /// <summary>r̂ = log π_SFT − log π_ref.</summary>
-    public double[][] Reward => BaselineReward.Of(LogExpert, LogReference);
+    public double[][] Reward { get; } = BaselineReward.Of(SoftBellman.LogPolicy(Expert), SoftBellman.LogPolicy(Reference));
 
     /// <summary>
     /// Draws an MDP of at most 64 states. The corners are common: vocabularies of 1 and 2, horizons of 0 and 1, no end token, forbidden
