@@ -11,9 +11,9 @@ namespace MiniTransformer.IO;
 /// <item>remove <c>F.old</c>; if it holds something that the new version does not have by name (a user's notes, say), it is
 /// renamed to <c>F.kept-1</c>, <c>F.kept-2</c> ... instead.</item>
 /// </list>
-/// <para>A crash therefore leaves one of: F with an incomplete <c>F.tmp-…</c>; F and <c>F.new</c>; <c>F.old</c> and <c>F.new</c>; F and <c>F.old</c>.
-/// <see cref="Recover"/>, which <see cref="Write"/> calls first, finishes the replacement in each case. <see cref="Current"/> finds a complete version
-/// without changing anything. One process at a time may write a given folder.</para>
+/// <para>A crash therefore leaves one of: F with an incomplete <c>F.tmp-…</c>; F and <c>F.new</c>; <c>F.old</c> and <c>F.new</c>; F and
+/// <c>F.old</c>. <see cref="Recover"/>, which <see cref="Write"/> calls first, finishes the replacement in each case. <see cref="Current"/>
+/// finds a complete version without changing anything. One process at a time may write a given folder.</para>
 /// </remarks>
 public static class AtomicDirectory
 {
@@ -21,7 +21,8 @@ public static class AtomicDirectory
 
     /// <summary>Creates or replaces a folder.</summary>
     /// <param name="folder">The folder; missing parents are created.</param>
-    /// <param name="fill">Writes the content into the (temporary, empty) folder whose path it is given. If it throws, the old folder stays as it was.</param>
+    /// <param name="fill">Writes the content into the (temporary, empty) folder whose path it is given. If it throws, the old folder stays
+    /// as it was.</param>
     /// <exception cref="IOException">The folder cannot be written: the message names it and the way out.</exception>
     public static void Write(string folder, Action<string> fill)
     {
@@ -48,21 +49,27 @@ public static class AtomicDirectory
         }
     }
 
-    /// <summary>Finishes what a crash interrupted: afterwards only the newest complete version is there, under its own name. For the folder's writer.</summary>
+    /// <summary>Finishes what a crash interrupted: afterwards only the newest complete version is there, under its own name. For the
+    /// folder's writer.</summary>
     /// <exception cref="IOException">A leftover cannot be renamed or removed.</exception>
     public static void Recover(string folder)
     {
         string target = Normalise(folder);
         if (!Directory.Exists(Parent(target))) return;
-        foreach (string leftover in Directory.GetDirectories(Parent(target), Path.GetFileName(target) + Temporary + "*")) Directory.Delete(leftover, recursive: true);
+        foreach (string sibling in Directory.GetDirectories(Parent(target)))
+        {
+            if (sibling.StartsWith(target + Temporary, StringComparison.Ordinal)) Directory.Delete(sibling, recursive: true);
+        }
+
         if (Directory.Exists(target + New)) Install(target);
         else if (Directory.Exists(target)) RetireOld(target);
         else if (Directory.Exists(target + Old)) Rename(target + Old, target);
     }
 
     /// <summary>
-    /// Where a complete version of the folder is: the folder itself or, if a crash struck between two renames, the new or the old version beside it.
-    /// Changes nothing, so readers may call it at any time; where there is no version at all, the answer is the folder's own path.
+    /// Where a complete version of the folder is: the folder itself or, if a crash struck between two renames, the new or the old version
+    /// beside it. Changes nothing, so readers may call it at any time; where there is no version at all, the answer is the folder's own
+    /// path.
     /// </summary>
     public static string Current(string folder)
     {
@@ -70,7 +77,8 @@ public static class AtomicDirectory
         return new[] { target, target + New, target + Old }.FirstOrDefault(Directory.Exists) ?? target;
     }
 
-    /// <summary>Whether a folder's name marks it as an intermediate state of <see cref="Write"/>, which a listing of checkpoints should pass over.</summary>
+    /// <summary>Whether a folder's name marks it as an intermediate state of <see cref="Write"/>, which a listing of checkpoints should
+    /// pass over.</summary>
     public static bool IsLeftover(string folder)
     {
         string name = Path.GetFileName(Normalise(folder));
@@ -88,7 +96,14 @@ public static class AtomicDirectory
         }
 
         Rename(target + New, target);
-        RetireOld(target);
+        try
+        {
+            RetireOld(target);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The new version is in place; the next write removes the old one.
+        }
     }
 
     // Step 5: a complete F is there, so F.old has served its purpose.
@@ -96,7 +111,8 @@ public static class AtomicDirectory
     {
         string old = target + Old;
         if (!Directory.Exists(old)) return;
-        bool holdsMore = Directory.EnumerateFileSystemEntries(old).Any(entry => !Path.Exists(Path.Combine(target, Path.GetFileName(entry))));
+        bool holdsMore = Directory.EnumerateFileSystemEntries(old)
+            .Any(entry => !Path.Exists(Path.Combine(target, Path.GetFileName(entry))));
         if (!holdsMore)
         {
             Directory.Delete(old, recursive: true);

@@ -11,7 +11,8 @@ public static class AtomicFile
     /// <summary>Writes a file through a stream. Missing folders are created.</summary>
     /// <param name="path">The file.</param>
     /// <param name="write">Writes the content. If it throws, the path keeps its old content and the temporary file is removed.</param>
-    /// <exception cref="IOException">The disk is full, the place is not writable ...: the message names the path and the way out.</exception>
+    /// <exception cref="IOException">The disk is full, the place is not writable ...: the message names the path and the way
+    /// out.</exception>
     public static void Write(string path, Action<Stream> write)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);

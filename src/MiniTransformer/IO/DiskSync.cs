@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace MiniTransformer.IO;
 
 /// <summary>
-/// Makes what was written survive a power cut (fsync of files and of the folders that name them), and says in plain words why a write failed.
+/// Makes what was written survive a power cut (fsync of files and of the folders that name them), and says in plain words why a write
+/// failed.
 /// </summary>
 internal static partial class DiskSync
 {
@@ -35,7 +36,7 @@ internal static partial class DiskSync
         Folder(folder);
     }
 
-    /// <summary>The error that names what could not be written, why, and the way out. What stood there before is untouched.</summary>
+    /// <summary>The error that names what could not be written, why, and the way out.</summary>
     public static IOException CannotWrite(string path, Exception cause)
     {
         const int UnixNoSpace = 28, UnixReadOnly = 30, UnixQuota = 122, MacQuota = 69;
@@ -49,7 +50,7 @@ internal static partial class DiskSync
             PathTooLongException => "Choose a shorter path.",
             _ => "Check that the path is right and that its folder can be written to.",
         };
-        return new IOException($"Cannot write '{path}': {cause.Message.TrimEnd('.')}. {wayOut} What stood there before is unchanged.", cause);
+        return new IOException($"Cannot write '{path}': {cause.Message.TrimEnd('.')}. {wayOut} What was there before is not lost.", cause);
     }
 
     [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]

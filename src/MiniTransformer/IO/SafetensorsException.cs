@@ -5,7 +5,8 @@ public sealed class SafetensorsException : FormatException
 {
     /// <summary>Creates the error of one file and, where one is to blame, one tensor.</summary>
     public SafetensorsException(string file, string? tensor, string problem, Exception? cause = null)
-        : base(tensor is null ? $"{file}: {problem}" : $"{file}: tensor '{Printable(tensor)}': {problem}", cause) => (File, Tensor) = (file, tensor);
+        : base(tensor is null ? $"{file}: {problem}" : $"{file}: tensor '{Printable(tensor)}': {problem}", cause) =>
+        (File, Tensor) = (file, tensor);
 
     /// <summary>The path of the file.</summary>
     public string File { get; }

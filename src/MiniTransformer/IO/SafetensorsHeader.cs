@@ -5,8 +5,8 @@ using System.Text.Unicode;
 namespace MiniTransformer.IO;
 
 /// <summary>
-/// The header of a safetensors file: a JSON object {"NAME": {"dtype": "F32", "shape": [8, 64], "data_offsets": [START, END]}, ...} with an optional
-/// "__metadata__": {"KEY": "VALUE", ...}, padded with spaces. Every rule of the format is checked here, before any tensor is read.
+/// The header of a safetensors file: a JSON object {"NAME": {"dtype": "F32", "shape": [8, 64], "data_offsets": [START, END]}, ...} with an
+/// optional "__metadata__": {"KEY": "VALUE", ...}, padded with spaces. Every rule of the format is checked here, before any tensor is read.
 /// Format: https://github.com/huggingface/safetensors, section Format of the README.
 /// </summary>
 internal sealed class SafetensorsHeader
@@ -26,7 +26,8 @@ internal sealed class SafetensorsHeader
     /// <param name="dataLength">Number of bytes that follow the header.</param>
     /// <returns>The tensors in the order of their data, and the metadata.</returns>
     /// <exception cref="SafetensorsException">A rule of the format is broken.</exception>
-    public static (IReadOnlyList<TensorEntry> Entries, Dictionary<string, string> Metadata) Parse(string file, ReadOnlySpan<byte> json, long dataLength)
+    public static (IReadOnlyList<TensorEntry> Entries, Dictionary<string, string> Metadata) Parse(
+        string file, ReadOnlySpan<byte> json, long dataLength)
     {
         var header = new SafetensorsHeader(file);
         if (json.IsEmpty || json[0] != (byte)'{')
@@ -76,8 +77,10 @@ internal sealed class SafetensorsHeader
             string key = reader.GetString()!;
             reader.Read();
             if (reader.TokenType != JsonTokenType.String)
-                throw Broken(null, $"__metadata__ '{SafetensorsException.Printable(key)}' must be a string; it is {Describe(reader.TokenType)}");
-            if (!metadata.TryAdd(key, reader.GetString()!)) throw Broken(null, $"__metadata__ '{SafetensorsException.Printable(key)}' occurs twice");
+                throw Broken(null,
+                    $"__metadata__ '{SafetensorsException.Printable(key)}' must be a string; it is {Describe(reader.TokenType)}");
+            if (!metadata.TryAdd(key, reader.GetString()!))
+                throw Broken(null, $"__metadata__ '{SafetensorsException.Printable(key)}' occurs twice");
         }
     }
 
@@ -90,13 +93,20 @@ internal sealed class SafetensorsHeader
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             string key = reader.GetString()!;
-            bool twice = key switch { "dtype" => dtype is not null, "shape" => shape is not null, "data_offsets" => offsets is not null, _ => false };
+            bool twice = key switch
+            {
+                "dtype" => dtype is not null,
+                "shape" => shape is not null,
+                "data_offsets" => offsets is not null,
+                _ => false,
+            };
             if (twice) throw Broken(name, $"{key} occurs twice");
             reader.Read();
             switch (key)
             {
                 case "dtype":
-                    if (reader.TokenType != JsonTokenType.String) throw Broken(name, $"dtype must be a string; it is {Describe(reader.TokenType)}");
+                    if (reader.TokenType != JsonTokenType.String)
+                        throw Broken(name, $"dtype must be a string; it is {Describe(reader.TokenType)}");
                     dtype = reader.GetString()!;
                     break;
                 case "shape":
@@ -106,7 +116,8 @@ internal sealed class SafetensorsHeader
                     offsets = ReadNumbers(ref reader, name, key);
                     break;
                 default:
-                    throw Broken(name, $"unknown key '{SafetensorsException.Printable(key)}'; only dtype, shape and data_offsets are part of the format");
+                    throw Broken(name,
+                        $"unknown key '{SafetensorsException.Printable(key)}'; only dtype, shape and data_offsets are part of the format");
             }
         }
 
@@ -120,11 +131,13 @@ internal sealed class SafetensorsHeader
 
     private long[] ReadNumbers(ref Utf8JsonReader reader, string name, string key)
     {
-        if (reader.TokenType != JsonTokenType.StartArray) throw Broken(name, $"{key} must be an array of numbers; it is {Describe(reader.TokenType)}");
+        if (reader.TokenType != JsonTokenType.StartArray)
+            throw Broken(name, $"{key} must be an array of numbers; it is {Describe(reader.TokenType)}");
         var numbers = new List<long>();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
-            if (reader.TokenType != JsonTokenType.Number) throw Broken(name, $"{key} must hold numbers; it holds {Describe(reader.TokenType)}");
+            if (reader.TokenType != JsonTokenType.Number)
+                throw Broken(name, $"{key} must hold numbers; it holds {Describe(reader.TokenType)}");
             if (reader.ValueSpan.ContainsAnyExceptInRange((byte)'0', (byte)'9') || !reader.TryGetInt64(out long number))
             {
                 throw Broken(name, $"{key} holds {SafetensorsException.Printable(Encoding.UTF8.GetString(reader.ValueSpan))}; "
@@ -164,14 +177,20 @@ internal sealed class SafetensorsHeader
         long end = 0;
         foreach (TensorEntry entry in entries)
         {
-            if (entry.Start > end) throw Broken(entry.Name, $"it starts at byte {entry.Start}, but the data before it ends at {end}: a hole of {entry.Start - end} bytes");
-            if (entry.Start < end) throw Broken(entry.Name, $"it starts at byte {entry.Start}, but the data before it ends at {end}: the two overlap");
+            if (entry.Start > end)
+                throw Broken(entry.Name,
+                    $"it starts at byte {entry.Start}, but the data before it ends at {end}: a hole of {entry.Start - end} bytes");
+            if (entry.Start < end)
+                throw Broken(entry.Name, $"it starts at byte {entry.Start}, but the data before it ends at {end}: the two overlap");
             if (entry.End > dataLength)
-                throw Broken(entry.Name, $"it ends at byte {entry.End}, but the file holds only {dataLength} bytes of data; the file is cut short, fetch it again");
+                throw Broken(entry.Name,
+                    $"it ends at byte {entry.End}, but only {dataLength} bytes of data are there; the file is cut short, fetch it again");
             end = entry.End;
         }
 
-        if (end != dataLength) throw Broken(null, $"the tensors end at byte {end}, but the file holds {dataLength} bytes of data: {dataLength - end} bytes belong to no tensor");
+        if (end != dataLength)
+            throw Broken(null,
+                $"the tensors end at byte {end}, but {dataLength} bytes of data are there: {dataLength - end} bytes belong to no tensor");
     }
 
     private static string ShowShape(long[] shape) => SafetensorsException.Printable(TensorEntry.Show(shape));

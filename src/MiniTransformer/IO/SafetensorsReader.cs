@@ -5,8 +5,9 @@ using Microsoft.Win32.SafeHandles;
 namespace MiniTransformer.IO;
 
 /// <summary>
-/// Reads tensors from a safetensors file: 8 bytes of header length (little-endian), a JSON header, then the tensors' bytes, row-major and little-endian.
-/// <see cref="Open"/> checks the whole layout before any tensor can be read; tensors are read one by one, straight into the caller's memory.
+/// Reads tensors from a safetensors file: 8 bytes of header length (little-endian), a JSON header, then the tensors' bytes, row-major and
+/// little-endian. <see cref="Open"/> checks the whole layout before any tensor can be read; tensors are read one by one, straight into the
+/// caller's memory.
 /// </summary>
 public sealed class SafetensorsReader : IDisposable
 {
@@ -22,7 +23,9 @@ public sealed class SafetensorsReader : IDisposable
         Path = path;
         this.handle = handle;
         long length = RandomAccess.GetLength(handle);
-        if (length < 8) throw new SafetensorsException(path, null, $"it has {length} bytes; a safetensors file has at least the 8 of its header length");
+        if (length < 8)
+            throw new SafetensorsException(path, null,
+                $"it has {length} bytes; a safetensors file has at least the 8 of its header length");
         Span<byte> prefix = stackalloc byte[8];
         ReadExactly(prefix, 0, null);
 
@@ -31,15 +34,18 @@ public sealed class SafetensorsReader : IDisposable
         if (headerLength > SafetensorsHeader.MaxLength)
         {
             throw new SafetensorsException(path, null,
-                $"the header claims {headerLength} bytes, more than the {SafetensorsHeader.MaxLength} allowed; this is not a safetensors file, or it is damaged");
+                $"the header claims {headerLength} bytes, more than the {SafetensorsHeader.MaxLength} allowed; "
+                + "this is not a safetensors file, or it is damaged");
         }
 
         if ((long)headerLength > length - 8)
-            throw new SafetensorsException(path, null, $"the header claims {headerLength} bytes, but only {length - 8} follow; the file is cut short, fetch it again");
+            throw new SafetensorsException(path, null,
+                $"the header claims {headerLength} bytes, but only {length - 8} follow; the file is cut short, fetch it again");
         byte[] header = new byte[headerLength];
         ReadExactly(header, 8, null);
         dataStart = 8 + (long)headerLength;
-        (IReadOnlyList<TensorEntry> inFileOrder, Dictionary<string, string> metadata) = SafetensorsHeader.Parse(path, header, length - dataStart);
+        (IReadOnlyList<TensorEntry> inFileOrder, Dictionary<string, string> metadata) =
+            SafetensorsHeader.Parse(path, header, length - dataStart);
         Metadata = metadata;
         entries = new OrderedDictionary<string, TensorEntry>(inFileOrder.Count, StringComparer.Ordinal);
         foreach (TensorEntry entry in inFileOrder) entries.Add(entry.Name, entry);
@@ -60,9 +66,11 @@ public sealed class SafetensorsReader : IDisposable
     public static SafetensorsReader Open(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        if (Directory.Exists(path)) throw new SafetensorsException(path, null, "it is a folder; give the path of the .safetensors file in it");
+        if (Directory.Exists(path))
+            throw new SafetensorsException(path, null, "it is a folder; give the path of the .safetensors file in it");
         if (!File.Exists(path)) throw new FileNotFoundException($"There is no file '{path}'.", path);
-        SafeFileHandle handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, FileOptions.SequentialScan);
+        SafeFileHandle handle = File.OpenHandle(
+            path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, FileOptions.SequentialScan);
         try
         {
             return new SafetensorsReader(path, handle);
@@ -107,7 +115,8 @@ public sealed class SafetensorsReader : IDisposable
         }
 
         if (entry.Count != into.Length)
-            throw new SafetensorsException(Path, name, $"it has {entry.Count} elements, shape {TensorEntry.Show(entry.Shape)}; the destination has {into.Length}");
+            throw new SafetensorsException(Path, name,
+                $"it has {entry.Count} elements, shape {TensorEntry.Show(entry.Shape)}; the destination has {into.Length}");
         for (int done = 0; done < into.Length; done += Piece)
         {
             Span<float> piece = into.Slice(done, Math.Min(Piece, into.Length - done));
@@ -126,7 +135,9 @@ public sealed class SafetensorsReader : IDisposable
         while (!into.IsEmpty)
         {
             int read = RandomAccess.Read(handle, into, offset);
-            if (read == 0) throw new SafetensorsException(Path, tensor, $"the file ended at byte {offset} while it was read; was it cut short by another program?");
+            if (read == 0)
+                throw new SafetensorsException(Path, tensor,
+                    $"the file ended at byte {offset} while it was read; was it cut short by another program?");
             into = into[read..];
             offset += read;
         }

@@ -22,12 +22,14 @@ public sealed record TensorData(string Name, long[] Shape, Action<FloatSink> Wri
     }
 }
 
-/// <summary>Writes float32 tensors as a safetensors file, one after the other in the order given: no copy of the whole is ever in memory.</summary>
+/// <summary>Writes float32 tensors as a safetensors file, one after the other in the order given: no copy of the whole is ever in
+/// memory.</summary>
 public static class SafetensorsWriter
 {
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>Writes a file; a reader, or the next start after a crash, finds the old file or the whole new one (<see cref="AtomicFile"/>).</summary>
+    /// <summary>Writes a file; a reader, or the next start after a crash, finds the old file or the whole new one
+    /// (<see cref="AtomicFile"/>).</summary>
     /// <exception cref="ArgumentException">A name, a shape or a number of values is wrong.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(string path, IEnumerable<TensorData> tensors, IReadOnlyDictionary<string, string>? metadata = null) =>
@@ -36,8 +38,10 @@ public static class SafetensorsWriter
     /// <summary>Writes to a stream.</summary>
     /// <param name="stream">Where to.</param>
     /// <param name="tensors">The tensors, in the order in which they are to stand in the file.</param>
-    /// <param name="metadata">Free text for the header. By default {"format": "pt"}, without which Hugging Face transformers refuses a file.</param>
-    /// <exception cref="ArgumentException">A name occurs twice or is reserved, a shape is negative or too large, or a tensor handed over more or fewer values than its shape has.</exception>
+    /// <param name="metadata">Free text for the header. By default {"format": "pt"}, without which Hugging Face transformers refuses a
+    /// file.</param>
+    /// <exception cref="ArgumentException">A name occurs twice or is reserved, a shape is negative or too large, or a tensor handed over
+    /// more or fewer values than its shape has.</exception>
     public static void Write(Stream stream, IEnumerable<TensorData> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
         ArgumentNullException.ThrowIfNull(stream);
@@ -62,7 +66,8 @@ public static class SafetensorsWriter
             if (metadata.Count > 0)
             {
                 json.WriteStartObject("__metadata__");
-                foreach ((string key, string value) in metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal)) json.WriteString(Checked(key), Checked(value));
+                foreach ((string key, string value) in metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+                    json.WriteString(Checked(key), Checked(value));
                 json.WriteEndObject();
             }
 
@@ -70,7 +75,9 @@ public static class SafetensorsWriter
             for (int i = 0; i < tensors.Length; i++)
             {
                 string name = tensors[i].Name;
-                if (name == "__metadata__") throw new ArgumentException("No tensor may be named __metadata__: the format keeps that name for its metadata.", nameof(tensors));
+                if (name == "__metadata__")
+                    throw new ArgumentException(
+                        "No tensor may be named __metadata__: the format keeps that name for its metadata.", nameof(tensors));
                 if (!names.Add(name)) throw new ArgumentException($"Two tensors are named '{name}'.", nameof(tensors));
                 long end = checked(start + (4 * counts[i]));
                 json.WriteStartObject(Checked(name));
@@ -86,7 +93,8 @@ public static class SafetensorsWriter
 
         while (buffer.Length % 8 != 0) buffer.WriteByte((byte)' '); // aligns the data for readers that map the file
         if (buffer.Length > SafetensorsHeader.MaxLength)
-            throw new ArgumentException($"The header would have {buffer.Length} bytes; the format allows {SafetensorsHeader.MaxLength}.", nameof(tensors));
+            throw new ArgumentException(
+                $"The header would have {buffer.Length} bytes; the format allows {SafetensorsHeader.MaxLength}.", nameof(tensors));
         return buffer.ToArray();
     }
 
@@ -104,7 +112,8 @@ public static class SafetensorsWriter
             long count = 1;
             foreach (long size in tensor.Shape)
             {
-                if (size < 0) throw new ArgumentException($"Tensor '{tensor.Name}': shape {TensorEntry.Show(tensor.Shape)} has a negative size.");
+                if (size < 0)
+                    throw new ArgumentException($"Tensor '{tensor.Name}': shape {TensorEntry.Show(tensor.Shape)} has a negative size.");
                 count = checked(count * size);
             }
 
@@ -113,7 +122,8 @@ public static class SafetensorsWriter
         }
         catch (OverflowException)
         {
-            throw new ArgumentException($"Tensor '{tensor.Name}': the size of its shape {TensorEntry.Show(tensor.Shape)} overflows 64 bits.");
+            throw new ArgumentException(
+                $"Tensor '{tensor.Name}': the size of its shape {TensorEntry.Show(tensor.Shape)} overflows 64 bits.");
         }
     }
 

@@ -10,8 +10,8 @@ namespace MiniTransformer.Data.Tasks;
 ///     public string Name => "shout";
 ///     public string Description => "the word in capitals, with an exclamation mark";
 ///     public string NewPrompt(Rng rng) => $"shout:{Words.Default.Draw(rng)}=";
-///     public string Answer(string prompt) => Input(prompt).ToUpperInvariant() + "!";
-///     string Input(string prompt) => prompt["shout:".Length..^1];
+///     public string Answer(string prompt) => Word(prompt).ToUpperInvariant() + "!";
+///     static string Word(string prompt) => prompt["shout:".Length..^1];
 /// }
 /// </code>
 /// </summary>

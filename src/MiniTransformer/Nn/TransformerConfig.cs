@@ -1,0 +1,125 @@
+namespace MiniTransformer.Nn;
+
+/// <summary>
+/// The sizes and constants of a decoder-only transformer in the Llama form: RMSNorm, rotary positions, causal attention with grouped
+/// key/value heads, SwiGLU, no biases. On disk it is Hugging Face's config.json of model_type "llama"; each property names its field there.
+/// </summary>
+public sealed partial record TransformerConfig
+{
+    private readonly int? numKeyValueHeads;
+    private readonly int? headDim;
+
+    /// <summary>Number of tokens V in the vocabulary (vocab_size).</summary>
+    public required int VocabSize { get; init; }
+
+    /// <summary>Width C of the residual stream (hidden_size).</summary>
+    public required int HiddenSize { get; init; }
+
+    /// <summary>Width of the MLP between its projections (intermediate_size).</summary>
+    public required int IntermediateSize { get; init; }
+
+    /// <summary>Number of blocks (num_hidden_layers).</summary>
+    public required int NumLayers { get; init; }
+
+    /// <summary>Number H of query heads (num_attention_heads).</summary>
+    public required int NumHeads { get; init; }
+
+    /// <summary>Number of key/value heads, a divisor of <see cref="NumHeads"/> and by default equal to it (num_key_value_heads).</summary>
+    public int NumKeyValueHeads { get => numKeyValueHeads ?? NumHeads; init => numKeyValueHeads = value; }
+
+    /// <summary>Width D of a head, by default C / H (head_dim). Even, because rotary positions turn pairs.</summary>
+    public int HeadDim { get => headDim ?? HiddenSize / Math.Max(1, NumHeads); init => headDim = value; }
+
+    /// <summary>The longest sequence, in tokens (max_position_embeddings).</summary>
+    public required int MaxPositions { get; init; }
+
+    /// <summary>Base θ of the rotary frequencies θ^(−2i/D) (rope_theta).</summary>
+    public float RopeTheta { get; init; } = 10000f;
+
+    /// <summary>The ε in x / √(mean(x²) + ε) (rms_norm_eps).</summary>
+    public float RmsNormEps { get; init; } = 1e-5f;
+
+    /// <summary>Whether the output projection is the embedding matrix itself (tie_word_embeddings).</summary>
+    public bool TieEmbeddings { get; init; }
+
+    /// <summary>Id of the token that begins a sequence, if there is one (bos_token_id).</summary>
+    public int? BeginId { get; init; }
+
+    /// <summary>Id of the token that ends a response, if there is one (eos_token_id; of several, the first).</summary>
+    public int? EndId { get; init; }
+
+    /// <summary>Id of the token that fills up a batch, if there is one (pad_token_id).</summary>
+    public int? PadId { get; init; }
+
+    // A size left to its default equals the same size given explicitly, so equality compares what the properties say.
+    private (int, int, int, int, int, int, int, int, float, float, bool, int?, int?, int?) Values =>
+        (VocabSize, HiddenSize, IntermediateSize, NumLayers, NumHeads, NumKeyValueHeads, HeadDim, MaxPositions,
+            RopeTheta, RmsNormEps, TieEmbeddings, BeginId, EndId, PadId);
+
+    /// <summary>Whether two configurations describe the same model.</summary>
+    public bool Equals(TransformerConfig? other) => other is not null && Values.Equals(other.Values);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => Values.GetHashCode();
+
+    /// <summary>Checks that the sizes are positive and fit together.</summary>
+    /// <returns>This configuration.</returns>
+    /// <exception cref="TransformerConfigException">A field is out of range or contradicts another; the message names both.</exception>
+    public TransformerConfig Validate()
+    {
+        Positive("vocab_size", VocabSize);
+        Positive("hidden_size", HiddenSize);
+        Positive("intermediate_size", IntermediateSize);
+        Positive("num_hidden_layers", NumLayers);
+        Positive("num_attention_heads", NumHeads);
+        Positive("num_key_value_heads", NumKeyValueHeads);
+        Positive("max_position_embeddings", MaxPositions);
+        if (HiddenSize % NumHeads != 0)
+            throw new TransformerConfigException(
+                "hidden_size", $"hidden_size = {HiddenSize} is not divisible by num_attention_heads = {NumHeads}.");
+        if (NumHeads % NumKeyValueHeads != 0)
+        {
+            throw new TransformerConfigException("num_key_value_heads",
+                $"num_key_value_heads = {NumKeyValueHeads} does not divide num_attention_heads = {NumHeads}: "
+                + "each key/value head serves the same number of query heads.");
+        }
+
+        Positive("head_dim", HeadDim);
+        if (HeadDim % 2 != 0)
+        {
+            throw new TransformerConfigException("head_dim", $"head_dim = {HeadDim} is odd, but rotary positions turn pairs of components; "
+                + (headDim is null
+                    ? $"it comes from hidden_size / num_attention_heads = {HiddenSize} / {NumHeads}."
+                    : "choose an even one."));
+        }
+
+        if ((long)NumHeads * HeadDim > int.MaxValue)
+            throw new TransformerConfigException(
+                "head_dim", $"num_attention_heads × head_dim = {NumHeads} × {HeadDim} is more than 2³¹ − 1.");
+        PositiveAndFinite("rope_theta", RopeTheta);
+        PositiveAndFinite("rms_norm_eps", RmsNormEps);
+        Token("bos_token_id", BeginId);
+        Token("eos_token_id", EndId);
+        Token("pad_token_id", PadId);
+        return this;
+    }
+
+    private static void Positive(string field, int value)
+    {
+        if (value <= 0) throw new TransformerConfigException(field, $"{field} = {value} must be at least 1.");
+    }
+
+    private static void PositiveAndFinite(string field, float value)
+    {
+        if (!(value > 0 && float.IsFinite(value)))
+            throw new TransformerConfigException(
+                field, FormattableString.Invariant($"{field} = {value} must be a positive float32 number."));
+    }
+
+    private void Token(string field, int? id)
+    {
+        if (id is { } value && (uint)value >= (uint)VocabSize)
+            throw new TransformerConfigException(field,
+                $"{field} = {value} is not a token: vocab_size = {VocabSize} allows 0 to {VocabSize - 1}.");
+    }
+}
