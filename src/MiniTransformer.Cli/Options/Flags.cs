@@ -22,9 +22,9 @@ internal static class Flags
         new(name, description, text => Real(text, min, max, open)) { HelpName = "X" };
 
     /// <summary>Numbers in (0, 1], separated by commas.</summary>
-    public static Flag<double[]> Fractions(string name, string description, double[] defaultValue) =>
+    public static Flag<double[]?> Fractions(string name, string description) =>
         new(name, description, text => [.. text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            .Select(part => Real(part, 0, 1, open: true)).Distinct().Order()], defaultValue, hasDefault: true) { HelpName = "X,X,..." };
+            .Select(part => Real(part, 0, 1, open: true)).Distinct().Order()]) { HelpName = "X,X,..." };
 
     /// <summary>A text.</summary>
     public static Flag<string?> Text(string name, string description, string helpName) => new(name, description, text => text) { HelpName = helpName };
