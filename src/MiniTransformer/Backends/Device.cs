@@ -27,6 +27,18 @@ public sealed class Device : IDisposable
     /// <summary>The fastest device of this machine.</summary>
     public static Device Best() => Cpu();
 
+    /// <summary>A device that computes nothing: what a step on it would need in memory can be read off, without needing it.</summary>
+    internal static Device DryRun() => new(new DryRunBackend());
+
+    /// <summary>Elements of 4 bytes held for parameters, optimizer state and caches; the steps' arenas are not counted.</summary>
+    public long PersistentElements
+    {
+        get
+        {
+            lock (persistent) return persistent.Sum(buffer => buffer.Length);
+        }
+    }
+
     /// <summary>Memory for parameters, optimizer state and caches: zeroed, and valid until freed or until the device is disposed.</summary>
     public Storage Allocate(int length)
     {
