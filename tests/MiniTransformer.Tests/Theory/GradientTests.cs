@@ -72,6 +72,19 @@ public class GradientTests
     }
 
     [Fact]
+    public void The_weights_of_a_response_are_its_returns()
+    {
+        var mdp = new TokenMdp(vocabulary: 2, horizon: 3, discount: 0.5);
+        double[][] reward = mdp.Table((s, a) => (10 * s) + a);
+        Response y = ResponseEnumeration.Follow(mdp, 1, 0, 1); // states 0, 2, 5: rewards 1, 20, 51
+        Assert.Equal([72, 72, 72], ExactPolicyGradient.WholePath(reward)(y));
+        Assert.Equal([72, 71, 51], ExactPolicyGradient.ReturnToGo(reward)(y));
+        Assert.Equal([23.75, 45.5, 51], ExactPolicyGradient.ReturnToGo(reward, 0.5)(y));
+        Assert.Equal([71, 68, 45], ExactPolicyGradient.ReturnToGo(reward, 1, [1, 2, 3, 4, 5, 6, 7, 0])(y)); // minus 1, 3, 6
+        Assert.Equal(1 + 10 + 12.75, ResponseEnumeration.Return(reward, y, 0.5));
+    }
+
+    [Fact]
     public void Dual_numbers_follow_the_rules_of_calculus()
     {
         var x = new Dual(1.5, 1); // the variable itself
