@@ -16,7 +16,7 @@ public sealed record MdpDraw(
     TokenMdp Mdp, double[][] Expert, double[][] Reference, double[][] Policy, double[] Potential,
     Response[] Demonstrations, double Beta, double Alpha)
 {
-    private const int MaxStates = 64;
+    private const int MaxLogits = 100;
 
     /// <summary>log π_SFT.</summary>
     public double[][] LogExpert { get; } = SoftBellman.LogPolicy(Expert);
@@ -31,7 +31,7 @@ public sealed record MdpDraw(
     public double[][] Reward { get; } = BaselineReward.Of(SoftBellman.LogPolicy(Expert), SoftBellman.LogPolicy(Reference));
 
     /// <summary>
-    /// Draws an MDP of at most 64 states. The corners are common: vocabularies of 1 and 2, horizons of 0 and 1, no end token, forbidden
+    /// Draws an MDP of at most 100 logits. The corners are common: vocabularies of 1 and 2, horizons of 0 and 1, no end token, forbidden
     /// tokens, γ of 1 and down to 0.01; and rows of logits that are mild, flat, broad, nearly deterministic, ±700, all shifted by 700, or a mixture.
     /// </summary>
     public static MdpDraw Random(Random random)
@@ -40,7 +40,7 @@ public sealed record MdpDraw(
         int? endToken = random.Next(3) == 0 ? null : random.Next(vocabulary);
         double discount = random.Next(3) == 0 ? 1 : Pick(random, 0.01, 0.99, 0.01 + (0.99 * random.NextDouble()), 0.5 + (0.5 * random.NextDouble()));
         int branches = endToken is null ? vocabulary : vocabulary - 1;
-        while (Enumerable.Range(0, horizon).Sum(t => Math.Pow(branches, t)) > MaxStates) horizon--;
+        while (vocabulary * Enumerable.Range(0, horizon).Sum(t => Math.Pow(branches, t)) > MaxLogits) horizon--;
         var mdp = new TokenMdp(vocabulary, horizon, endToken, discount);
 
         double forbid = random.Next(3) == 0 ? 0.3 : 0;

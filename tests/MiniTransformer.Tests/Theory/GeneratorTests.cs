@@ -32,7 +32,7 @@ public class GeneratorTests
             ["nearly deterministic"] = d => d.LogExpert.Any(row => row.Count(double.IsFinite) > 1 && row.Max() > -1e-12 && row.Where(x => x < -1).All(x => x > -100)),
             ["uniform"] = d => d.Mdp.Vocabulary > 1 && d.Expert.Any(row => row.All(x => x == 0)),
             ["a reference near the expert"] = d => d.Mdp.StateCount > 1 && Stability.Distance(d.Expert[0], d.Reference[0]) is > 0 and < 1.5,
-            ["more than 30 states"] = d => d.Mdp.StateCount > 30,
+            ["more than 20 states"] = d => d.Mdp.StateCount > 20,
         };
         string[] rare = [.. corners.Where(c => Draws.Count(c.Value) < 30).Select(c => $"{c.Key}: {Draws.Count(c.Value)}")];
         Assert.True(rare.Length == 0, string.Join("; ", rare));
