@@ -101,9 +101,14 @@ internal static unsafe class Row
         }
 
         for (; i <= n - W; i += W) s0 += VectorMath.Exp(Vector.Load(x + i) - m);
-        if (i < n) s0 += VectorMath.Exp(PartialVector.Load(x + i, n - i, Vector.Create(float.NegativeInfinity)) - m);
+        if (i < n) s0 += ExpTail(x + i, n - i, shift);
         return shift + VectorMath.Log(Vector.Sum(s0 + s1));
     }
+
+    // Apart, so that no constant of the loop lives across a call: the compiler would keep it on the stack and load it every time.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static Vector<float> ExpTail(float* x, int count, float shift) =>
+        VectorMath.Exp(PartialVector.Load(x, count, Vector.Create(float.NegativeInfinity)) - Vector.Create(shift));
 
     /// <summary>x, or 0 where x = −∞: the shift of a row without any allowed element, in which e^(−∞ − 0) = 0 and not NaN.</summary>
     public static float Finite(float x) => float.IsNegativeInfinity(x) ? 0f : x;
