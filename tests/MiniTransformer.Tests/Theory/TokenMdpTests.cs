@@ -18,7 +18,8 @@ public class TokenMdpTests
     public void The_end_token_and_the_horizon_lead_to_the_terminal_state()
     {
         var mdp = new TokenMdp(vocabulary: 2, horizon: 2, endToken: 1);
-        Assert.Equal([1, mdp.Terminal, mdp.Terminal, mdp.Terminal], new[] { mdp.Next(0, 0), mdp.Next(0, 1), mdp.Next(1, 0), mdp.Next(1, 1) });
+        int end = mdp.Terminal;
+        Assert.Equal([1, end, end, end], new[] { mdp.Next(0, 0), mdp.Next(0, 1), mdp.Next(1, 0), mdp.Next(1, 1) });
     }
 
     [Theory]

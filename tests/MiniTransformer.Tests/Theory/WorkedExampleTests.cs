@@ -13,7 +13,8 @@ public class WorkedExampleTests
     private static readonly double[][] Q = [[Math.Log(3), 0], [0, Math.Log(4)]];
     private static readonly double[][] LogSft = SoftBellman.LogPolicy(Q), LogRef = SoftBellman.LogPolicy([[0, 0], [0, 0]]);
     private static readonly double[][] Rhat = BaselineReward.Of(LogSft, LogRef);
-    private static readonly Response[] Responses = [ResponseEnumeration.Follow(Mdp, 1), ResponseEnumeration.Follow(Mdp, 0, 1), ResponseEnumeration.Follow(Mdp, 0, 0)];
+    private static readonly Response[] Responses =
+        [ResponseEnumeration.Follow(Mdp, 1), ResponseEnumeration.Follow(Mdp, 0, 1), ResponseEnumeration.Follow(Mdp, 0, 0)];
     private static readonly Response Demonstration = Responses[1];
 
     [Fact]
@@ -27,7 +28,9 @@ public class WorkedExampleTests
             for (int i = 0; i < values.Length; i++)
             {
                 // Four decimals are printed, so half of the last one is the error allowed.
-                Assert.True(Math.Abs(values[i] - printed[name][i]) <= 0.5e-4 + 1e-12, $"{name}: {values[i]:F6}, in the README {printed[name][i]:F4}.");
+                Assert.True(
+                    Math.Abs(values[i] - printed[name][i]) <= 0.5e-4 + 1e-12,
+                    $"{name}: {values[i]:F6}, in the README {printed[name][i]:F4}.");
             }
         }
     }
@@ -53,7 +56,7 @@ public class WorkedExampleTests
         double[][] gradient = InverseSoftQ.Gradient(rows, tokens, 1, Phi.Linear);
         double[] rewards = InverseSoftQ.Rewards(rows, tokens, 1);
 
-        (List<(Response Response, double LogProbability)> optimum, double logZ) = RegularizedOptimum.ByResponses(Mdp, LogSft, LogRef, beta: 1);
+        (var optimum, double logZ) = RegularizedOptimum.ByResponses(Mdp, LogSft, LogRef, beta: 1);
         double[][] logOptimum = RegularizedOptimum.ByTokens(Mdp, LogSft, Rhat, beta: 1);
         double LogOptimum(Response y) => optimum.Single(p => p.Response.Tokens.SequenceEqual(y.Tokens)).LogProbability;
 
@@ -143,7 +146,8 @@ public class WorkedExampleTests
             if (!inside) continue;
             string statement = line.Split("  ")[0].TrimEnd();
             int divide = statement.LastIndexOf(" = ", StringComparison.Ordinal);
-            printed.Add(statement[..divide], [.. statement[(divide + 3)..].Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(x => double.Parse(x, CultureInfo.InvariantCulture))]);
+            string[] numbers = statement[(divide + 3)..].Split(' ');
+            printed.Add(statement[..divide], [.. numbers.Select(x => double.Parse(x, CultureInfo.InvariantCulture))]);
         }
 
         return printed;
@@ -153,6 +157,7 @@ public class WorkedExampleTests
     {
         string? root = AppContext.BaseDirectory;
         while (root is not null && !File.Exists(Path.Combine(root, "MiniTransformer.sln"))) root = Path.GetDirectoryName(root);
-        return Path.Combine(root ?? throw new DirectoryNotFoundException("No MiniTransformer.sln above the test binaries."), "src", "MiniTransformer", "Theory");
+        if (root is null) throw new DirectoryNotFoundException("There is no MiniTransformer.sln above the test binaries.");
+        return Path.Combine(root, "src", "MiniTransformer", "Theory");
     }
 }
