@@ -39,13 +39,15 @@ public sealed class Device : IDisposable
         }
     }
 
-    /// <summary>Memory for parameters, optimizer state and caches: zeroed, and valid until freed or until the device is disposed.</summary>
-    public Storage Allocate(int length)
+    /// <summary>Memory for parameters, optimizer state and caches, valid until freed or until the device is disposed.</summary>
+    /// <param name="length">Elements of 4 bytes.</param>
+    /// <param name="zeroed">False spares the zeros where everything is written before it is read.</param>
+    public Storage Allocate(int length, bool zeroed = true)
     {
         DeviceBuffer buffer = Backend.Allocate(length);
         lock (persistent) persistent.Add(buffer);
         var storage = new Storage(buffer, 0, length);
-        Backend.Fill(storage, 0);
+        if (zeroed) Backend.Fill(storage, 0);
         return storage;
     }
 
