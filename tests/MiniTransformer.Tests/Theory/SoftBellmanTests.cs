@@ -8,7 +8,9 @@ public class SoftBellmanTests
 
     [Theory]
     [InlineData(new[] { 0.0, 0, 0 }, 1.0986122886681098)]               // log 3
-    [InlineData(new[] { 700.0, 700 }, 700.69314718055995)]              // 700 + log 2: exp(701) alone would overflow soon
+    [InlineData(new[] { 700.0, 700 }, 700.69314718055995)]              // 700 + log 2
+    [InlineData(new[] { 800.0, 800 }, 800.69314718055995)]              // exp 800 = ∞ in double
+    [InlineData(new[] { -800.0, -800 }, -799.30685281944005)]           // exp −800 = 0 in double
     [InlineData(new[] { -700.0, -700 }, -699.30685281944005)]
     [InlineData(new[] { 700.0, -700 }, 700)]
     [InlineData(new[] { Forbidden, 1.0, Forbidden }, 1)]
