@@ -84,10 +84,7 @@ public sealed class Transformer : IDisposable
     public Tensor Hidden(TokenIds ids)
     {
         (int b, int t) = BatchOf(ids);
-        var positions = new int[b * t];
-        for (int i = 0; i < positions.Length; i++) positions[i] = i % t;
-        Tape tape = (Tape)ids.Owner;
-        return Run(ids, new Placement(tape.Ids(positions, new Shape(b * t)), cos, sin));
+        return Run(ids, new Placement(((Tape)ids.Owner).Positions(b, t), cos, sin));
     }
 
     /// <summary>Logits of hidden states: (.., C) → (.., V).</summary>
