@@ -1,1 +1,8 @@
+using BenchmarkDotNet.Running;
+using MiniTransformer.Benchmarks;
+
+// throughput ...   whole training steps and sampling runs, one JSON line (see Throughput)
+// anything else    BenchmarkDotNet, such as --filter *Gemm*
+if (args.Length > 0 && args[0] == "throughput") return Throughput.Run(args[1..]);
+BenchmarkSwitcher.FromAssembly(typeof(Throughput).Assembly).Run(args);
 return 0;

@@ -28,10 +28,12 @@ public sealed class Tape : TensorOwner, IDisposable
     private readonly Dictionary<Type, RecordList> lists = [];
     private readonly List<(RecordList List, int At)> order = [];
     private readonly List<Storage> gradients = [];
+    private int[] positions = [];
     private int generation;
     private int paused;
     private bool recording;
     private bool open;
+    private bool ranBackward;
 
     private Tape(Device device)
     {
@@ -89,18 +91,36 @@ public sealed class Tape : TensorOwner, IDisposable
         CheckOpen();
         Storage storage = Arena.Take(shape.Count);
         Backend.Upload(ids, storage);
-        return new TokenIds(this, generation, storage, shape);
+        int smallest = int.MaxValue, largest = int.MinValue;
+        foreach (int id in ids) (smallest, largest) = (Math.Min(smallest, id), Math.Max(largest, id));
+        return new TokenIds(this, generation, storage, shape, smallest, largest);
     }
 
-    /// <summary>Computes the gradient of a loss, a tensor of one element, and adds it to every parameter that the loss depends on.</summary>
+    /// <summary>The positions 0 … T−1 of each of B sequences, (B·T).</summary>
+    public TokenIds Positions(int b, int t)
+    {
+        int count = new Shape(b, t).Count;
+        if (positions.Length < count) positions = new int[count];
+        for (int i = 0; i < count; i++) positions[i] = i % t;
+        return Ids(positions.AsSpan(0, count), new Shape(count));
+    }
+
+    /// <summary>
+    /// Computes the gradient of a loss, a tensor of one element, and adds it to every parameter and variable that the loss depends on.
+    /// May be called again, for the same loss or another: gradients add up.
+    /// </summary>
     public void Backward(in Tensor loss)
     {
         CheckOpen();
         if (loss.Shape.Count != 1) throw new ArgumentException($"Backward: the loss must be one number, not a tensor of shape {loss.Shape}. Sum it first.");
         if (!loss.NeedsGrad || loss.Owner != this)
             throw new ArgumentException("Backward: the loss does not depend on any trainable parameter of this step; nothing would be learned.");
+
+        // The gradients of ops' results are those of one loss; a second one starts them from nothing.
+        if (ranBackward) foreach ((RecordList list, int at) in order) gradients[list.OutputOf(at)] = default;
+        ranBackward = true;
         Backend.Fill(loss.Grad, 1);
-        BackwardTo(0);
+        BackwardTo(default);
     }
 
     /// <summary>While the returned value is not disposed, ops are not recorded: for frozen models within a step.</summary>
@@ -114,12 +134,12 @@ public sealed class Tape : TensorOwner, IDisposable
     public void Dispose()
     {
         if (!open) return;
-        open = false;
         generation++;
-        Forget(0);
-        gradients.Clear();
+        CloseFrame(default);
         paused = 0;
+        ranBackward = false;
         Arena.Reset();
+        Volatile.Write(ref open, false); // last: from here on another step may take this tape
     }
 
     /// <summary>An uninitialised tensor for an op's result. It needs a gradient if one of the inputs does and the tape is recording.</summary>
@@ -155,20 +175,24 @@ public sealed class Tape : TensorOwner, IDisposable
         order.Add((list, ((RecordList<TBackward>)list).Add(backward)));
     }
 
-    /// <summary>Number of ops recorded so far.</summary>
-    internal int Position => order.Count;
+    /// <summary>How far the record reaches: a place to run back to, and to forget everything after.</summary>
+    internal readonly record struct Frame(int Records, int Gradients);
 
-    /// <summary>Runs the records from the last down to <paramref name="position"/>.</summary>
-    internal void BackwardTo(int position)
+    /// <summary>The current end of the record.</summary>
+    internal Frame OpenFrame() => new(order.Count, gradients.Count);
+
+    /// <summary>Runs the records backward, from the last to the frame's beginning.</summary>
+    internal void BackwardTo(Frame frame)
     {
-        for (int i = order.Count - 1; i >= position; i--) order[i].List.Run(order[i].At, this);
+        for (int i = order.Count - 1; i >= frame.Records; i--) order[i].List.Run(order[i].At, this);
     }
 
-    /// <summary>Drops the records from <paramref name="position"/> on.</summary>
-    internal void Forget(int position)
+    /// <summary>Forgets the frame's records and gradients.</summary>
+    internal void CloseFrame(Frame frame)
     {
-        for (int i = order.Count - 1; i >= position; i--) order[i].List.RemoveLast();
-        order.RemoveRange(position, order.Count - position);
+        for (int i = order.Count - 1; i >= frame.Records; i--) order[i].List.RemoveLast();
+        order.RemoveRange(frame.Records, order.Count - frame.Records);
+        gradients.RemoveRange(frame.Gradients, gradients.Count - frame.Gradients);
     }
 
     internal bool HasGradient(int index) => !gradients[index].IsNone;
@@ -259,6 +283,8 @@ public sealed class Tape : TensorOwner, IDisposable
     {
         public abstract void Run(int at, Tape tape);
 
+        public abstract int OutputOf(int at);
+
         public abstract void RemoveLast();
     }
 
@@ -278,6 +304,8 @@ public sealed class Tape : TensorOwner, IDisposable
             TBackward record = records[at];
             if (tape.HasGradient(record.Output.Index)) record.Run(tape.Backend);
         }
+
+        public override int OutputOf(int at) => records[at].Output.Index;
 
         public override void RemoveLast() => records.RemoveAt(records.Count - 1);
     }

@@ -29,7 +29,7 @@ public sealed class KvCache : IDisposable
         int length = device.Backend.CacheLength(slots, hkv, d, Context);
         keys = new Storage[config.NumLayers];
         values = new Storage[config.NumLayers];
-        for (int i = 0; i < keys.Length; i++) (keys[i], values[i]) = (device.Allocate(length), device.Allocate(length));
+        for (int i = 0; i < keys.Length; i++) (keys[i], values[i]) = (device.Allocate(length, zeroed: false), device.Allocate(length, zeroed: false));
     }
 
     /// <summary>Sequences.</summary>
@@ -46,8 +46,16 @@ public sealed class KvCache : IDisposable
     }
 
     // k, v: one row (Hkv, D) for each of slots; rows at negative positions are padding and are skipped.
-    internal void Append(int layer, Tensor k, Tensor v, TokenIds slots, TokenIds positions) =>
+    internal void Append(int layer, Tensor k, Tensor v, TokenIds slots, TokenIds positions)
+    {
+        if (slots.Smallest < 0 || slots.Largest >= Slots || positions.Largest >= Context)
+        {
+            throw new ArgumentException(
+                $"KvCache: slots {slots.Smallest} to {slots.Largest} and positions up to {positions.Largest} came; there are {Slots} slots of {Context} positions.");
+        }
+
         device.Backend.CacheAppend(k.Data, v.Data, slots.Data, positions.Data, keys[layer], values[layer], slots.Shape.Count, hkv, d, Context);
+    }
 
     internal Tensor Attend(int layer, Tensor q, TokenIds slots, TokenIds positions) =>
         q.AttentionDecode(keys[layer], values[layer], slots, positions, hkv, Context);

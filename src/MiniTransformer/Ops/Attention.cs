@@ -45,10 +45,12 @@ public static class AttentionOps
         public void Run(IBackend backend)
         {
             Shape s = q.Shape;
-            if (!q.NeedsGrad || !k.NeedsGrad || !v.NeedsGrad)
-                throw new InvalidOperationException("Attention: q, k and v must all take a gradient, or none.");
+            var tape = (Tape)y.Owner;
             backend.AttentionBackward(
-                q.Data, k.Data, v.Data, y.Data, logSum, y.Grad, q.Grad, k.Grad, v.Grad, s[0], s[1], s[2], hkv, s[3], Scale(s[3]));
+                q.Data, k.Data, v.Data, y.Data, logSum, y.Grad, GradOf(q, tape), GradOf(k, tape), GradOf(v, tape), s[0], s[1], s[2], hkv, s[3], Scale(s[3]));
         }
+
+        // The kernel computes all three gradients in one pass; one that nobody needs goes to memory that nobody reads.
+        private static Storage GradOf(Tensor x, Tape tape) => x.NeedsGrad ? x.Grad : tape.Saved(x.Shape.Count);
     }
 }

@@ -21,6 +21,9 @@ public static class CachedAttentionOps
     internal static Tensor AttentionDecode(this Tensor q, Storage keys, Storage values, TokenIds slots, TokenIds positions, int hkv, int context)
     {
         ShapeCheck.Rank("AttentionDecode", "q", q, 3, "(N, H, D)");
+        if (slots.Shape.Count != q.Shape[0] || positions.Shape.Count != q.Shape[0])
+            throw new ArgumentException($"AttentionDecode: q {q.Shape} has {q.Shape[0]} tokens, but {slots.Shape.Count} slots and {positions.Shape.Count} positions came.");
+        ShapeCheck.Ids("AttentionDecode", "position", positions, context, q);
         Tape tape = Tape.Of("AttentionDecode", q);
         if (tape.Recording) throw new InvalidOperationException("AttentionDecode: cached decoding has no gradient; use Tape.NoGrad(device).");
         (int n, int h, int d) = (q.Shape[0], q.Shape[1], q.Shape[2]);

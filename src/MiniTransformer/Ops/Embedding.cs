@@ -18,7 +18,7 @@ public static class EmbeddingOps
             2 => new Shape(ids.Shape[0], ids.Shape[1], c),
             _ => throw new ArgumentException($"Embedding: ids of shape {ids.Shape} came; (N) or (B, T) is needed."),
         };
-        return Select(table, ids, shape, c, "Embedding");
+        return Select(table, ids, shape, c, table.Shape[0], "Embedding", "token id");
     }
 
     /// <summary>
@@ -26,12 +26,12 @@ public static class EmbeddingOps
     /// picks them, so that the vocabulary-sized head is computed nowhere else.
     /// </summary>
     public static Tensor SelectRows(this Tensor x, TokenIds rows) =>
-        Select(x, rows, new Shape(rows.Shape.Count, x.Shape.Last), x.Shape.Last, "SelectRows");
+        Select(x, rows, new Shape(rows.Shape.Count, x.Shape.Last), x.Shape.Last, x.Shape.Rows, "SelectRows", "row");
 
-    private static Tensor Select(Tensor table, TokenIds ids, Shape shape, int c, string op)
+    private static Tensor Select(Tensor table, TokenIds ids, Shape shape, int c, int rows, string op, string name)
     {
-        Tape tape = table.Owner as Tape ?? (Tape)ids.Owner;
-        if (ids.Owner.Device != table.Owner.Device) throw new ArgumentException($"{op}: table and ids are on two devices.");
+        ShapeCheck.Ids(op, name, ids, rows, table);
+        Tape tape = (Tape)ids.Owner;
         Tensor y = tape.NewTensor(shape, table.NeedsGrad);
         tape.Backend.Embedding(table.Data, ids.Data, y.Data, ids.Shape.Count, c);
         tape.Add(new SelectBackward(table, ids, y, c));

@@ -17,6 +17,7 @@ public static class LogSoftmaxOps
     public static Tensor GatherLogSoftmax(this Tensor logits, TokenIds ids)
     {
         ShapeCheck.IdPerRow("GatherLogSoftmax", logits, ids);
+        ShapeCheck.Ids("GatherLogSoftmax", "token id", ids, logits.Shape.Last, logits);
         Tape tape = Tape.Of("GatherLogSoftmax", logits);
         int rows = logits.Shape.Rows, v = logits.Shape.Last;
         Tensor logProb = tape.NewTensor(logits.Shape.WithoutLast(), logits.NeedsGrad);
@@ -40,6 +41,7 @@ public static class LogSoftmaxOps
     public static Tensor Gather(this Tensor logits, TokenIds ids)
     {
         ShapeCheck.IdPerRow("Gather", logits, ids);
+        ShapeCheck.Ids("Gather", "token id", ids, logits.Shape.Last, logits);
         Tape tape = Tape.Of("Gather", logits);
         Tensor y = tape.NewTensor(logits.Shape.WithoutLast(), logits.NeedsGrad);
         tape.Backend.Gather(logits.Data, ids.Data, y.Data, logits.Shape.Rows, logits.Shape.Last);

@@ -22,6 +22,7 @@ public static class RopeOps
         if (cos.Shape != sin.Shape || cos.Shape.Last * 2 != d)
             throw new ArgumentException($"Rope: tables {cos.Shape} and {sin.Shape} do not fit heads of {d}; (positions, {d / 2}) is needed.");
         if (positions.Shape.Count != rows) throw new ArgumentException($"Rope: {rows} tokens, but {positions.Shape.Count} positions came.");
+        ShapeCheck.Ids("Rope", "position", positions, cos.Shape[0], x);
         Tape tape = Tape.Of("Rope", x);
         Tensor y = tape.NewTensor(x.Shape, x.NeedsGrad);
         tape.Backend.Rope(x.Data, positions.Data, cos.Data, sin.Data, y.Data, rows, h, d, sign: 1, accumulate: false);

@@ -1,3 +1,4 @@
+using MiniTransformer.Autograd;
 using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Ops;
@@ -25,6 +26,20 @@ internal static class ShapeCheck
     {
         if (ids.Shape.Count != x.Shape.Rows)
             throw new ArgumentException($"{op}: {x.Shape} has {x.Shape.Rows} rows, but {ids.Shape.Count} ids came; one id a row is needed.");
+    }
+
+    // The ids belong to the operand's step and name rows 0 ≤ id < rows. This is the only check: a kernel given another id would read
+    // or write foreign memory.
+    public static void Ids(string op, string name, in TokenIds ids, int rows, in Tensor operand)
+    {
+        if (operand.Owner is Tape tape && tape != ids.Owner) throw new InvalidOperationException($"{op}: the operands belong to two different steps.");
+        if (operand.Owner.Device != ids.Owner.Device)
+            throw new ArgumentException($"{op}: the operands are on two devices, {operand.Owner.Device.Name} and {ids.Owner.Device.Name}.");
+        if (ids.Shape.Count > 0 && (ids.Smallest < 0 || ids.Largest >= rows))
+        {
+            int bad = ids.Smallest < 0 ? ids.Smallest : ids.Largest;
+            throw new ArgumentException($"{op}: {name} {bad} came; they run from 0 to {rows - 1}.");
+        }
     }
 
     public static void SameDevice(string op, in Tensor a, in Tensor b)

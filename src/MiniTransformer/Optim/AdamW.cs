@@ -35,16 +35,16 @@ public sealed class AdamW : IDisposable
     /// <summary>An optimizer whose moments are zero.</summary>
     public AdamW(IReadOnlyList<Parameter> parameters, AdamWOptions? options = null)
     {
-        if (parameters.Count == 0) throw new ArgumentException("AdamW: there are no parameters to train.");
-        Parameters = parameters;
+        Parameters = [.. parameters.Where(p => p.Trainable)];
+        if (Parameters.Count == 0)
+            throw new ArgumentException($"AdamW: there is nothing to train: {parameters.Count} parameters came, none of them trainable. A clone is frozen unless it is made by Clone(trainable: true).");
         Options = options ?? new AdamWOptions();
         device = parameters[0].Device;
-        m = new Storage[parameters.Count];
-        v = new Storage[parameters.Count];
-        for (int i = 0; i < m.Length; i++) (m[i], v[i]) = (device.Allocate(parameters[i].Shape.Count), device.Allocate(parameters[i].Shape.Count));
+        m = [.. Parameters.Select(p => device.Allocate(p.Shape.Count))];
+        v = [.. Parameters.Select(p => device.Allocate(p.Shape.Count))];
     }
 
-    /// <summary>What is trained.</summary>
+    /// <summary>What is trained: frozen parameters are left out.</summary>
     public IReadOnlyList<Parameter> Parameters { get; }
 
     /// <summary>The settings.</summary>

@@ -112,13 +112,18 @@ public readonly struct TokenIds
     private readonly Storage data;
     private readonly int generation;
 
-    internal TokenIds(TensorOwner owner, int generation, Storage data, Shape shape) =>
-        (Owner, this.generation, this.data, Shape) = (owner, generation, data, shape);
+    internal TokenIds(TensorOwner owner, int generation, Storage data, Shape shape, int smallest, int largest) =>
+        (Owner, this.generation, this.data, Shape, Smallest, Largest) = (owner, generation, data, shape, smallest, largest);
 
     /// <summary>The extents, such as (B, T).</summary>
     public Shape Shape { get; }
 
     internal TensorOwner Owner { get; }
+
+    // The range of the ids, known from when they were put on the device: ops check it against the rows that the ids name.
+    internal int Smallest { get; }
+
+    internal int Largest { get; }
 
     internal Storage Data
     {

@@ -49,9 +49,9 @@ public sealed record SftOptions
     /// <summary>The token that pads a batch.</summary>
     public int PadId { get; init; } = Text.ByteTokenizer.Pad;
 
-    /// <summary>Updates of a run over the given number of demonstrations.</summary>
+    /// <summary>Updates of a run over the given number of demonstrations; a whole epoch has ⌈demonstrations / batch⌉, so that every one is seen.</summary>
     public int StepsFor(int demonstrations) =>
-        Steps > 0 ? Steps : Math.Max(1, (int)Math.Floor(Epochs * demonstrations / BatchSize));
+        Steps > 0 ? Steps : Math.Max(1, (int)Math.Round(Epochs * new BatchOrder(demonstrations, Seed).StepsPerEpoch(BatchSize)));
 
     /// <summary>The learning rate's course over a run of the given length.</summary>
     public Schedule ScheduleFor(int steps) =>

@@ -1,0 +1,138 @@
+using MiniTransformer.Autograd;
+using MiniTransformer.Backends;
+using MiniTransformer.Data;
+using MiniTransformer.Nn;
+using MiniTransformer.Ops;
+using MiniTransformer.Tests.Kernels;
+using MiniTransformer.Tests.Reference;
+using MiniTransformer.Training;
+
+namespace MiniTransformer.Tests.Nn;
+
+public class SamplerTests
+{
+    private const int End = 2;
+
+    // Lengths 1 to 6, so that prompts of one token come alone, in mixed batches and in batches of their own.
+    private static readonly int[][] Prompts = [.. Models.Examples(67, Models.Odd.VocabSize, seed: 9).Select(e => e.PromptIds)];
+
+    [Theory, OnEveryDevice]
+    public void Log_probabilities_of_cached_decoding_equal_the_full_forward_pass_to_the_last_bit(string name)
+    {
+        using Device device = Devices.Open(name);
+        using Transformer model = Models.Random(device, Models.Odd, seed: 1);
+        SampledResponse[] responses = Sampler.Generate(model, Prompts, End, new SamplingOptions { MaxTokens = 12, BatchSize = 16 });
+        var batch = new ResponseBatch([.. responses.Select((r, i) => new Example(Prompts[i], r.Ids))], padId: End);
+        using Tape tape = Tape.Record(device);
+        float[] teacherForced = model.Logits(tape, batch).GatherLogSoftmax(tape.Targets(batch)).ToArray();
+        Operand.Identical(teacherForced, [.. responses.SelectMany(r => r.LogProbs)]);
+        Assert.True(responses.Count(r => r.Ids.Length > 1) > 30);
+    }
+
+    [Fact]
+    public void The_same_seed_gives_the_same_text_for_every_batch_size_and_number_of_threads()
+    {
+        SampledResponse[]? first = null;
+        foreach (int threads in (int[])[1, 2, 3])
+        {
+            using Device device = Device.Cpu(threads);
+            using Transformer model = Models.Random(device, Models.Odd, seed: 1);
+            foreach (int batchSize in (int[])[1, 7, 64])
+            {
+                SampledResponse[] responses = Sampler.Generate(model, Prompts, End, new SamplingOptions { MaxTokens = 9, BatchSize = batchSize, Seed = 5 });
+                first ??= responses;
+                for (int i = 0; i < first.Length; i++)
+                {
+                    Assert.Equal(first[i].Ids, responses[i].Ids);
+                    Operand.Identical(first[i].LogProbs, responses[i].LogProbs);
+                }
+            }
+        }
+
+        using Device cpu = Device.Cpu(1);
+        using Transformer same = Models.Random(cpu, Models.Odd, seed: 1);
+        SampledResponse[] other = Sampler.Generate(same, Prompts, End, new SamplingOptions { MaxTokens = 9, Seed = 6 });
+        Assert.Contains(Enumerable.Range(0, other.Length), i => !other[i].Ids.SequenceEqual(first![i].Ids));
+    }
+
+    [Fact]
+    public void A_prompts_draws_follow_its_stream_not_its_place()
+    {
+        using Device device = Device.Cpu(1);
+        using Transformer model = Models.Random(device, Models.Odd, seed: 1);
+        var options = new SamplingOptions { MaxTokens = 9 };
+        SampledResponse[] all = Sampler.Generate(model, Prompts, End, options);
+        SampledResponse[] tail = Sampler.Generate(model, Prompts[10..], End, options with { FirstStream = 10 });
+        for (int i = 10; i < all.Length; i++) Assert.Equal(all[i].Ids, tail[i - 10].Ids);
+    }
+
+    [Theory, OnEveryDevice]
+    public void Temperature_zero_takes_the_most_probable_token(string name)
+    {
+        using Device device = Devices.Open(name);
+        using Transformer model = Models.Random(device, Models.Odd, seed: 1);
+        SampledResponse[] responses = Sampler.Generate(model, Prompts[..8], End, SamplingOptions.Greedy with { MaxTokens = 6 });
+        for (int i = 0; i < responses.Length; i++)
+        {
+            int[] prompt = Prompts[i], ids = responses[i].Ids;
+            double[][] logits = Reference(model, [.. prompt, .. ids])[(prompt.Length - 1)..^1];
+            Assert.Equal(logits.Select(row => Array.IndexOf(row, row.Max())), ids);
+        }
+    }
+
+    [Theory]
+    [InlineData(1f, 0, 1f)]
+    [InlineData(0.5f, 0, 1f)]
+    [InlineData(1f, 4, 1f)]
+    [InlineData(1f, 0, 0.6f)]
+    [InlineData(1.5f, 6, 0.8f)]
+    public void First_tokens_are_drawn_from_the_tempered_and_truncated_policy(float temperature, int topK, float topP)
+    {
+        using Device device = Device.Cpu(1);
+        using Transformer model = Models.Random(device, Models.Odd, seed: 1);
+        const int draws = 4000;
+        int[][] prompts = [.. Enumerable.Repeat(Prompts[0], draws)];
+        var options = new SamplingOptions { Temperature = temperature, TopK = topK, TopP = topP, MaxTokens = 1, BatchSize = 1000 };
+        int[] counts = new int[Models.Odd.VocabSize];
+        foreach (SampledResponse r in Sampler.Generate(model, prompts, End, options)) counts[r.Ids[0]]++;
+
+        // Each count is binomial: within 5 standard deviations, which one of 19 misses once in 90,000 seeds; and what is cut off never comes.
+        double[] p = SampleReference.Distribution(Reference(model, Prompts[0])[^1], temperature, topK, topP);
+        for (int a = 0; a < p.Length; a++) Assert.True(Math.Abs(counts[a] - draws * p[a]) <= 5 * Math.Sqrt(draws * p[a] * (1 - p[a])), $"token {a}: {counts[a]} of {draws * p[a]:F1}");
+    }
+
+    [Fact]
+    public void A_response_stops_at_the_end_token_or_at_the_longest_length()
+    {
+        using Device device = Device.Cpu(1);
+        using Transformer model = Models.Random(device, Models.Odd, seed: 1);
+        SampledResponse[] responses = Sampler.Generate(model, Prompts, End, new SamplingOptions { MaxTokens = 12 });
+        foreach (SampledResponse r in responses)
+        {
+            Assert.DoesNotContain(End, r.Ids[..^1]);
+            Assert.Equal(r.Ended, r.Ids[^1] == End);
+            Assert.True(r.Ended || r.Ids.Length == 12);
+            Assert.Equal(r.Ids.Length, r.LogProbs.Length);
+        }
+
+        Assert.Contains(responses, r => r.Ended);
+        Assert.Contains(responses, r => !r.Ended);
+    }
+
+    [Fact]
+    public void Extrapolation_by_zero_is_the_policy_itself_and_a_prompt_beyond_the_model_is_refused()
+    {
+        using Device device = Device.Cpu(1);
+        using Transformer model = Models.Random(device, Models.Odd, seed: 1), other = Models.Random(device, Models.Odd, seed: 2);
+        var options = new SamplingOptions { MaxTokens = 6 };
+        SampledResponse[] plain = Sampler.Generate(model, Prompts, End, options), zero = Sampler.Extrapolate(model, other, 0, Prompts, End, options);
+        for (int i = 0; i < plain.Length; i++) Assert.Equal(plain[i].Ids, zero[i].Ids);
+        string message = Assert.Throws<ArgumentException>(() => Sampler.Generate(model, [new int[30]], End, options with { MaxTokens = 20 })).Message;
+        Assert.Contains("49 positions are needed", message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => Sampler.Generate(model, [[1], []], End, options));
+        Assert.Throws<ArgumentException>(() => Sampler.Generate(model, Prompts, End, options with { Temperature = float.NaN }));
+    }
+
+    private static double[][] Reference(Transformer model, int[] ids) =>
+        new LlamaReference(model.Config, model.Parameters.ToDictionary(p => p.Name, p => p.ToArray().Doubles())).Logits(ids);
+}

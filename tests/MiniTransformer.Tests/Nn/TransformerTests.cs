@@ -1,0 +1,174 @@
+using MiniTransformer.Autograd;
+using MiniTransformer.Backends;
+using MiniTransformer.Data;
+using MiniTransformer.Nn;
+using MiniTransformer.Ops;
+using MiniTransformer.Tensors;
+using MiniTransformer.Tests.Kernels;
+using MiniTransformer.Tests.Reference;
+using MiniTransformer.Training;
+
+namespace MiniTransformer.Tests.Nn;
+
+public class TransformerTests
+{
+    private static readonly TransformerConfig[] Forms =
+    [
+        Models.Odd,
+        Models.Odd with { TieEmbeddings = true, RmsNormEps = 1e-6f, RopeTheta = 500_000f },
+        Models.Odd with { NumKeyValueHeads = 1, HeadDim = 10, HiddenSize = 20, IntermediateSize = 7, NumLayers = 1 },
+        Models.Odd with { NumHeads = 2, NumKeyValueHeads = 2, HeadDim = 2, HiddenSize = 8, VocabSize = 3, NumLayers = 3, TieEmbeddings = true },
+    ];
+
+    [Theory]
+    [OnEveryDevice(0)]
+    [OnEveryDevice(1)]
+    [OnEveryDevice(2)]
+    [OnEveryDevice(3)]
+    public void Logits_agree_with_Llama_written_in_double(string name, int form)
+    {
+        using Device device = Devices.Open(name);
+        using Transformer model = Models.Random(device, Forms[form], seed: 1);
+        var reference = new LlamaReference(model.Config, Weights(model));
+        int[] ids = Operand.Ids(2 * 33, model.Config.VocabSize, seed: 2);
+        using Tape tape = Tape.NoGrad(device);
+        float[] logits = model.Forward(tape.Ids(ids, new Shape(2, 33))).ToArray();
+
+        // Some hundred float operations in sequence through up to three layers, on logits near 1.
+        double[][] expected = [.. reference.Logits(ids[..33]), .. reference.Logits(ids[33..])];
+        Operand.Close([.. expected.SelectMany(row => row)], logits, 1e-5);
+    }
+
+    [Theory]
+    [OnEveryDevice(0)]
+    [OnEveryDevice(1)]
+    [OnEveryDevice(2)]
+    [OnEveryDevice(3)]
+    public void The_gradient_of_every_parameter_agrees_with_central_differences_of_that_reference(string name, int form)
+    {
+        using Device device = Devices.Open(name);
+        using Transformer model = Models.Random(device, Forms[form], seed: 3);
+        var batch = new ResponseBatch(Models.Examples(3, model.Config.VocabSize, seed: 4), padId: 0);
+        float[] weights = Operand.Normal(batch.N, seed: 5);
+        using (Tape tape = Tape.Record(device))
+        {
+            Tensor logProb = model.Logits(tape, batch).GatherLogSoftmax(tape.Targets(batch));
+            tape.Backward(logProb.WeightedSum(tape.Constant(weights, logProb.Shape)));
+        }
+
+        Dictionary<string, double[]> at = Weights(model);
+        var reference = new LlamaReference(model.Config, at);
+        double Loss()
+        {
+            double sum = 0;
+            int n = 0;
+            foreach (Example e in batch.Examples)
+            {
+                foreach (double logProb in reference.LogProbs([.. e.PromptIds, .. e.ResponseIds])[(e.PromptIds.Length - 1)..]) sum += weights[n++] * logProb;
+            }
+
+            return sum;
+        }
+
+        foreach (Parameter p in model.Parameters)
+        {
+            float[] gradient = p.GradientToArray();
+            double largest = Math.Max(1e-3, gradient.Max(Math.Abs));
+
+            // The largest derivative of the parameter, and two others.
+            foreach (int i in (int[])[Array.FindIndex(gradient, g => Math.Abs(g) >= largest), gradient.Length / 3, gradient.Length - 1])
+            {
+                const double h = 1e-5;
+                double[] values = at[p.Name];
+                int element = Math.Max(0, i);
+                double before = values[element];
+                values[element] = before + h;
+                double up = Loss();
+                values[element] = before - h;
+                double expected = (up - Loss()) / (2 * h);
+                values[element] = before;
+
+                // Float sums over the batch through all layers, relative to the parameter's largest derivative.
+                Assert.True(Math.Abs(expected - gradient[element]) <= 2e-5 * largest, $"{p.Name}[{element}]: {gradient[element]:R}, expected {expected:R}");
+            }
+        }
+    }
+
+    [Theory, OnEveryDevice]
+    public void A_rows_logits_do_not_depend_on_its_neighbours_nor_on_padding_to_the_last_bit(string name)
+    {
+        using Device device = Devices.Open(name);
+        using Transformer model = Models.Random(device, Models.Odd, seed: 1);
+        int v = model.Config.VocabSize;
+        int[] ids = Operand.Ids(5, v, seed: 2);
+        float[] alone = Logits(1, 5, ids);
+        foreach ((int b, int t) in ((int, int)[])[(1, 6), (2, 5), (3, 17), (9, 33)])
+        {
+            foreach (int row in (int[])[0, b - 1])
+            {
+                int[] batch = Operand.Ids(b * t, v, seed: 3); // whatever stands behind the row's tokens is padding to it
+                ids.CopyTo(batch, row * t);
+                Operand.Identical(alone, Logits(b, t, batch).AsSpan(row * t * v, 5 * v));
+            }
+        }
+
+        float[] Logits(int b, int t, int[] batch)
+        {
+            using Tape tape = Tape.NoGrad(device);
+            return model.Forward(tape.Ids(batch, new Shape(b, t))).ToArray();
+        }
+    }
+
+    [Theory, OnEveryDevice]
+    public void Recording_does_not_change_a_bit(string name)
+    {
+        using Device device = Devices.Open(name);
+        using Transformer model = Models.Random(device, Models.Odd, seed: 1);
+        int[] ids = Operand.Ids(12, model.Config.VocabSize, seed: 2);
+        using Tape recorded = Tape.Record(device), free = Tape.NoGrad(device);
+        Operand.Identical(model.Forward(recorded.Ids(ids, new Shape(3, 4))).ToArray(), model.Forward(free.Ids(ids, new Shape(3, 4))).ToArray());
+    }
+
+    [Fact]
+    public void Logits_of_named_rows_are_those_rows_of_all_logits()
+    {
+        using Device device = Device.Cpu(1);
+        using Transformer model = Models.Random(device, Models.Odd, seed: 1);
+        int v = model.Config.VocabSize;
+        int[] ids = Operand.Ids(12, v, seed: 2), rows = [11, 0, 7];
+        using Tape tape = Tape.NoGrad(device);
+        TokenIds tokens = tape.Ids(ids, new Shape(3, 4));
+        float[] all = model.Forward(tokens).ToArray(), some = model.Logits(tokens, tape.Ids(rows, new Shape(3))).ToArray();
+        for (int i = 0; i < rows.Length; i++) Operand.Identical(all.AsSpan(rows[i] * v, v), some.AsSpan(i * v, v));
+    }
+
+    [Fact]
+    public void A_frozen_clone_keeps_its_weights_and_takes_no_gradient()
+    {
+        using Device device = Device.Cpu(1);
+        using Transformer model = Models.Random(device, Models.Odd, seed: 1);
+        using Transformer clone = model.Clone();
+        float[] before = model.Parameters[0].ToArray();
+        model.Parameters[0].Set(new float[before.Length]);
+        Assert.Equal(before, clone.Parameters[0].ToArray());
+        Assert.All(clone.Parameters, p => Assert.False(p.Trainable));
+        clone.CopyFrom(model);
+        Assert.Equal(new float[before.Length], clone.Parameters[0].ToArray());
+    }
+
+    [Fact]
+    public void Ids_and_lengths_that_do_not_fit_are_refused()
+    {
+        using Device device = Device.Cpu(1);
+        using Transformer model = Models.Random(device, Models.Odd, seed: 1);
+        using Tape tape = Tape.NoGrad(device);
+        TokenIds flat = tape.Ids([0, 1], new Shape(2)), foreign = tape.Ids([0, 19], new Shape(1, 2)), longer = tape.Ids(new int[41], new Shape(1, 41));
+        Assert.Equal("Transformer: ids of shape (2) came; (B, T) is needed.", Assert.Throws<ArgumentException>(() => model.Forward(flat)).Message);
+        Assert.Equal("Embedding: token id 19 came; they run from 0 to 18.", Assert.Throws<ArgumentException>(() => model.Forward(foreign)).Message);
+        Assert.Equal(
+            "Transformer: sequences of 41 tokens came; the model has 40 positions (max_position_embeddings).",
+            Assert.Throws<ArgumentException>(() => model.Forward(longer)).Message);
+    }
+
+    private static Dictionary<string, double[]> Weights(Transformer model) => model.Parameters.ToDictionary(p => p.Name, p => p.ToArray().Doubles());
+}

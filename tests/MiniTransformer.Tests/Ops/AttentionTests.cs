@@ -1,0 +1,45 @@
+using MiniTransformer.Autograd;
+using MiniTransformer.Backends;
+using MiniTransformer.Ops;
+using MiniTransformer.Tensors;
+using MiniTransformer.Tests.Reference;
+
+namespace MiniTransformer.Tests.Ops;
+
+public class AttentionTests
+{
+    // Scores near 1 are sums of D products; their error of about 1e-6 enters the probabilities.
+    private const double Tolerance = 5e-6;
+
+    [Theory]
+    [OnEveryDevice(1, 1, 1, 1, 2)]
+    [OnEveryDevice(2, 5, 3, 3, 4)] // as many key/value heads as query heads
+    [OnEveryDevice(2, 7, 4, 2, 6)] // grouped
+    [OnEveryDevice(1, 9, 4, 1, 10)] // one for all
+    public void It_agrees_with_its_definition(string device, int b, int t, int h, int hkv, int d) => OpCheck.Agrees(
+        device, (_, x) => x[0].Attention(x[1], x[2]), x => AttentionReference.Forward(x[0], x[1], x[2], b, t, h, hkv, d, 1 / Math.Sqrt(d)), Tolerance,
+        OpCheck.Normal(new Shape(b, t, h, d), seed: 1), OpCheck.Normal(new Shape(b, t, hkv, d), seed: 2), OpCheck.Normal(new Shape(b, t, hkv, d), seed: 3));
+
+    [Theory, OnEveryDevice]
+    public void One_tensor_may_be_queries_keys_and_values(string device)
+    {
+        const int b = 2, t = 5, h = 2, d = 6;
+        OpCheck.Agrees(
+            device, (_, x) => x[0].Attention(x[0], x[0]), x => AttentionReference.Forward(x[0], x[0], x[0], b, t, h, h, d, 1 / Math.Sqrt(d)), Tolerance,
+            OpCheck.Normal(new Shape(b, t, h, d), seed: 1));
+    }
+
+    [Fact]
+    public void Heads_that_do_not_divide_are_an_error_that_says_what_is_needed()
+    {
+        using Device device = Device.Cpu(1);
+        using Tape tape = Tape.Record(device);
+        Tensor q = tape.Variable(new float[32], new Shape(1, 2, 4, 4)), k = tape.Variable(new float[24], new Shape(1, 2, 3, 4));
+        Assert.Equal(
+            "Attention: q (1, 2, 4, 4) and k (1, 2, 3, 4) do not fit: k must be (1, 2, Hkv, 4) with Hkv a divisor of 4.",
+            Assert.Throws<ArgumentException>(() => q.Attention(k, k)).Message);
+        Assert.Equal("Attention: the shapes differ: (1, 2, 3, 4) and (1, 2, 4, 4).", Assert.Throws<ArgumentException>(() => q.Attention(k, q)).Message);
+        Tensor flat = q.Reshape(new Shape(2, 16));
+        Assert.Equal("Attention: q has shape (2, 16); (B, T, H, D) is needed.", Assert.Throws<ArgumentException>(() => flat.Attention(k, k)).Message);
+    }
+}

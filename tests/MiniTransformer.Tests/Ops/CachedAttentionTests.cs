@@ -1,0 +1,67 @@
+using MiniTransformer.Autograd;
+using MiniTransformer.Backends;
+using MiniTransformer.Nn;
+using MiniTransformer.Ops;
+using MiniTransformer.Tensors;
+using MiniTransformer.Tests.Kernels;
+
+namespace MiniTransformer.Tests.Ops;
+
+public class CachedAttentionTests
+{
+    private static TransformerConfig Config(int h, int hkv, int d) => new()
+    {
+        VocabSize = 8, HiddenSize = h * d, IntermediateSize = 8, NumLayers = 1, NumHeads = h, NumKeyValueHeads = hkv, MaxPositions = 64,
+    };
+
+    [Theory]
+    [OnEveryDevice(1, 1, 2)]
+    [OnEveryDevice(4, 2, 6)]
+    [OnEveryDevice(4, 1, 20)]
+    public void A_token_against_the_cache_equals_the_token_in_its_sequence_to_the_last_bit(string name, int h, int hkv, int d)
+    {
+        const int b = 3, t = 21;
+        float[] q = Operand.Normal(b * t * h * d, seed: 1), k = Operand.Normal(b * t * hkv * d, seed: 2), v = Operand.Normal(b * t * hkv * d, seed: 3);
+        using Device device = Devices.Open(name);
+        using Tape tape = Tape.NoGrad(device);
+        Tensor keys = tape.Constant(k, new Shape(b, t, hkv, d)), values = tape.Constant(v, new Shape(b, t, hkv, d));
+        float[] full = tape.Constant(q, new Shape(b, t, h, d)).Attention(keys, values).ToArray();
+
+        using var cache = new KvCache(device, Config(h, hkv, d), slots: b, context: t);
+        int[] slots = [2, 0, 1]; // sequence i in slot slots[i]
+        for (int at = 0; at < t; at++)
+        {
+            TokenIds where = tape.Ids(slots, new Shape(b)), positions = tape.Ids([at, at, at], new Shape(b));
+            cache.Append(0, Tokens(k, hkv * d, hkv), Tokens(v, hkv * d, hkv), where, positions);
+            float[] y = cache.Attend(0, Tokens(q, h * d, h), where, positions).ToArray();
+            for (int i = 0; i < b; i++) Operand.Identical(full.AsSpan((i * t + at) * h * d, h * d), y.AsSpan(i * h * d, h * d));
+
+            Tensor Tokens(float[] x, int row, int heads) => tape.Constant(
+                [.. Enumerable.Range(0, b).SelectMany(i => x[((i * t + at) * row)..((i * t + at + 1) * row)])], new Shape(b, heads, d));
+        }
+    }
+
+    [Fact]
+    public void Positions_and_slots_beyond_the_cache_are_refused()
+    {
+        using Device device = Device.Cpu(1);
+        using Tape tape = Tape.NoGrad(device);
+        using var cache = new KvCache(device, Config(1, 1, 2), slots: 2, context: 16);
+        Tensor x = tape.Constant(new float[2], new Shape(1, 1, 2));
+        TokenIds zero = tape.Ids([0], new Shape(1)), two = tape.Ids([2], new Shape(1)), sixteen = tape.Ids([16], new Shape(1));
+        Assert.Throws<ArgumentException>(() => cache.Append(0, x, x, two, zero));
+        Assert.Throws<ArgumentException>(() => cache.Append(0, x, x, zero, sixteen));
+        Assert.Throws<ArgumentException>(() => cache.Attend(0, x, zero, sixteen));
+    }
+
+    [Fact]
+    public void Decoding_on_a_recording_tape_is_refused()
+    {
+        using Device device = Device.Cpu(1);
+        using Tape tape = Tape.Record(device);
+        using var cache = new KvCache(device, Config(1, 1, 2), slots: 1, context: 16);
+        Tensor x = tape.Constant(new float[2], new Shape(1, 1, 2));
+        TokenIds zero = tape.Ids([0], new Shape(1));
+        Assert.Contains("Tape.NoGrad", Assert.Throws<InvalidOperationException>(() => cache.Attend(0, x, zero, zero)).Message, StringComparison.Ordinal);
+    }
+}
