@@ -27,15 +27,17 @@ public readonly unsafe struct AdamW(
             Vector.Store(Vector<float>.Zero, g + i);
         }
 
-        if (i < end)
-        {
-            int count = end - i;
-            Vector<float> vm = PartialVector.Load(pm + i, count), vv = PartialVector.Load(pv + i, count);
-            PartialVector.Store(Step(PartialVector.Load(p + i, count), PartialVector.Load(g + i, count), ref vm, ref vv), p + i, count);
-            PartialVector.Store(vm, pm + i, count);
-            PartialVector.Store(vv, pv + i, count);
-            PartialVector.Store(Vector<float>.Zero, g + i, count);
-        }
+        if (i < end) Tail(p + i, g + i, pm + i, pv + i, end - i);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Tail(float* p, float* g, float* m, float* v, int count)
+    {
+        Vector<float> vm = PartialVector.Load(m, count), vv = PartialVector.Load(v, count);
+        PartialVector.Store(Step(PartialVector.Load(p, count), PartialVector.Load(g, count), ref vm, ref vv), p, count);
+        PartialVector.Store(vm, m, count);
+        PartialVector.Store(vv, v, count);
+        PartialVector.Store(Vector<float>.Zero, g, count);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

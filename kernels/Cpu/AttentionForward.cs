@@ -1,3 +1,6 @@
+using System.Numerics;
+using MiniTransformer.Kernels.Pointwise;
+
 namespace MiniTransformer.Kernels.Cpu;
 
 /// <summary>
@@ -17,7 +20,7 @@ public readonly unsafe struct AttentionForward(
         int padded = KeyPanels.RoundUp(T), stride = padded + 16;
         float* panels = (float*)NativeScratch.Rent(((long)padded * D + BlockRows * (long)stride) * sizeof(float));
         float* scores = panels + (long)padded * D;
-        float* sums = stackalloc float[BlockRows];
+        float* sums = stackalloc float[BlockRows], maxima = stackalloc float[BlockRows];
         float* packed = null;
         for (int item = start; item < end; item++)
         {
@@ -29,14 +32,15 @@ public readonly unsafe struct AttentionForward(
             {
                 int rows = Math.Min(BlockRows, T - i);
                 long at = (((long)b * T + i) * H + h) * D;
-                Block(q + at, values, y + at, logSum + (long)item * T + i, i, rows, panels, scores, stride, sums);
+                Block(q + at, values, y + at, logSum + (long)item * T + i, i, rows, panels, scores, stride, sums, maxima);
             }
         }
     }
 
     // Rows i .. i + rows − 1 of one head.
     private void Block(
-        float* qi, float* values, float* yi, float* logSums, int i, int rows, float* panels, float* scores, int stride, float* sums)
+        float* qi, float* values, float* yi, float* logSums, int i, int rows, float* panels, float* scores, int stride, float* sums,
+        float* maxima)
     {
         nint rowStride = (nint)H * D;
         for (int j = 0; j < i + rows; j += KeyPanels.Width)
@@ -45,7 +49,13 @@ public readonly unsafe struct AttentionForward(
                 qi, rowStride, 1, panels + (nint)j * D, KeyPanels.Width, scores + j, stride, rows, KeyPanels.Width, D, accumulate: false);
         }
 
-        for (int r = 0; r < rows; r++) sums[r] = AttentionRow.Softmax(scores + r * stride, i + r + 1, scale, out logSums[r]);
+        for (int r = 0; r < rows; r++) sums[r] = AttentionRow.Softmax(scores + r * stride, i + r + 1, scale, out maxima[r]);
+        for (int r = 0; r < BlockRows; r += Vector<float>.Count)
+        {
+            Vector<float> logs = Vector.FusedMultiplyAdd(Vector.Create(scale), Vector.Load(maxima + r), VectorMath.Log(Vector.Load(sums + r)));
+            PartialVector.Store(logs, logSums + r, Math.Clamp(rows - r, 0, Vector<float>.Count));
+        }
+
         for (int r = 0; r < rows; r += 4)
         {
             // Four rows share the keys of the last of them; what the others do not see has p = 0.

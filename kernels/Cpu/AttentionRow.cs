@@ -11,16 +11,21 @@ internal static unsafe class AttentionRow
 {
     /// <summary>
     /// Replaces the products s = ⟨q, kⱼ⟩ of the visible keys by e^((s − max) · scale), and those up to the next multiple of 16,
-    /// whatever they are, by 0. Returns Σ and the log-sum scale · max + ln Σ.
+    /// whatever they are, by 0. Returns their sum; the log-sum is scale · max + ln of it.
     /// </summary>
-    public static float Softmax(float* s, int visible, float scale, out float logSum)
+    public static float Softmax(float* s, int visible, float scale, out float max)
     {
-        int W = Vector<float>.Count, padded = Forbid(s, visible);
-        Vector<float> m = Vector.Load(s);
-        for (int j = W; j < padded; j += W) m = Vector.MaxNative(m, Vector.Load(s + j));
-        float max = m[0];
-        for (int lane = 1; lane < W; lane++) max = Math.Max(max, m[lane]);
+        int W = Vector<float>.Count, padded = KeyPanels.RoundUp(visible), full = visible / W * W;
+        Vector<float> forbidden = Vector.Create(float.NegativeInfinity), m = forbidden;
+        for (int j = 0; j < full; j += W) m = Vector.MaxNative(m, Vector.Load(s + j));
+        for (int j = full; j < padded; j += W)
+        {
+            Vector<float> seen = Vector.ConditionalSelect(Seen(j, visible), Vector.Load(s + j), forbidden);
+            Vector.Store(seen, s + j);
+            m = Vector.MaxNative(m, seen);
+        }
 
+        max = Row.MaxLane(m);
         Vector<float> shift = Vector.Create(max), factor = Vector.Create(scale), sum = Vector<float>.Zero;
         for (int j = 0; j < padded; j += W)
         {
@@ -29,9 +34,7 @@ internal static unsafe class AttentionRow
             sum += p;
         }
 
-        float total = Vector.Sum(sum);
-        logSum = scale * max + VectorMath.Log(total);
-        return total;
+        return Vector.Sum(sum);
     }
 
     /// <summary>
@@ -40,8 +43,13 @@ internal static unsafe class AttentionRow
     /// </summary>
     public static void Backward(float* s, float* dp, int visible, float scale, float logSum, float delta)
     {
-        int W = Vector<float>.Count, padded = Forbid(s, visible);
+        int W = Vector<float>.Count, padded = KeyPanels.RoundUp(visible), full = visible / W * W;
         Vector<float> factor = Vector.Create(scale), shift = Vector.Create(-logSum), mean = Vector.Create(delta);
+        for (int j = full; j < padded; j += W)
+        {
+            Vector.Store(Vector.ConditionalSelect(Seen(j, visible), Vector.Load(s + j), Vector.Create(float.NegativeInfinity)), s + j);
+        }
+
         for (int j = 0; j < padded; j += W)
         {
             Vector<float> p = VectorMath.Exp(Vector.FusedMultiplyAdd(Vector.Load(s + j), factor, shift));
@@ -61,11 +69,5 @@ internal static unsafe class AttentionRow
         for (; i < D; i++) y[i] = MathF.FusedMultiplyAdd(x[i], inverse, 0f);
     }
 
-    // Puts −∞ over the rest of the last panel and returns where it ends.
-    private static int Forbid(float* s, int visible)
-    {
-        int padded = KeyPanels.RoundUp(visible);
-        for (int j = visible; j < padded; j++) s[j] = float.NegativeInfinity;
-        return padded;
-    }
+    private static Vector<int> Seen(int j, int visible) => Vector.LessThan(Vector<int>.Indices + Vector.Create(j), Vector.Create(visible));
 }

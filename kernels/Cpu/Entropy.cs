@@ -24,11 +24,7 @@ public readonly unsafe struct EntropyForward(float* logits, float* entropy, floa
                 s1 -= KlDivergenceForward.Term(Vector.Load(x + i + W) - z, zero, zero);
             }
 
-            for (; i < V; i += W)
-            {
-                Vector<float> forbidden = Vector.Create(float.NegativeInfinity);
-                s0 -= KlDivergenceForward.Term(PartialVector.Load(x + i, Math.Min(W, V - i), forbidden) - z, zero, zero);
-            }
+            for (; i < V; i += W) s0 -= KlDivergenceForward.TermTail(x + i, z, null, zero, zero, Math.Min(W, V - i));
 
             entropy[r] = Vector.Sum(s0 + s1);
         }
@@ -58,7 +54,7 @@ public readonly unsafe struct EntropyBackward(
 
             if (i < V)
             {
-                Vector<float> term = KlDivergenceForward.Term(PartialVector.Load(x + i, V - i) - z, zero, mean);
+                Vector<float> term = KlDivergenceForward.TermTail(x + i, z, null, zero, mean, V - i);
                 PartialVector.Store(Vector.FusedMultiplyAdd(scale, term, PartialVector.Load(d + i, V - i)), d + i, V - i);
             }
         }

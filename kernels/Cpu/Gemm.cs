@@ -43,33 +43,21 @@ public static unsafe class Gemm
     /// </summary>
     public static void Multiply(Workers workers, GemmForm form, float* a, float* b, float* c, int M, int N, int K, bool accumulate)
     {
-        Operands operands = new(form, a, b, c, M, N, K, accumulate);
+        GemmOperands operands = new(form, a, b, c, M, N, K, accumulate);
         if (HasAvx512) GemmBlocks.Multiply<GemmTileAvx512>(workers, operands);
         else if (HasAvx2) GemmBlocks.Multiply<GemmTileAvx2>(workers, operands);
         else GemmBlocks.Multiply<GemmTilePortable>(workers, operands);
     }
 
-    /// <summary>The operands of one product, with strides: A[i,k] = a[i·RowStrideA + k·DepthStrideA], B[k,j] = b[k·ldb + j], or b[j·ldb + k] if TransposedB.</summary>
-    internal readonly struct Operands
+    /// <summary>
+    /// The same product of small matrices inside larger ones, rows lda, ldb and ldc floats apart, on the calling thread: the building block of
+    /// attention. All of K is one chain, whatever its length; up to <see cref="GemmBlocks.MaxDepth"/> the bits are those of <see cref="Multiply"/>.
+    /// </summary>
+    internal static void MultiplyBlock(GemmForm form, float* a, nint lda, float* b, nint ldb, float* c, nint ldc, int M, int N, int K, bool accumulate)
     {
-        public readonly float* A, B, C;
-        public readonly nint RowStrideA, DepthStrideA, Ldb, Ldc;
-        public readonly int M, N, K;
-        public readonly bool TransposedB, Accumulate;
-
-        public Operands(GemmForm form, float* a, float* b, float* c, int m, int n, int k, bool accumulate)
-            : this(form, a, form == GemmForm.TN ? m : k, b, form == GemmForm.NT ? k : n, c, n, m, n, k, accumulate)
-        {
-        }
-
-        public Operands(GemmForm form, float* a, nint lda, float* b, nint ldb, float* c, nint ldc, int m, int n, int k, bool accumulate)
-        {
-            A = a;
-            B = b;
-            C = c;
-            (M, N, K, Ldb, Ldc, Accumulate) = (m, n, k, ldb, ldc, accumulate);
-            (RowStrideA, DepthStrideA) = form == GemmForm.TN ? ((nint)1, lda) : (lda, 1);
-            TransposedB = form == GemmForm.NT;
-        }
+        GemmOperands operands = new(form, a, lda, b, ldb, c, ldc, M, N, K, accumulate);
+        if (HasAvx512) GemmBlocks.MultiplyBlock<GemmTileAvx512>(operands);
+        else if (HasAvx2) GemmBlocks.MultiplyBlock<GemmTileAvx2>(operands);
+        else GemmBlocks.MultiplyBlock<GemmTilePortable>(operands);
     }
 }

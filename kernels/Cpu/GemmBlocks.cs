@@ -1,49 +1,83 @@
-using Operands = MiniTransformer.Kernels.Cpu.Gemm.Operands;
-
 namespace MiniTransformer.Kernels.Cpu;
 
 /// <summary>The loops around the register tile: blocks of columns, blocks of the inner dimension, then tiles shared among the threads.</summary>
 internal static unsafe class GemmBlocks
 {
-    /// <summary>Longest block of the inner dimension.</summary>
-    public const int MaxDepth = 512;
+    /// <summary>Longest block of the inner dimension: C is read and written once for each block, and a panel of B is to stay in the second-level cache.</summary>
+    public const int MaxDepth = 768;
 
-    // Columns of B that are packed at a time: with MaxDepth rows, 2 MB.
+    // Columns of B that are packed at a time: with MaxDepth rows, 3 MB.
     private const int MaxColumns = 1024;
 
-    // Rows of A that stay in the second-level cache while the panels of B pass: 12 tiles of 14 rows and 512 columns, 340 KB.
-    public const int TilesInCache = 12;
+    // Elements of A that stay in the second-level cache while the panels of B pass: 384 kB.
+    private const int ElementsInCache = 96 * 1024;
 
     /// <summary>Number of blocks that K is cut into.</summary>
     public static int DepthBlocks(int K) => Math.Max(1, (K + MaxDepth - 1) / MaxDepth);
 
     /// <summary>First k of block p; block p ends where block p + 1 starts.</summary>
-    public static int DepthStart(int K, int p) => (int)((long)K * p / DepthBlocks(K));
+    public static int DepthStart(int K, int p) => GemmGrid.Cut(K, p, DepthBlocks(K));
 
-    public static void Multiply<TTile>(Workers workers, in Operands o)
+    /// <summary>Whether a product is worth waking another thread for.</summary>
+    public static bool Split(Workers workers, in GemmOperands o) =>
+        workers.Threads > 1 && (long)o.M * o.N * o.K >= Gemm.MultiplyAddsWorthSplitting;
+
+    /// <summary>The division of C's tiles, for some panels and a block of the given depth.</summary>
+    public static GemmGrid Grid<TTile>(in GemmOperands o, int panels, int depth, int threads)
+        where TTile : struct, IGemmTile =>
+        new(o.Tiles<TTile>(), panels, Math.Max(4, ElementsInCache / (TTile.MaxRows * Math.Max(1, depth))), threads);
+
+    public static void Multiply<TTile>(Workers workers, in GemmOperands o)
         where TTile : struct, IGemmTile
     {
-        if (o.M <= 0 || o.N <= 0 || (o.K <= 0 && o.Accumulate)) return;
+        if (o.Empty) return;
         int panelWidth = 2 * TTile.Lanes;
-        int tiles = (o.M + TTile.MaxRows - 1) / TTile.MaxRows;
-        int columnBlocks = (o.N + MaxColumns - 1) / MaxColumns;
-        bool split = workers.Threads > 1 && (long)o.M * o.N * o.K >= Gemm.MultiplyAddsWorthSplitting;
-        for (int columnBlock = 0; columnBlock < columnBlocks; columnBlock++)
+        bool split = Split(workers, o);
+        for (int j0 = 0; j0 < o.N; j0 += MaxColumns)
         {
-            int j0 = columnBlock * MaxColumns, columns = Math.Min(MaxColumns, o.N - j0);
-            int panels = (columns + panelWidth - 1) / panelWidth;
+            int columns = Math.Min(MaxColumns, o.N - j0), panels = (columns + panelWidth - 1) / panelWidth;
             for (int p = 0; p < DepthBlocks(o.K); p++)
             {
                 int k0 = DepthStart(o.K, p), depth = DepthStart(o.K, p + 1) - k0;
                 float* packed = GemmScratch.ForB((long)panels * panelWidth * depth);
-                PackPanels<TTile> pack = new(o.B + (o.TransposedB ? (j0 * o.Ldb) + k0 : (k0 * o.Ldb) + j0), o.Ldb, o.TransposedB, packed, columns, depth);
-                if (split) workers.Run(pack, panels, grain: 4);
-                else pack.Run(0, panels);
-
-                MultiplyTiles<TTile> multiply = new(o, packed, depth, j0, columns, p, p + 1, new GemmGrid(tiles, panels, TilesInCache, split ? workers.Threads : 1));
-                if (split) workers.Run(multiply, multiply.Items);
-                else multiply.Run(0, multiply.Items);
+                float* b = o.B + (o.TransposedB ? (j0 * o.Ldb) + k0 : (k0 * o.Ldb) + j0);
+                PackPanels<TTile> pack = new(b, o.Ldb, o.TransposedB, packed, columns, depth);
+                MultiplyTiles<TTile> multiply = new(o, packed, depth, j0, columns, p, p + 1, Grid<TTile>(o, panels, depth, split ? workers.Threads : 1));
+                if (split)
+                {
+                    workers.Run(pack, panels, grain: 4);
+                    workers.Run(multiply, multiply.Items);
+                }
+                else
+                {
+                    pack.Run(0, panels);
+                    multiply.Run(0, multiply.Items);
+                }
             }
+        }
+    }
+
+    /// <summary>The product on the calling thread, all of K in one block: B is read in place if it fills whole vectors, else packed panel by panel.</summary>
+    public static void MultiplyBlock<TTile>(in GemmOperands o)
+        where TTile : struct, IGemmTile
+    {
+        if (o.Empty) return;
+        int lanes = TTile.Lanes, panelWidth = 2 * lanes, tiles = o.Tiles<TTile>();
+        TiledRows a = TiledRows.InPlace(o, 0);
+        for (int j = 0; j < o.N; j += panelWidth)
+        {
+            int width = Math.Min(panelWidth, o.N - j), packedWidth = width > lanes ? panelWidth : lanes;
+            float* b = o.B + (o.TransposedB ? j * o.Ldb : j);
+            nint ldb = o.Ldb;
+            if (o.TransposedB || width != packedWidth)
+            {
+                float* packed = GemmScratch.ForB((long)panelWidth * o.K);
+                new PackPanels<TTile>(b, ldb, o.TransposedB, packed, width, o.K).Run(0, 1);
+                b = packed;
+                ldb = packedWidth;
+            }
+
+            GemmPanel.Multiply<TTile>(o, a, 0, tiles, b, ldb, width, o.C + j, o.K, o.Accumulate);
         }
     }
 }

@@ -39,6 +39,8 @@ internal readonly unsafe struct GemmTileAvx2 : IGemmTile
         }
     }
 
+    // Not inlined into its callers: the compiler spends a bounded effort on a method, and all of it is needed here.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Multiply<TWidth, THeight>(
         float* a, nint rowStride, nint depthStride, float* b, nint ldb, float* c, nint ldc, int depth, bool accumulate)
         where TWidth : struct, IWidth
@@ -49,6 +51,14 @@ internal readonly unsafe struct GemmTileAvx2 : IGemmTile
         Vector256<float> s3_0 = default, s3_1 = default, s4_0 = default, s4_1 = default, s5_0 = default, s5_1 = default;
         nint stride = rowStride, stride2 = 2 * rowStride;
         float* a0 = a, a3 = a + (3 * stride);
+
+        // C arrives from the outer caches while k runs.
+        Prefetch<TWidth>(c);
+        if (THeight.Rows > 1) Prefetch<TWidth>(c + (1 * ldc));
+        if (THeight.Rows > 2) Prefetch<TWidth>(c + (2 * ldc));
+        if (THeight.Rows > 3) Prefetch<TWidth>(c + (3 * ldc));
+        if (THeight.Rows > 4) Prefetch<TWidth>(c + (4 * ldc));
+        if (THeight.Rows > 5) Prefetch<TWidth>(c + (5 * ldc));
 
         // s[i,j] ← a[i,k]·b[k,j] + s[i,j]
         for (int k = 0; k < depth; k++)
@@ -94,6 +104,14 @@ internal readonly unsafe struct GemmTileAvx2 : IGemmTile
 
         s0.Store(c);
         if (TWidth.Wide) s1.Store(c + 8);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Prefetch<TWidth>(float* c)
+        where TWidth : struct, IWidth
+    {
+        Sse.Prefetch0(c);
+        if (TWidth.Wide) Sse.Prefetch0(c + 8);
     }
 
     /// <inheritdoc/>

@@ -48,6 +48,8 @@ internal readonly unsafe struct GemmTileAvx512 : IGemmTile
         }
     }
 
+    // Not inlined into its callers: the compiler spends a bounded effort on a method, and all of it is needed here.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Multiply<TWidth, THeight>(
         float* a, nint rowStride, nint depthStride, float* b, nint ldb, float* c, nint ldc, int depth, bool accumulate)
         where TWidth : struct, IWidth
@@ -61,6 +63,22 @@ internal readonly unsafe struct GemmTileAvx512 : IGemmTile
         Vector512<float> s12_0 = default, s12_1 = default, s13_0 = default, s13_1 = default;
         nint stride = rowStride, stride2 = 2 * rowStride;
         float* a0 = a, a3 = a + (3 * stride), a6 = a + (6 * stride), a9 = a + (9 * stride), a12 = a + (12 * stride);
+
+        // C arrives from the outer caches while k runs.
+        Prefetch<TWidth>(c);
+        if (THeight.Rows > 1) Prefetch<TWidth>(c + (1 * ldc));
+        if (THeight.Rows > 2) Prefetch<TWidth>(c + (2 * ldc));
+        if (THeight.Rows > 3) Prefetch<TWidth>(c + (3 * ldc));
+        if (THeight.Rows > 4) Prefetch<TWidth>(c + (4 * ldc));
+        if (THeight.Rows > 5) Prefetch<TWidth>(c + (5 * ldc));
+        if (THeight.Rows > 6) Prefetch<TWidth>(c + (6 * ldc));
+        if (THeight.Rows > 7) Prefetch<TWidth>(c + (7 * ldc));
+        if (THeight.Rows > 8) Prefetch<TWidth>(c + (8 * ldc));
+        if (THeight.Rows > 9) Prefetch<TWidth>(c + (9 * ldc));
+        if (THeight.Rows > 10) Prefetch<TWidth>(c + (10 * ldc));
+        if (THeight.Rows > 11) Prefetch<TWidth>(c + (11 * ldc));
+        if (THeight.Rows > 12) Prefetch<TWidth>(c + (12 * ldc));
+        if (THeight.Rows > 13) Prefetch<TWidth>(c + (13 * ldc));
 
         // s[i,j] ← a[i,k]·b[k,j] + s[i,j]
         for (int k = 0; k < depth; k++)
@@ -125,6 +143,14 @@ internal readonly unsafe struct GemmTileAvx512 : IGemmTile
 
         s0.Store(c);
         if (TWidth.Wide) s1.Store(c + 16);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Prefetch<TWidth>(float* c)
+        where TWidth : struct, IWidth
+    {
+        Sse.Prefetch0(c);
+        if (TWidth.Wide) Sse.Prefetch0(c + 16);
     }
 
     /// <inheritdoc/>

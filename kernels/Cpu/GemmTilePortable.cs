@@ -39,6 +39,8 @@ internal readonly unsafe struct GemmTilePortable : IGemmTile
         }
     }
 
+    // Not inlined into its callers: the compiler spends a bounded effort on a method, and all of it is needed here.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Multiply<TWidth, THeight>(
         float* a, nint rowStride, nint depthStride, float* b, nint ldb, float* c, nint ldc, int depth, bool accumulate)
         where TWidth : struct, IWidth

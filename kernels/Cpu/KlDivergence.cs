@@ -29,13 +29,7 @@ public readonly unsafe struct KlDivergenceForward(
                 s1 += Term(Vector.Load(x + i + W) - z, Vector.Load(q + i + W) - zq, zero);
             }
 
-            for (; i < V; i += W)
-            {
-                int count = Math.Min(W, V - i);
-                Vector<float> forbidden = Vector.Create(float.NegativeInfinity);
-                s0 += Term(PartialVector.Load(x + i, count, forbidden) - z, PartialVector.Load(q + i, count, forbidden) - zq, zero);
-            }
-
+            for (; i < V; i += W) s0 += TermTail(x + i, z, q + i, zq, zero, Math.Min(W, V - i));
             kl[r] = Vector.Sum(s0 + s1);
         }
     }
@@ -46,6 +40,14 @@ public readonly unsafe struct KlDivergenceForward(
     {
         Vector<float> p = VectorMath.Exp(logP);
         return Vector.ConditionalSelect(Vector.Equals(p, Vector<float>.Zero), Vector<float>.Zero, p * (logP - logQ - offset));
+    }
+
+    /// <summary>The same at the end of a row of logits x and q: past it p = 0.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal static Vector<float> TermTail(float* x, Vector<float> logZ, float* q, Vector<float> referenceLogZ, Vector<float> offset, int count)
+    {
+        Vector<float> logP = PartialVector.Load(x, count, Vector.Create(float.NegativeInfinity)) - logZ;
+        return Term(logP, q == null ? Vector<float>.Zero : PartialVector.Load(q, count) - referenceLogZ, offset);
     }
 }
 
@@ -75,9 +77,8 @@ public readonly unsafe struct KlDivergenceBackward(
 
             if (i < V)
             {
-                int count = V - i;
-                Vector<float> term = KlDivergenceForward.Term(PartialVector.Load(x + i, count) - z, PartialVector.Load(q + i, count) - zq, mean);
-                PartialVector.Store(Vector.FusedMultiplyAdd(scale, term, PartialVector.Load(d + i, count)), d + i, count);
+                Vector<float> term = KlDivergenceForward.TermTail(x + i, z, q + i, zq, mean, V - i);
+                PartialVector.Store(Vector.FusedMultiplyAdd(scale, term, PartialVector.Load(d + i, V - i)), d + i, V - i);
             }
         }
     }

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using MiniTransformer.Kernels.Pointwise;
 
 namespace MiniTransformer.Kernels.Cpu;
@@ -37,10 +38,13 @@ public readonly unsafe struct LogSumExpBackward(float* logits, float* logZ, floa
             Vector.Store(Vector.FusedMultiplyAdd(scale, p, Vector.Load(d + i)), d + i);
         }
 
-        if (i < n)
-        {
-            Vector<float> p = VectorMath.Exp(PartialVector.Load(x + i, n - i) - shift);
-            PartialVector.Store(Vector.FusedMultiplyAdd(scale, p, PartialVector.Load(d + i, n - i)), d + i, n - i);
-        }
+        if (i < n) Tail(x + i, shift, scale, d + i, n - i);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Tail(float* x, Vector<float> shift, Vector<float> scale, float* d, int count)
+    {
+        Vector<float> p = VectorMath.Exp(PartialVector.Load(x, count) - shift);
+        PartialVector.Store(Vector.FusedMultiplyAdd(scale, p, PartialVector.Load(d, count)), d, count);
     }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using MiniTransformer.Kernels.Pointwise;
 
 namespace MiniTransformer.Kernels.Cpu;
@@ -15,8 +16,12 @@ public readonly unsafe struct Map<TOp>(float* x, float* y, int n) : IKernel
         float* from = x, to = y;
         int i = start;
         for (; i <= end - Vector<float>.Count; i += Vector<float>.Count) Vector.Store(TOp.Forward(Vector.Load(from + i)), to + i);
-        if (i < end) PartialVector.Store(TOp.Forward(PartialVector.Load(from + i, end - i)), to + i, end - i);
+        if (i < end) Tail(from + i, to + i, end - i);
     }
+
+    // Apart, so that no constant of the loop lives across a call: the compiler would keep it on the stack and load it every time.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Tail(float* x, float* y, int count) => PartialVector.Store(TOp.Forward(PartialVector.Load(x, count)), y, count);
 }
 
 /// <summary>dxᵢ += dyᵢ f′(xᵢ). Items are elements.</summary>
@@ -34,12 +39,13 @@ public readonly unsafe struct MapBackward<TOp>(float* x, float* y, float* dy, fl
             Vector.Store(Vector.FusedMultiplyAdd(Vector.Load(pdy + i), slope, Vector.Load(pdx + i)), pdx + i);
         }
 
-        if (i < end)
-        {
-            int count = end - i;
-            Vector<float> slope = TOp.Derivative(PartialVector.Load(px + i, count), PartialVector.Load(py + i, count));
-            Vector<float> sum = Vector.FusedMultiplyAdd(PartialVector.Load(pdy + i, count), slope, PartialVector.Load(pdx + i, count));
-            PartialVector.Store(sum, pdx + i, count);
-        }
+        if (i < end) Tail(px + i, py + i, pdy + i, pdx + i, end - i);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Tail(float* x, float* y, float* dy, float* dx, int count)
+    {
+        Vector<float> slope = TOp.Derivative(PartialVector.Load(x, count), PartialVector.Load(y, count));
+        PartialVector.Store(Vector.FusedMultiplyAdd(PartialVector.Load(dy, count), slope, PartialVector.Load(dx, count)), dx, count);
     }
 }

@@ -74,12 +74,11 @@ public sealed unsafe class PackedMatrix : IDisposable
         where TTile : struct, IGemmTile
     {
         ObjectDisposedException.ThrowIf(panels == null, this);
-        if (M <= 0 || N <= 0 || (K == 0 && accumulate)) return;
-        int panelWidth = 2 * TTile.Lanes, count = (N + panelWidth - 1) / panelWidth, tiles = (M + TTile.MaxRows - 1) / TTile.MaxRows;
-        bool split = workers.Threads > 1 && (long)M * N * K >= Gemm.MultiplyAddsWorthSplitting;
-        Gemm.Operands operands = new(GemmForm.NT, x, null, y, M, N, K, accumulate);
-        MultiplyTiles<TTile> multiply = new(
-            operands, panels, K, 0, N, 0, GemmBlocks.DepthBlocks(K), new GemmGrid(tiles, count, GemmBlocks.TilesInCache, split ? workers.Threads : 1));
+        GemmOperands o = new(GemmForm.NT, x, null, y, M, N, K, accumulate);
+        if (o.Empty) return;
+        bool split = GemmBlocks.Split(workers, o);
+        GemmGrid grid = GemmBlocks.Grid<TTile>(o, o.Panels<TTile>(), Math.Min(K, GemmBlocks.MaxDepth), split ? workers.Threads : 1);
+        MultiplyTiles<TTile> multiply = new(o, panels, K, 0, N, 0, GemmBlocks.DepthBlocks(K), grid);
         if (split) workers.Run(multiply, multiply.Items);
         else multiply.Run(0, multiply.Items);
     }

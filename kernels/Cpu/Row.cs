@@ -1,4 +1,6 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using MiniTransformer.Kernels.Pointwise;
 
 namespace MiniTransformer.Kernels.Cpu;
@@ -63,10 +65,24 @@ internal static unsafe class Row
 
         for (; i <= n - W; i += W) m0 = Vector.MaxNative(m0, Vector.Load(x + i));
         if (i < n) m0 = Vector.MaxNative(m0, PartialVector.Load(x + i, n - i, Vector.Create(float.NegativeInfinity)));
-        m0 = Vector.MaxNative(Vector.MaxNative(m0, m1), Vector.MaxNative(m2, m3));
-        float max = m0[0];
-        for (int lane = 1; lane < W; lane++) max = Math.Max(max, m0[lane]);
-        return max;
+        return MaxLane(Vector.MaxNative(Vector.MaxNative(m0, m1), Vector.MaxNative(m2, m3)));
+    }
+
+    /// <summary>The largest lane, by halving.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MaxLane(Vector<float> v)
+    {
+        Vector128<float> m;
+        if (Vector<float>.Count == 4) m = v.AsVector128();
+        else if (Vector<float>.Count == 8) m = Vector128.MaxNative(v.AsVector256().GetLower(), v.AsVector256().GetUpper());
+        else
+        {
+            Vector256<float> half = Vector256.MaxNative(v.AsVector512().GetLower(), v.AsVector512().GetUpper());
+            m = Vector128.MaxNative(half.GetLower(), half.GetUpper());
+        }
+
+        m = Vector128.MaxNative(m, Vector128.Shuffle(m, Vector128.Create(2, 3, 0, 1)));
+        return Vector128.MaxNative(m, Vector128.Shuffle(m, Vector128.Create(1, 0, 3, 2))).ToScalar();
     }
 
     /// <summary>
@@ -85,9 +101,14 @@ internal static unsafe class Row
         }
 
         for (; i <= n - W; i += W) s0 += VectorMath.Exp(Vector.Load(x + i) - m);
-        if (i < n) s0 += VectorMath.Exp(PartialVector.Load(x + i, n - i, Vector.Create(float.NegativeInfinity)) - m);
+        if (i < n) s0 += ExpTail(x + i, n - i, shift);
         return shift + VectorMath.Log(Vector.Sum(s0 + s1));
     }
+
+    // Apart, so that no constant of the loop lives across a call: the compiler would keep it on the stack and load it every time.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static Vector<float> ExpTail(float* x, int count, float shift) =>
+        VectorMath.Exp(PartialVector.Load(x, count, Vector.Create(float.NegativeInfinity)) - Vector.Create(shift));
 
     /// <summary>x, or 0 where x = −∞: the shift of a row without any allowed element, in which e^(−∞ − 0) = 0 and not NaN.</summary>
     public static float Finite(float x) => float.IsNegativeInfinity(x) ? 0f : x;

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using MiniTransformer.Kernels.Pointwise;
 
 namespace MiniTransformer.Kernels.Cpu;
@@ -127,9 +128,13 @@ public readonly unsafe struct Sample(
         int W = Vector<float>.Count, j = 0;
         Vector<float> shift = Vector.Create(max), divisor = Vector.Create(temperature);
         for (; j <= V - W; j += W) Vector.Store(VectorMath.Exp((Vector.Load(row + j) - shift) / divisor), weights + j);
-        if (j < V) PartialVector.Store(VectorMath.Exp((PartialVector.Load(row + j, V - j) - shift) / divisor), weights + j, V - j);
+        if (j < V) WeighTail(row + j, shift, divisor, weights + j, V - j);
         new Span<float>(weights + V, padded - V).Clear();
     }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void WeighTail(float* row, Vector<float> shift, Vector<float> divisor, float* weights, int count) =>
+        PartialVector.Store(VectorMath.Exp((PartialVector.Load(row, count) - shift) / divisor), weights, count);
 
     private static double BlockSum(float* weights)
     {

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace MiniTransformer.Kernels.Cpu;
 
@@ -20,7 +22,10 @@ public sealed unsafe class Workers : IDisposable
 {
     // How long a worker spins for the next job before it parks: long enough to bridge the gap between two kernels of a step,
     // short enough not to steal the core from somebody else.
-    private const int SpinsBeforePark = 2_000;
+    private static readonly long SpinTicks = Stopwatch.Frequency / 10_000; // 100 µs
+
+    // In gate: the job accepts workers. The rest of the word counts those inside.
+    private const int Open = 1 << 30;
 
     private readonly Thread[] threads;
     private readonly SemaphoreSlim[] wake;
@@ -29,11 +34,18 @@ public sealed unsafe class Workers : IDisposable
     private void* kernel;
     private int items;
     private int grain;
-    private int next;        // first item that nobody has taken
-    private int pending;     // workers that have not finished the current job
-    private int generation;  // counts jobs; a change is the signal to start
+    private Counters shared;
     private volatile bool stopping;
     private Exception? failure;
+
+    // Each on its own pair of cache lines, so that taking a piece does not disturb those who spin.
+    [StructLayout(LayoutKind.Explicit, Size = 512)]
+    private struct Counters
+    {
+        [FieldOffset(128)] public int Generation; // counts jobs; a change is the signal to start
+        [FieldOffset(256)] public int Next;       // first item that nobody has taken
+        [FieldOffset(384)] public int Gate;
+    }
 
     /// <summary>Starts a pool of the given number of threads, the caller included.</summary>
     /// <exception cref="ArgumentOutOfRangeException">threads is less than 1.</exception>
@@ -76,17 +88,19 @@ public sealed unsafe class Workers : IDisposable
             this.kernel = pointer;
             this.items = items;
             this.grain = grain;
-            next = 0;
-            pending = threads.Length;
-            Interlocked.Increment(ref generation);
+            shared.Next = 0;
+            Volatile.Write(ref shared.Gate, Open);
+            Interlocked.Increment(ref shared.Generation);
             for (int i = 0; i < parked.Length; i++)
             {
                 if (Volatile.Read(ref parked[i]) == 1 && Interlocked.Exchange(ref parked[i], 0) == 1) wake[i].Release();
             }
 
+            // A worker that comes late, because it was parked or the machine is busy, finds the gate closed: nobody waits for it.
             TakePieces();
+            Interlocked.And(ref shared.Gate, ~Open);
             SpinWait spin = default;
-            while (Volatile.Read(ref pending) > 0) spin.SpinOnce(sleep1Threshold: -1);
+            while (Volatile.Read(ref shared.Gate) > 0) spin.SpinOnce(sleep1Threshold: -1);
             Exception? failed = failure;
             if (failed is not null)
             {
@@ -115,7 +129,7 @@ public sealed unsafe class Workers : IDisposable
         {
             while (true)
             {
-                int start = Interlocked.Add(ref next, grain) - grain;
+                int start = Interlocked.Add(ref shared.Next, grain) - grain;
                 if (start >= items || start < 0) return;
                 invoke(kernel, start, Math.Min(items, start + grain));
             }
@@ -131,26 +145,38 @@ public sealed unsafe class Workers : IDisposable
         int seen = 0;
         while (true)
         {
-            int spins = 0;
-            while (Volatile.Read(ref generation) == seen && !stopping)
+            long start = Stopwatch.GetTimestamp();
+            while (Volatile.Read(ref shared.Generation) == seen && !stopping)
             {
-                if (++spins < SpinsBeforePark)
+                if (Stopwatch.GetTimestamp() - start < SpinTicks)
                 {
-                    Thread.SpinWait(8);
+                    Thread.SpinWait(1);
                     continue;
                 }
 
                 Volatile.Write(ref parked[index], 1);
                 Thread.MemoryBarrier();
-                if (Volatile.Read(ref generation) == seen && !stopping) wake[index].Wait();
+                if (Volatile.Read(ref shared.Generation) == seen && !stopping) wake[index].Wait();
                 else if (Interlocked.Exchange(ref parked[index], 0) == 0) wake[index].Wait(); // a wake-up was sent meanwhile: take it
-                spins = 0;
+                start = Stopwatch.GetTimestamp();
             }
 
             if (stopping) return;
-            seen++;
+            seen = Volatile.Read(ref shared.Generation);
+            if (!Enter()) continue;
             TakePieces();
-            Interlocked.Decrement(ref pending);
+            Interlocked.Decrement(ref shared.Gate);
+        }
+    }
+
+    // Joins the current job, if it is still open. The operands are read only inside, and the caller changes them only when nobody is.
+    private bool Enter()
+    {
+        while (true)
+        {
+            int gate = Volatile.Read(ref shared.Gate);
+            if ((gate & Open) == 0) return false;
+            if (Interlocked.CompareExchange(ref shared.Gate, gate + 1, gate) == gate) return true;
         }
     }
 }

@@ -9,7 +9,7 @@ public readonly struct Silu : IUnaryOp
     public static float Forward(float x) => x / (1f + MathF.Exp(-x));
 
     /// <inheritdoc/>
-    public static Vector<float> Forward(Vector<float> x) => x / (Vector<float>.One + VectorMath.Exp(-x));
+    public static Vector<float> Forward(Vector<float> x) => x * VectorMath.Sigmoid(x);
 
     /// <inheritdoc/>
     public static float Derivative(float x, float y)

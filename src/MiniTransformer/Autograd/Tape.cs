@@ -120,7 +120,7 @@ public sealed class Tape : TensorOwner, IDisposable
         if (ranBackward) foreach ((RecordList list, int at) in order) gradients[list.OutputOf(at)] = default;
         ranBackward = true;
         Backend.Fill(loss.Grad, 1);
-        BackwardTo(0);
+        BackwardTo(default);
     }
 
     /// <summary>While the returned value is not disposed, ops are not recorded: for frozen models within a step.</summary>
@@ -135,8 +135,7 @@ public sealed class Tape : TensorOwner, IDisposable
     {
         if (!open) return;
         generation++;
-        Forget(0);
-        gradients.Clear();
+        CloseFrame(default);
         paused = 0;
         ranBackward = false;
         Arena.Reset();
@@ -176,20 +175,24 @@ public sealed class Tape : TensorOwner, IDisposable
         order.Add((list, ((RecordList<TBackward>)list).Add(backward)));
     }
 
-    /// <summary>Number of ops recorded so far.</summary>
-    internal int Position => order.Count;
+    /// <summary>How far the record reaches: a place to run back to, and to forget everything after.</summary>
+    internal readonly record struct Frame(int Records, int Gradients);
 
-    /// <summary>Runs the records from the last down to <paramref name="position"/>.</summary>
-    internal void BackwardTo(int position)
+    /// <summary>The current end of the record.</summary>
+    internal Frame OpenFrame() => new(order.Count, gradients.Count);
+
+    /// <summary>Runs the records backward, from the last to the frame's beginning.</summary>
+    internal void BackwardTo(Frame frame)
     {
-        for (int i = order.Count - 1; i >= position; i--) order[i].List.Run(order[i].At, this);
+        for (int i = order.Count - 1; i >= frame.Records; i--) order[i].List.Run(order[i].At, this);
     }
 
-    /// <summary>Drops the records from <paramref name="position"/> on.</summary>
-    internal void Forget(int position)
+    /// <summary>Forgets the frame's records and gradients.</summary>
+    internal void CloseFrame(Frame frame)
     {
-        for (int i = order.Count - 1; i >= position; i--) order[i].List.RemoveLast();
-        order.RemoveRange(position, order.Count - position);
+        for (int i = order.Count - 1; i >= frame.Records; i--) order[i].List.RemoveLast();
+        order.RemoveRange(frame.Records, order.Count - frame.Records);
+        gradients.RemoveRange(frame.Gradients, gradients.Count - frame.Gradients);
     }
 
     internal bool HasGradient(int index) => !gradients[index].IsNone;

@@ -27,13 +27,27 @@ public sealed class Device : IDisposable
     /// <summary>The fastest device of this machine.</summary>
     public static Device Best() => Cpu();
 
-    /// <summary>Memory for parameters, optimizer state and caches: zeroed, and valid until freed or until the device is disposed.</summary>
-    public Storage Allocate(int length)
+    /// <summary>A device that computes nothing: what a step on it would need in memory can be read off, without needing it.</summary>
+    internal static Device DryRun() => new(new DryRunBackend());
+
+    /// <summary>Elements of 4 bytes held for parameters, optimizer state and caches; the steps' arenas are not counted.</summary>
+    public long PersistentElements
+    {
+        get
+        {
+            lock (persistent) return persistent.Sum(buffer => buffer.Length);
+        }
+    }
+
+    /// <summary>Memory for parameters, optimizer state and caches, valid until freed or until the device is disposed.</summary>
+    /// <param name="length">Elements of 4 bytes.</param>
+    /// <param name="zeroed">False spares the zeros where everything is written before it is read.</param>
+    public Storage Allocate(int length, bool zeroed = true)
     {
         DeviceBuffer buffer = Backend.Allocate(length);
         lock (persistent) persistent.Add(buffer);
         var storage = new Storage(buffer, 0, length);
-        Backend.Fill(storage, 0);
+        if (zeroed) Backend.Fill(storage, 0);
         return storage;
     }
 

@@ -29,7 +29,7 @@ public sealed class KvCache : IDisposable
         int length = device.Backend.CacheLength(slots, hkv, d, Context);
         keys = new Storage[config.NumLayers];
         values = new Storage[config.NumLayers];
-        for (int i = 0; i < keys.Length; i++) (keys[i], values[i]) = (device.Allocate(length), device.Allocate(length));
+        for (int i = 0; i < keys.Length; i++) (keys[i], values[i]) = (device.Allocate(length, zeroed: false), device.Allocate(length, zeroed: false));
     }
 
     /// <summary>Sequences.</summary>

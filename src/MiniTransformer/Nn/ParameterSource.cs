@@ -46,6 +46,9 @@ public sealed class ParameterSource
         });
     }
 
+    /// <summary>Weights of zero: for a model whose sizes alone matter, or that is filled later.</summary>
+    public static ParameterSource Zeros(Device device) => new(device, [], "", (_, _) => { });
+
     /// <summary>Weights from an open safetensors file.</summary>
     public static ParameterSource From(Device device, SafetensorsReader file) => new(device, [], "", (parameter, _) =>
     {

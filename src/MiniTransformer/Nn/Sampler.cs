@@ -57,7 +57,7 @@ public static class Sampler
     /// <summary>One response to each prompt.</summary>
     /// <param name="model">The policy.</param>
     /// <param name="prompts">Token ids of each prompt, the begin token included.</param>
-    /// <param name="endId">The token that ends a response.</param>
+    /// <param name="endId">The token that ends a response; −1 for none.</param>
     /// <param name="options">How to draw.</param>
     public static SampledResponse[] Generate(Transformer model, IReadOnlyList<int[]> prompts, int endId, SamplingOptions options) =>
         Generate(model, null, 0, prompts, endId, options);
@@ -119,7 +119,7 @@ public static class Sampler
             last = Array.ConvertAll(slots, slot => tokens[slot][^1]);
             positions = Array.ConvertAll(slots, slot => prompts[slot].Length + tokens[slot].Count - 1);
 
-            Tensor Next(Decoder d) => step == 0 ? d.Prompt(tape, prompts, padId: endId) : d.Step(tape, last, slots, positions);
+            Tensor Next(Decoder d) => step == 0 ? d.Prompt(tape, prompts, padId: Math.Max(0, endId)) : d.Step(tape, last, slots, positions);
         }
 
         var responses = new SampledResponse[n];

@@ -71,6 +71,12 @@ public sealed class Transformer : IDisposable
     /// <summary>Number of trained numbers.</summary>
     public long ParameterCount => parameters.Sum(p => (long)p.Shape.Count);
 
+    /// <summary>
+    /// Training keeps only the blocks' results and computes what is inside them again in the backward pass: activations of one block
+    /// instead of all, for one more forward pass. The gradients are the same bits.
+    /// </summary>
+    public bool Recompute { get; set; }
+
     /// <summary>Logits of every position: (B, T) → (B, T, V). Sequences are padded on the right.</summary>
     public Tensor Forward(TokenIds ids) => Head(Hidden(ids));
 
@@ -121,8 +127,13 @@ public sealed class Transformer : IDisposable
     private Tensor Run(TokenIds ids, in Placement at)
     {
         Tensor x = tokens.Forward(ids); // (B, T, C)
-        foreach (Block block in blocks) x = block.Forward(x, at);
+        foreach (Block block in blocks) x = Recompute ? Autograd.Recompute.Run(x, new BlockAt(block, at)) : block.Forward(x, at);
         return norm.Forward(x);
+    }
+
+    private readonly struct BlockAt(Block block, Placement at) : IRecomputable
+    {
+        public Tensor Forward(Tensor x) => block.Forward(x, at);
     }
 
     private (int B, int T) BatchOf(TokenIds ids)

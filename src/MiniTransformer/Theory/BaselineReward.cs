@@ -1,7 +1,7 @@
 namespace MiniTransformer.Theory;
 
 /// <summary>
-/// The baseline-relative reward [BI]: r̂(s, a) = log π_SFT(a|s) − log π_ref(a|s), with π_ref an earlier checkpoint of the same run.
+/// P6: the baseline-relative reward [BI], r̂(s, a) = log π_SFT(a|s) − log π_ref(a|s), with π_ref an earlier checkpoint of the same run.
 /// It is dense (one number a token), and Σ_t r̂ is the difference of two sequence log-probabilities.
 /// </summary>
 public static class BaselineReward

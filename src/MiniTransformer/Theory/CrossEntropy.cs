@@ -1,8 +1,8 @@
 namespace MiniTransformer.Theory;
 
 /// <summary>
-/// The SFT loss of one demonstration, L = Σ_t γᵗ ℓ_t with ℓ_t = −log softmax(logits_t)[a_t], written as anyone would who has never
-/// heard of soft values: it looks only at the row of the token it scores, never at the next state.
+/// The other side of P1 and P2: the SFT loss of one demonstration, L = Σ_t γᵗ ℓ_t with ℓ_t = −log softmax(logits_t)[a_t], written as
+/// anyone would who has never heard of soft values: it looks only at the row of the token it scores, never at the next state.
 /// </summary>
 public static class CrossEntropy
 {

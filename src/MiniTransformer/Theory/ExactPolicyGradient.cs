@@ -1,10 +1,14 @@
 namespace MiniTransformer.Theory;
 
 /// <summary>
-/// The expectation of Dense-Path REINFORCE's estimator [BI], g = E_{y~π_θ}[ Σ_t G_t ∇ log π_θ(a_t|s_t) ] − β ∇KL(π_θ‖π_SFT),
+/// P9: the expectation of Dense-Path REINFORCE's estimator [BI], g = E_{y~π_θ}[ Σ_t G_t ∇ log π_θ(a_t|s_t) ] − β ∇KL(π_θ‖π_SFT),
 /// as a finite sum; and the gradient it should be, of the exact objective, by dual numbers.
 /// Gradients are with respect to the table of logits, (S, K).
 /// </summary>
+/// <remarks>
+/// Unbiased are: the return of the whole path, the return to go, and the return to go minus any function of the state. Not unbiased are
+/// the discounted return to go for an undiscounted objective, and returns whitened over a batch: shifted and scaled by what was drawn.
+/// </remarks>
 public static class ExactPolicyGradient
 {
     /// <summary>The same weight at every step: Σ_k r(s_k, a_k), the return of the whole path.</summary>
@@ -52,7 +56,9 @@ public static class ExactPolicyGradient
         return mdp.Table((s, a) => reinforce[s][a] - (beta * kl[s][a]));
     }
 
-    /// <summary>J(θ) = E_π[Σ_t γᵗ r(s_t, a_t)] − β KL(π‖π_SFT), γ the discount of the MDP, by recursion over states; π = softmax(logits).</summary>
+    /// <summary>
+    /// J(θ) = E_π[Σ_t γᵗ r(s_t, a_t)] − β KL(π‖π_SFT) by recursion over states; γ is the discount of the MDP, π = softmax(logits).
+    /// </summary>
     public static double Objective(TokenMdp mdp, double[][] logits, double[][] reward, double beta, double[][] logSft) =>
         Objective(mdp, [.. logits.Select(row => row.Select(x => (Dual)x).ToArray())], reward, beta, logSft).Value;
 

@@ -20,7 +20,7 @@ public static class Identities
         new("P3a", "φ = χ²: J = −L − E Σ γᵗ r_Q² / 4α", "φ = χ²: J = −L", "[IQ]", SftIdentities.P3ChiSquared),
         new("P3b", "V(s_T) kept: J = −L − γᵀ V(s_T)", "V(s_T) kept: J = −L", "[BI]", SftIdentities.P3Tail),
         new("P3c", "γ < 1: J = −L + Σ (1 − γᵗ) ℓ_t, L unweighted", "γ < 1: J = −L, L unweighted", "[BI]", SftIdentities.P3Discount),
-        new("P4a", "r_Q = Q − γV′; backward induction on r_Q returns Q, V, π", "on Q itself (no V′)", "[IQ], [SQL]", SftIdentities.P4RoundTrip),
+        new("P4a", "r_Q = Q − γV′; backward induction on r_Q returns Q, V, π", "on Q itself", "[IQ], [SQL]", SftIdentities.P4RoundTrip),
         new("P4b", "V_Q(s_0) = E_π Σ γᵗ (r_Q − log π)", "V_Q(s_0) = E_π Σ γᵗ r_Q", "[SQL]", SftIdentities.P4Entropy),
         new("P4c", "γ = 1: V_Q(s_0) = log Σ_y exp Σ r_Q", "V_Q(s_0) = max_y Σ r_Q", "[SQL]", SftIdentities.P4Partition),
         new("P5a", "log π_Q = r_Q + γV′ − V: shaping by V_Q", "shaping with γ/2", "[NHR], [BI]", SftIdentities.P5Shaping),

@@ -2,8 +2,8 @@ namespace MiniTransformer.Theory;
 
 /// <summary>One identity on one draw.</summary>
 /// <param name="Error">The largest error of the true statement; NaN counts as failure.</param>
-/// <param name="ControlError">The error of the nearest false statement, on the same scale; null if on this draw it happens to be true by its
-/// shape (no discount, no second step).</param>
+/// <param name="ControlError">The error of the nearest false statement, on the same scale; null if the shape of the draw makes it true
+/// (no discount, no second step).</param>
 public readonly record struct IdentityResult(double Error, double? ControlError);
 
 /// <summary>One identity on many draws.</summary>
@@ -14,7 +14,7 @@ public readonly record struct IdentityResult(double Error, double? ControlError)
 /// <param name="ControlError">The median error of the false statement over these draws.</param>
 public sealed record IdentityReport(Identity Identity, int Cases, double LargestError, int ControlCases, double ControlError)
 {
-    /// <summary>True if the statement held on every draw, and its nearest false neighbour failed on at least half of those where it could.</summary>
+    /// <summary>True if the statement held on every draw, and its nearest false neighbour failed on at least half where it could.</summary>
     public bool Holds => LargestError <= Identity.Tolerance && ControlError > Identity.Failure;
 }
 
@@ -33,8 +33,9 @@ public sealed record Identity(string Number, string Statement, string NearestFal
     public const double Failure = 1e-6;
 
     /// <summary>
-    /// 1e−9, relative to max(1, size of the terms). Double arithmetic rounds each term by 1e−16 of its size and a sum has at most some hundred
-    /// terms; with logits of ±700 large terms cancel, hence relative to the terms and not to their sum. Logits of order 1 are the common case.
+    /// 1e−9, relative to max(1, size of the terms). Double arithmetic rounds each term by 1e−16 of its size and a sum has at most some
+    /// hundred terms; with logits of ±700 large terms cancel, hence relative to the terms and not to their sum. Logits of order 1 are the
+    /// common case.
     /// </summary>
     public double Tolerance => 1e-9;
 

@@ -13,7 +13,7 @@ public sealed record Phi(Func<double, double> Value, Func<double, double> Slope)
 }
 
 /// <summary>
-/// The inverse-Q objective [IQ, BI] of one demonstration, from the logits along it:
+/// P1 to P3: the inverse-Q objective [IQ, BI] of one demonstration, from the logits along it:
 /// J_φ(Q) = Σ_t γᵗ φ( Q(s_t, a_t) − γ V_Q(s_{t+1}) ) − V_Q(s_0).
 /// </summary>
 /// <remarks>Row t of the logits is Q(s_t, ·), (T, K). No tree is needed: the rows of any language model will do.</remarks>

@@ -1,7 +1,7 @@
 namespace MiniTransformer.Theory;
 
 /// <summary>
-/// Estimators of KL(π_θ‖π_SFT) from one token a ~ π_θ [KLA], with log ρ = log π_SFT(a) − log π_θ(a):
+/// P10: estimators of KL(π_θ‖π_SFT) from one token a ~ π_θ [KLA], with log ρ = log π_SFT(a) − log π_θ(a):
 /// k1 = −log ρ, k2 = ½ (log ρ)², k3 = ρ − 1 − log ρ.
 /// </summary>
 /// <remarks>

@@ -16,7 +16,7 @@ public sealed record MdpDraw(
     TokenMdp Mdp, double[][] Expert, double[][] Reference, double[][] Policy, double[] Potential,
     Response[] Demonstrations, double Beta, double Alpha)
 {
-    private const int MaxStates = 64;
+    private const int MaxLogits = 100;
 
     /// <summary>log π_SFT.</summary>
     public double[][] LogExpert { get; } = SoftBellman.LogPolicy(Expert);
@@ -31,16 +31,18 @@ public sealed record MdpDraw(
     public double[][] Reward { get; } = BaselineReward.Of(SoftBellman.LogPolicy(Expert), SoftBellman.LogPolicy(Reference));
 
     /// <summary>
-    /// Draws an MDP of at most 64 states. The corners are common: vocabularies of 1 and 2, horizons of 0 and 1, no end token, forbidden
-    /// tokens, γ of 1 and down to 0.01; and rows of logits that are mild, flat, broad, nearly deterministic, ±700, all shifted by 700, or a mixture.
+    /// Draws an MDP of at most 100 logits. The corners are common: vocabularies of 1 and 2, horizons of 0 and 1, no end token, forbidden
+    /// tokens, γ of 1 and down to 0.01; and rows of logits that are mild, flat, broad, nearly deterministic, ±700, all shifted by 700,
+    /// or a mixture.
     /// </summary>
     public static MdpDraw Random(Random random)
     {
         int vocabulary = Pick(random, 1, 2, 2, 2, 3, 3, 3, 4, 4, 5), horizon = Pick(random, 0, 1, 1, 2, 2, 2, 3, 3, 3, 4, 5, 6);
         int? endToken = random.Next(3) == 0 ? null : random.Next(vocabulary);
-        double discount = random.Next(3) == 0 ? 1 : Pick(random, 0.01, 0.99, 0.01 + (0.99 * random.NextDouble()), 0.5 + (0.5 * random.NextDouble()));
+        double any = 0.01 + (0.99 * random.NextDouble()), usual = 0.5 + (0.5 * random.NextDouble());
+        double discount = random.Next(3) == 0 ? 1 : Pick(random, 0.01, 0.99, any, usual);
         int branches = endToken is null ? vocabulary : vocabulary - 1;
-        while (Enumerable.Range(0, horizon).Sum(t => Math.Pow(branches, t)) > MaxStates) horizon--;
+        while (vocabulary * Enumerable.Range(0, horizon).Sum(t => Math.Pow(branches, t)) > MaxLogits) horizon--;
         var mdp = new TokenMdp(vocabulary, horizon, endToken, discount);
 
         double forbid = random.Next(3) == 0 ? 0.3 : 0;
@@ -52,7 +54,8 @@ public sealed record MdpDraw(
         double[][] Logits()
         {
             int style = random.Next(14); // mostly one style for all rows, so that one row of ±700 does not drown the others
-            double[][] rows = [.. Enumerable.Range(0, mdp.StateCount).Select(_ => Row(random, vocabulary, style < 12 ? style : random.Next(12)))];
+            var rows = new double[mdp.StateCount][];
+            for (int s = 0; s < rows.Length; s++) rows[s] = Row(random, vocabulary, style < 12 ? style : random.Next(12));
             return mdp.Table((s, a) => forbidden[s][a] ? double.NegativeInfinity : rows[s][a]);
         }
 
@@ -70,13 +73,14 @@ public sealed record MdpDraw(
     public override string ToString()
     {
         var text = new StringBuilder();
+        string end = Mdp.EndToken is int token ? $"end token {token}" : "no end token";
         text.AppendLine(CultureInfo.InvariantCulture,
-            $"K = {Mdp.Vocabulary}, H = {Mdp.Horizon}, end token {Mdp.EndToken?.ToString(CultureInfo.InvariantCulture) ?? "none"}, γ = {Mdp.Discount}, β = {Beta}, α = {Alpha}");
-        text.AppendLine(CultureInfo.InvariantCulture, $"demonstrations {string.Join(" ", Demonstrations.Select(y => $"[{string.Join(" ", y.Tokens)}]"))}");
+            $"K = {Mdp.Vocabulary}, H = {Mdp.Horizon}, {end}, γ = {Mdp.Discount}, β = {Beta}, α = {Alpha}");
+        text.AppendLine($"demonstrations {string.Join(" ", Demonstrations.Select(y => $"[{string.Join(" ", y.Tokens)}]"))}");
         for (int s = 0; s < Mdp.StateCount; s++)
         {
-            text.AppendLine(CultureInfo.InvariantCulture,
-                $"after [{string.Join(" ", Mdp.Tokens(s))}]: expert {Show(Expert[s])}, reference {Show(Reference[s])}, policy {Show(Policy[s])}, potential {Potential[s]}");
+            text.Append($"after [{string.Join(" ", Mdp.Tokens(s))}]: expert {Show(Expert[s])}, reference {Show(Reference[s])}, ");
+            text.AppendLine(CultureInfo.InvariantCulture, $"policy {Show(Policy[s])}, potential {Potential[s]}");
         }
 
         return text.ToString();

@@ -1,7 +1,7 @@
 namespace MiniTransformer.Theory;
 
 /// <summary>
-/// The performance difference (S. Kakade, J. Langford, "Approximately Optimal Approximate Reinforcement Learning", ICML 2002):
+/// P11: the performance difference (S. Kakade, J. Langford, "Approximately Optimal Approximate Reinforcement Learning", ICML 2002):
 /// J(π) − J(π′) = E_π[ Σ_t γᵗ A^{π′}(s_t, a_t) ]. What a policy gains is the sum of the advantages it picks up, judged by the old values.
 /// </summary>
 public static class PerformanceDifference

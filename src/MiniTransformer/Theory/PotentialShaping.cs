@@ -1,7 +1,7 @@
 namespace MiniTransformer.Theory;
 
 /// <summary>
-/// Potential-based shaping [NHR]: r′(s, a) = r(s, a) + γ Φ(f(s, a)) − Φ(s) with Φ(terminal) = 0 lowers the soft value of every
+/// P5: potential-based shaping [NHR]: r′(s, a) = r(s, a) + γ Φ(f(s, a)) − Φ(s) with Φ(terminal) = 0 lowers the soft value of every
 /// state by its potential and leaves the soft-optimal policy as it was.
 /// </summary>
 public static class PotentialShaping
@@ -11,7 +11,11 @@ public static class PotentialShaping
     public static double[][] Shape(TokenMdp mdp, double[][] reward, double[] potential)
     {
         if (potential[mdp.Terminal] != 0)
-            throw new ArgumentException($"Shape: the terminal state has potential {potential[mdp.Terminal]}; it must be 0, or longer responses are paid for their length.");
+        {
+            throw new ArgumentException(
+                $"Shape: the terminal state has potential {potential[mdp.Terminal]}; it must be 0, or the optimal policy changes.");
+        }
+
         return mdp.Table((s, a) => reward[s][a] + (mdp.Discount * potential[mdp.Next(s, a)]) - potential[s]);
     }
 }

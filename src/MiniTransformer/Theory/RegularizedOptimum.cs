@@ -1,7 +1,8 @@
 namespace MiniTransformer.Theory;
 
 /// <summary>
-/// Where reinforcement goes: the policy that maximises E_π[Σ r̂] − β KL(π‖π_SFT), γ = 1. Once from whole responses, once from tokens.
+/// P7: where reinforcement goes [SQL, BI]. The policy that maximises E_π[Σ r̂] − β KL(π‖π_SFT), γ = 1, once from whole responses and once
+/// from tokens.
 /// </summary>
 public static class RegularizedOptimum
 {

@@ -13,7 +13,8 @@ internal static class ReinforceIdentities
     private static double GradientError(MdpDraw draw, double discount, Func<Response, double[]> weights)
     {
         double[][] estimated = ExactPolicyGradient.DensePathReinforce(draw.Mdp, draw.LogPolicy, draw.LogExpert, draw.Beta, weights);
-        double[][] exact = ExactPolicyGradient.OfObjective(draw.Mdp.WithDiscount(discount), draw.Policy, draw.Reward, draw.Beta, draw.LogExpert);
+        TokenMdp mdp = draw.Mdp.WithDiscount(discount);
+        double[][] exact = ExactPolicyGradient.OfObjective(mdp, draw.Policy, draw.Reward, draw.Beta, draw.LogExpert);
         return Error(estimated, exact, Scale(draw));
     }
 
@@ -32,10 +33,10 @@ internal static class ReinforceIdentities
 
     internal static IdentityResult P9ReturnToGo(MdpDraw draw)
     {
-        double discount = Math.Min(draw.Mdp.Discount, 0.9);
+        Func<Response, double[]> discounted = ExactPolicyGradient.ReturnToGo(draw.Reward, Math.Min(draw.Mdp.Discount, 0.9));
         return new IdentityResult(
             GradientError(draw, 1, ExactPolicyGradient.ReturnToGo(draw.Reward)),
-            HasOnePolicy(draw) || draw.Mdp.StateCount < 2 ? null : GradientError(draw, 1, ExactPolicyGradient.ReturnToGo(draw.Reward, discount)));
+            HasOnePolicy(draw) || draw.Mdp.StateCount < 2 ? null : GradientError(draw, 1, discounted));
     }
 
     internal static IdentityResult P9Baseline(MdpDraw draw)
@@ -127,7 +128,8 @@ internal static class ReinforceIdentities
     internal static IdentityResult P11(MdpDraw draw)
     {
         (double[][] old, double[][] @new, double discount) = (draw.LogReference, draw.LogPolicy, draw.Mdp.Discount);
-        double gain = PerformanceDifference.Performance(draw.Mdp, @new, draw.Reward) - PerformanceDifference.Performance(draw.Mdp, old, draw.Reward);
+        double gain = PerformanceDifference.Performance(draw.Mdp, @new, draw.Reward)
+            - PerformanceDifference.Performance(draw.Mdp, old, draw.Reward);
         double[][] advantages = PerformanceDifference.Advantages(draw.Mdp, old, draw.Reward);
         double Collected(double[][] logPolicy) =>
             ResponseEnumeration.Expectation(draw.Mdp, logPolicy, y => ResponseEnumeration.Return(advantages, y, discount));

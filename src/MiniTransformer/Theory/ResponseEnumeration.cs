@@ -46,7 +46,8 @@ public static class ResponseEnumeration
 
         return state == mdp.Terminal
             ? new Response(states, tokens)
-            : throw new ArgumentException($"Follow: the response [{string.Join(", ", tokens)}] stops before the end token or {mdp.Horizon} tokens.");
+            : throw new ArgumentException(
+                $"Follow: the response [{string.Join(", ", tokens)}] stops before the end token or {mdp.Horizon} tokens.");
     }
 
     /// <summary>log π(y|x) = Σ_t log π(a_t|s_t).</summary>

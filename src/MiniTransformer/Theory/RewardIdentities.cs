@@ -32,7 +32,8 @@ internal static class RewardIdentities
         double[][] Optimum(double beta) => RegularizedOptimum.ByTokens(draw.Mdp, draw.LogExpert, draw.Reward, beta);
         double[][] byTokens = Optimum(draw.Beta), inverted = Optimum(1 / draw.Beta);
         double scale = Scale(draw) * (1 + (1 / draw.Beta)), error = 0, control = 0;
-        foreach ((Response y, double logProbability) in RegularizedOptimum.ByResponses(draw.Mdp, draw.LogExpert, draw.LogReference, draw.Beta).Policy)
+        var byResponses = RegularizedOptimum.ByResponses(draw.Mdp, draw.LogExpert, draw.LogReference, draw.Beta);
+        foreach ((Response y, double logProbability) in byResponses.Policy)
         {
             error = Math.Max(error, Error(ResponseEnumeration.LogProbability(byTokens, y), logProbability, scale));
             control = Math.Max(control, Error(ResponseEnumeration.LogProbability(inverted, y), logProbability, scale));
@@ -47,8 +48,10 @@ internal static class RewardIdentities
         double[][] optimum = RegularizedOptimum.ByTokens(draw.Mdp, draw.LogExpert, draw.Reward, draw.Beta);
         double best = draw.Beta * RegularizedOptimum.ByResponses(draw.Mdp, draw.LogExpert, draw.LogReference, draw.Beta).LogZ;
         double Objective(double[][] logPolicy) => RegularizedOptimum.Objective(draw.Mdp, logPolicy, draw.LogExpert, draw.Reward, draw.Beta);
-        double kl = ResponseEnumeration.Kl(draw.Mdp, draw.LogPolicy, optimum), reverse = ResponseEnumeration.Kl(draw.Mdp, optimum, draw.LogPolicy);
-        double scale = (Scale(draw) * (1 + draw.Beta)) + (draw.Beta * draw.Mdp.Horizon * Size(draw.LogPolicy)), value = Objective(draw.LogPolicy);
+        double kl = ResponseEnumeration.Kl(draw.Mdp, draw.LogPolicy, optimum);
+        double reverse = ResponseEnumeration.Kl(draw.Mdp, optimum, draw.LogPolicy);
+        double scale = (Scale(draw) * (1 + draw.Beta)) + (draw.Beta * draw.Mdp.Horizon * Size(draw.LogPolicy));
+        double value = Objective(draw.LogPolicy);
         return new IdentityResult(
             Math.Max(Error(Objective(optimum), best, scale), Error(value, best - (draw.Beta * kl), scale)),
             HasOnePolicy(draw) ? null : Error(value, best - (draw.Beta * reverse), scale));
@@ -60,7 +63,8 @@ internal static class RewardIdentities
         const double c = 0.5;
         double scale = draw.Mdp.Horizon * Size(draw.Expert), error = 0, control = 0;
         double[][] constant = draw.Mdp.Table((s, a) => draw.Expert[s][a] + c);
-        foreach ((double left, double right) in Stability.ValueBound(draw.Mdp, draw.Expert, draw.Reference)) error = Math.Max(error, Excess(left, right, scale));
+        foreach ((double left, double right) in Stability.ValueBound(draw.Mdp, draw.Expert, draw.Reference))
+            error = Math.Max(error, Excess(left, right, scale));
         foreach ((double left, double right) in Stability.ValueBound(draw.Mdp, draw.Expert, constant))
         {
             error = Math.Max(error, Excess(left, right, scale));

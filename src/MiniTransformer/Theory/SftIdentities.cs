@@ -71,7 +71,8 @@ internal static class SftIdentities
 
         // The rewards of the whole response, up to the cut: the last of them, Q_{T−1} − γ V(s_T), looks at the state after the cut.
         double[] r = InverseSoftQ.Rewards(longest.Rows(draw.Expert), longest.Tokens, discount);
-        double objective = r.Take(cut).Select((x, t) => Math.Pow(discount, t) * x).Sum() - SoftBellman.LogSumExp(draw.Expert[longest.States[0]]);
+        double rewards = r.Take(cut).Select((x, t) => Math.Pow(discount, t) * x).Sum();
+        double objective = rewards - SoftBellman.LogSumExp(draw.Expert[longest.States[0]]);
         double loss = CrossEntropy.Loss(logits, tokens, discount), scale = draw.Mdp.Horizon * Size(draw.Expert);
         return new IdentityResult(Error(objective, -loss - tail, scale), Error(objective, -loss, scale));
     }
@@ -79,7 +80,8 @@ internal static class SftIdentities
     internal static IdentityResult P3Discount(MdpDraw draw)
     {
         double discount = draw.Mdp.Discount, terms = Terms(draw), objective = Objective(draw, discount, Phi.Linear), loss = Loss(draw, 1);
-        double missing = Mean(draw, y => CrossEntropy.PerToken(y.Rows(draw.Expert), y.Tokens).Select((l, t) => (1 - Math.Pow(discount, t)) * l).Sum());
+        double missing = Mean(draw, y =>
+            CrossEntropy.PerToken(y.Rows(draw.Expert), y.Tokens).Select((l, t) => (1 - Math.Pow(discount, t)) * l).Sum());
         bool same = discount == 1 || draw.Demonstrations.All(y => y.Length < 2) || draw.Mdp.Vocabulary == 1;
         return new IdentityResult(Error(objective, -loss + missing, terms), same ? null : Error(objective, -loss, terms));
     }
@@ -98,11 +100,10 @@ internal static class SftIdentities
 
     internal static IdentityResult P4Entropy(MdpDraw draw)
     {
-        double discount = draw.Mdp.Discount;
         double[][] reward = SoftBellman.Inverse(draw.Mdp, draw.Expert);
         double value = SoftBellman.Values(draw.Mdp, draw.Expert)[0];
-        double returns = ResponseEnumeration.Expectation(draw.Mdp, draw.LogExpert, y => ResponseEnumeration.Return(reward, y, discount));
-        double entropy = -ResponseEnumeration.Expectation(draw.Mdp, draw.LogExpert, y => ResponseEnumeration.Return(draw.LogExpert, y, discount));
+        double returns = PerformanceDifference.Performance(draw.Mdp, draw.LogExpert, reward);
+        double entropy = -PerformanceDifference.Performance(draw.Mdp, draw.LogExpert, draw.LogExpert);
         double scale = draw.Mdp.Horizon * Size(draw.Expert);
         return new IdentityResult(
             Error(value, returns + entropy, scale), HasOnePolicy(draw) ? null : Error(value, returns, scale));

@@ -1,9 +1,9 @@
 namespace MiniTransformer.Theory;
 
-/// <summary>Soft values and the soft Bellman operators, forward and inverse, at temperature 1 [SQL, IQ].</summary>
+/// <summary>P4: soft values and the soft Bellman operators, forward and inverse, at temperature 1 [SQL, IQ].</summary>
 public static class SoftBellman
 {
-    /// <summary>log Σᵢ exp xᵢ. The maximum is subtracted first, so that logits of ±700 neither overflow nor vanish; −∞ contributes 0.</summary>
+    /// <summary>log Σᵢ exp xᵢ, the maximum subtracted first, so that logits of ±700 neither overflow nor vanish; −∞ contributes 0.</summary>
     public static double LogSumExp(ReadOnlySpan<double> x)
     {
         double max = double.NegativeInfinity;
@@ -26,7 +26,8 @@ public static class SoftBellman
             if (!double.IsFinite(v[s]))
             {
                 throw new ArgumentException(
-                    $"SoftBellman.Values: logits [{string.Join(", ", q[s])}] after tokens [{string.Join(", ", mdp.Tokens(s))}]; needed at least one finite logit, the others finite or −∞.");
+                    $"SoftBellman.Values: logits [{string.Join(", ", q[s])}] after tokens [{string.Join(", ", mdp.Tokens(s))}]; "
+                    + "needed at least one finite logit, the others finite or −∞.");
             }
         }
 

@@ -1,8 +1,8 @@
 namespace MiniTransformer.Theory;
 
-/// <summary>How far an error in the reward can travel: into soft values at most H-fold, into the policy at most 2-fold. γ = 1.</summary>
+/// <summary>P8: how far an error in the reward travels. Into soft values at most H-fold, from there into log π at most 2-fold.</summary>
 /// <remarks>
-/// log-sum-exp is 1-Lipschitz in the maximum norm, so each step to go adds at most ‖r₁ − r₂‖∞ to the difference of the values.
+/// γ = 1. log-sum-exp is 1-Lipschitz in the maximum norm, so each step to go adds at most ‖r₁ − r₂‖∞ to the difference of the values.
 /// log π = Q − V moves by at most δ through Q and δ through V.
 /// </remarks>
 public static class Stability

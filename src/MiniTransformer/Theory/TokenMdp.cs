@@ -52,7 +52,8 @@ public sealed class TokenMdp
         int AddState(int from, int token, int tokensSoFar)
         {
             if (parents.Count == MaxStates)
-                throw new ArgumentException($"TokenMdp: {vocabulary} tokens and {horizon} steps make more than {MaxStates} states; use a smaller tree.");
+                throw new ArgumentException(
+                    $"TokenMdp: {vocabulary} tokens and {horizon} steps make more than {MaxStates} states; use a smaller tree.");
             parents.Add(from);
             tokens.Add(token);
             depths.Add(tokensSoFar);

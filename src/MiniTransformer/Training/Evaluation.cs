@@ -53,15 +53,29 @@ public static class Evaluation
     /// <param name="tokenizer">Text to tokens.</param>
     /// <param name="sampling">Longest response, seed, and the temperature of the sampled column.</param>
     public static Measurement Measure(
-        Transformer model, DenseReward reward, IReadOnlyList<TaskPrompt> prompts, ITokenizer tokenizer, SamplingOptions sampling)
+        Transformer model, DenseReward reward, IReadOnlyList<TaskPrompt> prompts, ITokenizer tokenizer, SamplingOptions sampling) => Measure(
+        model, reward, [.. prompts.Select(p => p.Encode(tokenizer).Ids)], responses => Judge(prompts, responses, tokenizer),
+        tokenizer.EndId, tokenizer.PadId, sampling);
+
+    /// <summary>All measures of one policy, on prompts that need no task.</summary>
+    /// <param name="model">The policy.</param>
+    /// <param name="reward">π_SFT as its expert, and the reference of the reward that is reported.</param>
+    /// <param name="prompts">Token ids of held-out prompts.</param>
+    /// <param name="judge">Says which of the responses, one a prompt, are right.</param>
+    /// <param name="endId">The token that ends a response.</param>
+    /// <param name="padId">The token that pads a batch.</param>
+    /// <param name="sampling">Longest response, seed, and the temperature of the sampled column.</param>
+    public static Measurement Measure(
+        Transformer model, DenseReward reward, IReadOnlyList<int[]> prompts, Func<SampledResponse[], Accuracy> judge, int endId, int padId,
+        SamplingOptions sampling)
     {
-        Accuracy greedy = Accuracy(model, prompts, tokenizer, sampling with { Temperature = 0 });
-        Accuracy sampled = Accuracy(model, prompts, tokenizer, sampling);
+        Accuracy greedy = judge(Sampler.Generate(model, prompts, endId, sampling with { Temperature = 0 }));
+        Accuracy sampled = judge(Sampler.Generate(model, prompts, endId, sampling));
         double kl = 0, entropy = 0, rewards = 0;
         int tokens = 0;
-        foreach (Example[] examples in sampled.Responses.Select((r, i) => new Example(prompts[i].Encode(tokenizer).Ids, r.Ids)).Chunk(256))
+        foreach (Example[] examples in sampled.Responses.Select((r, i) => new Example(prompts[i], r.Ids)).Chunk(256))
         {
-            var batch = new ResponseBatch(examples, tokenizer.PadId);
+            var batch = new ResponseBatch(examples, padId);
             using Tape tape = Tape.NoGrad(model.Device);
             Tensor logits = model.Logits(tape, batch), expert = reward.Expert.Logits(tape, batch);
             kl += logits.KlDivergence(expert).ToArray().Sum(x => (double)x);

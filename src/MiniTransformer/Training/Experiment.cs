@@ -19,13 +19,24 @@ public sealed record StepDone(string Stage, TrainingStep Step) : ExperimentEvent
 /// <param name="Measurement">The numbers.</param>
 public sealed record ArmDone(string Arm, Measurement Measurement) : ExperimentEvent;
 
+/// <summary>A point of an arm's accuracy curve, on validation prompts.</summary>
+/// <param name="Arm">The arm.</param>
+/// <param name="Step">Its updates so far; 0 is the SFT policy.</param>
+/// <param name="Greedy">Accuracy of the most probable tokens.</param>
+/// <param name="Sampled">Accuracy of one sampled response.</param>
+public sealed record CurvePoint(string Arm, int Step, double Greedy, double Sampled) : ExperimentEvent;
+
 /// <summary>
 /// One seed of a regime, from random weights to the comparison: pretraining of the base, SFT, and then every arm from the same SFT
 /// policy with the same number of further training sequences. All arms are measured on the same held-out prompts.
 /// </summary>
 public sealed class Experiment(Regime regime, ulong seed, Device device) : IDisposable
 {
+    // Points of an arm's accuracy curve after the first, and the validation prompts that they are measured on.
+    private const int CurvePoints = 5, CurvePrompts = 200;
+
     private readonly Dictionary<string, Transformer> models = [];
+    private IReadOnlyList<TaskPrompt> validation = [];
 
     /// <summary>The arms' names, in the order of the table.</summary>
     public static class Arms
@@ -77,6 +88,7 @@ public sealed class Experiment(Regime regime, ulong seed, Device device) : IDisp
         IReadOnlyList<ITask> tasks = BuiltIn.Parse(regime.Tasks);
         var splits = new PromptSplits(tasks, seed, regime.Sizes);
         HeldOut = splits.Evaluation;
+        validation = [.. splits.Validation.Take(CurvePrompts)];
         int[][] prompts = [.. splits.Reinforcement.Select(p => p.Encode(Tokenizer).Ids)];
         Example[] corpus = regime.BaseDemonstrator.Demonstrate(
             splits.Corpus(regime.Pretraining.Steps * regime.Pretraining.BatchSize), Tokenizer, SeedOf("corpus"));
@@ -101,7 +113,14 @@ public sealed class Experiment(Regime regime, ulong seed, Device device) : IDisp
         yield return Measure(Arms.SftCool, reward, Arms.Sft, temperature: .5f);
 
         // More SFT with the same extra budget.
-        foreach (SftStep step in Sft.Train(policy, demonstrations, ContinuedOptions())) yield return new StepDone(Arms.Continued, step);
+        CurvePoint start = Point(Arms.Continued, 0, policy);
+        yield return start;
+        foreach (SftStep step in Sft.Train(policy, demonstrations, ContinuedOptions()))
+        {
+            yield return new StepDone(Arms.Continued, step);
+            if (IsPoint(step)) yield return Point(Arms.Continued, step.Step, policy);
+        }
+
         models[Arms.Continued] = policy.Clone();
         yield return Measure(Arms.Continued, reward);
 
@@ -115,7 +134,13 @@ public sealed class Experiment(Regime regime, ulong seed, Device device) : IDisp
         foreach ((string arm, DenseReward variant) in variants)
         {
             policy.CopyFrom(reward.Expert);
-            foreach (DprStep step in DensePathReinforce.Train(policy, variant, prompts, regime.Dpr with { Seed = seed })) yield return new StepDone(arm, step);
+            yield return start with { Arm = arm };
+            foreach (DprStep step in DensePathReinforce.Train(policy, variant, prompts, regime.Dpr with { Seed = seed }))
+            {
+                yield return new StepDone(arm, step);
+                if (IsPoint(step)) yield return Point(arm, step.Step, policy);
+            }
+
             models[arm] = policy.Clone();
             yield return Measure(arm, reward);
         }
@@ -136,17 +161,21 @@ public sealed class Experiment(Regime regime, ulong seed, Device device) : IDisp
         Seed = seed + 1_000_003, Steps = Math.Max(1, regime.Dpr.Updates * regime.Dpr.PromptsPerUpdate / regime.Sft.BatchSize), KeepAt = [],
     };
 
+    private static bool IsPoint(TrainingStep step) => step.Step * CurvePoints / step.Total > (step.Step - 1) * CurvePoints / step.Total;
+
+    private CurvePoint Point(string arm, int step, Transformer policy)
+    {
+        var sampling = new SamplingOptions { MaxTokens = regime.Dpr.MaxTokens, Seed = SeedOf("validation") };
+        return new CurvePoint(
+            arm, step, Evaluation.Accuracy(policy, validation, Tokenizer, sampling with { Temperature = 0 }).Total,
+            Evaluation.Accuracy(policy, validation, Tokenizer, sampling).Total);
+    }
+
     private ArmDone Measure(string arm, DenseReward reward, string? model = null, float temperature = 1) => new(
         arm,
         Evaluation.Measure(
             models[model ?? arm], reward, HeldOut, Tokenizer,
             new SamplingOptions { MaxTokens = regime.Dpr.MaxTokens, Seed = SeedOf("evaluation"), Temperature = temperature }));
 
-    // Each use of randomness has a seed of its own: a hash of its name (FNV-1a), mixed with the experiment's seed.
-    private ulong SeedOf(string use)
-    {
-        ulong hash = 14695981039346656037;
-        foreach (char c in use) hash = (hash ^ c) * 1099511628211;
-        return hash ^ (seed * 0x9E3779B97F4A7C15);
-    }
+    private ulong SeedOf(string use) => NamedSeed.Of(use, seed);
 }

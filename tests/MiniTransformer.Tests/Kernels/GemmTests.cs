@@ -44,7 +44,7 @@ public sealed unsafe class GemmTests
     public void An_inner_dimension_of_several_blocks_and_columns_of_several_blocks_are_exact(GemmForm form, bool accumulate)
     {
         using Workers workers = new(2);
-        (int, int, int)[] sizes = [(15, 40, 513), (29, 33, 1024), (64, 48, 1537), (200, 65, 700), (17, 1025, 30), (30, 2100, 520)];
+        (int, int, int)[] sizes = [(15, 40, 513), (29, 33, 1024), (64, 48, 1537), (200, 65, 700), (17, 1025, 30), (30, 2100, 520), (600, 100, 40), (530, 37, 800), (20, 70, 2048)];
         foreach ((int m, int n, int k) in sizes)
         {
             GemmSample sample = new(form, accumulate, m, n, k, seed: m + n + k);
@@ -84,6 +84,36 @@ public sealed unsafe class GemmTests
             fixed (float* a = sample.A, b = sample.B, c = guarded) Gemm.Multiply(workers, form, a, b, c + 32, m, n, k, false);
             Assert.All(guarded[..32], x => Assert.Equal(12345f, x));
             Assert.All(guarded[(32 + (m * n))..], x => Assert.Equal(12345f, x));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Forms))]
+    public void A_block_inside_larger_matrices_equals_the_product_and_leaves_the_rest_alone(GemmForm form, bool accumulate)
+    {
+        using Workers workers = new(1);
+        foreach ((int m, int n, int k) in new[] { (64, 64, 64), (1, 5, 9), (64, 128, 32), (17, 48, 100), (30, 67, 768), (14, 16, 1) })
+        {
+            GemmSample sample = new(form, accumulate, m, n, k, seed: m + n + k);
+            float[] expected = sample.Multiply(workers);
+            float[] a = Widen(sample.A, form == GemmForm.TN ? m : k, 3), b = Widen(sample.B, form == GemmForm.NT ? k : n, 5);
+            float[] c = Widen(sample.C0, n, 7), untouched = (float[])c.Clone();
+            int lda = (form == GemmForm.TN ? m : k) + 3, ldb = (form == GemmForm.NT ? k : n) + 5, ldc = n + 7;
+            fixed (float* pa = a, pb = b, pc = c) Gemm.MultiplyBlock(form, pa, lda, pb, ldb, pc, ldc, m, n, k, accumulate);
+            for (int i = 0; i < m; i++)
+            {
+                Assert.Equal(expected[(i * n)..((i + 1) * n)], c[(i * ldc)..((i * ldc) + n)]);
+                Assert.Equal(untouched[((i * ldc) + n)..((i + 1) * ldc)], c[((i * ldc) + n)..((i + 1) * ldc)]);
+            }
+        }
+
+        static float[] Widen(float[] rows, int width, int gap)
+        {
+            int count = rows.Length / width;
+            float[] wide = new float[count * (width + gap)];
+            Array.Fill(wide, -77f);
+            for (int i = 0; i < count; i++) Array.Copy(rows, i * width, wide, i * (width + gap), width);
+            return wide;
         }
     }
 

@@ -14,7 +14,8 @@ public class NegativeControlTests
         IdentityReport report = Identities.Find(number).Check(cases: 1000, seed: 2);
         Assert.True(report.ControlCases >= 300, $"{number}: only {report.ControlCases} of 1000 draws could tell the statements apart.");
         Assert.True(
-            report.ControlError > Identity.Failure, $"{number}: '{report.Identity.NearestFalse}' passes with median error {report.ControlError:E1}.");
+            report.ControlError > Identity.Failure,
+            $"{number}: '{report.Identity.NearestFalse}' passes with median error {report.ControlError:E1}.");
         Assert.True(report.Holds);
     }
 

@@ -5,7 +5,7 @@ using MiniTransformer.Theory;
 
 namespace MiniTransformer.Tests.Theory;
 
-/// <summary>P1 to P11 on 1,000 generated token MDPs each, to the tolerance that <see cref="Identity.Tolerance"/> states with its reason.</summary>
+/// <summary>P1 to P11 on 1,000 generated token MDPs each; <see cref="Identity.Tolerance"/> states the tolerance and its reason.</summary>
 [Properties(MaxTest = 1000, QuietOnSuccess = true, Arbitrary = [typeof(MdpDraws)])]
 public class PropertyTests
 {

@@ -1,0 +1,16 @@
+using System.CommandLine;
+using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Terminals;
+
+namespace MiniTransformer.Cli;
+
+/// <summary>One command: its flags, what it does with their values, and examples for its help.</summary>
+/// <param name="Command">Name, description and flags.</param>
+/// <param name="Common">The flags that all commands have.</param>
+/// <param name="Examples">Command lines, without the program's name.</param>
+/// <param name="Run">Does it; returns the exit code.</param>
+internal sealed record CliCommand(Command Command, CommonFlags Common, string[] Examples, Func<Settings, Terminal, int> Run)
+{
+    /// <summary>The flag --resume of commands that have it.</summary>
+    public Flag<bool>? Resume { get; init; }
+}

@@ -1,0 +1,161 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
+using System.Text.Json.Nodes;
+using MiniTransformer.Cli.Commands;
+using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Reports;
+
+namespace MiniTransformer.Cli;
+
+/// <summary>The command-line tool: exit code 0 done, 1 failed, 2 bad usage, 130 interrupted.</summary>
+public static class CommandLine
+{
+    /// <summary>Done.</summary>
+    public const int Done = 0;
+
+    /// <summary>It failed; the message says why.</summary>
+    public const int Failed = 1;
+
+    /// <summary>The command line or the configuration file is wrong.</summary>
+    public const int BadUsage = 2;
+
+    /// <summary>Stopped by Ctrl+C; what was done is saved.</summary>
+    public const int Interrupted = 130;
+
+    /// <summary>Runs a command line.</summary>
+    /// <param name="args">The arguments; none means the demo.</param>
+    /// <param name="output">For results.</param>
+    /// <param name="error">For messages and progress.</param>
+    /// <param name="input">For prompts; empty if null.</param>
+    /// <param name="stop">Asks long work to finish its update, save and leave.</param>
+    /// <returns>The exit code.</returns>
+    public static int Run(string[] args, TextWriter output, TextWriter error, TextReader? input = null, CancellationToken stop = default)
+    {
+        var terminal = new Terminal(output, error, input ?? TextReader.Null, stop);
+        CliCommand[] commands =
+        [
+            DemoCommand.Create(), SftCommand.Create(), RewardCommand.Create(), DprCommand.Create(), EvalCommand.Create(), GenerateCommand.Create(), TasksCommand.Create(),
+        ];
+        try
+        {
+            return Run(args, commands, terminal);
+        }
+        catch (UsageException e)
+        {
+            terminal.Say($"error: {e.Message}");
+            return BadUsage;
+        }
+        catch (OperationCanceledException)
+        {
+            return Interrupted;
+        }
+        catch (Exception e) when (!args.Contains("--debug"))
+        {
+            terminal.Say(Messages.Explains(e)
+                ? $"error: {Messages.Of(e)}"
+                : $"error: unexpected {e.GetType().Name}: {Messages.Of(e)} (run again with --debug to see where)");
+            return Failed;
+        }
+        catch (Exception e)
+        {
+            terminal.Say($"error: {e}");
+            return Failed;
+        }
+    }
+
+    private static int Run(string[] args, CliCommand[] commands, Terminal terminal)
+    {
+        RootCommand root = Root(commands);
+        string[] rootFlags = ["--help", "-h", "-?", "/?", "/h", "--version"];
+        if (args.Length == 0 || (args[0].StartsWith('-') && !rootFlags.Contains(args[0]))) args = ["demo", .. args];
+
+        ParseResult typed = root.Parse(args);
+        var streams = new InvocationConfiguration { Output = terminal.Out, Error = terminal.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+        if (typed.Action is not (null or ParseErrorAction)) return typed.Invoke(streams); // help and version
+        RefuseErrors(typed, commands, config: null);
+
+        CliCommand command = commands.Single(c => c.Command == typed.CommandResult.Command);
+        var onCommandLine = command.Command.Options.OfType<IFlag>()
+            .Where(flag => typed.GetResult((Option)flag) is OptionResult { Implicit: false }).Select(flag => flag.Key).ToHashSet();
+        (string? path, JsonObject? json, bool resumes) = Configuration(command, typed);
+        if (json is null) return command.Run(new Settings(command.Command, typed, onCommandLine), terminal);
+
+        // The configuration becomes part of the command line, so that there is one way to read a value.
+        ParseResult whole = root.Parse([args[0], .. ConfigFile.Tokens(path!, json, command.Command, onCommandLine), .. args[1..]]);
+        RefuseErrors(whole, commands, path);
+        var settings = new Settings(command.Command, whole, onCommandLine);
+        if (resumes) settings.CheckSame(json);
+        return command.Run(settings, terminal);
+    }
+
+    // The file of --config, or the configuration of the run that --resume continues.
+    private static (string? Path, JsonObject? Json, bool Resumes) Configuration(CliCommand command, ParseResult typed)
+    {
+        string? config = typed.GetValue(command.Common.Config);
+        if (command.Resume is { } resume && typed.GetValue(resume))
+        {
+            string folder = typed.GetValue(command.Common.Out) ?? throw new UsageException("--resume needs --out: the folder of the run to continue.");
+            if (RunDirectory.Exists(folder))
+            {
+                if (config is not null) throw new UsageException("--config does not go with --resume: a resumed run continues with its own configuration.");
+                string path = Path.Combine(folder, "run.json");
+                return (path, ConfigFile.Read(path, command.Command), true);
+            }
+        }
+
+        return config is null ? (null, null, false) : (config, ConfigFile.Read(config, command.Command), false);
+    }
+
+    private static RootCommand Root(CliCommand[] commands)
+    {
+        var root = new RootCommand(
+            "MiniTransformer: trains a small transformer on demonstrations (SFT), recovers the dense reward that SFT has learned without saying so, and improves the " +
+            "policy with it (Dense-Path REINFORCE). Without a command it runs the demo.");
+        foreach (CliCommand command in commands) root.Add(command.Command);
+        HelpOption help = root.Options.OfType<HelpOption>().Single();
+        help.Action = new HelpWithExamples((SynchronousCommandLineAction)help.Action!, commands);
+        return root;
+    }
+
+    private static void RefuseErrors(ParseResult parsed, CliCommand[] commands, string? config)
+    {
+        if (parsed.Errors.Count == 0) return;
+        Command command = parsed.CommandResult.Command;
+        bool isRoot = command is RootCommand;
+        string help = $"See '{Invocation.Of(isRoot ? ["--help"] : [command.Name, "--help"])}'.";
+        if (parsed.UnmatchedTokens.FirstOrDefault() is { } unmatched)
+        {
+            string name = unmatched.Split('=')[0];
+            throw new UsageException(name.StartsWith('-') && !isRoot
+                ? $"{command.Name} has no option '{name}'.{Nearest.Hint(name, command.Options.Select(o => o.Name))} {help}"
+                : isRoot
+                    ? $"there is no command '{name}'.{Nearest.Hint(name, commands.Select(c => c.Command.Name))} Commands are {string.Join(", ", commands.Select(c => c.Command.Name))}. {help}"
+                    : $"'{unmatched}' does not belong to {command.Name}: it follows no option that takes a value. {help}");
+        }
+
+        string message = parsed.Errors[0].Message;
+        throw new UsageException(config is null ? $"{message} {help}" : $"{config}: {message}");
+    }
+
+    // Help, then examples that can be pasted.
+    private sealed class HelpWithExamples(SynchronousCommandLineAction help, CliCommand[] commands) : SynchronousCommandLineAction
+    {
+        public override bool ClearsParseErrors => true;
+
+        public override int Invoke(ParseResult parsed)
+        {
+            int code = help.Invoke(parsed);
+            CliCommand? command = Array.Find(commands, c => c.Command == parsed.CommandResult.Command);
+            string[] examples = command?.Examples ?? ["demo", "sft --task reverse,sort --out runs/sft", "dpr --run runs/sft --out runs/dpr", "eval --run runs/dpr"];
+            TextWriter output = parsed.InvocationConfiguration.Output;
+            output.WriteLine("Examples:");
+            foreach (string example in examples) output.WriteLine($"  {Invocation.Program} {example}");
+            output.WriteLine();
+            output.WriteLine("Exit codes: 0 done, 1 failed, 2 bad usage, 130 interrupted. Results go to standard output, messages to standard error.");
+            return code;
+        }
+    }
+}

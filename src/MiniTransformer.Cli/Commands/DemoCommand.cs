@@ -1,0 +1,142 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using MiniTransformer.Backends;
+using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Reports;
+using MiniTransformer.Cli.Runs;
+using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Data.Tasks;
+using MiniTransformer.IO;
+using MiniTransformer.Reports;
+using MiniTransformer.Training;
+
+namespace MiniTransformer.Cli.Commands;
+
+/// <summary>demo: the whole method on a built-in regime, with its comparison.</summary>
+internal sealed class DemoCommand
+{
+    private readonly Command command = new("demo", "Train a base, SFT and DPR on a built-in regime, and compare them on held-out prompts.");
+    private readonly CommonFlags common;
+    private readonly Flag<string> regime = Flags.Choice("--regime", "the setting", [.. Regime.All.Select(r => r.Name)], Regime.All[0].Name);
+    private readonly Flag<int> seeds = Flags.Int("--seeds", "how many seeds, from --seed on; intervals need 3, 5 are better", 2, min: 1, mayChange: true);
+    private readonly Flag<bool> quick = Flags.Switch("--quick", "a reduced size that shows that everything works, in seconds; its numbers mean nothing");
+    private readonly Flag<bool> resume = Flags.Switch("--resume", "continue the demo in --out: finished seeds are not repeated", saved: false);
+
+    private DemoCommand() => common = new CommonFlags(command, "folder of the results, a new one [default: runs/demo-REGIME, numbered if it exists]", seedDescription: "the first seed");
+
+    /// <summary>The command.</summary>
+    public static CliCommand Create()
+    {
+        var demo = new DemoCommand();
+        foreach (Option flag in new Option[] { demo.regime, demo.seeds, demo.quick, demo.resume }) demo.command.Add(flag);
+        string[] examples = ["demo", "demo --seeds 5", "demo --regime base-to-curated --seeds 5", "demo --quick --seeds 1"];
+        return new CliCommand(demo.command, demo.common, examples, demo.Run) { Resume = demo.resume };
+    }
+
+    private int Run(Settings settings, Terminal terminal)
+    {
+        Regime chosen = Regime.Named(settings.Get(regime));
+        if (settings.Get(quick)) chosen = Reduced(chosen);
+        bool resuming = settings.Get(resume);
+        string path = settings.Get(common.Out) ?? Free(Path.Combine("runs", $"demo-{chosen.Name}"));
+        TrainingRun.CheckFree(path, resuming);
+        JsonObject effective = settings.Effective();
+        using RunDirectory folder = resuming && RunDirectory.Exists(path) ? RunDirectory.Open(path) : RunDirectory.Create(path, effective);
+        if (resuming) folder.SaveConfiguration(effective);
+
+        int threads = settings.Get(common.Threads) is var t and > 0 ? t : Environment.ProcessorCount;
+        ulong[] numbers = [.. Enumerable.Range(0, settings.Get(seeds)).Select(i => settings.Get(common.Seed) + (ulong)i)];
+        terminal.Say($"{chosen.Name}: {chosen.Description}.");
+        terminal.Say($"{(numbers.Length == 1 ? "One seed" : $"{numbers.Length} seeds")} with {Math.Min(threads, numbers.Length)} thread(s): pretraining, SFT, continued SFT, DPR three times, and their evaluation.");
+        long begin = Stopwatch.GetTimestamp();
+        SeedResult[] results;
+        try
+        {
+            results = Progress.Show(terminal, open => RunSeeds(chosen, numbers, threads, folder.Path, open, terminal.Stop));
+        }
+        catch (OperationCanceledException)
+        {
+            terminal.Say("Interrupted; finished seeds are saved. Resume with:");
+            terminal.Say($"  {Invocation.Of("demo", "--out", Invocation.Shown(folder.Path), "--resume")}");
+            return CommandLine.Interrupted;
+        }
+
+        string time = Progress.Duration(Stopwatch.GetElapsedTime(begin).TotalSeconds);
+        string memory = $"{Process.GetCurrentProcess().PeakWorkingSet64 >> 20} MB";
+        WriteResults(Path.Combine(folder.Path, "results.jsonl"), results);
+        var report = new DemoReport(chosen, results, settings.Get(quick));
+        report.Print(terminal);
+        folder.SaveReport(report.ToHtml(
+            effective.ToJsonString(new JsonSerializerOptions(RunDirectory.Json) { WriteIndented = true }),
+            [("command", Invocation.Of("demo", "--regime", chosen.Name, "--seeds", numbers.Length.ToString(CultureInfo.InvariantCulture))), .. RunReport.Machine(), ("time", time), ("peak memory", memory)]));
+        terminal.Print("");
+        terminal.Print($"Report: {Invocation.Shown(folder.ReportPath)}  (numbers: {Invocation.Shown(Path.Combine(folder.Path, "results.jsonl"))})");
+        terminal.Print($"Took {time}, at most {memory} of memory.");
+        return CommandLine.Done;
+    }
+
+    // One single-threaded device a seed, as many at once as there are threads: the results of a seed do not depend on that.
+    private static SeedResult[] RunSeeds(Regime chosen, ulong[] numbers, int threads, string folder, Func<string, int, int, ITrack> open, CancellationToken stop)
+    {
+        var results = new SeedResult[numbers.Length];
+        var options = new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, threads), CancellationToken = stop };
+        try
+        {
+            Parallel.For(0, numbers.Length, options, i =>
+            {
+                string file = Path.Combine(folder, "seeds", FormattableString.Invariant($"seed-{numbers[i]}.json"));
+                if (SeedResult.Load(file) is { } saved)
+                {
+                    results[i] = saved;
+                    return;
+                }
+
+                using Device device = Device.Cpu(1);
+                using var experiment = new Experiment(chosen, numbers[i], device);
+                ITrack track = open($"seed {numbers[i]}", experiment.TotalSteps, 0);
+                results[i] = SeedResult.Run(experiment, track.Report, stop);
+                results[i].Save(file);
+            });
+        }
+        catch (AggregateException e) when (stop.IsCancellationRequested)
+        {
+            throw new OperationCanceledException("interrupted", e, stop);
+        }
+
+        return results;
+    }
+
+    private static void WriteResults(string path, SeedResult[] results) => AtomicFile.Write(path, stream =>
+    {
+        using var writer = new StreamWriter(stream, leaveOpen: true) { NewLine = "\n" };
+        foreach (ArmResult a in results.SelectMany(r => r.Arms))
+        {
+            writer.WriteLine(JsonSerializer.Serialize(
+                new
+                {
+                    a.Arm, a.Seed, greedy = a.GreedyAccuracy, sampled = a.SampledAccuracy, a.Reward, a.Kl, a.Entropy, a.Length, ended = a.EndedFraction,
+                    perTask = a.PerTask.ToDictionary(p => p.Key, p => new { greedy = p.Value.Greedy, sampled = p.Value.Sampled }),
+                },
+                RunDirectory.Json));
+        }
+    });
+
+    private static Regime Reduced(Regime regime) => regime with
+    {
+        Sizes = new PromptSplitSizes(Evaluation: 80, Validation: 40, Reinforcement: 400, Demonstrations: 400),
+        Pretraining = regime.Pretraining with { Steps = 150 },
+        Dpr = regime.Dpr with { Updates = 6, PromptsPerUpdate = 64 },
+    };
+
+    private static string Free(string path)
+    {
+        for (int i = 1; ; i++)
+        {
+            string candidate = Path.GetFullPath(i == 1 ? path : FormattableString.Invariant($"{path}-{i}"));
+            if (!Path.Exists(candidate)) return candidate;
+        }
+    }
+}

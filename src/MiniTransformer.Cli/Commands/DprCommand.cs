@@ -1,0 +1,187 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using MiniTransformer.Backends;
+using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Reports;
+using MiniTransformer.Cli.Runs;
+using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Data;
+using MiniTransformer.Nn;
+using MiniTransformer.Optim;
+using MiniTransformer.Reports;
+using MiniTransformer.Training;
+
+namespace MiniTransformer.Cli.Commands;
+
+/// <summary>dpr: Dense-Path REINFORCE from an SFT run, with the reward that SFT has learned.</summary>
+internal sealed class DprCommand
+{
+    private readonly Command command = new("dpr", "Improve an SFT run's policy with its recovered dense reward (Dense-Path REINFORCE).");
+    private readonly CommonFlags common;
+    private readonly Flag<string?> run = Flags.Path("--run", "folder of the SFT run");
+    private readonly Flag<bool> resume = Flags.Switch("--resume", "continue the run in --out from its last checkpoint, bit for bit", saved: false);
+    private readonly Flag<int> updates = Flags.Int("--updates", "updates of the policy; a resumed run may have more than it began with", 50, min: 1, mayChange: true);
+    private readonly Flag<string?> reference = Flags.Text("--reference", "π_ref: base, half, a fraction that sft kept such as 0.1, or a folder [default: base if the SFT run had one, else half]", "NAME|DIR");
+    private readonly Flag<string> reward = Flags.Choice("--reward", "the reward", ["baseline-relative", "log-policy"], "baseline-relative");
+    private readonly Flag<double> floor = Flags.Number("--floor", "δ of log((π_SFT + δ) / (π_ref + δ)); 0 is the plain r̂, 0.1 is what worked best", 0, max: 1);
+    private readonly Flag<bool> centred = Flags.Switch("--centred", "subtract the state's mean of r̂ under π_SFT");
+    private readonly Flag<double> gamma = Flags.Number("--gamma", "discount of the return-to-go", 1, max: 1);
+    private readonly Flag<bool> sentenceLevel = Flags.Switch("--sentence-level", "every token gets the whole response's reward");
+    private readonly Flag<bool> noBaseline = Flags.Switch("--no-baseline", "do not subtract the batch's mean return at the position");
+    private readonly Flag<bool> noWhiten = Flags.Switch("--no-whiten", "do not divide advantages by their root mean square");
+    private readonly Flag<double> beta = Flags.Number("--beta", "weight of the KL to π_SFT", 1);
+    private readonly Flag<string> kl = Flags.Choice("--kl", "form of the KL: as a loss over the whole vocabulary, as the estimator k3, or k1 in the reward", ["exact", "k3", "k1"], "exact");
+    private readonly Flag<double> entropyBonus = Flags.Number("--entropy-bonus", "weight of an entropy bonus", 0);
+    private readonly Flag<int> promptsPerUpdate = Flags.Int("--prompts-per-update", "prompts of an update, one response each", 192, min: 1);
+    private readonly Flag<double> lr = Flags.Number("--lr", "learning rate, constant after the warm-up", 5e-4, open: true);
+    private readonly Flag<int> warmup = Flags.Int("--warmup", "updates of linear warm-up", 10);
+    private readonly Flag<double> maxGradNorm = Flags.Number("--max-grad-norm", "clip the gradient's norm to this; 0 does not clip", 1);
+    private readonly Flag<double> temperature = Flags.Number("--temperature", "temperature of the sampling; 1 is on-policy", 1, open: true);
+    private readonly Flag<int?> maxTokens = Flags.OptionalInt("--max-tokens", "longest response [default: the longest demonstrated one and one more]", min: 1);
+    private readonly Flag<double> collapseKl = Flags.Number("--collapse-kl", "stop if a response is this many nats away from π_SFT", 30, open: true);
+    private readonly Flag<string?> prompts = Flags.Path("--prompts", "JSONL of prompts to answer instead of the SFT run's", "FILE");
+    private readonly Flag<int?> checkpointEvery = Flags.OptionalInt("--checkpoint-every", "updates between checkpoints to resume from [default: a tenth of the updates]", min: 1, mayChange: true);
+    private readonly Flag<int?> evaluateEvery = Flags.OptionalInt("--evaluate-every", "updates between points of the accuracy curve, 0 for none [default: a tenth of the updates]", mayChange: true);
+
+    private DprCommand() => common = new CommonFlags(command, "folder of the run, a new one", seedDescription: "seed of the order of the prompts and of the draws [default: the SFT run's]");
+
+    /// <summary>The command.</summary>
+    public static CliCommand Create()
+    {
+        var dpr = new DprCommand();
+        foreach (Option flag in new Option[]
+        {
+            dpr.run, dpr.resume, dpr.updates, dpr.reference, dpr.reward, dpr.floor, dpr.centred, dpr.gamma, dpr.sentenceLevel, dpr.noBaseline, dpr.noWhiten, dpr.beta, dpr.kl,
+            dpr.entropyBonus, dpr.promptsPerUpdate, dpr.lr, dpr.warmup, dpr.maxGradNorm, dpr.temperature, dpr.maxTokens, dpr.collapseKl, dpr.prompts, dpr.checkpointEvery,
+            dpr.evaluateEvery,
+        }) dpr.command.Add(flag);
+        string[] examples =
+        [
+            "dpr --run runs/better --updates 50 --out runs/dpr",
+            "dpr --run runs/better --reference base --floor 0.1 --updates 50 --out runs/dpr-floor",
+            "dpr --run runs/better --reference half --out runs/dpr-half",
+            "dpr --out runs/dpr --updates 100 --resume",
+        ];
+        return new CliCommand(dpr.command, dpr.common, examples, dpr.Run) { Resume = dpr.resume };
+    }
+
+    private int Run(Settings settings, Terminal terminal)
+    {
+        string path = settings.Required(common.Out), sftRun = settings.Required(run);
+        bool resuming = settings.Get(resume);
+        TrainingRun.CheckFree(path, resuming);
+        if (!RunDirectory.Exists(sftRun))
+            throw new UsageException($"--run: '{Invocation.Shown(sftRun)}' holds no run; the folder of an SFT run is needed, the one that sft was given as --out.");
+        JsonObject sft = RunDirectory.ReadConfiguration<JsonObject>(sftRun);
+        if ((string?)sft["command"] != "sft")
+            throw new UsageException($"--run: '{Invocation.Shown(sftRun)}' is a run of '{sft["command"]}'; DPR starts from an SFT run.");
+        using Device device = common.Device(settings);
+
+        // π_SFT, π_ref, and the data of the SFT run.
+        string referenceName = settings.Resolve(reference, ReferenceOf(settings, sft))!;
+        string expertFolder = ModelFolder.Find(sftRun);
+        using Transformer expert = Frozen(expertFolder, device);
+        using Transformer other = Frozen(ModelFolder.Reference(sftRun, referenceName), device);
+        Vocabulary vocabulary = Vocabulary.Of(expertFolder, expert.Config);
+        DataSource source = DataSource.Of(sft);
+        source.CheckUnchanged(sft);
+        RunData data = source.Load(vocabulary);
+        IReadOnlyList<Prompt> asked = settings.Get(prompts) is { } file ? [.. PromptReader.Read(file, vocabulary.Tokenizer, vocabulary.Size)] : data.Prompts;
+        if (asked.Count == 0) throw new DataException($"{settings.Get(prompts)}: the file holds no prompt.");
+        DprOptions options = Options(settings, vocabulary, data, asked, expert.Config, (ulong?)sft["seed"] ?? 1);
+        var dense = UsageException.Check(() => new DenseReward(expert, other, RewardOptions(settings)));
+        int every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, options.Updates / 10))!.Value;
+        int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, options.Updates / 10))!.Value;
+
+        JsonObject effective = settings.Effective();
+        effective["sft"] = sft.DeepClone();
+        using TrainingRun training = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
+        using Transformer policy = expert.Clone(trainable: true);
+        using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
+        int done = resuming ? training.TakeUp(policy, optimizer, "dpr", options.Seed) : 0;
+        terminal.Say($"DPR: {options.Updates} updates of {options.PromptsPerUpdate} prompts, reference {referenceName}, on {device.Name}.");
+        if (done >= options.Updates) terminal.Say("All updates are done.");
+
+        int[][] ids = [.. asked.Select(p => p.Ids)];
+        var evaluation = new RunEvaluation(data, vocabulary, expert.Config, source.Seed, options.MaxTokens);
+        bool stopped = Progress.Show(terminal, open =>
+        {
+            ITrack track = open("DPR", options.Updates, done);
+            if (done == 0 && curveEvery > 0) evaluation.Point(policy, "dpr", 0, training.Folder.Metrics);
+            foreach (DprStep step in DensePathReinforce.Train(policy, dense, ids, options, optimizer))
+            {
+                training.Folder.Metrics.Append(step);
+                bool last = step.Step == options.Updates, stop = terminal.Stop.IsCancellationRequested && !last;
+                if (curveEvery > 0 && (last || step.Step % curveEvery == 0)) evaluation.Point(policy, "dpr", step.Step, training.Folder.Metrics);
+                track.Report(step.Step, string.Create(CultureInfo.InvariantCulture, $"reward {step.Reward:0.00}, KL {step.Kl:0.00}, length {step.Length:0.0}"));
+                if (stop || last || step.Step % every == 0) training.SaveLast(policy, optimizer, TrainerState.Dpr(step.Step, options, ids.Length));
+                if (stop) return true;
+            }
+
+            return false;
+        });
+        if (stopped) return training.Interrupted("dpr", optimizer.Updates, options.Updates);
+
+        training.Keep(ModelFolder.Final, policy);
+        string referenceShown = referenceName is "base" or "half" ? $"reference ({referenceName})" : "reference";
+        RunReport.Write(
+            training.Folder, evaluation, effective, new DenseReward(expert, other), [(referenceShown, other), ("SFT", expert), ("DPR", policy)], terminal, "DPR");
+        return CommandLine.Done;
+    }
+
+    private static Transformer Frozen(string folder, Device device)
+    {
+        Transformer model = Checkpoint.LoadModel(folder, device);
+        foreach (Autograd.Parameter parameter in model.Parameters) parameter.Trainable = false;
+        return model;
+    }
+
+    private string ReferenceOf(Settings settings, JsonObject sft) => settings.Get(reference) switch
+    {
+        null => sft["base"] is null ? "half" : "base",
+        { } text when Directory.Exists(text) => Path.GetFullPath(text),
+        { } text => text,
+    };
+
+    private RewardOptions RewardOptions(Settings settings) => new()
+    {
+        Kind = settings.Get(reward) == "log-policy" ? RewardKind.LogPolicy : RewardKind.BaselineRelative,
+        Floor = settings.Get(floor),
+        Centred = settings.Get(centred),
+    };
+
+    private DprOptions Options(Settings settings, Vocabulary vocabulary, RunData data, IReadOnlyList<Prompt> asked, TransformerConfig config, ulong sftSeed)
+    {
+        Prompt longest = asked.MaxBy(p => p.Ids.Length)!;
+        int room = config.MaxPositions - longest.Ids.Length + 1;
+        if (room < 1)
+            throw new DataException($"{longest.Source ?? "a prompt"}: it has {longest.Ids.Length} tokens, and the model has {config.MaxPositions} positions; there is no room for a response.");
+        int most = settings.Resolve(maxTokens, settings.Get(maxTokens) ?? Math.Min(room, data.ResponseRoom))!.Value;
+        if (most > room)
+            throw new UsageException($"--max-tokens {most} does not fit: the longest prompt has {longest.Ids.Length} tokens, and the model {config.MaxPositions} positions, which leaves {room}.");
+        var options = new DprOptions
+        {
+            Updates = settings.Get(updates),
+            PromptsPerUpdate = settings.Get(promptsPerUpdate),
+            LearningRate = settings.Get(lr),
+            WarmupUpdates = settings.Get(warmup),
+            Temperature = (float)settings.Get(temperature),
+            MaxTokens = most,
+            Gamma = settings.Get(gamma),
+            SentenceLevel = settings.Get(sentenceLevel),
+            Baseline = settings.Get(noBaseline) ? Baseline.None : Baseline.PositionMean,
+            Whiten = !settings.Get(noWhiten),
+            Beta = settings.Get(beta),
+            KlForm = settings.Get(kl) switch { "k3" => KlForm.K3, "k1" => KlForm.K1InReward, _ => KlForm.Exact },
+            EntropyBonus = settings.Get(entropyBonus),
+            Optimizer = new AdamWOptions { WeightDecay = 0, ClipNorm = (float)settings.Get(maxGradNorm) },
+            Seed = settings.Resolve(common.Seed, settings.Given(common.Seed) ? settings.Get(common.Seed) : sftSeed),
+            CollapseKl = settings.Get(collapseKl),
+            EndId = vocabulary.EndId,
+            PadId = vocabulary.PadId,
+        };
+        UsageException.Check(options.Validate);
+        return options;
+    }
+}

@@ -1,0 +1,120 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using MiniTransformer.Backends;
+using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Runs;
+using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Nn;
+using MiniTransformer.Reports;
+using MiniTransformer.Training;
+
+namespace MiniTransformer.Cli.Commands;
+
+/// <summary>eval: exact match on held-out prompts, greedy and sampled.</summary>
+internal sealed class EvalCommand
+{
+    private readonly Command command = new("eval", "Measure a run or a model on held-out prompts: exact match, greedy and sampled, per task and in total.");
+    private readonly CommonFlags common;
+    private readonly Flag<string?> run = Flags.Path("--run", "folder of an SFT or DPR run, or of a model");
+    private readonly Flag<string> checkpoint = new("--checkpoint", "of a run: base, fraction-0.50, final ...; or 'all'", text => text, ModelFolder.Final, hasDefault: true) { HelpName = "NAME" };
+    private readonly Flag<string?> task = Flags.Text("--task", "measure on these built-in tasks instead of the run's own data", "NAME,...");
+    private readonly Flag<string?> data = Flags.Path("--data", "measure on all examples of this JSONL file instead of the run's own data", "FILE");
+    private readonly Flag<double> temperature = Flags.Number("--temperature", "temperature of the sampled column", 1, open: true);
+    private readonly Flag<int?> maxTokens = Flags.OptionalInt("--max-tokens", "longest response [default: the longest right one and one more]", min: 1);
+    private readonly Flag<bool> json = Flags.Switch("--json", "one JSON line a policy", saved: false);
+
+    private EvalCommand() =>
+        common = new CommonFlags(command, "write the results to this file instead of standard output", "FILE", "seed of the draws and, with --task, of the prompts [default: the run's]");
+
+    /// <summary>The command.</summary>
+    public static CliCommand Create()
+    {
+        var eval = new EvalCommand();
+        foreach (Option flag in new Option[] { eval.run, eval.checkpoint, eval.task, eval.data, eval.temperature, eval.maxTokens, eval.json }) eval.command.Add(flag);
+        string[] examples =
+        [
+            "eval --run runs/sft",
+            "eval --run runs/sft --checkpoint all --json",
+            "eval --run models/expert --task reverse,sort --temperature 0.5",
+            "eval --run runs/dpr --data held-out.jsonl",
+        ];
+        return new CliCommand(eval.command, eval.common, examples, eval.Run);
+    }
+
+    private int Run(Settings settings, Terminal terminal)
+    {
+        string path = settings.Required(run);
+        if (settings.Get(task) is not null && settings.Get(data) is not null) throw new UsageException("--task and --data do not go together; give one of them.");
+        bool isRun = RunDirectory.Exists(path);
+        JsonObject? configuration = isRun ? RunDirectory.ReadConfiguration<JsonObject>(path) : null;
+        bool isDpr = (string?)configuration?["command"] == "dpr";
+        if (configuration is not null && !isDpr && (string?)configuration["command"] != "sft")
+            throw new UsageException($"--run: '{Invocation.Shown(path)}' is a run of '{configuration["command"]}'; one of sft or dpr is needed, or a model's folder.");
+        JsonObject? sft = isDpr ? configuration!["sft"]!.AsObject() : configuration;
+        (string Name, string Folder)[] policies = Policies(settings, path, isRun);
+
+        using Device device = common.Device(settings);
+        using Transformer model = Checkpoint.LoadModel(policies[^1].Folder, device);
+        Vocabulary vocabulary = Vocabulary.Of(policies[^1].Folder, model.Config);
+        DataSource source = Source(settings, sft, path);
+        RunData runData = source.Load(vocabulary);
+        if (runData.Evaluation.Count == 0) throw new UsageException("the run holds nothing out (--held-out 0); give the data to measure on with --data or --task.");
+        RunEvaluation.CheckLength(runData, model.Config);
+        var evaluation = new RunEvaluation(runData, vocabulary, model.Config, source.Seed, settings.Get(maxTokens) ?? RoomOf(configuration));
+        SamplingOptions sampling = evaluation.Sampling with { Temperature = (float)settings.Get(temperature) };
+
+        // π_SFT and π_ref of the run, for KL and reward; a model on its own is compared with itself.
+        (string expertFolder, string referenceFolder) = isDpr
+            ? (ModelFolder.Find((string)configuration!["run"]!), ModelFolder.Reference((string)configuration["run"]!, (string)configuration["reference"]!))
+            : isRun ? (policies[^1].Folder, ModelFolder.Find(path, ModelFolder.Base)) : (policies[^1].Folder, policies[^1].Folder);
+        using Transformer expert = Checkpoint.LoadModel(expertFolder, device), reference = Checkpoint.LoadModel(referenceFolder, device);
+        var reward = new DenseReward(expert, reference);
+
+        using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
+        var rows = new List<PolicyRow>();
+        foreach ((string name, string folder) in policies)
+        {
+            terminal.Stop.ThrowIfCancellationRequested();
+            using Transformer policy = Checkpoint.LoadModel(folder, device);
+            rows.Add(PolicyRow.Measure(name, policy, reward, runData.Evaluation, vocabulary, sampling));
+            if (settings.Get(json)) results.Writer.WriteLine(rows[^1].ToJson(sampling.Temperature).ToJsonString());
+        }
+
+        if (!settings.Get(json)) Write(PolicyTable.Of(rows, sampling.Temperature));
+        if (!settings.Get(json) && PolicyTable.PerTask(rows) is { } perTask) Write(perTask);
+        results.Keep();
+        return CommandLine.Done;
+
+        void Write(ReportTable table)
+        {
+            if (ReferenceEquals(results.Writer, terminal.Out)) terminal.Print(table);
+            else results.Writer.WriteLine(table.ToMarkdown());
+        }
+    }
+
+    private (string Name, string Folder)[] Policies(Settings settings, string path, bool isRun)
+    {
+        string name = settings.Get(checkpoint);
+        if (!isRun) return [(Path.GetFileName(Path.TrimEndingDirectorySeparator(path)), ModelFolder.Find(path))];
+        string[] names = name == "all"
+            ? [.. ModelFolder.Checkpoints(path).Where(c => c is not (ModelFolder.Last or ModelFolder.Final)), ModelFolder.Final]
+            : [name];
+        return [.. names.Select(n => (n, ModelFolder.Find(path, n)))];
+    }
+
+    private DataSource Source(Settings settings, JsonObject? sft, string path)
+    {
+        ulong seed = settings.Given(common.Seed) || sft is null ? settings.Get(common.Seed) : (ulong?)sft["seed"] ?? 1;
+        if (settings.Get(task) is { } tasks) return new DataSource(tasks, null, 1, 0, 0, seed);
+        if (settings.Get(data) is { } file) return new DataSource(null, file, 1, 0, WholeFile, seed);
+        if (sft is null) throw new UsageException($"'{Invocation.Shown(path)}' is a model, not a run: say what to measure it on with --task or --data.");
+        DataSource source = DataSource.Of(sft);
+        source.CheckUnchanged(sft);
+        return source;
+    }
+
+    // A held-out share of 1: nothing is for training.
+    private const double WholeFile = 1;
+
+    private static int? RoomOf(JsonObject? configuration) => (int?)configuration?["max-tokens"];
+}

@@ -1,0 +1,150 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using MiniTransformer.Backends;
+using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Runs;
+using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Nn;
+using MiniTransformer.Reports;
+using MiniTransformer.Text;
+using MiniTransformer.Training;
+
+namespace MiniTransformer.Cli.Commands;
+
+/// <summary>generate: responses of a model to prompts.</summary>
+internal sealed class GenerateCommand
+{
+    // Prompts of standard input that are answered together.
+    private const int PromptsTogether = 256;
+
+    private readonly Command command = new("generate", "Answer prompts with a model.");
+    private readonly CommonFlags common;
+    private readonly Flag<string?> model = Flags.Path("--model", "a model's folder, or a run's, which means its final checkpoint");
+    private readonly Flag<string?> checkpoint = Flags.Text("--checkpoint", "of a run's folder: base, fraction-0.50, final ...", "NAME");
+    private readonly Flag<string?> prompt = Flags.Text("--prompt", "the prompt; without it every line of standard input is one", "TEXT");
+    private readonly Flag<bool> chat = Flags.Switch("--chat", "the prompt is a user's message, for models trained on conversations");
+    private readonly Flag<string?> system = Flags.Text("--system", "with --chat: the system's message before it", "TEXT");
+    private readonly Flag<double> temperature = Flags.Number("--temperature", "divides the logits; 0 takes the most probable token", 1);
+    private readonly Flag<int> topK = Flags.Int("--top-k", "keep only this many most probable tokens, 0 for all", 0);
+    private readonly Flag<double> topP = Flags.Number("--top-p", "keep only the most probable tokens with this mass", 1, max: 1, open: true);
+    private readonly Flag<int?> maxTokens = Flags.OptionalInt("--max-tokens", "longest response [default: 64, or what the model's context leaves]", min: 1);
+    private readonly Flag<int> count = Flags.Int("--count", "responses to each prompt", 1, min: 1);
+    private readonly Flag<bool> json = Flags.Switch("--json", "one JSON line a response: prompt, response, ids, logProb, ended", saved: false);
+
+    private GenerateCommand() => common = new CommonFlags(command, "write the responses to this file instead of standard output", "FILE", "seed of the draws");
+
+    /// <summary>The command.</summary>
+    public static CliCommand Create()
+    {
+        var generate = new GenerateCommand();
+        foreach (Option flag in new Option[]
+        {
+            generate.model, generate.checkpoint, generate.prompt, generate.chat, generate.system, generate.temperature, generate.topK, generate.topP, generate.maxTokens,
+            generate.count, generate.json,
+        }) generate.command.Add(flag);
+        string[] examples =
+        [
+            "generate --model runs/sft --prompt \"rev:abc=\"",
+            "generate --model runs/sft --prompt \"rev:abc=\" --temperature 0.7 --top-p 0.9 --count 5 --seed 3",
+            "generate --model runs/sft --temperature 0 --json < prompts.txt",
+        ];
+        return new CliCommand(generate.command, generate.common, examples, generate.Run);
+    }
+
+    private int Run(Settings settings, Terminal terminal)
+    {
+        string path = settings.Required(model);
+        if (settings.Get(prompt) is null && terminal.InIsTerminal)
+            throw new UsageException("--prompt is needed, or prompts on standard input, one a line: generate --model DIR < prompts.txt.");
+        string folder = ModelFolder.Find(path, settings.Get(checkpoint) ?? ModelFolder.Final);
+        using Device device = common.Device(settings);
+        using Transformer transformer = Checkpoint.LoadModel(folder, device);
+        Vocabulary vocabulary = Vocabulary.Of(folder, transformer.Config);
+        using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
+        int n = settings.Get(count);
+        ulong stream = 0;
+        foreach (string[] texts in Prompts(settings, terminal).Chunk(PromptsTogether))
+        {
+            terminal.Stop.ThrowIfCancellationRequested();
+            int[][] ids = [.. texts.Select(text => Encode(settings, vocabulary, text))];
+            int[][] repeated = [.. ids.SelectMany(p => Enumerable.Repeat(p, n))];
+            SamplingOptions options = Options(settings, ids, transformer.Config) with { FirstStream = stream };
+            SampledResponse[] responses = Sampler.Generate(transformer, repeated, vocabulary.EndId, options);
+            stream += (ulong)repeated.Length;
+            for (int i = 0; i < responses.Length; i++) Write(results.Writer, settings, vocabulary, texts[i / n], responses[i]);
+            results.Writer.Flush();
+        }
+
+        if (stream == 0) throw new UsageException("there is no prompt: give --prompt, or prompts on standard input, one a line.");
+        results.Keep();
+        return CommandLine.Done;
+    }
+
+    private IEnumerable<string> Prompts(Settings settings, Terminal terminal)
+    {
+        if (settings.Get(prompt) is { } text)
+        {
+            yield return text;
+            yield break;
+        }
+
+        while (terminal.In.ReadLine() is { } line)
+        {
+            if (line.Length > 0) yield return line;
+        }
+    }
+
+    // Text for models with a tokenizer; ids separated by blanks or commas for those without.
+    private int[] Encode(Settings settings, Vocabulary vocabulary, string text)
+    {
+        if (vocabulary.Tokenizer is { } tokenizer)
+        {
+            if (!settings.Get(chat)) return [tokenizer.BeginId, .. tokenizer.Encode(text)];
+            ChatMessage[] messages = settings.Get(system) is { } instruction ? [new("system", instruction), new("user", text)] : [new("user", text)];
+            return ChatTemplate.EncodePrompt(messages, tokenizer);
+        }
+
+        string[] parts = text.Split([' ', ','], StringSplitOptions.RemoveEmptyEntries);
+        var ids = new int[parts.Length];
+        for (int i = 0; i < parts.Length; i++)
+        {
+            if (!int.TryParse(parts[i], NumberStyles.None, CultureInfo.InvariantCulture, out ids[i]) || ids[i] >= vocabulary.Size)
+            {
+                throw new UsageException(
+                    $"'{parts[i]}' is not a token id of this model, which has no tokenizer: prompts are ids from 0 to {vocabulary.Size - 1}, such as \"1 17 204\". {vocabulary.WhyNone}");
+            }
+        }
+
+        return ids.Length > 0 ? ids : throw new UsageException("the prompt is empty.");
+    }
+
+    private SamplingOptions Options(Settings settings, int[][] prompts, TransformerConfig config)
+    {
+        int longest = prompts.Max(p => p.Length), room = config.MaxPositions - longest + 1;
+        if (room < 1) throw new UsageException($"a prompt has {longest} tokens, and the model's context is {config.MaxPositions} (max_position_embeddings): there is no room for a response.");
+        if (settings.Get(maxTokens) is { } most && most > room)
+            throw new UsageException($"--max-tokens {most} does not fit: the longest prompt has {longest} tokens, and the model's context is {config.MaxPositions}, which leaves {room}.");
+        return new SamplingOptions
+        {
+            Temperature = (float)settings.Get(temperature),
+            TopK = settings.Get(topK),
+            TopP = (float)settings.Get(topP),
+            MaxTokens = settings.Get(maxTokens) ?? Math.Min(64, room),
+            Seed = settings.Get(common.Seed),
+        };
+    }
+
+    private void Write(TextWriter output, Settings settings, Vocabulary vocabulary, string text, SampledResponse response)
+    {
+        string shown = vocabulary.Show(response.Ids);
+        if (!settings.Get(json))
+        {
+            output.WriteLine(shown);
+            return;
+        }
+
+        output.WriteLine(JsonSerializer.Serialize(
+            new { prompt = text, response = shown, ids = response.Ids, logProb = response.LogProbs, ended = response.Ended }, RunDirectory.Json));
+    }
+}

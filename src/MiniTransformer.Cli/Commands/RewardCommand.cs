@@ -1,0 +1,125 @@
+using System.CommandLine;
+using System.Text;
+using System.Text.Json;
+using MiniTransformer.Backends;
+using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Runs;
+using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Data;
+using MiniTransformer.Nn;
+using MiniTransformer.Reports;
+using MiniTransformer.Training;
+
+namespace MiniTransformer.Cli.Commands;
+
+/// <summary>reward: the recovered reward of given responses, token by token.</summary>
+internal sealed class RewardCommand
+{
+    private static readonly string[] Fields = ["logProb", "referenceLogProb", "rQ", "shaped", "rHat"];
+
+    private readonly Command command = new("reward", "Recover the dense reward of responses: r_Q, the shaped reward log π, and r̂ = log π − log π_ref, token by token.");
+    private readonly CommonFlags common;
+    private readonly Flag<string?> policy = Flags.Path("--policy", "π_SFT: a model's folder, or a run's");
+    private readonly Flag<string?> reference = Flags.Text("--reference", "π_ref: a folder; or base, half or a fraction such as 0.1, of the run that --policy names", "DIR|NAME");
+    private readonly Flag<string?> data = Flags.Path("--data", "prompts with responses in JSONL: {\"prompt\",\"completion\"}, {\"messages\"} or {\"prompt_ids\",\"completion_ids\"}", "FILE");
+    private readonly Flag<bool> json = Flags.Switch("--json", "one JSON line a response, with arrays ids, tokens, logProb, referenceLogProb, rQ, shaped, rHat, and their sums", saved: false);
+    private readonly Flag<int> batch = Flags.Int("--batch", "responses computed together; the values do not depend on it", 32, min: 1);
+    private readonly Flag<double> floor = Flags.Number("--floor", "δ of log((π_SFT + δ) / (π_ref + δ)) for rHat", 0, max: 1);
+    private readonly Flag<bool> centred = Flags.Switch("--centred", "subtract from rHat the state's mean under π_SFT");
+
+    private RewardCommand() => common = new CommonFlags(command, "write the results to this file instead of standard output", "FILE", "accepted for uniformity: nothing is drawn here");
+
+    /// <summary>The command.</summary>
+    public static CliCommand Create()
+    {
+        var reward = new RewardCommand();
+        foreach (Option flag in new Option[] { reward.policy, reward.reference, reward.data, reward.json, reward.batch, reward.floor, reward.centred }) reward.command.Add(flag);
+        string[] examples =
+        [
+            "reward --policy runs/sft --reference half --data responses.jsonl",
+            "reward --policy models/expert --reference models/base --data responses.jsonl --json",
+        ];
+        return new CliCommand(reward.command, reward.common, examples, reward.Run);
+    }
+
+    private int Run(Settings settings, Terminal terminal)
+    {
+        string policyPath = settings.Required(policy), referenceName = settings.Required(reference), file = settings.Required(data);
+        string expertFolder = ModelFolder.Find(policyPath), referenceFolder = ModelFolder.Reference(policyPath, referenceName);
+        using Device device = common.Device(settings);
+        using Transformer expert = Checkpoint.LoadModel(expertFolder, device), other = Checkpoint.LoadModel(referenceFolder, device);
+        var reward = new DenseReward(expert, other, new RewardOptions { Floor = settings.Get(floor), Centred = settings.Get(centred) });
+        Vocabulary vocabulary = Vocabulary.Of(expertFolder, expert.Config);
+        if (vocabulary.Tokenizer is null) vocabulary = Vocabulary.Of(referenceFolder, other.Config);
+        int positions = Math.Min(expert.Config.MaxPositions, other.Config.MaxPositions);
+
+        using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
+        int read = 0;
+        foreach (Example[] examples in JsonlReader.Read(file, vocabulary.Tokenizer, vocabulary.Size).Chunk(settings.Get(batch)))
+        {
+            terminal.Stop.ThrowIfCancellationRequested();
+            Demonstrations.FromExamples(examples).CheckLength(positions);
+            ScoredToken[][] scored = Scored.Tokens(reward, vocabulary, examples);
+            for (int b = 0; b < examples.Length; b++)
+            {
+                if (settings.Get(json)) results.Writer.WriteLine(Json(scored[b]));
+                else WriteTable(results.Writer, vocabulary, examples[b], scored[b]);
+            }
+
+            read += examples.Length;
+        }
+
+        if (read == 0) throw new DataException($"{Invocation.Shown(file)}: the file holds no example.");
+        results.Keep();
+        return CommandLine.Done;
+    }
+
+    private static float[] Values(ScoredToken[] tokens, string field) => [.. tokens.Select(t => (float)(field switch
+    {
+        "logProb" => t.LogProb,
+        "referenceLogProb" => t.ReferenceLogProb,
+        "rQ" => t.RQ,
+        "shaped" => t.Shaped,
+        _ => t.RHat,
+    }))];
+
+    private static string Json(ScoredToken[] tokens)
+    {
+        using var buffer = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = RunDirectory.Json.Encoder }))
+        {
+            writer.WriteStartObject();
+            writer.WriteStartArray("ids");
+            foreach (ScoredToken token in tokens) writer.WriteNumberValue(token.Id);
+            writer.WriteEndArray();
+            writer.WriteStartArray("tokens");
+            foreach (ScoredToken token in tokens) writer.WriteStringValue(token.Text);
+            writer.WriteEndArray();
+            foreach (string field in Fields)
+            {
+                writer.WriteStartArray(field);
+                foreach (float value in Values(tokens, field)) writer.WriteNumberValue(value);
+                writer.WriteEndArray();
+            }
+
+            writer.WriteStartObject("sums");
+            foreach (string field in Fields) writer.WriteNumber(field, Values(tokens, field).Sum(value => (double)value));
+            writer.WriteEndObject();
+            writer.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(buffer.ToArray());
+    }
+
+    private static void WriteTable(TextWriter output, Vocabulary vocabulary, Example example, ScoredToken[] tokens)
+    {
+        output.WriteLine($"{example.Source}  prompt: {example.Prompt ?? vocabulary.Show(example.PromptIds)}");
+        int width = Math.Max(8, tokens.Max(t => t.Text.Length));
+        output.WriteLine($"  {"token".PadRight(width)} {"id",6} {"log π",10} {"log π_ref",10} {"r_Q",10} {"r̂",11}"); // r̂ is two characters and one column
+        foreach (ScoredToken t in tokens)
+            output.WriteLine(FormattableString.Invariant($"  {t.Text.PadRight(width)} {t.Id,6} {t.LogProb,10:0.0000} {t.ReferenceLogProb,10:0.0000} {t.RQ,10:0.0000} {t.RHat,10:+0.0000;-0.0000}"));
+        output.WriteLine(FormattableString.Invariant(
+            $"  {"sum".PadRight(width)} {"",6} {tokens.Sum(t => t.LogProb),10:0.0000} {tokens.Sum(t => t.ReferenceLogProb),10:0.0000} {tokens.Sum(t => t.RQ),10:0.0000} {tokens.Sum(t => t.RHat),10:+0.0000;-0.0000}"));
+        output.WriteLine();
+    }
+}

@@ -1,0 +1,181 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using MiniTransformer.Backends;
+using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Reports;
+using MiniTransformer.Cli.Runs;
+using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Nn;
+using MiniTransformer.Optim;
+using MiniTransformer.Training;
+
+namespace MiniTransformer.Cli.Commands;
+
+/// <summary>sft: supervised fine-tuning, from random weights or from a base.</summary>
+internal sealed class SftCommand
+{
+    // Where a learning-rate schedule and an epoch are not chosen: what recipes for small models use from random weights, and gentler from a base.
+    private const int EvaluationsOfARun = 10;
+
+    private readonly Command command = new("sft", "Train on demonstrations (supervised fine-tuning), from random weights or from a base model.");
+    private readonly CommonFlags common;
+    private readonly Flag<string?> task = Flags.Text("--task", "built-in tasks, separated by commas, or 'all'; see the command tasks", "NAME,...");
+    private readonly Flag<string?> data = Flags.Path("--data", "demonstrations in JSONL instead: {\"prompt\",\"completion\"}, {\"messages\"} or {\"prompt_ids\",\"completion_ids\"} a line", "FILE");
+    private readonly Flag<bool> resume = Flags.Switch("--resume", "continue the run in --out from its last checkpoint, bit for bit", saved: false);
+    private readonly Flag<string?> baseModel = Flags.Path("--base", "start from this model's folder, or from a run's final checkpoint, instead of random weights");
+    private readonly Flag<int?> steps = Flags.OptionalInt("--steps", "updates; instead of --epochs", min: 1);
+    private readonly Flag<double?> epochs = Flags.OptionalNumber("--epochs", "passes over the demonstrations [default: 1 from a base, 5 from random weights]", open: true);
+    private readonly Flag<int?> batch = Flags.OptionalInt("--batch", "demonstrations an update [default: 32 from a base, 64 from random weights]", min: 1);
+    private readonly Flag<int> microBatch = Flags.Int("--micro-batch", "demonstrations computed together, 0 for the whole batch; less memory, the same gradient", 0);
+    private readonly Flag<double?> lr = Flags.OptionalNumber("--lr", "peak learning rate [default: 3e-4 from a base, 2e-3 from random weights]", open: true);
+    private readonly Flag<int?> warmup = Flags.OptionalInt("--warmup", "updates of linear warm-up [default: the smaller of 50 and a fifth of the updates]");
+    private readonly Flag<double> finalFraction = Flags.Number("--final-fraction", "the learning rate at the end as a part of the peak, along a cosine; 1 keeps it constant", .02, max: 1);
+    private readonly Flag<double> maxGradNorm = Flags.Number("--max-grad-norm", "clip the gradient's norm to this; 0 does not clip", 1);
+    private readonly Flag<double[]> keepAt = Flags.Fractions("--keep-at", "keep the checkpoints at these fractions of the training samples: each can be a reference", [.1, .5]);
+    private readonly Flag<int?> checkpointEvery = Flags.OptionalInt("--checkpoint-every", "updates between checkpoints to resume from [default: a tenth of the updates]", min: 1, mayChange: true);
+    private readonly Flag<int?> evaluateEvery = Flags.OptionalInt("--evaluate-every", "updates between points of the accuracy curve, 0 for none [default: a tenth of the updates]", mayChange: true);
+    private readonly Flag<int?> demonstrations = Flags.OptionalInt("--demonstrations", "tasks: number of demonstrations [default: 3000 from a base, 12000 from random weights]", min: 1);
+    private readonly Flag<double> good = Flags.Number("--good", "tasks: probability of a right answer in a demonstration; the others are lazy", 1, max: 1);
+    private readonly Flag<double> heldOut = Flags.Number("--held-out", "data: share of the prompts that is held out for evaluation", .1, max: .9);
+    private readonly Flag<bool> inOrder = Flags.Switch("--in-order", "take the demonstrations in their order, for data that improves over time");
+    private readonly Flag<string> objective = Flags.Choice("--objective", "what is maximised", ["sft", "inverse-q", "inverse-q-chi2"], "sft");
+    private readonly Flag<double> gamma = Flags.Number("--gamma", "discount of the inverse-q objectives", 1, max: 1, open: true);
+    private readonly Flag<double> alpha = Flags.Number("--alpha", "weight of the chi2 regulariser; larger is closer to linear", 10, open: true);
+    private readonly ModelFlags model = new();
+
+    private SftCommand() => common = new CommonFlags(command, "folder of the run, a new one");
+
+    /// <summary>The command.</summary>
+    public static CliCommand Create()
+    {
+        var sft = new SftCommand();
+        foreach (Option flag in new Option[]
+        {
+            sft.task, sft.data, sft.resume, sft.baseModel, sft.steps, sft.epochs, sft.batch, sft.microBatch, sft.lr, sft.warmup, sft.finalFraction, sft.maxGradNorm,
+            sft.keepAt, sft.checkpointEvery, sft.evaluateEvery, sft.demonstrations, sft.good, sft.heldOut, sft.inOrder, sft.objective, sft.gamma, sft.alpha,
+        }) sft.command.Add(flag);
+        foreach (Option flag in sft.model.All) sft.command.Add(flag);
+        string[] examples =
+        [
+            "sft --task reverse,sort --steps 800 --checkpoint-every 100 --out runs/sft",
+            "sft --out runs/sft --resume",
+            "sft --task reverse,next,upper,swap --good 0.2 --epochs 10 --out runs/base",
+            "sft --base runs/base --task reverse,next,upper,swap --good 0.4 --seed 2 --out runs/better",
+            "sft --data demonstrations.jsonl --epochs 3 --held-out 0.1 --out runs/mine",
+        ];
+        return new CliCommand(sft.command, sft.common, examples, sft.Run) { Resume = sft.resume };
+    }
+
+    private int Run(Settings settings, Terminal terminal)
+    {
+        string path = settings.Required(common.Out);
+        bool resuming = settings.Get(resume);
+        TrainingRun.CheckFree(path, resuming);
+        DataSource source = Source(settings);
+        using Device device = common.Device(settings);
+
+        // The model to start from, and what its ids mean.
+        string? start = settings.Get(baseModel) is { } folder ? ModelFolder.Find(folder) : null;
+        using Transformer? loaded = start is null ? null : Checkpoint.LoadModel(start, device);
+        Vocabulary vocabulary = loaded is null ? Vocabulary.Bytes() : Vocabulary.Of(start!, loaded.Config);
+        RunData runData = source.Load(vocabulary);
+        TransformerConfig config = model.Resolve(settings, loaded?.Config, vocabulary, runData);
+        RunEvaluation.CheckLength(runData, config);
+        SftOptions options = Options(settings, vocabulary, fromBase: loaded is not null);
+        int total = options.StepsFor(runData.Train.Count), every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, total / 10))!.Value;
+        int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, total / EvaluationsOfARun))!.Value;
+
+        JsonObject effective = settings.Effective();
+        if (source.Sha256() is { } hash) effective["dataSha256"] = hash;
+        using TrainingRun run = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
+        Transformer policy = loaded ?? new Transformer(config, ParameterSource.Random(device, options.Seed));
+        using Transformer first = policy.Clone();
+        if (!Checkpoint.IsModel(run.Folder.CheckpointPath(ModelFolder.Base))) run.Keep(ModelFolder.Base, first);
+        using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
+        int done = resuming ? run.TakeUp(policy, optimizer, "sft", options.Seed) : 0;
+        terminal.Say(FormattableString.Invariant(
+            $"SFT: {runData.Train.Count} demonstrations, {policy.ParameterCount:#,0} parameters, {total} updates of {options.BatchSize}, on {device.Name}."));
+        if (done >= total) terminal.Say("All updates are done.");
+
+        var evaluation = new RunEvaluation(runData, vocabulary, config, options.Seed);
+        bool stopped = Progress.Show(terminal, open =>
+        {
+            ITrack track = open("SFT", total, done);
+            if (done == 0 && curveEvery > 0) evaluation.Point(policy, "sft", 0, run.Folder.Metrics);
+            foreach (SftStep step in Sft.Train(policy, runData.Train, options, optimizer))
+            {
+                run.Folder.Metrics.Append(step);
+                foreach (double fraction in options.KeepAt.Where(f => (int)Math.Ceiling(f * total - 1e-9) == step.Step)) run.Keep(ModelFolder.Fraction(fraction), policy);
+                if (curveEvery > 0 && (step.Step % curveEvery == 0 || step.Step == total)) evaluation.Point(policy, "sft", step.Step, run.Folder.Metrics);
+                track.Report(step.Step, string.Create(CultureInfo.InvariantCulture, $"loss {step.Loss:0.000}"));
+                bool stop = terminal.Stop.IsCancellationRequested && step.Step < total;
+                if (stop || step.Step % every == 0 || step.Step == total) run.SaveLast(policy, optimizer, TrainerState.Sft(step.Step, options, runData.Train.Count));
+                if (stop) return true;
+            }
+
+            return false;
+        });
+        if (stopped) return run.Interrupted("sft", optimizer.Updates, total);
+
+        run.Keep(ModelFolder.Final, policy);
+        using Transformer expert = policy.Clone();
+        var reward = new DenseReward(expert, first);
+        RunReport.Write(run.Folder, evaluation, effective, reward, [(loaded is null ? "random weights" : "base", first), ("SFT", expert)], terminal, "SFT");
+        return CommandLine.Done;
+    }
+
+    private DataSource Source(Settings settings)
+    {
+        bool fromBase = settings.Get(baseModel) is not null;
+        if (settings.Get(task) is null == settings.Get(data) is null)
+        {
+            throw new UsageException(settings.Get(task) is null
+                ? "--task or --data is needed: the demonstrations to train on, such as --task reverse,sort or --data demonstrations.jsonl."
+                : "--task and --data do not go together; give one of them.");
+        }
+
+        if (settings.Get(data) is not null)
+        {
+            Refuse(settings, "--data", demonstrations, good);
+            return new DataSource(null, settings.Get(data), 1, 0, settings.Get(heldOut), settings.Get(common.Seed));
+        }
+
+        Refuse(settings, "--task", heldOut);
+        int count = settings.Resolve(demonstrations, settings.Get(demonstrations) ?? (fromBase ? 3000 : 12000))!.Value;
+        return new DataSource(settings.Get(task), null, settings.Get(good), count, 0, settings.Get(common.Seed));
+    }
+
+    private SftOptions Options(Settings settings, Vocabulary vocabulary, bool fromBase)
+    {
+        if (settings.Get(steps) is not null && settings.Get(epochs) is not null && settings.OnCommandLine(epochs))
+            throw new UsageException("--steps and --epochs do not go together; give one of them.");
+        if (settings.Get(steps) is null) settings.Resolve(epochs, settings.Get(epochs) ?? (fromBase ? 1 : 5));
+        var options = new SftOptions
+        {
+            Steps = settings.Get(steps) ?? 0,
+            Epochs = settings.Get(epochs) ?? 1,
+            BatchSize = settings.Resolve(batch, settings.Get(batch) ?? (fromBase ? 32 : 64))!.Value,
+            MicroBatchSize = settings.Get(microBatch),
+            LearningRate = settings.Resolve(lr, settings.Get(lr) ?? (fromBase ? 3e-4 : 2e-3))!.Value,
+            WarmupSteps = settings.Get(warmup) ?? -1,
+            FinalFraction = settings.Get(finalFraction),
+            KeepAt = settings.Get(keepAt),
+            Shuffle = !settings.Get(inOrder),
+            Seed = settings.Get(common.Seed),
+            Objective = new Objective(
+                settings.Get(objective) switch { "inverse-q" => ObjectiveKind.InverseQ, "inverse-q-chi2" => ObjectiveKind.InverseQChi2, _ => ObjectiveKind.Sft },
+                settings.Get(gamma), settings.Get(alpha)),
+            Optimizer = new AdamWOptions { ClipNorm = (float)settings.Get(maxGradNorm) },
+            PadId = vocabulary.PadId,
+        };
+        UsageException.Check(options.Validate);
+        return options;
+    }
+
+    private static void Refuse(Settings settings, string because, params Option[] flags)
+    {
+        if (flags.FirstOrDefault(flag => flag is IFlag f && settings.OnCommandLine(f)) is { } flag)
+            throw new UsageException($"{flag.Name} does not go with {because}.");
+    }
+}

@@ -1,0 +1,73 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+
+namespace MiniTransformer.Cli.Options;
+
+/// <summary>A flag of a command, which is also a key of its configuration file: --checkpoint-every is "checkpoint-every".</summary>
+internal interface IFlag
+{
+    /// <summary>The key in configuration files.</summary>
+    string Key { get; }
+
+    /// <summary>Whether the flag is part of a run's configuration; --resume, --json and the like are not.</summary>
+    bool Saved { get; }
+
+    /// <summary>Whether a resumed run may have another value than the run began with.</summary>
+    bool MayChange { get; }
+
+    /// <summary>A value as JSON.</summary>
+    JsonNode? ToJson(object? value);
+
+    /// <summary>The value in a parsed command line.</summary>
+    object? ValueIn(ParseResult result);
+}
+
+/// <summary>A flag with a value of type T.</summary>
+internal sealed class Flag<T> : Option<T>, IFlag
+{
+    /// <summary>A flag; what it is for is said by the description, and whether a value will do by <paramref name="parse"/>.</summary>
+    public Flag(string name, string description, Func<string, T> parse, T? defaultValue = default, bool hasDefault = false)
+        : base(name)
+    {
+        Description = description;
+        if (hasDefault) DefaultValueFactory = _ => defaultValue!;
+        CustomParser = result =>
+        {
+            if (typeof(T) == typeof(bool) && result.Tokens.Count == 0) return (T)(object)true;
+            try
+            {
+                return parse(result.Tokens[0].Value);
+            }
+            catch (UsageException e)
+            {
+                result.AddError($"{Name}: {e.Message}");
+                return default;
+            }
+        };
+        if (typeof(T) == typeof(bool)) Arity = ArgumentArity.ZeroOrOne;
+    }
+
+    /// <inheritdoc/>
+    public string Key => Name[2..];
+
+    /// <inheritdoc/>
+    public bool Saved { get; init; } = true;
+
+    /// <inheritdoc/>
+    public bool MayChange { get; init; }
+
+    /// <inheritdoc/>
+    public JsonNode? ToJson(object? value) => value switch
+    {
+        null => null,
+        double[] numbers => new JsonArray([.. numbers.Select(n => (JsonNode)JsonValue.Create(n))]),
+        bool b => JsonValue.Create(b),
+        int i => JsonValue.Create(i),
+        ulong u => JsonValue.Create(u),
+        double d => JsonValue.Create(d),
+        _ => JsonValue.Create(value.ToString()),
+    };
+
+    /// <inheritdoc/>
+    public object? ValueIn(ParseResult result) => result.GetValue(this);
+}

@@ -1,0 +1,18 @@
+namespace MiniTransformer.Cli.Options;
+
+/// <summary>Exceptions as one line for people.</summary>
+internal static class Messages
+{
+    /// <summary>The message without the name of a C# parameter, on one line.</summary>
+    public static string Of(Exception e)
+    {
+        string message = e is AggregateException { InnerException: { } inner } ? Of(inner) : e.Message;
+        if (e is ArgumentException { ParamName: { } name }) message = message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal);
+        return string.Join(' ', message.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+    }
+
+    /// <summary>Whether an error is one that its message explains, so that a stack trace would add nothing.</summary>
+    public static bool Explains(Exception e) => e is IOException or UnauthorizedAccessException or FormatException or InvalidDataException
+        or ArgumentException or NotSupportedException or ArithmeticException or Data.DataException or Training.PolicyCollapseException
+        || (e is AggregateException { InnerException: { } inner } && Explains(inner));
+}

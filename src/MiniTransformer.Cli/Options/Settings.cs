@@ -1,0 +1,62 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Text.Json.Nodes;
+
+namespace MiniTransformer.Cli.Options;
+
+/// <summary>The effective values of a command's flags: from the command line, else from the configuration file, else the default, else what the
+/// command resolved them to.</summary>
+internal sealed class Settings(Command command, ParseResult result, IReadOnlySet<string> onCommandLine)
+{
+    private readonly Dictionary<IFlag, object?> resolved = [];
+
+    /// <summary>The command's name.</summary>
+    public string Command => command.Name;
+
+    /// <summary>The flag's value.</summary>
+    public T Get<T>(Flag<T> flag) => resolved.TryGetValue(flag, out object? value) ? (T)value! : result.GetValue(flag)!;
+
+    /// <summary>A flag's value that has to be given.</summary>
+    /// <exception cref="UsageException">It was not.</exception>
+    public string Required(Flag<string?> flag) =>
+        Get(flag) ?? throw new UsageException($"{flag.Name} is needed: {flag.Description}.");
+
+    /// <summary>Whether a flag was given, on the command line or in the configuration file.</summary>
+    public bool Given(Option flag) => result.GetResult(flag) is OptionResult { Implicit: false };
+
+    /// <summary>Whether a flag stands on the command line itself.</summary>
+    public bool OnCommandLine(IFlag flag) => onCommandLine.Contains(flag.Key);
+
+    /// <summary>Gives a flag the value that the command chose for it.</summary>
+    public T Resolve<T>(Flag<T> flag, T value)
+    {
+        resolved[flag] = value;
+        return value;
+    }
+
+    /// <summary>All values that make up the run, by key: what is saved with it, and what --config reads.</summary>
+    public JsonObject Effective()
+    {
+        var json = new JsonObject { ["command"] = command.Name };
+        foreach (IFlag flag in command.Options.OfType<IFlag>().Where(flag => flag.Saved))
+        {
+            object? value = resolved.TryGetValue(flag, out object? chosen) ? chosen : flag.ValueIn(result);
+            if (value is not null) json[flag.Key] = flag.ToJson(value);
+        }
+
+        return json;
+    }
+
+    /// <summary>Refuses flags on the command line that say something else than the run that is resumed.</summary>
+    public void CheckSame(JsonObject saved)
+    {
+        foreach (IFlag flag in command.Options.OfType<IFlag>().Where(flag => flag.Saved && !flag.MayChange && OnCommandLine(flag)))
+        {
+            JsonNode? given = flag.ToJson(flag.ValueIn(result)), began = saved[flag.Key];
+            if (given?.ToJsonString() == began?.ToJsonString()) continue;
+            throw new UsageException(
+                $"--{flag.Key} {given?.ToJsonString() ?? "null"} is not what the run began with ({began?.ToJsonString() ?? "nothing"}), and a resumed run continues as it began; " +
+                "leave the flag out, or start another run with another --out.");
+        }
+    }
+}

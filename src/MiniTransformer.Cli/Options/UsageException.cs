@@ -1,0 +1,26 @@
+namespace MiniTransformer.Cli.Options;
+
+/// <summary>The command was used wrongly: the message names the flag and the way out. The exit code is 2.</summary>
+internal sealed class UsageException(string message) : Exception(message)
+{
+    /// <summary>Runs a check of settings whose complaints are about flags.</summary>
+    public static void Check(Action check)
+    {
+        try
+        {
+            check();
+        }
+        catch (ArgumentException e)
+        {
+            throw new UsageException(Messages.Of(e));
+        }
+    }
+
+    /// <summary>Computes something from flags whose complaints are about them.</summary>
+    public static T Check<T>(Func<T> compute)
+    {
+        T? value = default;
+        Check(() => { value = compute(); });
+        return value!;
+    }
+}

@@ -1,0 +1,74 @@
+using System.Globalization;
+using MiniTransformer.Cli.Options;
+using MiniTransformer.IO;
+using MiniTransformer.Reports;
+using MiniTransformer.Training;
+
+namespace MiniTransformer.Cli.Runs;
+
+/// <summary>The folder of a model that a user names: a model's own, or a run's, which means one of its checkpoints.</summary>
+internal static class ModelFolder
+{
+    /// <summary>The checkpoint that a run ends with.</summary>
+    public const string Final = "final";
+
+    /// <summary>The checkpoint that a run begins with.</summary>
+    public const string Base = "base";
+
+    /// <summary>The checkpoint to resume from.</summary>
+    public const string Last = "last";
+
+    /// <summary>The folder of a model or of a run's checkpoint.</summary>
+    public static string Find(string path, string checkpoint = Final)
+    {
+        if (Checkpoint.IsModel(path)) return path;
+        if (!RunDirectory.Exists(path))
+        {
+            throw new FileNotFoundException(Directory.Exists(path)
+                ? $"'{Invocation.Shown(path)}' holds neither a model (config.json and model.safetensors) nor a run (run.json)."
+                : $"There is no folder '{Invocation.Shown(path)}'; a model's folder is needed, or a run's.");
+        }
+
+        string folder = RunDirectory.CheckpointPath(path, checkpoint);
+        if (Checkpoint.IsModel(folder)) return folder;
+        string[] names = Checkpoints(path);
+        string has = names.Length == 0 ? "it has none yet" : $"it has {string.Join(", ", names)}";
+        string unfinished = checkpoint == Final ? " The run has not finished; continue it with --resume." : Nearest.Hint(checkpoint, names);
+        throw new FileNotFoundException($"The run '{Invocation.Shown(path)}' has no checkpoint '{checkpoint}'; {has}.{unfinished}");
+    }
+
+    /// <summary>The checkpoints of a run: base, fractions, final.</summary>
+    public static string[] Checkpoints(string run)
+    {
+        string folder = Path.Combine(run, "checkpoints");
+        if (!Directory.Exists(folder)) return [];
+        return [.. Directory.GetDirectories(folder).Where(d => !AtomicDirectory.IsLeftover(d)).Select(d => Path.GetFileName(d)!)
+            .Order(StringComparer.Ordinal)];
+    }
+
+    /// <summary>The name of the checkpoint at a fraction of the training samples.</summary>
+    public static string Fraction(double fraction) => "fraction-" + fraction.ToString("0.00####", CultureInfo.InvariantCulture);
+
+    /// <summary>The folder of a reference policy: base, half, a fraction such as 0.1 (checkpoints of the SFT run), or a folder.</summary>
+    public static string Reference(string? run, string text)
+    {
+        string? name = text switch
+        {
+            "base" => Base,
+            "half" => Fraction(.5),
+            _ when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double fraction) => Fraction(fraction),
+            _ => null,
+        };
+        if (name is null) return Find(Path.GetFullPath(text));
+        if (run is null || !RunDirectory.Exists(run))
+            throw new UsageException($"--reference {text} names a checkpoint of a run, and the policy is not given as a run's folder; give the reference as a folder.");
+        try
+        {
+            return Find(run, name);
+        }
+        catch (FileNotFoundException e)
+        {
+            throw new UsageException($"--reference {text}: {e.Message} sft keeps the checkpoints that --keep-at names.");
+        }
+    }
+}

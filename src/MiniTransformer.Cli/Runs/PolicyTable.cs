@@ -1,0 +1,81 @@
+using System.Text.Json.Nodes;
+using MiniTransformer.Nn;
+using MiniTransformer.Reports;
+using MiniTransformer.Training;
+
+namespace MiniTransformer.Cli.Runs;
+
+/// <summary>What one policy reached on held-out prompts.</summary>
+/// <param name="Name">The policy.</param>
+/// <param name="Measurement">Its numbers.</param>
+/// <param name="LogLikelihood">log π of the user's own held-out completions, a response and a token.</param>
+internal sealed record PolicyRow(string Name, Measurement Measurement, (double PerResponse, double PerToken)? LogLikelihood)
+{
+    /// <summary>Measures a policy.</summary>
+    public static PolicyRow Measure(string name, Transformer model, DenseReward reward, HeldOutPrompts prompts, Vocabulary vocabulary, SamplingOptions sampling) =>
+        new(name, prompts.Measure(model, reward, vocabulary, sampling), prompts.LogLikelihood(model, vocabulary));
+
+    /// <summary>For machines.</summary>
+    public JsonObject ToJson(float temperature)
+    {
+        Measurement m = Measurement;
+        var json = new JsonObject
+        {
+            ["policy"] = Name,
+            ["prompts"] = m.Greedy.Right.Length,
+            ["greedy"] = Accuracy(m.Greedy),
+            ["sampled"] = Accuracy(m.Sampled),
+            ["temperature"] = temperature,
+            ["klToSft"] = m.Kl,
+            ["reward"] = m.Reward,
+            ["entropy"] = m.Entropy,
+            ["length"] = m.Length,
+            ["ended"] = m.Ended,
+        };
+        if (LogLikelihood is { } log) json["logLikelihood"] = new JsonObject { ["perResponse"] = log.PerResponse, ["perToken"] = log.PerToken };
+        return json;
+    }
+
+    private static JsonObject Accuracy(Accuracy accuracy)
+    {
+        var perTask = new JsonObject();
+        foreach ((string task, double value) in accuracy.PerTask) perTask[task] = value;
+        return new JsonObject { ["total"] = accuracy.Total, ["perTask"] = perTask };
+    }
+}
+
+/// <summary>Policies compared on the same held-out prompts.</summary>
+internal static class PolicyTable
+{
+    /// <summary>Accuracy and behaviour.</summary>
+    public static ReportTable Of(IReadOnlyList<PolicyRow> rows, float temperature = 1)
+    {
+        bool log = rows.Any(row => row.LogLikelihood is not null);
+        string[] headers = ["policy", "greedy", "sampled", "KL to SFT", "Σ r̂", "entropy", "tokens", "ended", .. log ? ["log π a token"] : Array.Empty<string>()];
+        return new ReportTable(
+            $"Exact match on {rows[0].Measurement.Greedy.Right.Length} held-out prompts", headers,
+            [.. rows.Select(row =>
+            {
+                Measurement m = row.Measurement;
+                ReportCell[] cells =
+                [
+                    row.Name, Numbers.Fraction(m.Greedy.Total), Numbers.Fraction(m.Sampled.Total), Numbers.Decimal(m.Kl), Numbers.SignedDecimal(m.Reward),
+                    Numbers.Decimal(m.Entropy), Numbers.Decimal(m.Length), Numbers.Fraction(m.Ended),
+                ];
+                return (IReadOnlyList<ReportCell>)(log ? [.. cells, row.LogLikelihood is { } value ? Numbers.Decimal(value.PerToken) : Numbers.None] : cells);
+            })],
+            $"Sampled at temperature {temperature.ToString(System.Globalization.CultureInfo.InvariantCulture)}. KL and Σ r̂ in nats a response, entropy in nats a token.");
+    }
+
+    /// <summary>Accuracy per task, or null where there are no tasks.</summary>
+    public static ReportTable? PerTask(IReadOnlyList<PolicyRow> rows)
+    {
+        string[] tasks = [.. rows[0].Measurement.Greedy.PerTask.Keys];
+        return tasks.Length == 0
+            ? null
+            : new ReportTable("Accuracy per task", ["policy", .. tasks],
+                [.. rows.Select(row => (IReadOnlyList<ReportCell>)[row.Name, .. tasks.Select(t => (ReportCell)
+                    $"{Numbers.Fraction(row.Measurement.Greedy.PerTask[t])} / {Numbers.Fraction(row.Measurement.Sampled.PerTask[t])}")])],
+                "Greedy / sampled.");
+    }
+}

@@ -1,0 +1,50 @@
+using System.Text;
+using MiniTransformer.Cli.Options;
+
+namespace MiniTransformer.Cli.Terminals;
+
+/// <summary>Where results go: standard output, or the file of --out, which appears when all of it is written.</summary>
+internal sealed class ResultFile : IDisposable
+{
+    private readonly string? path;
+    private readonly string? temporary;
+    private readonly Terminal terminal;
+
+    private ResultFile(string? path, Terminal terminal)
+    {
+        (this.path, this.terminal) = (path, terminal);
+        if (path is null)
+        {
+            Writer = terminal.Out;
+            return;
+        }
+
+        if (Path.Exists(path)) throw new UsageException($"--out: '{Invocation.Shown(path)}' exists already; name another file.");
+        if (Path.GetDirectoryName(path) is { } folder) Directory.CreateDirectory(folder);
+        temporary = $"{path}.tmp-{Environment.ProcessId}";
+        Writer = new StreamWriter(temporary, append: false, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { NewLine = "\n" };
+    }
+
+    /// <summary>Write the results here.</summary>
+    public TextWriter Writer { get; }
+
+    /// <summary>Results to a file that does not exist yet, or to standard output if there is no path.</summary>
+    public static ResultFile Open(string? path, Terminal terminal) => new(path, terminal);
+
+    /// <summary>All is written: the file gets its name.</summary>
+    public void Keep()
+    {
+        if (path is null) return;
+        Writer.Dispose();
+        File.Move(temporary!, path);
+        terminal.Say($"Written to {Invocation.Shown(path)}.");
+    }
+
+    /// <summary>Removes what is unfinished.</summary>
+    public void Dispose()
+    {
+        if (path is null) return;
+        Writer.Dispose();
+        if (File.Exists(temporary)) File.Delete(temporary);
+    }
+}

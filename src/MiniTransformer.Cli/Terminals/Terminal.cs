@@ -1,0 +1,101 @@
+using System.Globalization;
+using MiniTransformer.Reports;
+using Spectre.Console;
+
+namespace MiniTransformer.Cli.Terminals;
+
+/// <summary>Where a command writes and what may stop it: results go to standard output, messages and progress to standard error.</summary>
+internal sealed class Terminal
+{
+    private readonly IAnsiConsole results;
+
+    /// <summary>The terminal of these streams.</summary>
+    public Terminal(TextWriter output, TextWriter error, TextReader input, CancellationToken stop)
+    {
+        (Out, Error, In, Stop) = (output, error, input, stop);
+        OutIsTerminal = ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected;
+        ErrorIsTerminal = ReferenceEquals(error, Console.Error) && !Console.IsErrorRedirected;
+        InIsTerminal = ReferenceEquals(input, Console.In) && !Console.IsInputRedirected;
+        results = ConsoleOn(output);
+        Messages = ConsoleOn(error);
+    }
+
+    /// <summary>Standard output.</summary>
+    public TextWriter Out { get; }
+
+    /// <summary>Standard error.</summary>
+    public TextWriter Error { get; }
+
+    /// <summary>Standard input.</summary>
+    public TextReader In { get; }
+
+    /// <summary>Set by Ctrl+C: finish the update, save and leave.</summary>
+    public CancellationToken Stop { get; }
+
+    /// <summary>Whether people read the results as they come.</summary>
+    public bool OutIsTerminal { get; }
+
+    /// <summary>Whether people read the messages as they come.</summary>
+    public bool ErrorIsTerminal { get; }
+
+    /// <summary>Whether somebody would have to type the input.</summary>
+    public bool InIsTerminal { get; }
+
+    /// <summary>Standard error, for progress bars.</summary>
+    public IAnsiConsole Messages { get; }
+
+    /// <summary>A message.</summary>
+    public void Say(string text) => Error.WriteLine(text);
+
+    /// <summary>A line of results.</summary>
+    public void Print(string text) => Out.WriteLine(text);
+
+    /// <summary>A table of results: fitted to the screen, or whole and in Markdown where it goes to a file or another program.</summary>
+    public void Print(ReportTable table)
+    {
+        if (!OutIsTerminal)
+        {
+            Out.Write(table.ToMarkdown());
+            return;
+        }
+
+        var grid = new Table().Border(TableBorder.Simple).Title(Markup.Escape(table.Title), new Style(decoration: Decoration.Bold));
+        for (int c = 0; c < table.Headers.Count; c++)
+        {
+            var column = new TableColumn(Markup.Escape(table.Headers[c]));
+            grid.AddColumn(c == 0 ? column : column.RightAligned());
+        }
+
+        foreach (IReadOnlyList<ReportCell> row in table.Rows) grid.AddRow([.. row.Select(cell => new Spectre.Console.Text(cell.Text, StyleOf(cell.Outcome)))]);
+        results.Write(grid);
+        if (table.Note is { } note) results.WriteLine(note);
+    }
+
+    /// <summary>Text in pieces, each on a background of its own where the output can show it.</summary>
+    public void PrintColoured(IEnumerable<(string Text, Color? Background)> pieces)
+    {
+        foreach ((string text, Color? background) in pieces)
+        {
+            if (OutIsTerminal && background is { } colour) results.Write(new Spectre.Console.Text(text, new Style(Color.Black, colour)));
+            else Out.Write(text);
+        }
+
+        Out.WriteLine();
+    }
+
+    private static Style StyleOf(Outcome outcome) => outcome switch
+    {
+        Outcome.Better => new Style(Color.Blue, decoration: Decoration.Bold),
+        Outcome.Worse => new Style(Color.Olive, decoration: Decoration.Bold),
+        _ => Style.Plain,
+    };
+
+    // Spectre honours NO_COLOR; COLUMNS is what a user sets for a narrow screen.
+    private static IAnsiConsole ConsoleOn(TextWriter writer)
+    {
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(writer) });
+        if (int.TryParse(Environment.GetEnvironmentVariable("COLUMNS"), NumberStyles.None, CultureInfo.InvariantCulture, out int width) && width > 0)
+            console.Profile.Width = Math.Max(20, width);
+        return console;
+    }
+}

@@ -1,0 +1,67 @@
+using System.Globalization;
+using System.Text;
+
+namespace MiniTransformer.Reports;
+
+/// <summary>Text made safe to stand in HTML, between tags and in quoted attributes.</summary>
+public static class HtmlText
+{
+    /// <summary>
+    /// Escapes &amp;, &lt;, &gt;, " and '; control characters, which no HTML document may contain, are shown by their code, a lone
+    /// surrogate by U+FFFD.
+    /// </summary>
+    public static string Escape(string text)
+    {
+        var escaped = new StringBuilder(text.Length + 16);
+        foreach (Rune rune in Runes(text))
+        {
+            switch (rune.Value)
+            {
+                case '&': escaped.Append("&amp;"); break;
+                case '<': escaped.Append("&lt;"); break;
+                case '>': escaped.Append("&gt;"); break;
+                case '"': escaped.Append("&quot;"); break;
+                case '\'': escaped.Append("&#39;"); break;
+                case '\n': escaped.Append("&#10;"); break;
+                case '\t': escaped.Append("&#9;"); break;
+                default: escaped.Append(Rune.IsControl(rune) ? Code(rune) : rune.ToString()); break;
+            }
+        }
+
+        return escaped.ToString();
+    }
+
+    /// <summary>
+    /// A token's text with everything that prints nothing made visible: space ␣, line feed ⏎, tab ⇥, other control and format
+    /// characters by their code; an empty text is ∅. Not yet escaped for HTML.
+    /// </summary>
+    public static string Visible(string text)
+    {
+        if (text.Length == 0) return "∅";
+        var visible = new StringBuilder(text.Length + 8);
+        bool first = true;
+        foreach (Rune rune in Runes(text))
+        {
+            UnicodeCategory category = Rune.GetUnicodeCategory(rune);
+            visible.Append(rune.Value switch
+            {
+                ' ' => "␣",
+                '\n' => "⏎",
+                '\r' => "\\r",
+                '\t' => "⇥",
+                _ when category is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator
+                    or UnicodeCategory.ParagraphSeparator or UnicodeCategory.SpaceSeparator or UnicodeCategory.OtherNotAssigned
+                    or UnicodeCategory.PrivateUse => Code(rune),
+                _ when first && category is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark => "◌" + rune,
+                _ => rune.ToString(),
+            });
+            first = false;
+        }
+
+        return visible.ToString();
+    }
+
+    private static StringRuneEnumerator Runes(string text) => text.EnumerateRunes(); // a lone surrogate comes as U+FFFD
+
+    private static string Code(Rune rune) => $"⟨{rune.Value:X4}⟩";
+}

@@ -1,0 +1,41 @@
+using MiniTransformer.Autograd;
+using MiniTransformer.Backends;
+using MiniTransformer.Data;
+using MiniTransformer.Nn;
+using MiniTransformer.Optim;
+using MiniTransformer.Tensors;
+
+namespace MiniTransformer.Training;
+
+/// <summary>The memory of one training step, in bytes.</summary>
+/// <param name="Parameters">Weights, and the rotation tables.</param>
+/// <param name="Gradients">Their gradients.</param>
+/// <param name="Optimizer">AdamW's two moments.</param>
+/// <param name="Activations">The step's arena at its fullest: activations and their gradients.</param>
+public sealed record StepMemory(long Parameters, long Gradients, long Optimizer, long Activations)
+{
+    /// <summary>All together. Packing scratch of the matrix products, a few MB a thread, comes on top.</summary>
+    public long Total => Parameters + Gradients + Optimizer + Activations;
+
+    /// <summary>
+    /// What one SFT step on a batch will need, found by running the step on a device that computes nothing: the sizes are those of the
+    /// real step because the code is.
+    /// </summary>
+    /// <param name="config">The model's form.</param>
+    /// <param name="batch">A batch of the sizes in question; the largest decides.</param>
+    /// <param name="recompute">Whether blocks are computed again in the backward pass.</param>
+    public static StepMemory OfSft(TransformerConfig config, ResponseBatch batch, bool recompute = false)
+    {
+        using var device = Device.DryRun();
+        using var model = new Transformer(config, ParameterSource.Zeros(device)) { Recompute = recompute };
+        long parameters = device.PersistentElements;
+        using var optimizer = new AdamW(model.Parameters);
+        long optimizerState = device.PersistentElements - parameters;
+        using Tape tape = Tape.Record(device);
+        Tensor loss = new Objective().Loss(tape, model.Logits(tape, batch), batch, 1f / batch.N);
+        tape.Backward(loss);
+        optimizer.Step(0);
+        long gradients = device.PersistentElements - parameters - optimizerState;
+        return new StepMemory(4 * parameters, 4 * gradients, 4 * optimizerState, 4 * tape.Arena.Peak);
+    }
+}

@@ -1,0 +1,74 @@
+using MiniTransformer.Autograd;
+using MiniTransformer.Backends;
+using MiniTransformer.Data;
+using MiniTransformer.Nn;
+using MiniTransformer.Tensors;
+using MiniTransformer.Training;
+
+namespace MiniTransformer.Tests.Training;
+
+public class StepMemoryTests
+{
+    private static readonly TransformerConfig Config = new()
+    {
+        VocabSize = 40, HiddenSize = 48, IntermediateSize = 96, NumLayers = 6, NumHeads = 4, NumKeyValueHeads = 2, MaxPositions = 128,
+    };
+
+    private static readonly ResponseBatch Batch = new(
+        [.. Enumerable.Range(0, 8).Select(i => new Example([1, .. Enumerable.Range(0, 60).Select(j => (i + j) % 40)], [.. Enumerable.Range(0, 40 + i).Select(j => (3 * j + i) % 40)]))],
+        padId: 0);
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Predicted_activations_are_those_of_the_real_step_to_the_byte(bool recompute)
+    {
+        using Device device = Device.Cpu(1);
+        using var model = new Transformer(Config, ParameterSource.Random(device, 1)) { Recompute = recompute };
+        using Tape tape = Tape.Record(device);
+        Tensor loss = new Objective().Loss(tape, model.Logits(tape, Batch), Batch, 1f / Batch.N);
+        tape.Backward(loss);
+
+        Assert.Equal(4 * tape.Arena.Peak, StepMemory.OfSft(Config, Batch, recompute).Activations);
+    }
+
+    [Fact]
+    public void Recomputation_gives_the_same_loss_and_gradients_bit_for_bit()
+    {
+        (float Loss, float[][] Gradients) plain = LossAndGradients(recompute: false), again = LossAndGradients(recompute: true);
+
+        Assert.Equal(plain.Loss, again.Loss);
+        Assert.Equal(plain.Gradients, again.Gradients);
+        Assert.All(plain.Gradients, g => Assert.Contains(g, x => x != 0));
+    }
+
+    [Fact]
+    public void Recomputation_needs_the_activations_of_about_one_layer()
+    {
+        long plain = StepMemory.OfSft(Config, Batch).Activations, recomputed = StepMemory.OfSft(Config, Batch, recompute: true).Activations;
+
+        // One of six layers, the six results and their gradients, and what lies outside the layers: less than two fifths.
+        Assert.InRange(recomputed, 1, plain * 2 / 5);
+    }
+
+    [Fact]
+    public void Weights_gradients_and_moments_are_counted()
+    {
+        StepMemory memory = StepMemory.OfSft(Config, Batch);
+        long weights = Config.ParameterShapes().Sum(p => p.Shape.Aggregate(1L, (a, b) => a * b)), tables = 2L * Config.MaxPositions * (Config.HeadDim / 2);
+
+        Assert.Equal(4 * (weights + tables), memory.Parameters);
+        Assert.Equal(4 * weights, memory.Gradients);
+        Assert.Equal(8 * weights, memory.Optimizer);
+    }
+
+    private static (float Loss, float[][] Gradients) LossAndGradients(bool recompute)
+    {
+        using Device device = Device.Cpu(2);
+        using var model = new Transformer(Config, ParameterSource.Random(device, 1)) { Recompute = recompute };
+        using Tape tape = Tape.Record(device);
+        Tensor loss = new Objective().Loss(tape, model.Logits(tape, Batch), Batch, 1f / Batch.N);
+        tape.Backward(loss);
+        return (loss.Item(), [.. model.Parameters.Select(p => p.GradientToArray())]);
+    }
+}
