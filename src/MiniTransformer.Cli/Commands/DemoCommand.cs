@@ -42,7 +42,7 @@ internal sealed class DemoCommand
         if (settings.Get(quick)) chosen = Reduced(chosen);
         bool resuming = settings.Get(resume);
         string path = settings.Get(common.Out) ?? Free(Path.Combine("runs", $"demo-{chosen.Name}"));
-        TrainingRun.CheckFree(path, resuming);
+        TrainingRun.CheckFree(path, resuming, canBegin: true);
         JsonObject effective = settings.Effective();
         using RunDirectory folder = resuming && RunDirectory.Exists(path) ? RunDirectory.Open(path) : RunDirectory.Create(path, effective);
         if (resuming) folder.SaveConfiguration(effective);

@@ -68,9 +68,10 @@ internal sealed class DprCommand
 
     private int Run(Settings settings, Terminal terminal)
     {
-        string path = settings.Required(common.Out), sftRun = settings.Required(run);
+        string path = settings.Required(common.Out);
         bool resuming = settings.Get(resume);
-        TrainingRun.CheckFree(path, resuming);
+        TrainingRun.CheckFree(path, resuming, canBegin: settings.Get(run) is not null);
+        string sftRun = settings.Required(run);
         if (!RunDirectory.Exists(sftRun))
             throw new UsageException($"--run: '{Invocation.Shown(sftRun)}' holds no run; the folder of an SFT run is needed, the one that sft was given as --out.");
         JsonObject sft = RunDirectory.ReadConfiguration<JsonObject>(sftRun);

@@ -15,9 +15,6 @@ namespace MiniTransformer.Cli.Commands;
 /// <summary>sft: supervised fine-tuning, from random weights or from a base.</summary>
 internal sealed class SftCommand
 {
-    // Where a learning-rate schedule and an epoch are not chosen: what recipes for small models use from random weights, and gentler from a base.
-    private const int EvaluationsOfARun = 10;
-
     private readonly Command command = new("sft", "Train on demonstrations (supervised fine-tuning), from random weights or from a base model.");
     private readonly CommonFlags common;
     private readonly Flag<string?> task = Flags.Text("--task", "built-in tasks, separated by commas, or 'all'; see the command tasks", "NAME,...");
@@ -32,7 +29,7 @@ internal sealed class SftCommand
     private readonly Flag<int?> warmup = Flags.OptionalInt("--warmup", "updates of linear warm-up [default: the smaller of 50 and a fifth of the updates]");
     private readonly Flag<double> finalFraction = Flags.Number("--final-fraction", "the learning rate at the end as a part of the peak, along a cosine; 1 keeps it constant", .02, max: 1);
     private readonly Flag<double> maxGradNorm = Flags.Number("--max-grad-norm", "clip the gradient's norm to this; 0 does not clip", 1);
-    private readonly Flag<double[]> keepAt = Flags.Fractions("--keep-at", "keep the checkpoints at these fractions of the training samples: each can be a reference", [.1, .5]);
+    private readonly Flag<double[]?> keepAt = Flags.Fractions("--keep-at", "keep the checkpoints at these fractions of the training samples: each can be a reference; 'none' keeps none [default: 0.1,0.5]");
     private readonly Flag<int?> checkpointEvery = Flags.OptionalInt("--checkpoint-every", "updates between checkpoints to resume from [default: a tenth of the updates]", min: 1, mayChange: true);
     private readonly Flag<int?> evaluateEvery = Flags.OptionalInt("--evaluate-every", "updates between points of the accuracy curve, 0 for none [default: a tenth of the updates]", mayChange: true);
     private readonly Flag<int?> demonstrations = Flags.OptionalInt("--demonstrations", "tasks: number of demonstrations [default: 3000 from a base, 12000 from random weights]", min: 1);
@@ -71,7 +68,7 @@ internal sealed class SftCommand
     {
         string path = settings.Required(common.Out);
         bool resuming = settings.Get(resume);
-        TrainingRun.CheckFree(path, resuming);
+        TrainingRun.CheckFree(path, resuming, canBegin: settings.Get(task) is not null || settings.Get(data) is not null);
         DataSource source = Source(settings);
         using Device device = common.Device(settings);
 
@@ -84,7 +81,7 @@ internal sealed class SftCommand
         RunEvaluation.CheckLength(runData, config);
         SftOptions options = Options(settings, vocabulary, fromBase: loaded is not null);
         int total = options.StepsFor(runData.Train.Count), every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, total / 10))!.Value;
-        int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, total / EvaluationsOfARun))!.Value;
+        int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, total / 10))!.Value;
 
         JsonObject effective = settings.Effective();
         if (source.Sha256() is { } hash) effective["dataSha256"] = hash;
@@ -135,10 +132,11 @@ internal sealed class SftCommand
                 : "--task and --data do not go together; give one of them.");
         }
 
-        if (settings.Get(data) is not null)
+        if (settings.Get(data) is { } file)
         {
+            if (!File.Exists(file)) throw new FileNotFoundException($"--data: there is no file '{Invocation.Shown(file)}'.");
             Refuse(settings, "--data", demonstrations, good);
-            return new DataSource(null, settings.Get(data), 1, 0, settings.Get(heldOut), settings.Get(common.Seed));
+            return new DataSource(null, file, 1, 0, settings.Get(heldOut), settings.Get(common.Seed));
         }
 
         Refuse(settings, "--task", heldOut);
@@ -160,7 +158,7 @@ internal sealed class SftCommand
             LearningRate = settings.Resolve(lr, settings.Get(lr) ?? (fromBase ? 3e-4 : 2e-3))!.Value,
             WarmupSteps = settings.Get(warmup) ?? -1,
             FinalFraction = settings.Get(finalFraction),
-            KeepAt = settings.Get(keepAt),
+            KeepAt = settings.Resolve(keepAt, settings.Given(keepAt) ? settings.Get(keepAt) : [.1, .5])!,
             Shuffle = !settings.Get(inOrder),
             Seed = settings.Get(common.Seed),
             Objective = new Objective(

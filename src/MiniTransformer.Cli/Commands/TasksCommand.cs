@@ -42,7 +42,7 @@ internal sealed class TasksCommand
     {
         using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
         if (settings.Get(task) is { } names) WriteData(settings, names, results.Writer);
-        else WriteList(settings, terminal, results.Writer);
+        else WriteList(settings, results.Writer);
         results.Keep();
         return CommandLine.Done;
     }
@@ -75,7 +75,7 @@ internal sealed class TasksCommand
             output.WriteLine(JsonSerializer.Serialize(new { prompt = examples[i].Prompt, completion = examples[i].Response, task = prompts[i].Task.Name }, RunDirectory.Json));
     }
 
-    private void WriteList(Settings settings, Terminal terminal, TextWriter output)
+    private void WriteList(Settings settings, TextWriter output)
     {
         var rows = BuiltIn.All.Select(t => (Task: t, Prompt: t.NewPrompt(new Rng(settings.Get(common.Seed))))).ToArray();
         if (settings.Get(json))
@@ -85,9 +85,7 @@ internal sealed class TasksCommand
             return;
         }
 
-        var table = new ReportTable("", ["task", "the right answer is", "example"],
-            [.. rows.Select(row => (IReadOnlyList<ReportCell>)[row.Task.Name, row.Task.Description, $"{row.Prompt}{row.Task.Answer(row.Prompt)}"])]);
-        if (ReferenceEquals(output, terminal.Out)) terminal.Print(table);
-        else output.Write(table.ToMarkdown());
+        int name = rows.Max(row => row.Task.Name.Length), description = rows.Max(row => row.Task.Description.Length);
+        foreach ((ITask t, string prompt) in rows) output.WriteLine($"{t.Name.PadRight(name)}  {t.Description.PadRight(description)}  {prompt}{t.Answer(prompt)}");
     }
 }

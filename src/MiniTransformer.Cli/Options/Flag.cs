@@ -60,6 +60,7 @@ internal sealed class Flag<T> : Option<T>, IFlag
     public JsonNode? ToJson(object? value) => value switch
     {
         null => null,
+        double[] { Length: 0 } => JsonValue.Create("none"),
         double[] numbers => new JsonArray([.. numbers.Select(n => (JsonNode)JsonValue.Create(n))]),
         bool b => JsonValue.Create(b),
         int i => JsonValue.Create(i),

@@ -21,10 +21,10 @@ internal static class Flags
     public static Flag<double?> OptionalNumber(string name, string description, double min = 0, double max = double.PositiveInfinity, bool open = false) =>
         new(name, description, text => Real(text, min, max, open)) { HelpName = "X" };
 
-    /// <summary>Numbers in (0, 1], separated by commas.</summary>
-    public static Flag<double[]> Fractions(string name, string description, double[] defaultValue) =>
-        new(name, description, text => [.. text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            .Select(part => Real(part, 0, 1, open: true)).Distinct().Order()], defaultValue, hasDefault: true) { HelpName = "X,X,..." };
+    /// <summary>Numbers in (0, 1], separated by commas; "none" for no number.</summary>
+    public static Flag<double[]?> Fractions(string name, string description) =>
+        new(name, description, text => text == "none" ? [] : [.. text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            .Select(part => Real(part, 0, 1, open: true)).Distinct().Order()]) { HelpName = "X,X,..." };
 
     /// <summary>A text.</summary>
     public static Flag<string?> Text(string name, string description, string helpName) => new(name, description, text => text) { HelpName = helpName };

@@ -4,7 +4,7 @@ namespace MiniTransformer.Cli.Options;
 internal sealed class UsageException(string message) : Exception(message)
 {
     /// <summary>Runs a check of settings whose complaints are about flags.</summary>
-    public static void Check(Action check)
+    public static void Check(Action check, string prefix = "")
     {
         try
         {
@@ -12,15 +12,15 @@ internal sealed class UsageException(string message) : Exception(message)
         }
         catch (ArgumentException e)
         {
-            throw new UsageException(Messages.Of(e));
+            throw new UsageException(prefix + Messages.Of(e));
         }
     }
 
     /// <summary>Computes something from flags whose complaints are about them.</summary>
-    public static T Check<T>(Func<T> compute)
+    public static T Check<T>(Func<T> compute, string prefix = "")
     {
         T? value = default;
-        Check(() => { value = compute(); });
+        Check(() => { value = compute(); }, prefix);
         return value!;
     }
 }

@@ -45,7 +45,7 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
 
     /// <summary>The prompts of built-in tasks in their parts.</summary>
     public static PromptSplits Split(string tasks, ulong seed, PromptSplitSizes sizes) =>
-        UsageException.Check(() => new PromptSplits(BuiltIn.Parse(tasks), seed, sizes));
+        UsageException.Check(() => new PromptSplits(BuiltIn.Parse(tasks), seed, sizes), "--task: ");
 
     /// <summary>Demonstrations of prompts: the same for the same seed in every command.</summary>
     public static Example[] Demonstrate(IReadOnlyList<TaskPrompt> prompts, double good, ITokenizer tokenizer, ulong seed) =>

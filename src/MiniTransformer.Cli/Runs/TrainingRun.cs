@@ -25,9 +25,14 @@ internal sealed class TrainingRun : IDisposable
     public RunDirectory Folder { get; }
 
     /// <summary>Refuses a folder that holds something already, unless it is to be resumed. Call it before the long preparations.</summary>
-    public static void CheckFree(string path, bool resume)
+    /// <param name="path">The folder.</param>
+    /// <param name="resume">Whether it is to be resumed.</param>
+    /// <param name="canBegin">Whether a new run could begin where there is nothing to resume.</param>
+    public static void CheckFree(string path, bool resume, bool canBegin)
     {
         if (File.Exists(path)) throw new UsageException($"--out: '{Invocation.Shown(path)}' is a file; name a new folder.");
+        if (resume && !canBegin && !RunDirectory.Exists(path))
+            throw new UsageException($"--resume: there is no run in '{Invocation.Shown(path)}', the folder of --out.");
         if (resume || !Directory.Exists(path)) return;
         if (RunDirectory.Exists(path))
             throw new UsageException($"--out: '{Invocation.Shown(path)}' holds a run already. Continue it with --resume, or name another folder.");

@@ -74,9 +74,9 @@ public sealed partial record TransformerConfig
         Positive("num_attention_heads", NumHeads);
         Positive("num_key_value_heads", NumKeyValueHeads);
         Positive("max_position_embeddings", MaxPositions);
-        if (HiddenSize % NumHeads != 0)
+        if (headDim is null && HiddenSize % NumHeads != 0)
             throw new TransformerConfigException(
-                "hidden_size", $"hidden_size = {HiddenSize} is not divisible by num_attention_heads = {NumHeads}.");
+                "hidden_size", $"hidden_size = {HiddenSize} is not divisible by num_attention_heads = {NumHeads}, and there is no head_dim.");
         if (NumHeads % NumKeyValueHeads != 0)
         {
             throw new TransformerConfigException("num_key_value_heads",
