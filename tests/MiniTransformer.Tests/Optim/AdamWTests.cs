@@ -12,7 +12,7 @@ public class AdamWTests
 {
     private static readonly Shape Matrix = new(7, 5), Vector = new(9);
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void Twenty_updates_follow_the_definition_in_double(string name)
     {
         using Device device = Devices.Open(name);
@@ -41,7 +41,7 @@ public class AdamWTests
         Operand.Close(p[1], norm.ToArray(), 2e-6);
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void Decay_shrinks_matrices_and_leaves_norms_alone(string name)
     {
         using Device device = Devices.Open(name);
@@ -53,7 +53,7 @@ public class AdamWTests
         Assert.Equal(normBefore, norm.ToArray());
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void Clipping_scales_all_gradients_by_one_factor_to_the_global_norm(string name)
     {
         using Device device = Devices.Open(name);
@@ -71,7 +71,7 @@ public class AdamWTests
         }
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void A_step_clears_the_gradient(string name)
     {
         using Device device = Devices.Open(name);
@@ -83,7 +83,7 @@ public class AdamWTests
         Assert.Equal(0, optimizer.GradientNorm());
     }
 
-    [Theory]
+    [DeviceTheory]
     [OnEveryDevice(float.NaN)]
     [OnEveryDevice(float.PositiveInfinity)]
     public void A_gradient_that_is_not_finite_is_an_error_and_changes_nothing(string name, float bad)
@@ -101,7 +101,7 @@ public class AdamWTests
         Assert.All(optimizer.State(), s => Assert.All(s.Values, x => Assert.Equal(0f, x)));
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void A_restored_state_continues_to_the_last_bit(string name)
     {
         using Device device = Devices.Open(name);

@@ -13,10 +13,16 @@ public class DensePathReinforceTests
 
     private static readonly DprOptions Options = new()
     {
-        Updates = 8, PromptsPerUpdate = 21, MaxTokens = 5, LearningRate = 3e-3, WarmupUpdates = 2, EndId = Toy.End, PadId = Toy.Pad,
+        Updates = 8,
+        PromptsPerUpdate = 21,
+        MaxTokens = 5,
+        LearningRate = 3e-3,
+        WarmupUpdates = 2,
+        EndId = Toy.End,
+        PadId = Toy.Pad,
     };
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void The_reward_rises_under_training(string name)
     {
         using var run = new Run(name);
@@ -28,7 +34,7 @@ public class DensePathReinforceTests
         Assert.All(steps, s => Assert.InRange(s.Length, 1, 5));
     }
 
-    [Theory]
+    [DeviceTheory]
     [OnEveryDevice(1)]
     [OnEveryDevice(5)]
     public void A_run_that_is_stopped_and_rebuilt_continues_to_the_last_bit(string name, int stopAfter)

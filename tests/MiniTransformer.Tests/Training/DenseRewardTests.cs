@@ -14,7 +14,7 @@ public class DenseRewardTests
     // Float through two layers, on log-probabilities up to 10.
     private const double Tolerance = 2e-5;
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void Per_token_rewards_are_those_of_the_two_policies_in_double(string name)
     {
         using var c = new Case(name);
@@ -25,7 +25,7 @@ public class DenseRewardTests
         Operand.Close([.. expert.Zip(reference, (a, b) => a - b)], r.RHat, Tolerance);
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void The_rewards_of_a_response_sum_to_the_log_ratio_of_its_probabilities(string name)
     {
         using var c = new Case(name);
@@ -38,7 +38,7 @@ public class DenseRewardTests
         }
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void The_shaped_reward_is_r_Q_plus_the_change_of_the_soft_value(string name)
     {
         using var c = new Case(name);
@@ -58,7 +58,7 @@ public class DenseRewardTests
         Assert.True(withoutTerminal > 0.1); // the next response's value is not the terminal state's
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void A_floor_is_added_to_both_probabilities(string name)
     {
         using var c = new Case(name);
@@ -69,7 +69,7 @@ public class DenseRewardTests
         Assert.All(actual, r => Assert.True(Math.Abs(r) < Math.Log((1 + floor) / floor)));
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void Centring_subtracts_the_states_mean_reward(string name)
     {
         using var c = new Case(name);
@@ -79,7 +79,7 @@ public class DenseRewardTests
         Operand.Close([.. plain.Zip(means, (r, mean) => r - mean)], c.Reward(new RewardOptions { Centred = true }).Recover(c.Batch).RHat, Tolerance);
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void Training_scores_with_the_same_bits(string name)
     {
         using var c = new Case(name);

@@ -8,7 +8,7 @@ public class DprGradientTests
     // Float gradients through one layer against central differences in double of the exact objective: relative to the gradient's norm.
     private const double Tolerance = 1e-4;
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void The_estimators_expectation_is_the_gradient_of_the_exact_objective(string name)
     {
         using var world = new TinyWorld(name);
@@ -24,7 +24,7 @@ public class DprGradientTests
         Assert.True(TinyWorld.Distance(exact, Expected(world, r => r)) > 0.01);
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void With_k1_in_the_reward_the_expectation_is_the_gradient_of_reward_minus_beta_KL(string name)
     {
         using var world = new TinyWorld(name);
@@ -58,7 +58,7 @@ public class DprGradientTests
         Assert.True(TinyWorld.Distance(forward, average) > 0.01);
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void The_trainers_estimate_lies_within_four_standard_errors_of_the_exact_gradient(string name)
     {
         using var world = new TinyWorld(name);

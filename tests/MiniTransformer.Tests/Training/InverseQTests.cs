@@ -15,7 +15,7 @@ public class InverseQTests
     // The two sides add the same numbers in another order, soft values cancelling: 1e-4, where a float chain of this depth has 1e-5.
     private const double Tolerance = 1e-4;
 
-    [Theory]
+    [DeviceTheory]
     [OnEveryDevice(1UL)]
     [OnEveryDevice(2UL)]
     [OnEveryDevice(3UL)]
@@ -29,7 +29,7 @@ public class InverseQTests
         for (int i = 0; i < gradient.Length; i++) Assert.True(Distance(sftGradient[i], gradient[i]) < Tolerance, $"{random.NameOf(i)}: {Distance(sftGradient[i], gradient[i])}");
     }
 
-    [Theory]
+    [DeviceTheory]
     [OnEveryDevice(0.9)]
     [OnEveryDevice(0.3)]
     public void Discounted_it_equals_the_discounted_cross_entropy_and_not_the_plain_one(string name, double gamma)
@@ -54,7 +54,7 @@ public class InverseQTests
         Assert.True(random.Distance(sftGradient, gradient) > 0.01);
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void A_chi_squared_regulariser_makes_another_objective(string name)
     {
         using var random = new RandomBatch(name, seed: 6);
@@ -69,7 +69,7 @@ public class InverseQTests
         Assert.True(random.Distance(sftGradient, limitGradient) < Tolerance);
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void The_value_of_the_state_after_the_last_token_must_not_be_kept(string name)
     {
         using var random = new RandomBatch(name, seed: 7);
@@ -87,7 +87,7 @@ public class InverseQTests
         Assert.True(random.Distance(sftGradient, gradient) > 0.01);
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void Training_by_the_inverse_soft_Q_objective_follows_Sft_for_a_hundred_steps(string name)
     {
         using Device device = Devices.Open(name);

@@ -14,7 +14,7 @@ public class SftTests
 {
     private static readonly SftOptions Learning = new() { Steps = 150, BatchSize = 42, LearningRate = 5e-3, PadId = Toy.Pad };
 
-    [Theory]
+    [DeviceTheory]
     [OnEveryDevice(Toy.Pad)]
     [OnEveryDevice(Toy.End)] // padding with the end token teaches it no less
     public void Sft_learns_the_task_from_the_first_answer_token_to_the_end_token(string name, int padId)
@@ -32,7 +32,7 @@ public class SftTests
         }
     }
 
-    [Theory]
+    [DeviceTheory]
     [OnEveryDevice(0, 0)]
     [OnEveryDevice(0, 18)]
     [OnEveryDevice(2, 0)]
@@ -57,7 +57,7 @@ public class SftTests
         Assert.True(Math.Abs(shifted - expected) > 1e-3 * expected);
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void Micro_batches_of_unequal_token_counts_give_the_gradient_of_the_whole_batch(string name)
     {
         using Device device = Devices.Open(name);
@@ -158,7 +158,7 @@ public class SftTests
         }
     }
 
-    [Theory]
+    [DeviceTheory]
     [OnEveryDevice(1)]
     [OnEveryDevice(4)]
     [OnEveryDevice(9)]

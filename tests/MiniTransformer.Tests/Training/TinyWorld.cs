@@ -24,7 +24,13 @@ internal sealed class TinyWorld : IDisposable
 
     private static readonly TransformerConfig Config = new()
     {
-        VocabSize = 3, HiddenSize = 4, IntermediateSize = 3, NumLayers = 1, NumHeads = 2, NumKeyValueHeads = 1, MaxPositions = 8,
+        VocabSize = 3,
+        HiddenSize = 4,
+        IntermediateSize = 3,
+        NumLayers = 1,
+        NumHeads = 2,
+        NumKeyValueHeads = 1,
+        MaxPositions = 8,
     };
 
     private readonly Device device;

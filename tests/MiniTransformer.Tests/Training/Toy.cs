@@ -14,7 +14,13 @@ internal static class Toy
 
     public static TransformerConfig Config { get; } = new()
     {
-        VocabSize = 9, HiddenSize = 32, IntermediateSize = 48, NumLayers = 2, NumHeads = 4, NumKeyValueHeads = 2, MaxPositions = 12,
+        VocabSize = 9,
+        HiddenSize = 32,
+        IntermediateSize = 48,
+        NumLayers = 2,
+        NumHeads = 4,
+        NumKeyValueHeads = 2,
+        MaxPositions = 12,
     };
 
     /// <summary>All 42 examples: prompts of three tokens and of two, responses of three and of two.</summary>
