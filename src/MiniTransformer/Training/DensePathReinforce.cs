@@ -11,13 +11,19 @@ namespace MiniTransformer.Training;
 /// <summary>How the policy is held near π_SFT.</summary>
 public enum KlForm
 {
-    /// <summary>As a loss: the exact KL(π_θ(·|s) ‖ π_SFT(·|s)) over the whole vocabulary at each visited state.</summary>
+    /// <summary>
+    /// As a loss: the exact KL(π_θ(·|s) ‖ π_SFT(·|s)) over the whole vocabulary at each visited state. Its gradient holds each state's
+    /// policy near π_SFT; it leaves out that earlier tokens choose the states that are visited.
+    /// </summary>
     Exact,
 
-    /// <summary>As a loss: the estimator k3 = ρ − 1 − log ρ, ρ = π_SFT/π_θ of the drawn token.</summary>
+    /// <summary>
+    /// As a loss: the estimator k3 = ρ − 1 − log ρ, ρ = π_SFT/π_θ of the drawn token. Its value estimates the same divergence, but
+    /// the gradient of a drawn k3 is on average that of the reverse one: E[∇k3] = −Σ_a π_SFT ∇ log π_θ = ∇KL(π_SFT(·|s) ‖ π_θ(·|s)).
+    /// </summary>
     K3,
 
-    /// <summary>In the reward: r̂ − β (log π_θ − log π_SFT), the estimator k1.</summary>
+    /// <summary>In the reward: r̂ − β (log π_θ − log π_SFT), the estimator k1. On average this is the whole gradient of −β KL over sequences.</summary>
     K1InReward,
 }
 

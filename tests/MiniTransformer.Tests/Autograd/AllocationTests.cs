@@ -10,7 +10,7 @@ namespace MiniTransformer.Tests.Autograd;
 
 public class AllocationTests
 {
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void Once_warm_a_training_step_allocates_nothing_on_the_managed_heap(string name)
     {
         using var training = new Training(name);
@@ -20,7 +20,7 @@ public class AllocationTests
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void From_the_second_step_on_the_arena_does_not_grow(string name)
     {
         using var training = new Training(name);

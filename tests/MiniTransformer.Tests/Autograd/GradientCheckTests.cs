@@ -12,7 +12,7 @@ public class GradientCheckTests
 {
     private static readonly GradientInput X = OpCheck.Normal(new Shape(3, 4), seed: 1), W = OpCheck.Normal(new Shape(5, 4), seed: 2);
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void A_right_backward_passes(string name)
     {
         using Device device = Devices.Open(name);
@@ -20,7 +20,7 @@ public class GradientCheckTests
         GradientCheck.Check(device, (_, x) => x[0].Linear(x[1]).LogSumExp().Sum(), X, W);
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void A_wrong_backward_is_found_and_named(string name)
     {
         using Device device = Devices.Open(name);

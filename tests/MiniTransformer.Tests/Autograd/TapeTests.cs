@@ -10,7 +10,7 @@ public class TapeTests
 {
     private static readonly Shape Two = new(2);
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void A_tensor_used_after_its_step_is_an_error_not_stale_memory(string name)
     {
         using Device device = Devices.Open(name);
@@ -63,7 +63,7 @@ public class TapeTests
         Assert.Contains("nothing would be learned", Assert.Throws<ArgumentException>(() => tape.Backward(c.Sum())).Message, StringComparison.Ordinal);
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void What_is_computed_in_a_pause_is_a_constant(string name)
     {
         using Device device = Devices.Open(name);
@@ -92,7 +92,7 @@ public class TapeTests
         Assert.False(tape.Variable([1f, 2f], Two).NeedsGrad);
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void Gradients_of_a_parameter_add_up_over_steps_until_cleared(string name)
     {
         using Device device = Devices.Open(name);
@@ -109,7 +109,7 @@ public class TapeTests
         Assert.Equal([0f, 0f], p.GradientToArray());
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void Two_backward_passes_of_one_step_add_the_gradients_of_their_losses(string name)
     {
         using Device device = Devices.Open(name);
@@ -128,7 +128,7 @@ public class TapeTests
         Assert.Equal([12 * 24f, 12 * -50f], p.GradientToArray());
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void A_frozen_parameter_gets_no_gradient(string name)
     {
         using Device device = Devices.Open(name);
@@ -140,7 +140,7 @@ public class TapeTests
         Assert.Equal([0f, 0f], q.GradientToArray());
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void A_number_counts_by_its_shape(string name)
     {
         using Device device = Devices.Open(name);
@@ -152,7 +152,7 @@ public class TapeTests
         Assert.Equal([0, 1, 2, 0, 1, 2], tape.Positions(2, 3).ToArray());
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void Sequence_of_ops_gives_the_same_bits_every_time(string name)
     {
         using Device device = Devices.Open(name);

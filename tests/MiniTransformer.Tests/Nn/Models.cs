@@ -12,7 +12,14 @@ internal static class Models
     /// <summary>Grouped heads, odd widths, a head that is not hidden / heads.</summary>
     public static TransformerConfig Odd { get; } = new()
     {
-        VocabSize = 19, HiddenSize = 12, IntermediateSize = 21, NumLayers = 2, NumHeads = 4, NumKeyValueHeads = 2, HeadDim = 6, MaxPositions = 40,
+        VocabSize = 19,
+        HiddenSize = 12,
+        IntermediateSize = 21,
+        NumLayers = 2,
+        NumHeads = 4,
+        NumKeyValueHeads = 2,
+        HeadDim = 6,
+        MaxPositions = 40,
     };
 
     /// <summary>

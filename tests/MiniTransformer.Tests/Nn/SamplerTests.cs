@@ -16,7 +16,7 @@ public class SamplerTests
     // Lengths 1 to 6, so that prompts of one token come alone, in mixed batches and in batches of their own.
     private static readonly int[][] Prompts = [.. Models.Examples(67, Models.Odd.VocabSize, seed: 9).Select(e => e.PromptIds)];
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void Log_probabilities_of_cached_decoding_equal_the_full_forward_pass_to_the_last_bit(string name)
     {
         using Device device = Devices.Open(name);
@@ -66,7 +66,7 @@ public class SamplerTests
         for (int i = 10; i < all.Length; i++) Assert.Equal(all[i].Ids, tail[i - 10].Ids);
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void Temperature_zero_takes_the_most_probable_token(string name)
     {
         using Device device = Devices.Open(name);

@@ -20,7 +20,7 @@ public class TransformerTests
         Models.Odd with { NumHeads = 2, NumKeyValueHeads = 2, HeadDim = 2, HiddenSize = 8, VocabSize = 3, NumLayers = 3, TieEmbeddings = true },
     ];
 
-    [Theory]
+    [DeviceTheory]
     [OnEveryDevice(0)]
     [OnEveryDevice(1)]
     [OnEveryDevice(2)]
@@ -39,7 +39,7 @@ public class TransformerTests
         Operand.Close([.. expected.SelectMany(row => row)], logits, 1e-5);
     }
 
-    [Theory]
+    [DeviceTheory]
     [OnEveryDevice(0)]
     [OnEveryDevice(1)]
     [OnEveryDevice(2)]
@@ -94,7 +94,7 @@ public class TransformerTests
         }
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void A_rows_logits_do_not_depend_on_its_neighbours_nor_on_padding_to_the_last_bit(string name)
     {
         using Device device = Devices.Open(name);
@@ -119,7 +119,7 @@ public class TransformerTests
         }
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void Recording_does_not_change_a_bit(string name)
     {
         using Device device = Devices.Open(name);

@@ -9,7 +9,7 @@ public class ArithmeticTests
 {
     private static readonly GradientInput A = OpCheck.Normal(new Shape(3, 13), seed: 1), B = OpCheck.Normal(new Shape(3, 13), seed: 2);
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void Sum_difference_and_product_agree_with_their_definitions(string device)
     {
         OpCheck.Agrees(device, (_, x) => x[0] + x[1], x => Zip(x, (a, b) => a + b), OpCheck.Few, A, B);
@@ -19,7 +19,7 @@ public class ArithmeticTests
         OpCheck.Agrees(device, (_, x) => -2.5f * x[0], x => [.. x[0].Select(a => -2.5 * a)], OpCheck.Few, A);
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void One_tensor_may_be_both_operands(string device)
     {
         OpCheck.Agrees(device, (_, x) => x[0] * x[0], x => [.. x[0].Select(a => a * a)], OpCheck.Few, A);

@@ -11,7 +11,7 @@ public class AttentionTests
     // Scores near 1 are sums of D products; their error of about 1e-6 enters the probabilities.
     private const double Tolerance = 5e-6;
 
-    [Theory]
+    [DeviceTheory]
     [OnEveryDevice(1, 1, 1, 1, 2)]
     [OnEveryDevice(2, 5, 3, 3, 4)] // as many key/value heads as query heads
     [OnEveryDevice(2, 7, 4, 2, 6)] // grouped
@@ -20,7 +20,7 @@ public class AttentionTests
         device, (_, x) => x[0].Attention(x[1], x[2]), x => AttentionReference.Forward(x[0], x[1], x[2], b, t, h, hkv, d, 1 / Math.Sqrt(d)), Tolerance,
         OpCheck.Normal(new Shape(b, t, h, d), seed: 1), OpCheck.Normal(new Shape(b, t, hkv, d), seed: 2), OpCheck.Normal(new Shape(b, t, hkv, d), seed: 3));
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void One_tensor_may_be_queries_keys_and_values(string device)
     {
         const int b = 2, t = 5, h = 2, d = 6;

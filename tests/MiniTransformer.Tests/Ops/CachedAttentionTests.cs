@@ -11,10 +11,16 @@ public class CachedAttentionTests
 {
     private static TransformerConfig Config(int h, int hkv, int d) => new()
     {
-        VocabSize = 8, HiddenSize = h * d, IntermediateSize = 8, NumLayers = 1, NumHeads = h, NumKeyValueHeads = hkv, MaxPositions = 64,
+        VocabSize = 8,
+        HiddenSize = h * d,
+        IntermediateSize = 8,
+        NumLayers = 1,
+        NumHeads = h,
+        NumKeyValueHeads = hkv,
+        MaxPositions = 64,
     };
 
-    [Theory]
+    [DeviceTheory]
     [OnEveryDevice(1, 1, 2)]
     [OnEveryDevice(4, 2, 6)]
     [OnEveryDevice(4, 1, 20)]

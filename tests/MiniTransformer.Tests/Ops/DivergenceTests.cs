@@ -8,7 +8,7 @@ namespace MiniTransformer.Tests.Ops;
 
 public class DivergenceTests
 {
-    [Theory]
+    [DeviceTheory]
     [OnEveryDevice(1)]
     [OnEveryDevice(5)]
     [OnEveryDevice(67)]

@@ -11,7 +11,7 @@ public class EmbeddingTests
     private const int V = 7, C = 5;
     private static readonly GradientInput Table = OpCheck.Normal(new Shape(V, C), seed: 1);
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void Rows_are_picked_and_the_gradient_of_a_row_named_twice_adds_up(string device)
     {
         int[] ids = [3, 0, 3, 6, 3, 1];

@@ -8,7 +8,7 @@ namespace MiniTransformer.Tests.Ops;
 
 public class LogSoftmaxTests
 {
-    [Theory]
+    [DeviceTheory]
     [OnEveryDevice(1)]
     [OnEveryDevice(5)]
     [OnEveryDevice(67)]
@@ -21,7 +21,7 @@ public class LogSoftmaxTests
         OpCheck.Agrees(device, (tape, x) => x[0].Gather(tape.Ids(ids, new Shape(4))), x => [.. ids.Select((id, r) => x[0][r * v + id])], OpCheck.Few, logits);
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void A_forbidden_token_takes_no_gradient_and_makes_no_NaN(string name)
     {
         using Device device = Devices.Open(name);

@@ -8,7 +8,7 @@ namespace MiniTransformer.Tests.Ops;
 
 public class MatMulTests
 {
-    [Theory]
+    [DeviceTheory]
     [OnEveryDevice(1, 1, 1)]
     [OnEveryDevice(5, 3, 7)]
     [OnEveryDevice(18, 17, 19)]
@@ -20,7 +20,7 @@ public class MatMulTests
         OpCheck.Agrees(device, (_, t) => t[0].Linear(t[1]), t => Product(t[0], t[1], m, n, k, (j, i) => j * k + i), OpCheck.Few, x, wt);
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void One_matrix_may_be_both_operands(string device)
     {
         const int n = 6;
@@ -29,7 +29,7 @@ public class MatMulTests
         OpCheck.Agrees(device, (_, t) => t[0].Linear(t[0]), t => Product(t[0], t[0], n, n, n, (j, i) => j * n + i), OpCheck.Few, x);
     }
 
-    [Theory]
+    [DeviceTheory]
     [OnEveryDevice(1, 5, 3)]
     [OnEveryDevice(3, 259, 64)]
     [OnEveryDevice(40, 64, 176)]

@@ -6,7 +6,7 @@ namespace MiniTransformer.Tests.Ops;
 
 public class PointwiseTests
 {
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void Functions_of_one_element_agree_with_their_definitions(string device)
     {
         GradientInput x = OpCheck.Normal(new Shape(2, 3, 7), seed: 1);

@@ -10,7 +10,7 @@ public class ReduceTests
 {
     private static readonly GradientInput X = OpCheck.Normal(new Shape(5, 11), seed: 1);
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void Sums_agree_with_their_definitions(string device)
     {
         float[] w = Operand.Normal(55, seed: 2);
@@ -19,7 +19,7 @@ public class ReduceTests
             device, (tape, x) => x[0].WeightedSum(tape.Constant(w, X.Shape), -0.3f), x => [-0.3f * x[0].Zip(w, (a, b) => a * b).Sum()], OpCheck.Few, X);
     }
 
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void A_long_sum_is_added_in_double(string name)
     {
         // 2²⁴ + 1 in float is 2²⁴: a sum kept in float would lose all the ones.

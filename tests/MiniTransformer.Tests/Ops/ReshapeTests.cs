@@ -7,7 +7,7 @@ namespace MiniTransformer.Tests.Ops;
 
 public class ReshapeTests
 {
-    [Theory, OnEveryDevice]
+    [DeviceTheory, OnEveryDevice]
     public void Values_and_gradient_pass_through_unchanged(string device) => OpCheck.Agrees(
         device, (_, x) => x[0].Square().Reshape(new Shape(3, 2, 4)).Square(), x => [.. x[0].Select(v => v * v * v * v)], 1e-5, // fourth powers: gradients up to 60
         OpCheck.Normal(new Shape(6, 4), seed: 1));

@@ -8,7 +8,7 @@ namespace MiniTransformer.Tests.Ops;
 
 public class RmsNormTests
 {
-    [Theory]
+    [DeviceTheory]
     [OnEveryDevice(1, 0.5f)] // one channel: with a small ε the gradient would be the rounding of 1 − x²/ρ² alone
     [OnEveryDevice(20, 1e-6f)]
     [OnEveryDevice(37, 0.5f)]

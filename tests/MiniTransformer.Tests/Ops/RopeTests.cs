@@ -8,7 +8,7 @@ namespace MiniTransformer.Tests.Ops;
 
 public class RopeTests
 {
-    [Theory]
+    [DeviceTheory]
     [OnEveryDevice(2, 10_000f)]
     [OnEveryDevice(6, 10_000f)]
     [OnEveryDevice(20, 500_000f)]

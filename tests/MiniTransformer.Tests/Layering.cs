@@ -1,0 +1,85 @@
+using System.Text.RegularExpressions;
+
+namespace MiniTransformer.Tests;
+
+/// <summary>
+/// The import rules, and the reader that finds breaches of them in source text: in using directives, in names written out from
+/// MiniTransformer on, and in names that begin with a layer, such as Ops.Reduce.
+/// </summary>
+internal static partial class Layering
+{
+    // Each layer and those directly below it; what these may import is allowed too. Data draws its order with Rng, which lives in Tensors.
+    private static readonly Dictionary<string, string[]> Below = new()
+    {
+        ["Cli"] = ["Reports", "Training"],
+        ["Reports"] = ["Training"], // training steps are what a report shows
+        ["Training"] = ["Nn", "Optim", "Data", "IO"],
+        ["Nn"] = ["Ops", "IO"],
+        ["Optim"] = ["Ops", "IO"],
+        ["Ops"] = ["Autograd"],
+        ["Autograd"] = ["Tensors"],
+        ["Tensors"] = ["Backends"],
+        ["Backends"] = ["Kernels"],
+        ["Data"] = ["Text", "Rng"],
+        ["Text"] = ["Rng"],
+        ["IO"] = ["Tensors"],
+        ["Theory"] = [],
+        ["Kernels"] = [],
+        ["Rng"] = [],
+    };
+
+    /// <summary>All layers.</summary>
+    public static IReadOnlyCollection<string> Layers { get; } = [.. Below.Keys.Where(layer => layer != "Rng")];
+
+    /// <summary>Every import of a file that its layer may not make.</summary>
+    /// <param name="layer">The layer that the file belongs to.</param>
+    /// <param name="path">Its path, for the message; the CLI's verify command may use the theory.</param>
+    /// <param name="source">Its text.</param>
+    public static IEnumerable<string> Breaches(string layer, string path, string source)
+    {
+        HashSet<string> allowed = [layer];
+        Allow(layer);
+        if (layer is "Reports" || (layer is "Cli" && Path.GetFileName(path).StartsWith("Verify", StringComparison.Ordinal))) allowed.Add("Theory");
+        string code = WithoutCommentsAndStrings(source);
+        foreach (Match import in ImportPattern().Matches(code))
+        {
+            string name = import.Groups["layer"].Value, rest = import.Groups["rest"].Value;
+            if (Layers.Contains(name) && !allowed.Contains(name) && !(name == "Tensors" && allowed.Contains("Rng") && OnlyRng(code, rest)))
+                yield return $"{path}: {layer} imports {name}";
+        }
+
+        foreach (Match import in UsingPattern().Matches(code))
+        {
+            string name = import.Groups["name"].Value;
+            bool known = Regex.IsMatch(name, @"^(MiniTransformer|System|Microsoft\.Win32)\b") // the last two are the base library's
+                || (layer is "Kernels" or "Backends" && name.StartsWith("ILGPU", StringComparison.Ordinal))
+                || (layer is "Cli" && Regex.IsMatch(name, "^(Spectre|OxyPlot)"))
+                || (layer is "Reports" && Regex.IsMatch(name, "^OxyPlot"));
+            if (!known) yield return $"{path}: {layer} imports {name}";
+        }
+
+        void Allow(string from)
+        {
+            foreach (string below in Below[from])
+            {
+                if (allowed.Add(below)) Allow(below);
+            }
+        }
+    }
+
+    // Rng may be used without the rest of Tensors: the file names no other type of it.
+    private static bool OnlyRng(string code, string rest) =>
+        rest is ".Rng" || (rest.Length == 0 && !Regex.IsMatch(code, @"\b(Tensor|TokenIds|Shape|TensorOwner)\b"));
+
+    private static string WithoutCommentsAndStrings(string source) =>
+        Regex.Replace(source, """
+            //[^\n]*|/\*.*?\*/|\"\"\".*?\"\"\"|@?\$?"(\\.|[^"\\\n])*"
+            """.Trim(), " ", RegexOptions.Singleline);
+
+    // MiniTransformer.Layer, or Layer.Type where Layer begins the name.
+    [GeneratedRegex(@"(?:\bMiniTransformer\.|(?<![\w.])(?=[A-Z]\w*\.[A-Z]))(?<layer>[A-Z]\w*)(?<rest>(\.[A-Z]\w*)?)")]
+    private static partial Regex ImportPattern();
+
+    [GeneratedRegex(@"^\s*(global\s+)?using\s+(static\s+)?(\w+\s*=\s*)?(?<name>[A-Z][\w.]*)\s*;", RegexOptions.Multiline)]
+    private static partial Regex UsingPattern();
+}

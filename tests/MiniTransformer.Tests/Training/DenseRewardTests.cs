@@ -1,0 +1,151 @@
+using MiniTransformer.Autograd;
+using MiniTransformer.Backends;
+using MiniTransformer.Data;
+using MiniTransformer.Nn;
+using MiniTransformer.Tests.Kernels;
+using MiniTransformer.Tests.Nn;
+using MiniTransformer.Tests.Reference;
+using MiniTransformer.Training;
+
+namespace MiniTransformer.Tests.Training;
+
+public class DenseRewardTests
+{
+    // Float through two layers, on log-probabilities up to 10.
+    private const double Tolerance = 2e-5;
+
+    [DeviceTheory, OnEveryDevice]
+    public void Per_token_rewards_are_those_of_the_two_policies_in_double(string name)
+    {
+        using var c = new Case(name);
+        RecoveredRewards r = c.Reward().Recover(c.Batch);
+        double[] expert = c.LogProbs(c.Expert), reference = c.LogProbs(c.Reference);
+        Operand.Close(expert, r.LogProb, Tolerance);
+        Operand.Close(reference, r.ReferenceLogProb, Tolerance);
+        Operand.Close([.. expert.Zip(reference, (a, b) => a - b)], r.RHat, Tolerance);
+    }
+
+    [DeviceTheory, OnEveryDevice]
+    public void The_rewards_of_a_response_sum_to_the_log_ratio_of_its_probabilities(string name)
+    {
+        using var c = new Case(name);
+        RecoveredRewards r = c.Reward().Recover(c.Batch);
+        double[] expert = c.LogProbs(c.Expert), reference = c.LogProbs(c.Reference);
+        for (int b = 0; b < c.Batch.B; b++)
+        {
+            Range of = c.Batch.Starts[b]..c.Batch.Starts[b + 1];
+            Assert.Equal(expert[of].Sum() - reference[of].Sum(), r.RHat[of].Sum(x => (double)x), 1e-4); // up to 5 tokens
+        }
+    }
+
+    [DeviceTheory, OnEveryDevice]
+    public void The_shaped_reward_is_r_Q_plus_the_change_of_the_soft_value(string name)
+    {
+        using var c = new Case(name);
+        RecoveredRewards r = c.Reward().Recover(c.Batch);
+        double withoutTerminal = 0;
+        for (int b = 0; b < c.Batch.B; b++)
+        {
+            for (int i = c.Batch.Starts[b]; i < c.Batch.Starts[b + 1]; i++)
+            {
+                // log π(a|s) = r_Q(s,a) + V(s′) − V(s), V = 0 after the last token
+                bool last = i + 1 == c.Batch.Starts[b + 1];
+                Assert.Equal(r.LogProb[i], r.RQ[i] + (last ? 0.0 : r.Value[i + 1]) - r.Value[i], 1e-5);
+                if (last && i + 1 < c.Batch.N) withoutTerminal = Math.Max(withoutTerminal, Math.Abs(r.RQ[i] + r.Value[i + 1] - r.Value[i] - r.LogProb[i]));
+            }
+        }
+
+        Assert.True(withoutTerminal > 0.1); // the next response's value is not the terminal state's
+    }
+
+    [DeviceTheory, OnEveryDevice]
+    public void A_floor_is_added_to_both_probabilities(string name)
+    {
+        using var c = new Case(name);
+        const double floor = 0.05;
+        double[] expected = [.. c.LogProbs(c.Expert).Zip(c.LogProbs(c.Reference), (a, b) => Math.Log((Math.Exp(a) + floor) / (Math.Exp(b) + floor)))];
+        float[] actual = c.Reward(new RewardOptions { Floor = floor }).Recover(c.Batch).RHat;
+        Operand.Close(expected, actual, Tolerance);
+        Assert.All(actual, r => Assert.True(Math.Abs(r) < Math.Log((1 + floor) / floor)));
+    }
+
+    [DeviceTheory, OnEveryDevice]
+    public void Centring_subtracts_the_states_mean_reward(string name)
+    {
+        using var c = new Case(name);
+        double[] plain = [.. c.LogProbs(c.Expert).Zip(c.LogProbs(c.Reference), (a, b) => a - b)];
+        double[][] expert = c.Rows(c.Expert), reference = c.Rows(c.Reference);
+        double[] means = [.. expert.Zip(reference, (p, q) => p.Zip(q, (a, b) => Math.Exp(a) * (a - b)).Sum())]; // Σ_a π_SFT(a|s) r̂(s,a)
+        Operand.Close([.. plain.Zip(means, (r, mean) => r - mean)], c.Reward(new RewardOptions { Centred = true }).Recover(c.Batch).RHat, Tolerance);
+    }
+
+    [DeviceTheory, OnEveryDevice]
+    public void Training_scores_with_the_same_bits(string name)
+    {
+        using var c = new Case(name);
+        foreach (RewardOptions options in (RewardOptions[])[new(), new() { Floor = 0.1 }, new() { Centred = true }, new() { Kind = RewardKind.LogPolicy }])
+        {
+            DenseReward reward = c.Reward(options);
+            using Tape tape = Tape.Record(c.Device);
+            Operand.Identical(reward.Recover(c.Batch).RHat, reward.Score(tape, c.Expert.FrozenLogits(tape, c.Batch), c.Batch));
+        }
+    }
+
+    [Fact]
+    public void A_policy_relative_to_itself_earns_nothing()
+    {
+        using var c = new Case("CPU, 1 thread");
+        Assert.All(new DenseReward(c.Expert, c.Expert).Recover(c.Batch).RHat, r => Assert.Equal(0f, r));
+    }
+
+    [Fact]
+    public void Options_and_vocabularies_that_contradict_are_refused()
+    {
+        using var c = new Case("CPU, 1 thread");
+        using Transformer other = Models.Random(c.Device, Models.Odd with { VocabSize = 20 }, seed: 1);
+        Assert.Contains("must share a tokenizer", Assert.Throws<ArgumentException>(() => new DenseReward(c.Expert, other)).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => c.Reward(new RewardOptions { Floor = -1 }));
+        Assert.Throws<ArgumentException>(() => c.Reward(new RewardOptions { Kind = RewardKind.LogPolicy, Centred = true }));
+    }
+
+    private sealed class Case : IDisposable
+    {
+        public Case(string name)
+        {
+            Device = Devices.Open(name);
+            Expert = Models.Random(Device, Models.Odd, seed: 1);
+            Reference = Models.Random(Device, Models.Odd, seed: 2);
+            Batch = new ResponseBatch(Models.Examples(6, Models.Odd.VocabSize, seed: 3), padId: 0);
+        }
+
+        public Device Device { get; }
+
+        public Transformer Expert { get; }
+
+        public Transformer Reference { get; }
+
+        public ResponseBatch Batch { get; }
+
+        public DenseReward Reward(RewardOptions? options = null) => new(Expert, Reference, options);
+
+        /// <summary>log π(·|s) at each response token's state, in double, one sequence at a time: (N, V).</summary>
+        public double[][] Rows(Transformer model)
+        {
+            var reference = new LlamaReference(model.Config, model.Parameters.ToDictionary(p => p.Name, p => p.ToArray().Doubles()));
+            return
+            [
+                .. Batch.Examples.SelectMany(e => reference.Logits([.. e.PromptIds, .. e.ResponseIds[..^1]])[(e.PromptIds.Length - 1)..])
+                    .Select(row => LogSoftmaxReference.LogSoftmax(row, row.Length)),
+            ];
+        }
+
+        public double[] LogProbs(Transformer model) => [.. Rows(model).Select((row, i) => row[Batch.Targets[i]])];
+
+        public void Dispose()
+        {
+            Expert.Dispose();
+            Reference.Dispose();
+            Device.Dispose();
+        }
+    }
+}

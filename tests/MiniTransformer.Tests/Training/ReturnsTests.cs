@@ -1,0 +1,42 @@
+using MiniTransformer.Training;
+
+namespace MiniTransformer.Tests.Training;
+
+public class ReturnsTests
+{
+    // Three responses of 3, 1 and 2 tokens.
+    private static readonly float[] Rewards = [1, 2, -4, 5, 3, -1];
+    private static readonly int[] Starts = [0, 3, 4, 6];
+
+    [Fact]
+    public void Return_to_go_sums_from_the_token_to_the_end_of_its_response() =>
+        Assert.Equal([-1, -2, -4, 5, 2, -1], Returns.ToGo(Rewards, Starts, gamma: 1));
+
+    [Fact]
+    public void Discount_weighs_later_rewards_less() => // 1 + ½(2 + ½(−4)) = 1;  2 + ½(−4) = 0;  3 + ½(−1) = 2.5
+        Assert.Equal([1, 0, -4, 5, 2.5f, -1], Returns.ToGo(Rewards, Starts, gamma: 0.5));
+
+    [Fact]
+    public void Without_future_a_return_is_its_reward() => Assert.Equal(Rewards, Returns.ToGo(Rewards, Starts, gamma: 0));
+
+    [Fact]
+    public void The_whole_path_pays_every_token_the_same() => Assert.Equal([-1, -1, -1, 5, 2, 2], Returns.WholePath(Rewards, Starts));
+
+    [Fact]
+    public void The_baseline_is_the_mean_over_responses_that_reach_the_position() => // position 0: (1 + 5 + 3)/3 = 3;  1: (2 − 1)/2 = ½;  2: −4
+        Assert.Equal([-2, 1.5f, 0, 2, 0, -1.5f], Returns.MinusPositionMean(Rewards, Starts));
+
+    [Fact]
+    public void Whitening_divides_by_the_root_mean_square()
+    {
+        float[] advantages = [3, -4, 0, 5]; // √(50/4) = 3.5355
+        Returns.DivideByRms(advantages);
+        Assert.Equal([0.848528f, -1.131371f, 0, 1.414214f], advantages, (a, b) => MathF.Abs(a - b) < 1e-6f);
+        float[] equal = [0, 0];
+        Returns.DivideByRms(equal);
+        Assert.Equal([0, 0], equal);
+    }
+
+    [Fact]
+    public void An_empty_response_has_no_returns() => Assert.Equal([2, 1], Returns.ToGo([1, 1], [0, 0, 2, 2], gamma: 1));
+}
