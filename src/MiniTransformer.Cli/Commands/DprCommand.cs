@@ -106,7 +106,28 @@ internal sealed class DprCommand
 
         int[][] ids = [.. asked.Select(p => p.Ids)];
         var evaluation = new RunEvaluation(data, vocabulary, expert.Config, source.Seed, options.MaxTokens);
-        bool stopped = Progress.Show(terminal, open =>
+        bool stopped;
+        try
+        {
+            stopped = Progress.Show(terminal, Train);
+        }
+        catch (PolicyCollapseException)
+        {
+            string last = training.Folder.CheckpointPath(ModelFolder.Last);
+            if (Checkpoint.IsModel(last)) terminal.Say($"The policy as it was after update {TrainerState.Load(last).Updates} is in {Invocation.Shown(last)}.");
+            throw;
+        }
+
+        if (stopped) return training.Interrupted("dpr", optimizer.Updates, options.Updates);
+
+        training.Keep(ModelFolder.Final, policy);
+        string referenceShown = referenceName is "base" or "half" ? $"reference ({referenceName})" : "reference";
+        RunReport.Write(
+            training.Folder, evaluation, effective, new DenseReward(expert, other), [(referenceShown, other), ("SFT", expert), ("DPR", policy)], terminal, "DPR");
+        return CommandLine.Done;
+
+        // True if it was stopped before its end.
+        bool Train(Func<string, int, int, ITrack> open)
         {
             ITrack track = open("DPR", options.Updates, done);
             if (done == 0 && curveEvery > 0) evaluation.Point(policy, "dpr", 0, training.Folder.Metrics);
@@ -121,14 +142,7 @@ internal sealed class DprCommand
             }
 
             return false;
-        });
-        if (stopped) return training.Interrupted("dpr", optimizer.Updates, options.Updates);
-
-        training.Keep(ModelFolder.Final, policy);
-        string referenceShown = referenceName is "base" or "half" ? $"reference ({referenceName})" : "reference";
-        RunReport.Write(
-            training.Folder, evaluation, effective, new DenseReward(expert, other), [(referenceShown, other), ("SFT", expert), ("DPR", policy)], terminal, "DPR");
-        return CommandLine.Done;
+        }
     }
 
     private static Transformer Frozen(string folder, Device device)
