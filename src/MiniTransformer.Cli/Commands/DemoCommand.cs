@@ -72,6 +72,7 @@ internal sealed class DemoCommand
         folder.SaveReport(report.ToHtml(
             effective.ToJsonString(new JsonSerializerOptions(RunDirectory.Json) { WriteIndented = true }),
             [("command", Invocation.Of("demo", "--regime", chosen.Name, "--seeds", numbers.Length.ToString(CultureInfo.InvariantCulture))), .. RunReport.Machine(), ("time", time), ("peak memory", memory)]));
+        AtomicFile.WriteAllText(Path.Combine(folder.Path, "accuracy.svg"), report.AccuracySvg());
         terminal.Print("");
         terminal.Print($"Report: {Invocation.Shown(folder.ReportPath)}  (numbers: {Invocation.Shown(Path.Combine(folder.Path, "results.jsonl"))})");
         terminal.Print($"Took {time}, at most {memory} of memory.");

@@ -6,6 +6,7 @@ using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Reports;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Data;
 using MiniTransformer.Nn;
 using MiniTransformer.Optim;
 using MiniTransformer.Training;
@@ -39,6 +40,8 @@ internal sealed class SftCommand
     private readonly Flag<string> objective = Flags.Choice("--objective", "what is maximised", ["sft", "inverse-q", "inverse-q-chi2"], "sft");
     private readonly Flag<double> gamma = Flags.Number("--gamma", "discount of the inverse-q objectives", 1, max: 1, open: true);
     private readonly Flag<double> alpha = Flags.Number("--alpha", "weight of the chi2 regulariser; larger is closer to linear", 10, open: true);
+    private readonly Flag<bool> recompute = Flags.Switch("--recompute", "compute the blocks again in the backward pass: activations of one block instead of all, for one more forward pass; the same bits");
+    private readonly Flag<bool> dryRun = Flags.Switch("--dry-run", "train nothing; print the memory that a step will need", saved: false);
     private readonly ModelFlags model = new();
 
     private SftCommand() => common = new CommonFlags(command, "folder of the run, a new one");
@@ -51,6 +54,7 @@ internal sealed class SftCommand
         {
             sft.task, sft.data, sft.resume, sft.baseModel, sft.steps, sft.epochs, sft.batch, sft.microBatch, sft.lr, sft.warmup, sft.finalFraction, sft.maxGradNorm,
             sft.keepAt, sft.checkpointEvery, sft.evaluateEvery, sft.demonstrations, sft.good, sft.heldOut, sft.inOrder, sft.objective, sft.gamma, sft.alpha,
+            sft.recompute, sft.dryRun,
         }) sft.command.Add(flag);
         foreach (Option flag in sft.model.All) sft.command.Add(flag);
         string[] examples =
@@ -66,9 +70,9 @@ internal sealed class SftCommand
 
     private int Run(Settings settings, Terminal terminal)
     {
-        string path = settings.Required(common.Out);
-        bool resuming = settings.Get(resume);
-        TrainingRun.CheckFree(path, resuming, canBegin: settings.Get(task) is not null || settings.Get(data) is not null);
+        bool measuring = settings.Get(dryRun), resuming = settings.Get(resume);
+        string path = measuring ? "" : settings.Required(common.Out);
+        if (!measuring) TrainingRun.CheckFree(path, resuming, canBegin: settings.Get(task) is not null || settings.Get(data) is not null);
         DataSource source = Source(settings);
         using Device device = common.Device(settings);
 
@@ -80,6 +84,7 @@ internal sealed class SftCommand
         TransformerConfig config = model.Resolve(settings, loaded?.Config, vocabulary, runData);
         RunEvaluation.CheckLength(runData, config);
         SftOptions options = Options(settings, vocabulary, fromBase: loaded is not null);
+        if (measuring) return DryRun(config, runData.Train, options, settings.Get(recompute), terminal);
         int total = options.StepsFor(runData.Train.Count), every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, total / 10))!.Value;
         int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, total / 10))!.Value;
 
@@ -87,6 +92,7 @@ internal sealed class SftCommand
         if (source.Sha256() is { } hash) effective["dataSha256"] = hash;
         using TrainingRun run = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
         Transformer policy = loaded ?? new Transformer(config, ParameterSource.Random(device, options.Seed));
+        policy.Recompute = settings.Get(recompute);
         using Transformer first = policy.Clone();
         if (!Checkpoint.IsModel(run.Folder.CheckpointPath(ModelFolder.Base))) run.Keep(ModelFolder.Base, first);
         using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
@@ -119,6 +125,23 @@ internal sealed class SftCommand
         using Transformer expert = policy.Clone();
         var reward = new DenseReward(expert, first);
         RunReport.Write(run.Folder, evaluation, effective, reward, [(loaded is null ? "random weights" : "base", first), ("SFT", expert)], terminal, "SFT");
+        return CommandLine.Done;
+    }
+
+    // The memory of the largest step there can be: one of the longest demonstrations.
+    private static int DryRun(TransformerConfig config, IReadOnlyList<Example> demonstrations, SftOptions options, bool recompute, Terminal terminal)
+    {
+        int together = options.MicroBatchSize > 0 ? Math.Min(options.MicroBatchSize, options.BatchSize) : options.BatchSize;
+        Example[] longest = [.. demonstrations.OrderByDescending(e => e.Positions).Take(together)];
+        StepMemory memory = StepMemory.OfSft(config, new ResponseBatch(longest, options.PadId), recompute);
+        terminal.Print(string.Create(CultureInfo.InvariantCulture, $"""
+            A step of {longest.Length} sequences of at most {longest[0].Positions} tokens needs, in MB:
+              parameters   {memory.Parameters / 1e6,10:0.00}
+              gradients    {memory.Gradients / 1e6,10:0.00}
+              optimizer    {memory.Optimizer / 1e6,10:0.00}
+              activations  {memory.Activations / 1e6,10:0.00}{(recompute ? "   with --recompute" : "   less with --recompute or --micro-batch")}
+              together     {memory.Total / 1e6,10:0.00}
+            """));
         return CommandLine.Done;
     }
 

@@ -71,6 +71,9 @@ internal sealed class DemoReport(Regime regime, IReadOnlyList<SeedResult> seeds,
         };
     }
 
+    /// <summary>The first of the report's charts, accuracy over further training, as a file of its own.</summary>
+    public string AccuracySvg() => Charts().First().Chart.ToSvgFile();
+
     private (double Greedy, double Sampled) Means(string arm, string baseline) =>
         (comparison.Difference(arm, baseline, Decoding.Greedy).Estimate.Mean, comparison.Difference(arm, baseline, Decoding.Sampled).Estimate.Mean);
 

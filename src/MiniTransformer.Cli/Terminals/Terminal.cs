@@ -7,6 +7,9 @@ namespace MiniTransformer.Cli.Terminals;
 /// <summary>Where a command writes and what may stop it: results go to standard output, messages and progress to standard error.</summary>
 internal sealed class Terminal
 {
+    // Columns that a row's name needs at least; a longer one may be broken at its blanks.
+    private const int NarrowestName = 18;
+
     private readonly IAnsiConsole results;
 
     /// <summary>The terminal of these streams.</summary>
@@ -59,11 +62,26 @@ internal sealed class Terminal
             return;
         }
 
+        // A number broken over two lines cannot be read: where the columns do not fit, each row becomes a block of lines.
+        int[] widths = [.. table.Headers.Select((header, c) => table.Rows.Select(row => row[c].Text.Length).Append(header.Length).Max() + 3)];
+        if (widths.Skip(1).Sum() + Math.Min(widths[0], NarrowestName) > results.Profile.Width)
+        {
+            results.WriteLine(table.Title);
+            foreach (IReadOnlyList<ReportCell> row in table.Rows)
+            {
+                results.WriteLine(row[0].Text);
+                for (int c = 1; c < row.Count; c++) results.WriteLine($"  {table.Headers[c]}: {row[c].Text}");
+            }
+
+            if (table.Note is { } remark) results.WriteLine(remark);
+            return;
+        }
+
         var grid = new Table().Border(TableBorder.Simple).Title(Markup.Escape(table.Title), new Style(decoration: Decoration.Bold));
         for (int c = 0; c < table.Headers.Count; c++)
         {
             var column = new TableColumn(Markup.Escape(table.Headers[c]));
-            grid.AddColumn(c == 0 ? column : column.RightAligned());
+            grid.AddColumn(c == 0 ? column : column.RightAligned().NoWrap());
         }
 
         foreach (IReadOnlyList<ReportCell> row in table.Rows) grid.AddRow([.. row.Select(cell => new Spectre.Console.Text(cell.Text, StyleOf(cell.Outcome)))]);

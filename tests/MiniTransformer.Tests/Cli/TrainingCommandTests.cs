@@ -1,0 +1,117 @@
+using System.Text.Json;
+using MiniTransformer.Cli;
+using MiniTransformer.Tests.IO;
+
+namespace MiniTransformer.Tests.Cli;
+
+public sealed class TrainingCommandTests
+{
+    [Fact]
+    public void Sft_then_dpr_leave_runs_that_can_be_evaluated_and_read()
+    {
+        using var folder = new TemporaryFolder();
+        string sft = folder["sft"], dpr = folder["dpr"];
+        CliResult trained = Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "6", "--keep-at", "0.3,0.5", "--out", sft]);
+        Assert.Contains("random weights", trained.Out, StringComparison.Ordinal);
+        string[] checkpoints = ["base", "final", "fraction-0.30", "fraction-0.50", "last"];
+        Assert.Equal(checkpoints, Directory.GetDirectories(Path.Combine(sft, "checkpoints")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(6, Cli.MetricsOf(sft).Length);
+        Assert.Contains("<svg", File.ReadAllText(Path.Combine(sft, "report.html")), StringComparison.Ordinal);
+
+        Cli.Done("dpr", "--run", sft, "--updates", "2", "--prompts-per-update", "8", "--reference", "0.3", "--floor", "0.1", "--out", dpr, "--threads", "1");
+        Assert.NotEqual(Cli.WeightsOf(sft), Cli.WeightsOf(dpr));
+        JsonElement evaluated = Cli.Done("eval", "--run", dpr, "--json").Json.Single();
+        Assert.Equal(500, evaluated.GetProperty("prompts").GetInt32());
+        Assert.Equal(["reverse", "sort"], evaluated.GetProperty("greedy").GetProperty("perTask").EnumerateObject().Select(p => p.Name));
+        Assert.True(evaluated.GetProperty("klToSft").GetDouble() > 0);
+        Assert.Equal(
+            ["base", "fraction-0.30", "fraction-0.50", "final"],
+            Cli.Done("eval", "--run", sft, "--checkpoint", "all", "--json").Json.Select(line => line.GetProperty("policy").GetString()));
+    }
+
+    [Fact]
+    public void Sft_stopped_after_every_update_and_resumed_ends_with_the_same_weights_and_metrics()
+    {
+        using var folder = new TemporaryFolder();
+        string[] run = ["sft", .. Cli.Tiny, "--steps", "5", "--evaluate-every", "2", "--micro-batch", "6"];
+        Cli.Done([.. run, "--out", folder["whole"]]);
+        CliResult first = Cli.RunStopped([.. run, "--out", folder["pieces"]]);
+        Assert.Equal(CommandLine.Interrupted, first.Code);
+        Assert.Contains("--resume", first.Error, StringComparison.Ordinal);
+        for (int i = 0; i < 3; i++) Assert.Equal(CommandLine.Interrupted, Cli.RunStopped("sft", "--out", folder["pieces"], "--resume").Code);
+        Cli.Done("sft", "--out", folder["pieces"], "--resume", "--threads", "2");
+        Assert.Equal(Cli.WeightsOf(folder["whole"]), Cli.WeightsOf(folder["pieces"]));
+        Assert.Equal(Cli.WeightsOf(folder["whole"], "fraction-0.50"), Cli.WeightsOf(folder["pieces"], "fraction-0.50"));
+        Assert.Equal(Cli.MetricsOf(folder["whole"]), Cli.MetricsOf(folder["pieces"]));
+    }
+
+    [Fact]
+    public void Dpr_stopped_after_every_update_and_resumed_ends_with_the_same_weights_and_metrics()
+    {
+        using var folder = new TemporaryFolder();
+        Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "3", "--out", folder["sft"]]);
+        string[] run = ["dpr", "--run", folder["sft"], "--updates", "4", "--prompts-per-update", "8", "--reference", "base", "--kl", "k1", "--threads", "1"];
+        Cli.Done([.. run, "--out", folder["whole"]]);
+        Assert.Equal(CommandLine.Interrupted, Cli.RunStopped([.. run, "--out", folder["pieces"]]).Code);
+        for (int i = 0; i < 2; i++) Assert.Equal(CommandLine.Interrupted, Cli.RunStopped("dpr", "--out", folder["pieces"], "--resume").Code);
+        Cli.Done("dpr", "--out", folder["pieces"], "--resume");
+        Assert.Equal(Cli.WeightsOf(folder["whole"]), Cli.WeightsOf(folder["pieces"]));
+        Assert.Equal(Cli.MetricsOf(folder["whole"]), Cli.MetricsOf(folder["pieces"]));
+    }
+
+    [Fact]
+    public void A_resumed_run_keeps_its_settings()
+    {
+        using var folder = new TemporaryFolder();
+        Cli.RunStopped(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "3", "--out", folder["a"]]);
+        CliResult other = Cli.Run("sft", "--out", folder["a"], "--resume", "--lr", "0.5");
+        Assert.Equal(CommandLine.BadUsage, other.Code);
+        Assert.Contains("--lr 0.5 is not what the run began with (0.002)", other.Error, StringComparison.Ordinal);
+        CliResult again = Cli.Run(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "3", "--out", folder["a"]]);
+        Assert.Contains("holds a run already", again.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_saved_configuration_repeats_the_run()
+    {
+        using var folder = new TemporaryFolder();
+        Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "2", "--keep-at", "none", "--seed", "7", "--out", folder["a"]]);
+        Cli.Done("sft", "--config", Path.Combine(folder["a"], "run.json"), "--out", folder["b"], "--threads", "2");
+        Assert.Equal(Cli.WeightsOf(folder["a"]), Cli.WeightsOf(folder["b"]));
+        Cli.Done("sft", "--config", Path.Combine(folder["a"], "run.json"), "--seed", "8", "--out", folder["c"]);
+        Assert.NotEqual(Cli.WeightsOf(folder["a"]), Cli.WeightsOf(folder["c"]));
+    }
+
+    [Fact]
+    public void Own_data_needs_no_class()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllLines(folder["own.jsonl"], Enumerable.Range(0, 20).Select(i => $$"""{"prompt": "say {{i}}: ", "completion": "{{i % 3}}"}"""));
+        string[] small = ["--hidden", "16", "--layers", "1", "--heads", "2", "--batch", "8", "--threads", "1"];
+        Cli.Done(["sft", "--data", folder["own.jsonl"], "--steps", "4", "--held-out", "0.25", "--out", folder["sft"], .. small]);
+        JsonElement evaluated = Cli.Done("eval", "--run", folder["sft"], "--json").Json.Single();
+        Assert.Equal(5, evaluated.GetProperty("prompts").GetInt32()); // a quarter of 20 prompts
+        Assert.True(evaluated.GetProperty("logLikelihood").GetProperty("perToken").GetDouble() < 0);
+        Cli.Done("dpr", "--run", folder["sft"], "--updates", "1", "--prompts-per-update", "4", "--out", folder["dpr"]);
+        Assert.Equal(5, Cli.Done("eval", "--run", folder["dpr"], "--json").Json.Single().GetProperty("prompts").GetInt32());
+
+        File.AppendAllText(folder["own.jsonl"], """{"prompt": "more", "completion": "x"}""");
+        CliResult changed = Cli.Run("dpr", "--run", folder["sft"], "--out", folder["other"]);
+        Assert.Equal(CommandLine.Failed, changed.Code);
+        Assert.Contains("has changed since the run began", changed.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_run_starts_from_another_runs_final_checkpoint()
+    {
+        using var folder = new TemporaryFolder();
+        Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "2", "--out", folder["base"]]);
+        Cli.Done("sft", "--base", folder["base"], "--task", "reverse", "--demonstrations", "32", "--steps", "1", "--good", "0.4", "--out", folder["better"]);
+        Assert.Equal(Cli.WeightsOf(folder["base"]), Cli.WeightsOf(folder["better"], "base"));
+        CliResult sized = Cli.Run("sft", "--base", folder["base"], "--task", "reverse", "--layers", "3", "--out", folder["x"]);
+        Assert.Contains("--layers does not go with --base", sized.Error, StringComparison.Ordinal);
+        CliResult missing = Cli.Run("dpr", "--run", folder["better"], "--reference", "0.25", "--out", folder["x"]);
+        Assert.Equal(CommandLine.BadUsage, missing.Code);
+        Assert.Contains("has no checkpoint 'fraction-0.25'", missing.Error, StringComparison.Ordinal);
+    }
+}
