@@ -74,7 +74,7 @@ internal sealed class DemoReport(Regime regime, IReadOnlyList<SeedResult> seeds,
     // Sampling at a lower temperature costs nothing; where it does as much, DPR has sharpened the policy and not improved it.
     private string Cooler()
     {
-        double cool = comparison.Estimate(Experiment.Arms.SftCool, Decoding.Sampled).Mean, dpr = comparison.Estimate(Experiment.Arms.Dpr, Decoding.Sampled).Mean;
+        double cool = comparison.Estimate(Experiment.Arms.SftCool, a => a.SampledAccuracy).Mean, dpr = comparison.Estimate(Experiment.Arms.Dpr, a => a.SampledAccuracy).Mean;
         return cool > dpr
             ? $" SFT sampled at temperature 0.5 reaches {Numbers.Fraction(cool)} without any further training, DPR {Numbers.Fraction(dpr)} at temperature 1."
             : "";
