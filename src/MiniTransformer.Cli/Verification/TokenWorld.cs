@@ -29,7 +29,13 @@ internal sealed class TokenWorld : IDisposable
     {
         var config = new TransformerConfig
         {
-            VocabSize = Vocabulary, HiddenSize = 8, IntermediateSize = 8, NumLayers = 1, NumHeads = 2, NumKeyValueHeads = 1, MaxPositions = 8,
+            VocabSize = Vocabulary,
+            HiddenSize = 8,
+            IntermediateSize = 8,
+            NumLayers = 1,
+            NumHeads = 2,
+            NumKeyValueHeads = 1,
+            MaxPositions = 8,
         };
         (Policy, Expert, Reference) = (New(), New(), New());
         prompt = [.. Enumerable.Range(0, 1 + rng.NextInt(3)).Select(_ => rng.NextInt(Vocabulary))];
@@ -93,8 +99,19 @@ internal sealed class TokenWorld : IDisposable
     {
         options = options with
         {
-            Updates = 1, WarmupUpdates = 0, PromptsPerUpdate = draws, MaxTokens = Horizon, Gamma = gamma, Baseline = Baseline.None, Whiten = false,
-            Beta = Beta, KlForm = KlForm.K1InReward, EndId = End, PadId = End, Seed = seed, CollapseKl = double.PositiveInfinity,
+            Updates = 1,
+            WarmupUpdates = 0,
+            PromptsPerUpdate = draws,
+            MaxTokens = Horizon,
+            Gamma = gamma,
+            Baseline = Baseline.None,
+            Whiten = false,
+            Beta = Beta,
+            KlForm = KlForm.K1InReward,
+            EndId = End,
+            PadId = End,
+            Seed = seed,
+            CollapseKl = double.PositiveInfinity,
         };
         using Transformer trained = Policy.Clone(trainable: true);
         using var optimizer = new AdamW(trained.Parameters, new AdamWOptions { Beta1 = 0.5f, ClipNorm = 0 });
