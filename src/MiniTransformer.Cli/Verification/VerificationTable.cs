@@ -34,7 +34,7 @@ internal static class VerificationTable
 
     private static string Line(
         string number, string statement, string cases = "", string error = "", string tolerance = "", string control = "", string verdict = "") =>
-        $"{number,-5}{Padded(statement, StatementWidth)}{cases,6}{error,8}{tolerance,9}{control,10}  {verdict}".TrimEnd();
+        $"{number,-5}{Padded(statement, StatementWidth)}{cases,6}{error,7}{tolerance,8}{control,9}  {verdict}".TrimEnd();
 
     // Two or three digits; powers of ten where the number is small or large.
     private static string Number(double value) => double.IsFinite(value) && value is > 0 and (< 0.01 or >= 1000)
