@@ -20,8 +20,9 @@ internal sealed class VerifyCommand
 
     private readonly Command command = new(
         "verify",
-        "Prove by numbers that SFT is inverse soft-Q learning, that the recovered reward is what it is said to be, and that Dense-Path REINFORCE follows its gradient: "
-        + "every statement on random token MDPs and through random transformers, each beside its nearest false statement. Exit code 1 if one fails.");
+        "Prove by numbers that SFT is inverse soft-Q learning, that the recovered reward is what it is said to be, and that Dense-Path REINFORCE "
+        + "follows its gradient: every statement on random token MDPs and through random transformers, each beside its nearest false statement. "
+        + "Exit code 1 if one fails.");
     private readonly CommonFlags common;
     private readonly Formulas formulas;
     private readonly Flag<int> cases = Flags.Int("--cases", "random token MDPs of each statement; a tenth as many transformers", 1000, min: 20);
@@ -30,12 +31,14 @@ internal sealed class VerifyCommand
         "--reference", "π_ref of T4: a folder; or base, half or a fraction such as 0.1, of the run that --policy names", "DIR|NAME");
     private readonly Flag<string?> data = Flags.Path("--data", "examples for --policy in JSONL, as sft reads them", "FILE");
     private readonly Flag<bool> json = Flags.Switch(
-        "--json", "one JSON line a statement: number, statement, nearestFalse, cases, largestError, tolerance, controlError, failure, holds, verdict", saved: false);
+        "--json", "one JSON line a statement: number, statement, nearestFalse, cases, largestError, tolerance, controlError, failure, holds, verdict",
+        saved: false);
 
     private VerifyCommand(Formulas formulas)
     {
         this.formulas = formulas;
-        common = new CommonFlags(command, "write the results to this file instead of standard output", "FILE", "seed of the random cases; another seed checks others");
+        common = new CommonFlags(
+            command, "write the results to this file instead of standard output", "FILE", "seed of the random cases; another seed checks others");
     }
 
     /// <summary>The command.</summary>
@@ -57,7 +60,8 @@ internal sealed class VerifyCommand
     private int Run(Settings settings, Terminal terminal)
     {
         string? policyPath = settings.Get(policy), file = settings.Get(data);
-        if (policyPath is null && (file ?? settings.Get(reference)) is not null) throw new UsageException("--data and --reference need --policy: the model to check.");
+        if (policyPath is null && (file ?? settings.Get(reference)) is not null)
+            throw new UsageException("--data and --reference need --policy: the model to check.");
         if (policyPath is not null && file is null) throw new UsageException("--policy needs --data: the examples to check the model on.");
 
         var proof = new Proof(settings.Get(cases), settings.Get(common.Seed), formulas);
@@ -75,8 +79,15 @@ internal sealed class VerifyCommand
             return true;
         });
 
-        if (settings.Get(json)) foreach (VerificationRow row in rows) results.Writer.WriteLine(VerificationTable.ToJson(row));
-        else Write(results.Writer, rows, own);
+        if (settings.Get(json))
+        {
+            foreach (VerificationRow row in rows) results.Writer.WriteLine(VerificationTable.ToJson(row));
+        }
+        else
+        {
+            Write(results.Writer, rows, own);
+        }
+
         results.Keep();
         foreach (string failure in VerificationTable.Failures(rows)) terminal.Say(failure);
         return rows.All(row => row.Holds) ? CommandLine.Done : CommandLine.Failed;
@@ -98,8 +109,8 @@ internal sealed class VerifyCommand
         foreach (VerificationRow row in rows.Where(row => row.Number[0] == 'T')) output.WriteLine(VerificationTable.Of(row));
         output.WriteLine();
         if (own is not null) output.WriteLine($"T1 to T4 on {own.Name}; T5 to T7 on random transformers.");
-        output.WriteLine($"{rows.Count(row => row.Holds)} of {rows.Count} statements hold. 'if false' is the error of the nearest false statement on the same cases;");
-        output.WriteLine("it has to be large, or nothing was shown; --json names it. T6 is in standard errors.");
+        output.WriteLine($"{rows.Count(row => row.Holds)} of {rows.Count} statements hold. 'if false' is the error of the nearest false statement on");
+        output.WriteLine("the same cases; it has to be large, or nothing was shown; --json names it.");
         output.WriteLine("What the statements say: src/MiniTransformer/Theory/README.md");
     }
 
@@ -115,8 +126,10 @@ internal sealed class VerifyCommand
         Example[] drawn = [.. examples.Where(e => e.ResponseIds.Length > 0)];
         if (drawn.Length == 0) throw new DataException($"{Invocation.Shown(file)}: every response is empty; there is nothing to check on.");
         new Rng(NamedSeed.Of("examples", seed)).Shuffle<Example>(drawn);
-        PolicyCase[] chosen = [.. drawn.Take(Batches * BatchSize).Chunk(BatchSize).Select(batch => new PolicyCase(model, other, new ResponseBatch(batch, vocabulary.PadId)))];
-        return new OwnModel($"{Invocation.Shown(policyPath)} and {chosen.Sum(c => c.Batch.B)} examples of {Invocation.Shown(file)}", model, other, chosen);
+        PolicyCase[] chosen = [.. drawn.Take(Batches * BatchSize).Chunk(BatchSize)
+            .Select(batch => new PolicyCase(model, other, new ResponseBatch(batch, vocabulary.PadId)))];
+        string title = $"{Invocation.Shown(policyPath)} and {chosen.Sum(c => c.Batch.B)} examples of {Invocation.Shown(file)}";
+        return new OwnModel(title, model, other, chosen);
     }
 
     private sealed record OwnModel(string Name, Transformer Policy, Transformer? Reference, PolicyCase[] Cases) : IDisposable

@@ -33,9 +33,8 @@ internal static class Gradients
     /// <summary>‖a‖₂.</summary>
     public static double Norm(float[][] a) => Math.Sqrt(Dot(a, a));
 
-    /// <summary>α a − b.</summary>
-    public static float[][] Difference(float[][] a, float[][] b, double alpha = 1) =>
-        [.. a.Zip(b, (x, y) => x.Zip(y, (u, v) => (float)(alpha * u - v)).ToArray())];
+    /// <summary>a − b.</summary>
+    public static float[][] Difference(float[][] a, float[][] b) => [.. a.Zip(b, (x, y) => x.Zip(y, (u, v) => u - v).ToArray())];
 
     /// <summary>
     /// The larger of ‖a − b‖₂ / ‖scale‖₂ and ‖a − b‖∞ / ‖scale‖∞, the scale being a itself, but at least a hundredth of

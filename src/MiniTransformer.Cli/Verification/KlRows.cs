@@ -57,9 +57,11 @@ internal sealed class KlRows(Formulas formulas)
     private static double[][] LogProbs(Tape tape, Tensor logits)
     {
         int n = logits.Shape.Rows;
-        float[][] byToken = [.. Enumerable.Range(0, logits.Shape.Last).Select(a => logits.GatherLogSoftmax(tape.Ids(Enumerable.Repeat(a, n).ToArray(), new Shape(n))).ToArray())];
+        float[][] byToken = [.. Enumerable.Range(0, logits.Shape.Last)
+            .Select(a => logits.GatherLogSoftmax(tape.Ids(Enumerable.Repeat(a, n).ToArray(), new Shape(n))).ToArray())];
         return [.. Enumerable.Range(0, n).Select(i => byToken.Select(column => (double)column[i]).ToArray())];
     }
 
-    private static double[][] Chunks(float[] values, Tensor like) => [.. values.Chunk(like.Shape.Last).Select(row => Array.ConvertAll(row, x => (double)x))];
+    private static double[][] Chunks(float[] values, Tensor like) =>
+        [.. values.Chunk(like.Shape.Last).Select(row => Array.ConvertAll(row, x => (double)x))];
 }

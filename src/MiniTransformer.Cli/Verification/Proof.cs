@@ -13,11 +13,11 @@ namespace MiniTransformer.Cli.Verification;
 /// <param name="Formulas">What is verified.</param>
 internal sealed record Proof(int MdpCases, ulong Seed, Formulas Formulas)
 {
-    // Worlds in which the trainer draws responses; more would make a chance failure more likely.
-    private const int EstimatedWorlds = 5;
+    /// <summary>Worlds in which the trainer draws responses, for T6; more would make a failure by chance more likely.</summary>
+    public int EstimatedWorlds { get; init; } = 5;
 
     /// <summary>Random transformers: a tenth, for each takes some ten times as long.</summary>
-    public int TransformerCases => Math.Max(EstimatedWorlds, MdpCases / 10);
+    public int TransformerCases => Math.Max(5, MdpCases / 10);
 
     /// <summary>P1 to P11, one row at a time.</summary>
     public IEnumerable<VerificationRow> OnTokenMdps()

@@ -29,7 +29,13 @@ internal sealed class TokenWorld : IDisposable
     {
         var config = new TransformerConfig
         {
-            VocabSize = Vocabulary, HiddenSize = 8, IntermediateSize = 8, NumLayers = 1, NumHeads = 2, NumKeyValueHeads = 1, MaxPositions = 8,
+            VocabSize = Vocabulary,
+            HiddenSize = 8,
+            IntermediateSize = 8,
+            NumLayers = 1,
+            NumHeads = 2,
+            NumKeyValueHeads = 1,
+            MaxPositions = 8,
         };
         (Policy, Expert, Reference) = (New(), New(), New());
         prompt = [.. Enumerable.Range(0, 1 + rng.NextInt(3)).Select(_ => rng.NextInt(Vocabulary))];
@@ -64,20 +70,35 @@ internal sealed class TokenWorld : IDisposable
         return Gradients.Of(Policy, States(), (tape, logits, _, _) => (logits * tape.Constant(dLogits, logits.Shape)).Sum()).Gradient;
     }
 
-    /// <summary>
-    /// Σ_y w(y) Σ_t G_t ∇ log π(a_t|s_t) on the tape, with the reward r̂ − β (log π_θ − log π_SFT) and w(y) = π_θ(y) for the estimator's
-    /// expectation, or 1 at a single response and 0 elsewhere.
-    /// </summary>
-    public float[][] Reinforce(Formulas formulas, double gamma, Func<int, double> weightOf)
+    /// <summary>G_t of every response token by training's own formulas, for the reward r̂ − β (log π_θ − log π_SFT).</summary>
+    public float[] Returns(Formulas formulas, double gamma)
     {
-        ResponseBatch all = Responses;
-        RecoveredRewards recovered = formulas.Recover(new DenseReward(Expert, Reference), all);
-        float[] own = LogProbs(), rewards = [.. recovered.RHat.Select((r, i) => (float)(r - Beta * (own[i] - recovered.LogProb[i])))];
-        float[] weights = formulas.ToGo(rewards, all.Starts, gamma);
-        for (int b = 0; b < all.B; b++)
-            for (int i = all.Starts[b]; i < all.Starts[b + 1]; i++) weights[i] *= (float)weightOf(b);
+        RecoveredRewards recovered = formulas.Recover(new DenseReward(Expert, Reference), Responses);
+        float[] own = LogProbs();
+        float[] rewards = [.. recovered.RHat.Select((r, i) => (float)(r - Beta * (own[i] - recovered.LogProb[i])))];
+        return formulas.ToGo(rewards, Responses.Starts, gamma);
+    }
+
+    /// <summary>The same returns for γ = 1 by the theory, in double.</summary>
+    public float[] ExactReturns()
+    {
+        double[][] logPolicy = SoftBellman.LogPolicy(Table(Policy)), logSft = SoftBellman.LogPolicy(Table(Expert));
+        double[][] rHat = BaselineReward.Of(logSft, SoftBellman.LogPolicy(Table(Reference)));
+        double[][] reward = mdp.Table((s, a) => rHat[s][a] - Beta * (logPolicy[s][a] - logSft[s][a]));
+        return [.. ResponseEnumeration.All(mdp).SelectMany(ExactPolicyGradient.ReturnToGo(reward)).Select(g => (float)g)];
+    }
+
+    /// <summary>
+    /// Σ_y w(y) Σ_t G_t ∇ log π(a_t|s_t) on the tape: with w(y) = π_θ(y) the estimator's expectation, with w = 1 at one response alone what
+    /// this response contributes to an estimate.
+    /// </summary>
+    public float[][] Reinforce(float[] returns, Func<int, double> weightOf)
+    {
+        float[] weights = [.. returns];
+        for (int b = 0; b < Responses.B; b++)
+            for (int i = Responses.Starts[b]; i < Responses.Starts[b + 1]; i++) weights[i] *= (float)weightOf(b);
         return Gradients.Of(
-            Policy, all,
+            Policy, Responses,
             (tape, logits, batch, _) => logits.GatherLogSoftmax(tape.Targets(batch)).WeightedSum(tape.Constant(weights, new Shape(batch.N)))).Gradient;
     }
 
@@ -93,8 +114,19 @@ internal sealed class TokenWorld : IDisposable
     {
         options = options with
         {
-            Updates = 1, WarmupUpdates = 0, PromptsPerUpdate = draws, MaxTokens = Horizon, Gamma = gamma, Baseline = Baseline.None, Whiten = false,
-            Beta = Beta, KlForm = KlForm.K1InReward, EndId = End, PadId = End, Seed = seed, CollapseKl = double.PositiveInfinity,
+            Updates = 1,
+            WarmupUpdates = 0,
+            PromptsPerUpdate = draws,
+            MaxTokens = Horizon,
+            Gamma = gamma,
+            Baseline = Baseline.None,
+            Whiten = false,
+            Beta = Beta,
+            KlForm = KlForm.K1InReward,
+            EndId = End,
+            PadId = End,
+            Seed = seed,
+            CollapseKl = double.PositiveInfinity,
         };
         using Transformer trained = Policy.Clone(trainable: true);
         using var optimizer = new AdamW(trained.Parameters, new AdamWOptions { Beta1 = 0.5f, ClipNorm = 0 });

@@ -22,16 +22,19 @@ internal static class VerificationTable
         return string.Join('\n', [first, .. statement.Skip(1).Select(rest => Line("", "  " + rest))]);
     }
 
-    /// <summary>What failed, and how.</summary>
-    public static IEnumerable<string> Failures(IEnumerable<VerificationRow> rows) => rows.Where(row => !row.Holds).Select(row => row.LargestError <= row.Tolerance
-        ? $"{row.Number} shows nothing: its nearest false statement ({row.NearestFalse}) has an error of {Number(row.ControlError)}, and more than {Number(row.Failure)} is needed."
-        : $"{row.Number} fails: {row.Statement} has an error of {Number(row.LargestError)}, and {Number(row.Tolerance)} is allowed.");
+    /// <summary>What did not hold, and why.</summary>
+    public static IEnumerable<string> Failures(IEnumerable<VerificationRow> rows) => rows.Where(row => !row.Holds).Select(row =>
+        row.LargestError <= row.Tolerance
+            ? $"{row.Number} shows nothing: its nearest false statement ({row.NearestFalse}) has an error of {Number(row.ControlError)}, "
+                + $"and more than {Number(row.Failure)} is needed."
+            : $"{row.Number} fails: {row.Statement} has an error of {Number(row.LargestError)}, and {Number(row.Tolerance)} is allowed.");
 
     /// <summary>One row as a JSON object on a line; an error that is not a number is "NaN".</summary>
     public static string ToJson(VerificationRow row) => JsonSerializer.Serialize(row, RunDirectory.Json);
 
-    private static string Line(string number, string statement, string cases = "", string error = "", string tolerance = "", string control = "", string verdict = "") =>
-        $"{number,-5}{Padded(statement, StatementWidth)}{cases,6}{error,8}{tolerance,9}{control,10}  {verdict}".TrimEnd();
+    private static string Line(
+        string number, string statement, string cases = "", string error = "", string tolerance = "", string control = "", string verdict = "") =>
+        $"{number,-5}{Padded(statement, StatementWidth)}{cases,6}{error,7}{tolerance,8}{control,9}  {verdict}".TrimEnd();
 
     // Two or three digits; powers of ten where the number is small or large.
     private static string Number(double value) => double.IsFinite(value) && value is > 0 and (< 0.01 or >= 1000)
