@@ -53,7 +53,12 @@ public static class Throughput
         using var model = new Transformer(ConfigOf(size), ParameterSource.Random(device, 1));
         var report = new Dictionary<string, object>
         {
-            ["device"] = device.Name, ["config"] = size.Name, ["mode"] = mode, ["threads"] = threads, ["steps"] = steps, ["parameters"] = model.ParameterCount,
+            ["device"] = device.Name,
+            ["config"] = size.Name,
+            ["mode"] = mode,
+            ["threads"] = threads,
+            ["steps"] = steps,
+            ["parameters"] = model.ParameterCount,
         };
         List<double> seconds = mode == "train" ? Train(model, size, steps, warmup, report) : Sample(model, size, steps, warmup);
         long tokens = mode == "train" ? (long)size.Batch * size.Context : (long)size.SampleBatch * NewTokens;
@@ -69,7 +74,11 @@ public static class Throughput
 
     private static TransformerConfig ConfigOf(Size s) => new()
     {
-        VocabSize = s.Vocab, HiddenSize = s.D, IntermediateSize = s.Ffn, NumLayers = s.Layers, NumHeads = s.Heads,
+        VocabSize = s.Vocab,
+        HiddenSize = s.D,
+        IntermediateSize = s.Ffn,
+        NumLayers = s.Layers,
+        NumHeads = s.Heads,
         MaxPositions = Math.Max(s.Context, PromptLength + NewTokens),
     };
 

@@ -120,7 +120,15 @@ internal sealed class DemoCommand
             writer.WriteLine(JsonSerializer.Serialize(
                 new
                 {
-                    a.Arm, a.Seed, greedy = a.GreedyAccuracy, sampled = a.SampledAccuracy, a.Reward, a.Kl, a.Entropy, a.Length, ended = a.EndedFraction,
+                    a.Arm,
+                    a.Seed,
+                    greedy = a.GreedyAccuracy,
+                    sampled = a.SampledAccuracy,
+                    a.Reward,
+                    a.Kl,
+                    a.Entropy,
+                    a.Length,
+                    ended = a.EndedFraction,
                     perTask = a.PerTask.ToDictionary(p => p.Key, p => new { greedy = p.Value.Greedy, sampled = p.Value.Sampled }),
                 },
                 RunDirectory.Json));

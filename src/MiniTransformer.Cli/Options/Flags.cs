@@ -24,7 +24,8 @@ internal static class Flags
     /// <summary>Numbers in (0, 1], separated by commas; "none" for no number.</summary>
     public static Flag<double[]?> Fractions(string name, string description) =>
         new(name, description, text => text == "none" ? [] : [.. text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            .Select(part => Real(part, 0, 1, open: true)).Distinct().Order()]) { HelpName = "X,X,..." };
+            .Select(part => Real(part, 0, 1, open: true)).Distinct().Order()])
+        { HelpName = "X,X,..." };
 
     /// <summary>A text.</summary>
     public static Flag<string?> Text(string name, string description, string helpName) => new(name, description, text => text) { HelpName = helpName };
@@ -39,7 +40,8 @@ internal static class Flags
         text => choices.Contains(text)
             ? text
             : throw new UsageException($"'{text}' is none of {string.Join(", ", choices)}.{Nearest.Hint(text, choices)}"),
-        defaultValue, hasDefault: true) { HelpName = "WORD" };
+        defaultValue, hasDefault: true)
+    { HelpName = "WORD" };
 
     /// <summary>A switch.</summary>
     public static Flag<bool> Switch(string name, string description, bool saved = true) => new(
@@ -48,7 +50,8 @@ internal static class Flags
             "true" => true,
             "false" => false,
             _ => throw new UsageException($"'{text}' is neither true nor false."),
-        }) { Saved = saved };
+        })
+    { Saved = saved };
 
     /// <summary>A seed.</summary>
     public static Flag<ulong> Seed(string description = "seed of everything that is drawn at random") => new(
@@ -56,7 +59,8 @@ internal static class Flags
         text => ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong seed)
             ? seed
             : throw new UsageException($"'{text}' is not a whole number from 0 to 2^64 - 1."),
-        1ul, hasDefault: true) { HelpName = "N" };
+        1ul, hasDefault: true)
+    { HelpName = "N" };
 
     /// <summary>An absolute path; an empty one is refused.</summary>
     public static string FullPath(string text) => text.Length > 0 ? System.IO.Path.GetFullPath(text) : throw new UsageException("the path is empty.");

@@ -92,10 +92,12 @@ internal sealed class DemoReport(Regime regime, IReadOnlyList<SeedResult> seeds,
     {
         string band = seeds.Count > 1 ? $"Mean over {seeds.Count} seeds; the band goes from the lowest to the highest." : "One seed.";
         yield return (new Chart("Accuracy with the most probable tokens", "further training, part of the budget", "exact match (fraction)",
-            [.. new[] { Experiment.Arms.Continued }.Concat(DprArms).Select(arm => Line(arm, arm, "greedy", relative: true)).OfType<ChartSeries>()]) { YMinimum = 0 },
+            [.. new[] { Experiment.Arms.Continued }.Concat(DprArms).Select(arm => Line(arm, arm, "greedy", relative: true)).OfType<ChartSeries>()])
+        { YMinimum = 0 },
             $"On validation prompts, from the SFT policy on; all arms have the same number of sequences. {band}");
         yield return (new Chart("Accuracy with sampled tokens", "further training, part of the budget", "exact match (fraction)",
-            [.. new[] { Experiment.Arms.Continued }.Concat(DprArms).Select(arm => Line(arm, arm, "sampled", relative: true)).OfType<ChartSeries>()]) { YMinimum = 0 }, band);
+            [.. new[] { Experiment.Arms.Continued }.Concat(DprArms).Select(arm => Line(arm, arm, "sampled", relative: true)).OfType<ChartSeries>()])
+        { YMinimum = 0 }, band);
         yield return (new Chart("Reward in DPR", "update", "Σ r̂ (nats a response)", [.. DprArms.Select(arm => Line(arm, arm, "reward")).OfType<ChartSeries>()]),
             $"Of the responses that each update drew, by the arm's own reward. {band}");
         yield return (new Chart("Distance from SFT in DPR", "update", "KL(π‖π_SFT) (nats a response)", [.. DprArms.Select(arm => Line(arm, arm, "kl")).OfType<ChartSeries>()]), band);

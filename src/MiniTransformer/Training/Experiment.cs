@@ -158,7 +158,9 @@ public sealed class Experiment(Regime regime, ulong seed, Device device) : IDisp
     // As many sequences as DPR draws, over the same demonstrations, at the same learning rate.
     private SftOptions ContinuedOptions() => regime.Sft with
     {
-        Seed = seed + 1_000_003, Steps = Math.Max(1, regime.Dpr.Updates * regime.Dpr.PromptsPerUpdate / regime.Sft.BatchSize), KeepAt = [],
+        Seed = seed + 1_000_003,
+        Steps = Math.Max(1, regime.Dpr.Updates * regime.Dpr.PromptsPerUpdate / regime.Sft.BatchSize),
+        KeepAt = [],
     };
 
     private static bool IsPoint(TrainingStep step) => step.Step * CurvePoints / step.Total > (step.Step - 1) * CurvePoints / step.Total;

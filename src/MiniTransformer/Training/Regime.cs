@@ -31,7 +31,13 @@ public sealed record Regime
     /// <summary>Training of the base on its corpus: as many examples as steps × batch size.</summary>
     public SftOptions Pretraining { get; init; } = new()
     {
-        Steps = 2400, BatchSize = 64, LearningRate = 2e-3, WarmupSteps = 50, FinalFraction = .05, KeepAt = [], Shuffle = false,
+        Steps = 2400,
+        BatchSize = 64,
+        LearningRate = 2e-3,
+        WarmupSteps = 50,
+        FinalFraction = .05,
+        KeepAt = [],
+        Shuffle = false,
     };
 
     /// <summary>SFT of the base on the demonstrations.</summary>

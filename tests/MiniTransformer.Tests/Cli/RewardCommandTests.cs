@@ -105,8 +105,16 @@ public sealed class RewardCommandTests
 
     private static TransformerConfig Config(int vocabSize, int keyValueHeads, bool tied) => new()
     {
-        VocabSize = vocabSize, HiddenSize = 16, IntermediateSize = 24, NumLayers = 2, NumHeads = 2, NumKeyValueHeads = keyValueHeads, MaxPositions = 24,
-        TieEmbeddings = tied, RopeTheta = 500f, RmsNormEps = 1e-6f,
+        VocabSize = vocabSize,
+        HiddenSize = 16,
+        IntermediateSize = 24,
+        NumLayers = 2,
+        NumHeads = 2,
+        NumKeyValueHeads = keyValueHeads,
+        MaxPositions = 24,
+        TieEmbeddings = tied,
+        RopeTheta = 500f,
+        RmsNormEps = 1e-6f,
     };
 
     private static Transformer Model(Device device, ulong seed, int keyValueHeads, bool tied) =>

@@ -16,7 +16,12 @@ static class LibraryUse
         var (train, heldOut) = Demonstrations.Load(path, tokenizer).Split(0.9, seed: 1);
         var config = new TransformerConfig
         {
-            VocabSize = tokenizer.VocabSize, HiddenSize = 64, IntermediateSize = 176, NumLayers = 2, NumHeads = 4, MaxPositions = 64,
+            VocabSize = tokenizer.VocabSize,
+            HiddenSize = 64,
+            IntermediateSize = 176,
+            NumLayers = 2,
+            NumHeads = 4,
+            MaxPositions = 64,
         };
 
         // SFT, with the half-way checkpoint as reference.

@@ -16,7 +16,16 @@ public sealed class CheckpointTests
 {
     private static readonly TransformerConfig Config = new()
     {
-        VocabSize = 262, HiddenSize = 16, IntermediateSize = 24, NumLayers = 2, NumHeads = 4, NumKeyValueHeads = 2, MaxPositions = 32, BeginId = 256, EndId = 257, PadId = 258,
+        VocabSize = 262,
+        HiddenSize = 16,
+        IntermediateSize = 24,
+        NumLayers = 2,
+        NumHeads = 4,
+        NumKeyValueHeads = 2,
+        MaxPositions = 32,
+        BeginId = 256,
+        EndId = 257,
+        PadId = 258,
     };
 
     private static readonly Example[] Demonstrations =

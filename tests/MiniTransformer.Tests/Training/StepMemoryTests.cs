@@ -11,7 +11,13 @@ public class StepMemoryTests
 {
     private static readonly TransformerConfig Config = new()
     {
-        VocabSize = 40, HiddenSize = 48, IntermediateSize = 96, NumLayers = 6, NumHeads = 4, NumKeyValueHeads = 2, MaxPositions = 128,
+        VocabSize = 40,
+        HiddenSize = 48,
+        IntermediateSize = 96,
+        NumLayers = 6,
+        NumHeads = 4,
+        NumKeyValueHeads = 2,
+        MaxPositions = 128,
     };
 
     private static readonly ResponseBatch Batch = new(
