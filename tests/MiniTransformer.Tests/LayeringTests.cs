@@ -1,10 +1,8 @@
-using System.Runtime.CompilerServices;
-
 namespace MiniTransformer.Tests;
 
 public class LayeringTests
 {
-    private static readonly string Root = Path.GetFullPath(Path.Combine(Here(), "..", ".."));
+    private static readonly string Root = Repository.Root;
 
     [Fact]
     public void No_source_file_imports_what_its_layer_may_not()
@@ -97,6 +95,4 @@ public class LayeringTests
     private static IEnumerable<string> Sources(string folder) => Directory.Exists(folder)
         ? Directory.GetFiles(folder, "*.cs", SearchOption.AllDirectories).Where(p => !p.Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj"))
         : [];
-
-    private static string Here([CallerFilePath] string path = "") => Path.GetDirectoryName(path)!;
 }

@@ -7,7 +7,7 @@ namespace MiniTransformer.Tests.Readme;
 
 public partial class ReadmeTests
 {
-    private static readonly string Root = FindRoot();
+    private static readonly string Root = Repository.Root;
     private static readonly string Text = File.ReadAllText(Path.Combine(Root, "README.md"));
 
     [Fact]
@@ -86,12 +86,5 @@ public partial class ReadmeTests
         text = text.ReplaceLineEndings("\n");
         int from = text.IndexOf(start, StringComparison.Ordinal) + start.Length;
         return text[from..text.IndexOf(end, from, StringComparison.Ordinal)];
-    }
-
-    private static string FindRoot()
-    {
-        string folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "MiniTransformer.sln"))) folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("MiniTransformer.sln not found above the tests.");
-        return folder;
     }
 }

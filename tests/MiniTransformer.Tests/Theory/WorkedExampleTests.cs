@@ -153,11 +153,5 @@ public class WorkedExampleTests
         return printed;
     }
 
-    private static string Folder()
-    {
-        string? root = AppContext.BaseDirectory;
-        while (root is not null && !File.Exists(Path.Combine(root, "MiniTransformer.sln"))) root = Path.GetDirectoryName(root);
-        if (root is null) throw new DirectoryNotFoundException("There is no MiniTransformer.sln above the test binaries.");
-        return Path.Combine(root, "src", "MiniTransformer", "Theory");
-    }
+    private static string Folder() => Path.Combine(Repository.Root, "src", "MiniTransformer", "Theory");
 }
