@@ -1,8 +1,6 @@
 using System.Runtime.InteropServices;
 using BenchmarkDotNet.Attributes;
-using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Configs;
-using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 using MiniTransformer.Kernels.Cpu;
 
@@ -69,40 +67,16 @@ public unsafe class GemmBenchmarks : IDisposable
 
     private sealed class Columns : ManualConfig
     {
-        public Columns() => AddColumn(
-            new SpeedColumn("GFLOP/s", (speed, _) => $"{speed:f1}"),
-            new SpeedColumn("of peak", (speed, threads) => $"{100 * speed / (threads * FmaPeak.GigaflopsPerCore):f0}%"));
-    }
-
-    private sealed class SpeedColumn(string name, Func<double, int, string> text) : IColumn
-    {
-        public string Id => name;
-
-        public string ColumnName => name;
-
-        public bool AlwaysShow => true;
-
-        public ColumnCategory Category => ColumnCategory.Custom;
-
-        public int PriorityInCategory => 0;
-
-        public bool IsNumeric => true;
-
-        public UnitType UnitType => UnitType.Dimensionless;
-
-        public string Legend => "2·M·N·K over the mean time; peak: multiply-adds in registers, per core";
-
-        public bool IsAvailable(Summary summary) => true;
-
-        public bool IsDefault(Summary summary, BenchmarkCase benchmarkCase) => false;
-
-        public string GetValue(Summary summary, BenchmarkCase benchmarkCase) => GetValue(summary, benchmarkCase, SummaryStyle.Default);
-
-        public string GetValue(Summary summary, BenchmarkCase benchmarkCase, SummaryStyle style)
+        public Columns()
         {
-            if (summary[benchmarkCase]?.ResultStatistics is not { } statistics) return "?";
-            Product size = (Product)benchmarkCase.Parameters["Size"];
-            return text(2.0 * size.M * size.N * size.K / statistics.Mean, (int)benchmarkCase.Parameters["Threads"]);
+            static Work Of(BenchmarkCase c)
+            {
+                var size = (Product)c.Parameters["Size"];
+                double bytes = 4.0 * (((long)size.M * size.K) + ((long)size.K * size.N) + ((long)size.M * size.N));
+                return new Work(2.0 * size.M * size.N * size.K, bytes, (int)c.Parameters["Threads"]);
+            }
+
+            AddColumn(WorkColumn.All(Of));
         }
     }
 }

@@ -16,7 +16,7 @@ public class LayeringTests
             foreach (string path in Sources(folder))
             {
                 files++;
-                breaches.AddRange(Layering.Breaches(layer, Path.GetRelativePath(Root, path), File.ReadAllText(path)));
+                breaches.AddRange(Layering.Breaches(layer, Path.GetRelativePath(Root, path).Replace('\\', '/'), File.ReadAllText(path)));
             }
         }
 
@@ -81,9 +81,11 @@ public class LayeringTests
     public void What_is_allowed_or_only_talked_about_is_no_breach(string layer, string source) =>
         Assert.Empty(Layering.Breaches(layer, "file.cs", source));
 
-    [Fact]
-    public void The_command_that_verifies_the_theory_may_use_it() =>
-        Assert.Empty(Layering.Breaches("Cli", "Commands/VerifyCommand.cs", "using MiniTransformer.Theory;"));
+    [Theory]
+    [InlineData("Cli/Commands/VerifyCommand.cs")]
+    [InlineData("Cli/Verification/Proof.cs")]
+    public void The_command_that_verifies_the_theory_may_use_it(string path) =>
+        Assert.Empty(Layering.Breaches("Cli", path, "using MiniTransformer.Theory;"));
 
     private static IEnumerable<(string Layer, string Folder)> Folders() =>
     [

@@ -21,8 +21,10 @@ internal sealed class DemoCommand
     private readonly Command command = new("demo", "Train a base, SFT and DPR on a built-in regime, and compare them on held-out prompts.");
     private readonly CommonFlags common;
     private readonly Flag<string> regime = Flags.Choice("--regime", "the setting", [.. Regime.All.Select(r => r.Name)], Regime.All[0].Name);
-    private readonly Flag<int> seeds = Flags.Int("--seeds", "how many seeds, from --seed on; intervals need 3, 5 are better", 2, min: 1, mayChange: true);
-    private readonly Flag<bool> quick = Flags.Switch("--quick", "a reduced size that shows that everything works, in seconds; its numbers mean nothing");
+    private readonly Flag<int> seeds = Flags.Int(
+        "--seeds", "how many seeds, from --seed on; intervals need 3, 5 are better", 2, min: 1, mayChange: true);
+    private readonly Flag<bool> quick = Flags.Switch(
+        "--quick", "a reduced size that shows that everything works, in seconds; its numbers mean nothing");
     private readonly Flag<bool> resume = Flags.Switch("--resume", "continue the demo in --out: finished seeds are not repeated", saved: false);
 
     private DemoCommand() => common = new CommonFlags(command, "folder of the results, a new one [default: runs/demo-REGIME, numbered if it exists]", seedDescription: "the first seed");

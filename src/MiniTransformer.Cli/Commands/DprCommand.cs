@@ -21,28 +21,35 @@ internal sealed class DprCommand
     private readonly CommonFlags common;
     private readonly Flag<string?> run = Flags.Path("--run", "folder of the SFT run");
     private readonly Flag<bool> resume = Flags.Switch("--resume", "continue the run in --out from its last checkpoint, bit for bit", saved: false);
-    private readonly Flag<int> updates = Flags.Int("--updates", "updates of the policy; a resumed run may have more than it began with", 50, min: 1, mayChange: true);
-    private readonly Flag<string?> reference = Flags.Text("--reference", "π_ref: base, half, a fraction that sft kept such as 0.1, or a folder [default: base if the SFT run had one, else half]", "NAME|DIR");
+    private readonly Flag<int> updates = Flags.Int(
+        "--updates", "updates of the policy; a resumed run may have more than it began with", 50, min: 1, mayChange: true);
+    private readonly Flag<string?> reference = Flags.Text(
+        "--reference", "π_ref: base, half, a fraction that sft kept such as 0.1, or a folder [default: base if the SFT run had one, else half]", "NAME|DIR");
     private readonly Flag<string> reward = Flags.Choice("--reward", "the reward", ["baseline-relative", "log-policy"], "baseline-relative");
-    private readonly Flag<double> floor = Flags.Number("--floor", "δ of log((π_SFT + δ) / (π_ref + δ)); 0 is the plain r̂, 0.1 is what worked best", 0, max: 1);
+    private readonly Flag<double> floor = Flags.Number(
+        "--floor", "δ of log((π_SFT + δ) / (π_ref + δ)); 0 is the plain r̂, 0.1 is what worked best", 0, max: 1);
     private readonly Flag<bool> centred = Flags.Switch("--centred", "subtract the state's mean of r̂ under π_SFT");
     private readonly Flag<double> gamma = Flags.Number("--gamma", "discount of the return-to-go", 1, max: 1);
     private readonly Flag<bool> sentenceLevel = Flags.Switch("--sentence-level", "every token gets the whole response's reward");
     private readonly Flag<bool> noBaseline = Flags.Switch("--no-baseline", "do not subtract the batch's mean return at the position");
     private readonly Flag<bool> noWhiten = Flags.Switch("--no-whiten", "do not divide advantages by their root mean square");
     private readonly Flag<double> beta = Flags.Number("--beta", "weight of the KL to π_SFT", 1);
-    private readonly Flag<string> kl = Flags.Choice("--kl", "form of the KL: as a loss over the whole vocabulary, as the estimator k3, or k1 in the reward", ["exact", "k3", "k1"], "exact");
+    private readonly Flag<string> kl = Flags.Choice(
+        "--kl", "form of the KL: as a loss over the whole vocabulary, as the estimator k3, or k1 in the reward", ["exact", "k3", "k1"], "exact");
     private readonly Flag<double> entropyBonus = Flags.Number("--entropy-bonus", "weight of an entropy bonus", 0);
     private readonly Flag<int> promptsPerUpdate = Flags.Int("--prompts-per-update", "prompts of an update, one response each", 192, min: 1);
     private readonly Flag<double> lr = Flags.Number("--lr", "learning rate, constant after the warm-up", 5e-4, open: true);
     private readonly Flag<int> warmup = Flags.Int("--warmup", "updates of linear warm-up", 10);
     private readonly Flag<double> maxGradNorm = Flags.Number("--max-grad-norm", "clip the gradient's norm to this; 0 does not clip", 1);
     private readonly Flag<double> temperature = Flags.Number("--temperature", "temperature of the sampling; 1 is on-policy", 1, open: true);
-    private readonly Flag<int?> maxTokens = Flags.OptionalInt("--max-tokens", "longest response [default: the longest demonstrated one and one more]", min: 1);
+    private readonly Flag<int?> maxTokens = Flags.OptionalInt(
+        "--max-tokens", "longest response [default: the longest demonstrated one and one more]", min: 1);
     private readonly Flag<double> collapseKl = Flags.Number("--collapse-kl", "stop if a response is this many nats away from π_SFT", 30, open: true);
     private readonly Flag<string?> prompts = Flags.Path("--prompts", "JSONL of prompts to answer instead of the SFT run's", "FILE");
-    private readonly Flag<int?> checkpointEvery = Flags.OptionalInt("--checkpoint-every", "updates between checkpoints to resume from [default: a tenth of the updates]", min: 1, mayChange: true);
-    private readonly Flag<int?> evaluateEvery = Flags.OptionalInt("--evaluate-every", "updates between points of the accuracy curve, 0 for none [default: a tenth of the updates]", mayChange: true);
+    private readonly Flag<int?> checkpointEvery = Flags.OptionalInt(
+        "--checkpoint-every", "updates between checkpoints to resume from [default: a tenth of the updates]", min: 1, mayChange: true);
+    private readonly Flag<int?> evaluateEvery = Flags.OptionalInt(
+        "--evaluate-every", "updates between points of the accuracy curve, 0 for none [default: a tenth of the updates]", mayChange: true);
 
     private DprCommand() => common = new CommonFlags(command, "folder of the run, a new one", seedDescription: "seed of the order of the prompts and of the draws [default: the SFT run's]");
 
@@ -106,7 +113,28 @@ internal sealed class DprCommand
 
         int[][] ids = [.. asked.Select(p => p.Ids)];
         var evaluation = new RunEvaluation(data, vocabulary, expert.Config, source.Seed, options.MaxTokens);
-        bool stopped = Progress.Show(terminal, open =>
+        bool stopped;
+        try
+        {
+            stopped = Progress.Show(terminal, Train);
+        }
+        catch (PolicyCollapseException)
+        {
+            string last = training.Folder.CheckpointPath(ModelFolder.Last);
+            if (Checkpoint.IsModel(last)) terminal.Say($"The policy as it was after update {TrainerState.Load(last).Updates} is in {Invocation.Shown(last)}.");
+            throw;
+        }
+
+        if (stopped) return training.Interrupted("dpr", optimizer.Updates, options.Updates);
+
+        training.Keep(ModelFolder.Final, policy);
+        string referenceShown = referenceName is "base" or "half" ? $"reference ({referenceName})" : "reference";
+        RunReport.Write(
+            training.Folder, evaluation, effective, new DenseReward(expert, other), [(referenceShown, other), ("SFT", expert), ("DPR", policy)], terminal, "DPR");
+        return CommandLine.Done;
+
+        // True if it was stopped before its end.
+        bool Train(Func<string, int, int, ITrack> open)
         {
             ITrack track = open("DPR", options.Updates, done);
             if (done == 0 && curveEvery > 0) evaluation.Point(policy, "dpr", 0, training.Folder.Metrics);
@@ -121,14 +149,7 @@ internal sealed class DprCommand
             }
 
             return false;
-        });
-        if (stopped) return training.Interrupted("dpr", optimizer.Updates, options.Updates);
-
-        training.Keep(ModelFolder.Final, policy);
-        string referenceShown = referenceName is "base" or "half" ? $"reference ({referenceName})" : "reference";
-        RunReport.Write(
-            training.Folder, evaluation, effective, new DenseReward(expert, other), [(referenceShown, other), ("SFT", expert), ("DPR", policy)], terminal, "DPR");
-        return CommandLine.Done;
+        }
     }
 
     private static Transformer Frozen(string folder, Device device)

@@ -20,7 +20,8 @@ internal sealed class EvalCommand
     private readonly Flag<string?> task = Flags.Text("--task", "measure on these built-in tasks instead of the run's own data", "NAME,...");
     private readonly Flag<string?> data = Flags.Path("--data", "measure on all examples of this JSONL file instead of the run's own data", "FILE");
     private readonly Flag<double> temperature = Flags.Number("--temperature", "temperature of the sampled column", 1, open: true);
-    private readonly Flag<int?> maxTokens = Flags.OptionalInt("--max-tokens", "longest response [default: the longest right one and one more]", min: 1);
+    private readonly Flag<int?> maxTokens = Flags.OptionalInt(
+        "--max-tokens", "longest response [default: the longest right one and one more]", min: 1);
     private readonly Flag<bool> json = Flags.Switch("--json", "one JSON line a policy", saved: false);
 
     private EvalCommand() =>

@@ -28,7 +28,8 @@ internal sealed class GenerateCommand
     private readonly Flag<double> temperature = Flags.Number("--temperature", "divides the logits; 0 takes the most probable token", 1);
     private readonly Flag<int> topK = Flags.Int("--top-k", "keep only this many most probable tokens, 0 for all", 0);
     private readonly Flag<double> topP = Flags.Number("--top-p", "keep only the most probable tokens with this mass", 1, max: 1, open: true);
-    private readonly Flag<int?> maxTokens = Flags.OptionalInt("--max-tokens", "longest response [default: 64, or what the model's context leaves]", min: 1);
+    private readonly Flag<int?> maxTokens = Flags.OptionalInt(
+        "--max-tokens", "longest response [default: 64, or what the model's context leaves]", min: 1);
     private readonly Flag<int> count = Flags.Int("--count", "responses to each prompt", 1, min: 1);
     private readonly Flag<bool> json = Flags.Switch("--json", "one JSON line a response: prompt, response, ids, logProb, ended", saved: false);
 

@@ -20,9 +20,12 @@ internal sealed class RewardCommand
     private readonly Command command = new("reward", "Recover the dense reward of responses: r_Q, the shaped reward log π, and r̂ = log π − log π_ref, token by token.");
     private readonly CommonFlags common;
     private readonly Flag<string?> policy = Flags.Path("--policy", "π_SFT: a model's folder, or a run's");
-    private readonly Flag<string?> reference = Flags.Text("--reference", "π_ref: a folder; or base, half or a fraction such as 0.1, of the run that --policy names", "DIR|NAME");
-    private readonly Flag<string?> data = Flags.Path("--data", "prompts with responses in JSONL: {\"prompt\",\"completion\"}, {\"messages\"} or {\"prompt_ids\",\"completion_ids\"}", "FILE");
-    private readonly Flag<bool> json = Flags.Switch("--json", "one JSON line a response, with arrays ids, tokens, logProb, referenceLogProb, rQ, shaped, rHat, and their sums", saved: false);
+    private readonly Flag<string?> reference = Flags.Text(
+        "--reference", "π_ref: a folder; or base, half or a fraction such as 0.1, of the run that --policy names", "DIR|NAME");
+    private readonly Flag<string?> data = Flags.Path(
+        "--data", "prompts with responses in JSONL: {\"prompt\",\"completion\"}, {\"messages\"} or {\"prompt_ids\",\"completion_ids\"}", "FILE");
+    private readonly Flag<bool> json = Flags.Switch(
+        "--json", "one JSON line a response, with arrays ids, tokens, logProb, referenceLogProb, rQ, shaped, rHat, and their sums", saved: false);
     private readonly Flag<int> batch = Flags.Int("--batch", "responses computed together; the values do not depend on it", 32, min: 1);
     private readonly Flag<double> floor = Flags.Number("--floor", "δ of log((π_SFT + δ) / (π_ref + δ)) for rHat", 0, max: 1);
     private readonly Flag<bool> centred = Flags.Switch("--centred", "subtract from rHat the state's mean under π_SFT");

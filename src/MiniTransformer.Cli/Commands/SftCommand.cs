@@ -19,28 +19,42 @@ internal sealed class SftCommand
     private readonly Command command = new("sft", "Train on demonstrations (supervised fine-tuning), from random weights or from a base model.");
     private readonly CommonFlags common;
     private readonly Flag<string?> task = Flags.Text("--task", "built-in tasks, separated by commas, or 'all'; see the command tasks", "NAME,...");
-    private readonly Flag<string?> data = Flags.Path("--data", "demonstrations in JSONL instead: {\"prompt\",\"completion\"}, {\"messages\"} or {\"prompt_ids\",\"completion_ids\"} a line", "FILE");
+    private readonly Flag<string?> data = Flags.Path(
+        "--data", "demonstrations in JSONL instead: {\"prompt\",\"completion\"}, {\"messages\"} or {\"prompt_ids\",\"completion_ids\"} a line", "FILE");
     private readonly Flag<bool> resume = Flags.Switch("--resume", "continue the run in --out from its last checkpoint, bit for bit", saved: false);
-    private readonly Flag<string?> baseModel = Flags.Path("--base", "start from this model's folder, or from a run's final checkpoint, instead of random weights");
+    private readonly Flag<string?> baseModel = Flags.Path(
+        "--base", "start from this model's folder, or from a run's final checkpoint, instead of random weights");
     private readonly Flag<int?> steps = Flags.OptionalInt("--steps", "updates; instead of --epochs", min: 1);
-    private readonly Flag<double?> epochs = Flags.OptionalNumber("--epochs", "passes over the demonstrations [default: 1 from a base, 5 from random weights]", open: true);
-    private readonly Flag<int?> batch = Flags.OptionalInt("--batch", "demonstrations an update [default: 32 from a base, 64 from random weights]", min: 1);
-    private readonly Flag<int> microBatch = Flags.Int("--micro-batch", "demonstrations computed together, 0 for the whole batch; less memory, the same gradient", 0);
-    private readonly Flag<double?> lr = Flags.OptionalNumber("--lr", "peak learning rate [default: 3e-4 from a base, 2e-3 from random weights]", open: true);
-    private readonly Flag<int?> warmup = Flags.OptionalInt("--warmup", "updates of linear warm-up [default: the smaller of 50 and a fifth of the updates]");
-    private readonly Flag<double> finalFraction = Flags.Number("--final-fraction", "the learning rate at the end as a part of the peak, along a cosine; 1 keeps it constant", .02, max: 1);
+    private readonly Flag<double?> epochs = Flags.OptionalNumber(
+        "--epochs", "passes over the demonstrations [default: 1 from a base, 5 from random weights]", open: true);
+    private readonly Flag<int?> batch = Flags.OptionalInt(
+        "--batch", "demonstrations an update [default: 32 from a base, 64 from random weights]", min: 1);
+    private readonly Flag<int> microBatch = Flags.Int(
+        "--micro-batch", "demonstrations computed together, 0 for the whole batch; less memory, the same gradient", 0);
+    private readonly Flag<double?> lr = Flags.OptionalNumber(
+        "--lr", "peak learning rate [default: 3e-4 from a base, 2e-3 from random weights]", open: true);
+    private readonly Flag<int?> warmup = Flags.OptionalInt(
+        "--warmup", "updates of linear warm-up [default: the smaller of 50 and a fifth of the updates]");
+    private readonly Flag<double> finalFraction = Flags.Number(
+        "--final-fraction", "the learning rate at the end as a part of the peak, along a cosine; 1 keeps it constant", .02, max: 1);
     private readonly Flag<double> maxGradNorm = Flags.Number("--max-grad-norm", "clip the gradient's norm to this; 0 does not clip", 1);
-    private readonly Flag<double[]?> keepAt = Flags.Fractions("--keep-at", "keep the checkpoints at these fractions of the training samples: each can be a reference; 'none' keeps none [default: 0.1,0.5]");
-    private readonly Flag<int?> checkpointEvery = Flags.OptionalInt("--checkpoint-every", "updates between checkpoints to resume from [default: a tenth of the updates]", min: 1, mayChange: true);
-    private readonly Flag<int?> evaluateEvery = Flags.OptionalInt("--evaluate-every", "updates between points of the accuracy curve, 0 for none [default: a tenth of the updates]", mayChange: true);
-    private readonly Flag<int?> demonstrations = Flags.OptionalInt("--demonstrations", "tasks: number of demonstrations [default: 3000 from a base, 12000 from random weights]", min: 1);
-    private readonly Flag<double> good = Flags.Number("--good", "tasks: probability of a right answer in a demonstration; the others are lazy", 1, max: 1);
+    private readonly Flag<double[]?> keepAt = Flags.Fractions(
+        "--keep-at", "keep the checkpoints at these fractions of the training samples: each can be a reference; 'none' keeps none [default: 0.1,0.5]");
+    private readonly Flag<int?> checkpointEvery = Flags.OptionalInt(
+        "--checkpoint-every", "updates between checkpoints to resume from [default: a tenth of the updates]", min: 1, mayChange: true);
+    private readonly Flag<int?> evaluateEvery = Flags.OptionalInt(
+        "--evaluate-every", "updates between points of the accuracy curve, 0 for none [default: a tenth of the updates]", mayChange: true);
+    private readonly Flag<int?> demonstrations = Flags.OptionalInt(
+        "--demonstrations", "tasks: number of demonstrations [default: 3000 from a base, 12000 from random weights]", min: 1);
+    private readonly Flag<double> good = Flags.Number(
+        "--good", "tasks: probability of a right answer in a demonstration; the others are lazy", 1, max: 1);
     private readonly Flag<double> heldOut = Flags.Number("--held-out", "data: share of the prompts that is held out for evaluation", .1, max: .9);
     private readonly Flag<bool> inOrder = Flags.Switch("--in-order", "take the demonstrations in their order, for data that improves over time");
     private readonly Flag<string> objective = Flags.Choice("--objective", "what is maximised", ["sft", "inverse-q", "inverse-q-chi2"], "sft");
     private readonly Flag<double> gamma = Flags.Number("--gamma", "discount of the inverse-q objectives", 1, max: 1, open: true);
     private readonly Flag<double> alpha = Flags.Number("--alpha", "weight of the chi2 regulariser; larger is closer to linear", 10, open: true);
-    private readonly Flag<bool> recompute = Flags.Switch("--recompute", "compute the blocks again in the backward pass: activations of one block instead of all, for one more forward pass; the same bits");
+    private readonly Flag<bool> recompute = Flags.Switch(
+        "--recompute", "compute the blocks again in the backward pass: activations of one block instead of all, for one more forward pass; the same bits");
     private readonly Flag<bool> dryRun = Flags.Switch("--dry-run", "train nothing; print the memory that a step will need", saved: false);
     private readonly ModelFlags model = new();
 

@@ -17,7 +17,8 @@ internal sealed class TasksCommand
     private readonly Command command = new("tasks", "List the built-in tasks, or print their prompts and answers as JSONL.");
     private readonly CommonFlags common;
     private readonly Flag<string?> task = Flags.Text("--task", "print data of these tasks, separated by commas, or 'all'", "NAME,...");
-    private readonly Flag<string> split = Flags.Choice("--split", "which prompts", ["demonstrations", "reinforcement", "evaluation", "validation"], "demonstrations");
+    private readonly Flag<string> split = Flags.Choice(
+        "--split", "which prompts", ["demonstrations", "reinforcement", "evaluation", "validation"], "demonstrations");
     private readonly Flag<int> count = Flags.Int("--count", "how many", 100, min: 1);
     private readonly Flag<double> good = Flags.Number("--good", "probability of a right answer; the others are lazy", 1, max: 1);
     private readonly Flag<bool> json = Flags.Switch("--json", "list the tasks as JSONL", saved: false);

@@ -10,9 +10,11 @@ internal sealed class ModelFlags
     private readonly Flag<int?> layers = Flags.OptionalInt("--layers", "new model: blocks [default: 2]", min: 1);
     private readonly Flag<int?> hidden = Flags.OptionalInt("--hidden", "new model: width [default: 64]", min: 1);
     private readonly Flag<int?> heads = Flags.OptionalInt("--heads", "new model: query heads [default: 4]", min: 1);
-    private readonly Flag<int?> kvHeads = Flags.OptionalInt("--kv-heads", "new model: key/value heads, a divisor of --heads [default: as many]", min: 1);
+    private readonly Flag<int?> kvHeads = Flags.OptionalInt(
+        "--kv-heads", "new model: key/value heads, a divisor of --heads [default: as many]", min: 1);
     private readonly Flag<int?> ffn = Flags.OptionalInt("--ffn", "new model: inner width of the feed-forward [default: 8/3 of the width]", min: 1);
-    private readonly Flag<int?> context = Flags.OptionalInt("--context", "new model: longest sequence in tokens [default: what the data needs, at least 32]", min: 2);
+    private readonly Flag<int?> context = Flags.OptionalInt(
+        "--context", "new model: longest sequence in tokens [default: what the data needs, at least 32]", min: 2);
     private readonly Flag<bool> tie = Flags.Switch("--tie", "new model: the output projection is the embedding");
 
     /// <summary>All of them.</summary>

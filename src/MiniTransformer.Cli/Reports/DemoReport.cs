@@ -67,8 +67,17 @@ internal sealed class DemoReport(Regime regime, IReadOnlyList<SeedResult> seeds,
             (true, true) => $"In this regime DPR with the base as reference does better than SFT and than continued SFT {differences}. The regime was chosen because it shows the mechanism; it is not a typical case.",
             (true, false) => $"DPR with the base as reference does better than SFT, but not than the same number of further SFT sequences {differences}: here DPR is not worth its cost.",
             (false, true) => $"DPR with the base as reference does not do better than SFT in every way {differences}.",
-            _ => $"DPR did not help here {differences}: with these demonstrations, more SFT is the better use of the same budget.",
-        };
+            _ => $"DPR with the base as reference is not better than SFT in every way, nor than as much further SFT {differences}: here it is not worth its cost.",
+        } + Cooler();
+    }
+
+    // Sampling at a lower temperature costs nothing; where it does as much, DPR has sharpened the policy and not improved it.
+    private string Cooler()
+    {
+        double cool = comparison.Estimate(Experiment.Arms.SftCool, a => a.SampledAccuracy).Mean, dpr = comparison.Estimate(Experiment.Arms.Dpr, a => a.SampledAccuracy).Mean;
+        return cool > dpr
+            ? $" SFT sampled at temperature 0.5 reaches {Numbers.Fraction(cool)} without any further training, DPR {Numbers.Fraction(dpr)} at temperature 1."
+            : "";
     }
 
     /// <summary>The first of the report's charts, accuracy over further training, as a file of its own.</summary>

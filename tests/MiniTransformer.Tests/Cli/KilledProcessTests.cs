@@ -40,7 +40,7 @@ public sealed class KilledProcessTests
     private static void KillAfter(int linesOfMetrics, string run, string[] args)
     {
         string tool = Path.Combine(AppContext.BaseDirectory, "MiniTransformer.Cli.dll"), metrics = Path.Combine(run, "metrics.jsonl");
-        var start = new ProcessStartInfo("dotnet", [tool, .. args]) { RedirectStandardError = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [tool, .. args]) { RedirectStandardError = true, RedirectStandardOutput = true };
         using Process process = Process.Start(start)!;
         Task<string> error = process.StandardError.ReadToEndAsync();
         _ = process.StandardOutput.ReadToEndAsync();

@@ -149,7 +149,7 @@ public sealed class TransformerConfigTests : IDisposable
     [InlineData("""{"num_key_value_heads":0}""", "num_key_value_heads", "0")]
     [InlineData("""{"max_position_embeddings":0}""", "max_position_embeddings", "0")]
     [InlineData("""{"head_dim":0}""", "head_dim", "0")]
-    [InlineData("""{"hidden_size":66}""", "hidden_size", "66 is not divisible by num_attention_heads = 4")]
+    [InlineData("""{"head_dim":null,"hidden_size":66}""", "hidden_size", "66 is not divisible by num_attention_heads = 4")]
     [InlineData("""{"num_key_value_heads":3}""", "num_key_value_heads", "3 does not divide num_attention_heads = 4")]
     [InlineData("""{"head_dim":15}""", "head_dim", "15")]
     [InlineData("""{"head_dim":null,"hidden_size":60}""", "head_dim", "60 / 4")]

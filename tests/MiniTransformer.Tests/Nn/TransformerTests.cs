@@ -16,7 +16,7 @@ public class TransformerTests
     [
         Models.Odd,
         Models.Odd with { TieEmbeddings = true, RmsNormEps = 1e-6f, RopeTheta = 500_000f },
-        Models.Odd with { NumKeyValueHeads = 1, HeadDim = 10, HiddenSize = 20, IntermediateSize = 7, NumLayers = 1 },
+        Models.Odd with { NumKeyValueHeads = 1, HeadDim = 10, HiddenSize = 21, IntermediateSize = 7, NumLayers = 1 }, // a width that the heads do not divide
         Models.Odd with { NumHeads = 2, NumKeyValueHeads = 2, HeadDim = 2, HiddenSize = 8, VocabSize = 3, NumLayers = 3, TieEmbeddings = true },
     ];
 

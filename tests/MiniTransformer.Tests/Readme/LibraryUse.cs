@@ -39,7 +39,7 @@ static class LibraryUse
             print($"update {step.Step}: reward {step.Reward:F2}, KL {step.Kl:F3} nats a response");
         }
 
-        var answer = Sampler.Generate(policy, [heldOut[0].PromptIds], tokenizer.EndId, SamplingOptions.Greedy)[0];
+        var answer = Sampler.Generate(policy, [heldOut[0].PromptIds], tokenizer.EndId, SamplingOptions.Greedy with { MaxTokens = 16 })[0];
         print($"{heldOut[0].Prompt}{tokenizer.Decode(answer.Ids)}");
     }
 }
