@@ -25,7 +25,7 @@ internal sealed class VerifyCommand
         + "Exit code 1 if one fails.");
     private readonly CommonFlags common;
     private readonly Formulas formulas;
-    private readonly Flag<int> cases = Flags.Int("--cases", "random token MDPs of each statement; a tenth as many transformers", 1000, min: 20);
+    private readonly Flag<int> cases = Flags.Int("--cases", "random token MDPs of each statement; a tenth as many transformers", 1000, min: 100);
     private readonly Flag<string?> policy = Flags.Path("--policy", "check T1 to T4 on this model instead: its folder, or a run's");
     private readonly Flag<string?> reference = Flags.Text(
         "--reference", "π_ref of T4: a folder; or base, half or a fraction such as 0.1, of the run that --policy names", "DIR|NAME");

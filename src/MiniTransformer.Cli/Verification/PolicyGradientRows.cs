@@ -7,7 +7,7 @@ namespace MiniTransformer.Cli.Verification;
 internal sealed class PolicyGradientRows(Formulas formulas)
 {
     /// <summary>Responses that the trainer draws for its estimate.</summary>
-    public const int Draws = 4096;
+    public const int Draws = 8192;
 
     private const double Discount = 0.5;
 

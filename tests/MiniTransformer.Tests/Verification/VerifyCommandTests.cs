@@ -42,7 +42,7 @@ public sealed class VerifyCommandTests
     [Fact]
     public void The_table_has_every_number_once_and_fits_a_screen_of_90_columns()
     {
-        CliResult result = CommandLineRun.Done("verify", "--cases", "50");
+        CliResult result = CommandLineRun.Done("verify", "--cases", "100");
         string[] lines = result.Out.Split('\n');
         Assert.All(lines, line => Assert.True(new StringInfo(line).LengthInTextElements <= 90, line));
         Assert.All(Identities.All, identity => Assert.Single(lines, line => line.StartsWith(identity.Number + " ", StringComparison.Ordinal)));
@@ -52,13 +52,13 @@ public sealed class VerifyCommandTests
     [Fact]
     public void A_broken_formula_is_exit_code_1_and_is_named()
     {
-        CliResult result = RunWith(BrokenFormulas.All["V(s_0) added"].Formulas, "--cases", "50");
+        CliResult result = RunWith(BrokenFormulas.All["V(s_0) added"].Formulas, "--cases", "100");
         Assert.Equal(CommandLine.Failed, result.Code);
         Assert.Contains("33 of 35 statements hold.", result.Out, StringComparison.Ordinal);
         Assert.Contains("T1 fails: J(Q_θ) = −L_SFT(θ) has an error of ", result.Error, StringComparison.Ordinal);
         Assert.Contains("T2 fails: ", result.Error, StringComparison.Ordinal);
 
-        result = RunWith(BrokenFormulas.All["V(s_0) added"].Formulas, "--cases", "50", "--json");
+        result = RunWith(BrokenFormulas.All["V(s_0) added"].Formulas, "--cases", "100", "--json");
         Assert.Equal(CommandLine.Failed, result.Code);
         Assert.Equal(["T1", "T2"], result.Json.Where(row => !row.GetProperty("holds").GetBoolean()).Select(row => row.GetProperty("number").GetString()));
     }
@@ -77,7 +77,7 @@ public sealed class VerifyCommandTests
     {
         using var folder = new TemporaryFolder();
         Save(folder);
-        string[] command = ["verify", "--cases", "50", "--policy", folder["policy"], "--data", folder["data.jsonl"]];
+        string[] command = ["verify", "--cases", "100", "--policy", folder["policy"], "--data", folder["data.jsonl"]];
         CliResult result = CommandLineRun.Done([.. command, "--reference", folder["reference"], "--json"]);
         VerifiedRow[] rows = [.. result.Json.Select(VerifiedRow.Of)];
         Assert.Equal(35, rows.Length);
@@ -97,7 +97,7 @@ public sealed class VerifyCommandTests
         using var folder = new TemporaryFolder();
         Save(folder);
         CliResult result = CommandLineRun.Run(
-            "verify", "--cases", "50", "--policy", folder["policy"], "--reference", folder["policy"], "--data", folder["data.jsonl"]);
+            "verify", "--cases", "100", "--policy", folder["policy"], "--reference", folder["policy"], "--data", folder["data.jsonl"]);
         Assert.Equal(CommandLine.Failed, result.Code);
         Assert.Contains("T4 shows nothing: its nearest false statement (π_SFT and π_ref swapped)", result.Error, StringComparison.Ordinal);
     }
