@@ -277,36 +277,4 @@ public sealed class Tape : TensorOwner, IDisposable
             foreach (Tape tape in tapes) tape.Arena.Dispose();
         }
     }
-
-    // Records of one op, as structs in a list that is kept: nothing is boxed and nothing allocated once it is long enough.
-    private abstract class RecordList
-    {
-        public abstract void Run(int at, Tape tape);
-
-        public abstract int OutputOf(int at);
-
-        public abstract void RemoveLast();
-    }
-
-    private sealed class RecordList<TBackward> : RecordList
-        where TBackward : struct, IBackward
-    {
-        private readonly List<TBackward> records = [];
-
-        public int Add(in TBackward record)
-        {
-            records.Add(record);
-            return records.Count - 1;
-        }
-
-        public override void Run(int at, Tape tape)
-        {
-            TBackward record = records[at];
-            if (tape.HasGradient(record.Output.Index)) record.Run(tape.Backend);
-        }
-
-        public override int OutputOf(int at) => records[at].Output.Index;
-
-        public override void RemoveLast() => records.RemoveAt(records.Count - 1);
-    }
 }
