@@ -103,6 +103,9 @@ public sealed record DprOptions
         if (!(LearningRate > 0)) throw new ArgumentException($"The learning rate must be positive, not {LearningRate}.");
         if (!(Temperature > 0)) throw new ArgumentException($"DPR samples at a positive temperature, not {Temperature}.");
         if (!(Gamma >= 0 && Gamma <= 1)) throw new ArgumentException($"γ must be in [0, 1], not {Gamma}.");
+        if (!(EntropyBonus >= 0)) throw new ArgumentException($"The entropy bonus must be 0 or more, not {EntropyBonus}.");
+        if (!(CollapseKl > 0)) throw new ArgumentException($"The KL that counts as a collapse must be positive, not {CollapseKl}.");
+        ArgumentOutOfRangeException.ThrowIfLessThan(MaxTokens, 1);
         if (!(Beta >= 0)) throw new ArgumentException($"β must be 0 or more, not {Beta}.");
     }
 }
@@ -111,7 +114,7 @@ public sealed record DprOptions
 public sealed class PolicyCollapseException(string message) : Exception(message);
 
 /// <summary>
-/// Dense-Path REINFORCE (arXiv 2510.02493, section 5 of the theory):
+/// Dense-Path REINFORCE (arXiv 2510.02493; step 10 of Theory/README.md):
 /// g = E_{y~π_θ}[ Σ_t G_t ∇ log π_θ(a_t|s_t) ] − β ∇ KL(π_θ‖π_SFT),   G_t = Σ_{k≥t} γ^{k−t} r̂(s_k, a_k).
 /// </summary>
 public static class DensePathReinforce
@@ -158,12 +161,20 @@ public static class DensePathReinforce
         Tensor kl = logits.KlDivergence(expertLogits); // (N), nats at each visited state
         Tensor entropy = logits.Entropy();
 
+        double meanKl = Sum(kl) / batch.B, meanEntropy = Sum(entropy) / batch.N;
+        if (!(meanKl <= options.CollapseKl))
+        {
+            throw new PolicyCollapseException(
+                $"DPR stopped before update {update + 1}: the policy is {meanKl:F1} nats a response away from π_SFT (limit {options.CollapseKl:F1}), " +
+                "where r̂ no longer means anything. Raise β, lower the learning rate, make fewer updates, or add a floor to the reward.");
+        }
+
         // 4. Returns and advantages: constants in the gradient.
         float[] shaped = [.. rewards];
         if (options.KlForm == KlForm.K1InReward)
         {
-            float[] own1 = logProb.ToArray(), expert = expertLogits.GatherLogSoftmax(tokens).ToArray();
-            for (int i = 0; i < shaped.Length; i++) shaped[i] -= (float)options.Beta * (own1[i] - expert[i]);
+            float[] policyLogProb = logProb.ToArray(), expert = expertLogits.GatherLogSoftmax(tokens).ToArray();
+            for (int i = 0; i < shaped.Length; i++) shaped[i] -= (float)options.Beta * (policyLogProb[i] - expert[i]);
         }
 
         float[] advantages = options.SentenceLevel ? Returns.WholePath(shaped, batch.Starts) : Returns.ToGo(shaped, batch.Starts, options.Gamma);
@@ -176,15 +187,8 @@ public static class DensePathReinforce
         if (options.Beta > 0 && options.KlForm == KlForm.Exact) loss += kl.Sum().Scale((float)options.Beta * perToken);
         if (options.Beta > 0 && options.KlForm == KlForm.K3) loss += K3(logProb, expertLogits.GatherLogSoftmax(tokens)).Scale((float)options.Beta * perToken);
         if (options.EntropyBonus > 0) loss += entropy.Sum().Scale(-(float)options.EntropyBonus * perToken);
+        double lossValue = loss.Item();
         tape.Backward(loss);
-
-        double meanKl = Sum(kl) / batch.B, meanEntropy = Sum(entropy) / batch.N, lossValue = loss.Item();
-        if (!(meanKl <= options.CollapseKl))
-        {
-            throw new PolicyCollapseException(
-                $"DPR stopped before update {update + 1}: the policy is {meanKl:F1} nats a response away from π_SFT (limit {options.CollapseKl:F1}), " +
-                "where r̂ no longer means anything. Raise β, lower the learning rate, make fewer updates, or add a floor to the reward.");
-        }
 
         double rate = schedule.At(update, options.Updates);
         double norm = optimizer.Step(rate);

@@ -1,6 +1,6 @@
 namespace MiniTransformer.Training;
 
-/// <summary>Each use of randomness has a seed of its own, so that two uses of one seed do not draw the same numbers.</summary>
+/// <summary>Uses that would otherwise share the streams of one seed get a seed of their own: a corpus and the demonstrations, say, must not draw the same numbers.</summary>
 public static class NamedSeed
 {
     /// <summary>The seed of a use: the hash of its name (FNV-1a), mixed with the run's seed.</summary>

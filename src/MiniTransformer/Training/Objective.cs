@@ -48,14 +48,14 @@ public sealed record Objective(ObjectiveKind Kind = ObjectiveKind.Sft, double Ga
     {
         int n = batch.N;
         int[] next = new int[n];
-        float[] hasNext = new float[n], discount = new float[n], isFirst = new float[n];
+        float[] nextWeight = new float[n], discount = new float[n], isFirst = new float[n];
         for (int b = 0; b < batch.B; b++)
         {
             (int start, int end) = (batch.Starts[b], batch.Starts[b + 1]);
             for (int i = start; i < end; i++)
             {
                 bool last = i + 1 == end; // the state after it is terminal
-                (next[i], hasNext[i]) = last ? (i, 0f) : (i + 1, (float)Gamma);
+                (next[i], nextWeight[i]) = last ? (i, 0f) : (i + 1, (float)Gamma);
                 discount[i] = (float)Math.Pow(Gamma, i - start);
             }
 
@@ -65,7 +65,7 @@ public sealed record Objective(ObjectiveKind Kind = ObjectiveKind.Sft, double Ga
         var rows = new Shape(n);
         Tensor q = logits.Gather(tape.Targets(batch)); // Q(s_t, a_t)
         Tensor v = logits.LogSumExp(); // V(s_t)
-        Tensor vNext = v.Reshape(new Shape(n, 1)).SelectRows(tape.Ids(next, rows)).Reshape(rows) * tape.Constant(hasNext, rows);
+        Tensor vNext = v.Reshape(new Shape(n, 1)).SelectRows(tape.Ids(next, rows)).Reshape(rows) * tape.Constant(nextWeight, rows);
         Tensor r = q - vNext; // (N)
         if (Kind == ObjectiveKind.InverseQChi2) r -= r.Square().Scale((float)(1 / (4 * Alpha)));
         return v.WeightedSum(tape.Constant(isFirst, rows), scale) - r.WeightedSum(tape.Constant(discount, rows), scale);

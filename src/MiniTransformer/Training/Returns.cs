@@ -39,7 +39,8 @@ public static class Returns
 
     /// <summary>
     /// A_t = G_t − mean of G at the same position t over the batch: a baseline that depends on the position alone.
-    /// (The mean includes the sequence itself, which shrinks the gradient by 1 − 1/n; with n sequences in the hundreds that is nothing.)
+    /// (The mean includes the sequence itself, which shrinks the gradient at position t by 1 − 1/n, n being the sequences that reach t:
+    /// nothing for hundreds, everything for one.)
     /// </summary>
     public static float[] MinusPositionMean(ReadOnlySpan<float> returns, ReadOnlySpan<int> starts)
     {

@@ -12,7 +12,10 @@ public abstract record TrainingStep
     /// <summary>Updates of the whole run.</summary>
     public required int Total { get; init; }
 
-    /// <summary>The loss of this batch before the update, in nats per response token.</summary>
+    /// <summary>
+    /// The loss of this batch before the update, divided by its response tokens: in nats for SFT; for DPR a surrogate whose gradient
+    /// matters and whose value does not.
+    /// </summary>
     public required double Loss { get; init; }
 
     /// <summary>The global norm of the gradient before clipping.</summary>

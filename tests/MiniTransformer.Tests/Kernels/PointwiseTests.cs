@@ -43,9 +43,6 @@ public unsafe class PointwiseTests
     public void SiluMultiply_is_right() => Binary<SiluMultiply>((a, b) => a / (1 + Math.Exp(-a)) * b);
 
     [Fact]
-    public void Minimum_is_right() => Binary<Minimum>(Math.Min);
-
-    [Fact]
     public void Sigmoid_and_Silu_are_finite_far_out()
     {
         Assert.Equal(0f, Sigmoid.Forward(Vector.Create(-700f))[0]);
@@ -53,14 +50,6 @@ public unsafe class PointwiseTests
         Assert.Equal(0f, Silu.Forward(Vector.Create(-700f))[0]);
         Assert.Equal(700f, Silu.Forward(Vector.Create(700f))[0]);
         Assert.Equal(1f, Silu.Derivative(Vector.Create(700f), Vector.Create(700f))[0]);
-    }
-
-    [Fact]
-    public void At_a_tie_the_derivative_of_Minimum_goes_to_the_first()
-    {
-        Assert.Equal((1f, 0f), (Minimum.DerivativeA(2f, 2f), Minimum.DerivativeB(2f, 2f)));
-        Vector<float> two = Vector.Create(2f);
-        Assert.Equal((1f, 0f), (Minimum.DerivativeA(two, two)[0], Minimum.DerivativeB(two, two)[0]));
     }
 
     [Fact]
