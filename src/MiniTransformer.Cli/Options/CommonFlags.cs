@@ -25,7 +25,7 @@ internal sealed class CommonFlags
     public Flag<string?> Out { get; }
 
     /// <summary>Threads.</summary>
-    public Flag<int> Threads { get; } = Flags.Int("--threads", "threads to compute with, 0 for one a core; the results are the same for every number", 0, mayChange: true);
+    public Flag<int> Threads { get; } = Flags.Int("--threads", "threads to compute with, 0 for one a core; the results are the same for every number", 0, max: 1024, mayChange: true);
 
     /// <summary>The configuration file.</summary>
     public Flag<string?> Config { get; } = Flags.Path("--config", "JSON file with flags as keys; flags on the command line override it", "FILE", saved: false);

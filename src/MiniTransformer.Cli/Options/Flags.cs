@@ -6,8 +6,8 @@ namespace MiniTransformer.Cli.Options;
 internal static class Flags
 {
     /// <summary>A whole number.</summary>
-    public static Flag<int> Int(string name, string description, int defaultValue, int min = 0, bool mayChange = false) =>
-        new(name, description, text => Whole(text, min), defaultValue, hasDefault: true) { HelpName = "N", MayChange = mayChange };
+    public static Flag<int> Int(string name, string description, int defaultValue, int min = 0, bool mayChange = false, int max = int.MaxValue) =>
+        new(name, description, text => Whole(text, min) is var n && n <= max ? n : throw new UsageException($"{text} is more than {max}."), defaultValue, hasDefault: true) { HelpName = "N", MayChange = mayChange };
 
     /// <summary>A whole number that the command chooses where it is not given.</summary>
     public static Flag<int?> OptionalInt(string name, string description, int min = 0, bool mayChange = false) =>

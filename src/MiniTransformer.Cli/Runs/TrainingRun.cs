@@ -63,6 +63,10 @@ internal sealed class TrainingRun : IDisposable
             updates = state.Updates;
             terminal.Say($"Resumed after update {updates}.");
         }
+        else
+        {
+            terminal.Say($"There is no checkpoint in {last} to resume from: starting again from update 0.");
+        }
 
         Folder.Metrics.TruncateAfter(updates == 0 ? -1 : updates); // from the beginning: the point at step 0 is measured again
         return updates;

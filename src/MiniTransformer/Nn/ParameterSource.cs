@@ -54,6 +54,9 @@ public sealed class ParameterSource
     {
         var values = new float[parameter.Shape.Count];
         file.ReadFloat32(parameter.Name, values);
+        int at = Array.FindIndex(values, x => !float.IsFinite(x));
+        if (at >= 0)
+            throw new SafetensorsException(file.Path, parameter.Name, $"element {at} is {values[at]}; a model with such a weight computes nothing. Take a checkpoint from before it diverged.");
         parameter.Set(values);
     });
 
