@@ -128,7 +128,7 @@ public sealed class Experiment(Regime regime, ulong seed, Device device) : IDisp
         (string Arm, DenseReward Reward)[] variants =
         [
             (Arms.Dpr, reward),
-            (Arms.DprFloor, new DenseReward(reward.Expert, reward.Reference, new RewardOptions { Floor = regime.Floor })),
+            (Arms.DprFloor, new DenseReward(reward.Expert, reward.References, new RewardOptions { Floor = regime.Floor })),
             (Arms.DprHalf, new DenseReward(reward.Expert, models["half-way"])),
         ];
         foreach ((string arm, DenseReward variant) in variants)
