@@ -94,7 +94,6 @@ public class RlooTests
         RlooStep[] steps = [.. Rloo.Train(policy, new VerifierReward(expert, ToyScore), Prompts, Options with { Updates = 40, PromptsPerUpdate = 14, Beta = 0.1 })];
         Assert.Equal(0, steps[0].Kl, 1e-5); // it starts as a copy of the expert
         double before = steps[..5].Average(s => s.Reward), after = steps[^5..].Average(s => s.Reward);
-        Console.WriteLine($"XX {before} → {after}");
         Assert.True(after > before + 0.2, $"{before} → {after}");
     }
 
