@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace MiniTransformer.Experiments;
 
 /// <summary>What one method reached in one regime and seed: a line of results.jsonl.</summary>
@@ -23,6 +25,9 @@ public sealed record CellResult
 
     /// <summary>Whether the cell belongs to a sweep, on seeds of its own: settings are chosen there, and methods compared at equal KL.</summary>
     public bool Sweep { get; init; }
+
+    /// <summary>Whether the setting is the one that the sweep chose on validation prompts; where the default was chosen there is no such cell.</summary>
+    public bool Chosen { get; init; }
 
     /// <summary>Why there are no numbers, where the policy collapsed; null where there are.</summary>
     public string? Failure { get; init; }
@@ -59,6 +64,13 @@ public sealed record CellResult
 
     /// <summary>Accuracy on validation prompts over the training, from the start on; empty where no curve is asked for.</summary>
     public IReadOnlyList<CurvePoint> Curve { get; init; } = [];
+
+    /// <summary>Method, reference and setting: what distinguishes the cells of a world.</summary>
+    [JsonIgnore]
+    public string Label => LabelOf(Method, Reference, Knob, Value);
+
+    internal static string LabelOf(string method, string? reference, string? knob, double? value) =>
+        method + (reference is null ? "" : $", reference {reference}") + (knob is null ? "" : FormattableString.Invariant($", {knob} = {value}"));
 }
 
 /// <summary>A method's accuracy in one task.</summary>

@@ -25,7 +25,7 @@ public abstract record Method
     public virtual float Temperature => 1;
 
     /// <summary>Distinguishes the methods of a world: name, reference and setting.</summary>
-    public string Label => string.Join(", ", new[] { Name, Reference is null ? null : $"reference {Reference}", Knob is null ? null : FormattableString.Invariant($"{Knob} = {Value}") }.OfType<string>());
+    public string Label => CellResult.LabelOf(Name, Reference, Knob, Value);
 
     /// <summary>Updates that <see cref="Train"/> makes.</summary>
     public virtual int Steps(World world) => 0;
@@ -37,5 +37,5 @@ public abstract record Method
     public virtual IEnumerable<TrainingStep> Train(World world, Transformer policy) => [];
 
     /// <summary>What is measured: the trained policy, unless the method decodes in a way of its own.</summary>
-    public virtual Policy PolicyOf(World world, Transformer trained) => new TransformerPolicy(trained);
+    public virtual Policy PolicyOf(World world, Transformer trained) => Policy.Of(trained);
 }

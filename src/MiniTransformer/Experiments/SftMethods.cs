@@ -4,11 +4,11 @@ using MiniTransformer.Training;
 
 namespace MiniTransformer.Experiments;
 
-/// <summary>What SFT starts from: the base, or random weights.</summary>
-public sealed record StartMethod : Method
+/// <summary>The base, untrained on the demonstrations.</summary>
+public sealed record BaseMethod : Method
 {
     /// <inheritdoc/>
-    public override string Name => "start";
+    public override string Name => "base";
 
     /// <inheritdoc/>
     public override Transformer StartOf(World world) => world.Start;
@@ -36,16 +36,17 @@ public sealed record CoolSftMethod : Method
 /// </summary>
 /// <param name="RateFactor">Times the learning rate of SFT.</param>
 /// <param name="LastPart">Only the last part of demonstrations that are ordered: the better ones.</param>
-public sealed record ContinuedSftMethod(double RateFactor = 1, bool LastPart = false) : Method
+/// <param name="Varied">Whether the learning rate is the setting of a sweep, and so named.</param>
+public sealed record ContinuedSftMethod(double RateFactor = 1, bool LastPart = false, bool Varied = false) : Method
 {
     /// <inheritdoc/>
     public override string Name => LastPart ? "continued SFT, last part" : "continued SFT";
 
     /// <inheritdoc/>
-    public override string? Knob => RateFactor == 1 ? null : "rate ×";
+    public override string? Knob => Varied ? "rate ×" : null;
 
     /// <inheritdoc/>
-    public override double? Value => RateFactor == 1 ? null : RateFactor;
+    public override double? Value => Varied ? RateFactor : null;
 
     /// <inheritdoc/>
     public override int Steps(World world) => Options(world).Steps;

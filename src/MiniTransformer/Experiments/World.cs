@@ -19,7 +19,6 @@ public sealed class World : IDisposable
     private static readonly double[] Fractions = [.05, .10, .25, .50, .75];
 
     private readonly Dictionary<string, Transformer> references = [];
-    private readonly string? baseFolder;
     private Transformer? start;
     private Transformer? expert;
 
@@ -34,7 +33,7 @@ public sealed class World : IDisposable
         Splits = new PromptSplits(regime.TaskList, seed, regime.Sizes);
         Prompts = [.. Splits.Reinforcement.Select(p => p.Encode(Tokenizer).Ids)];
         Demonstrations = Demonstrate();
-        this.baseFolder = baseFolder is null || !regime.HasBase ? null : Path.Combine(baseFolder, FormattableString.Invariant($"{BaseKey(regime):x16}-seed-{seed}"));
+        BaseFolder = baseFolder is null || !regime.HasBase ? null : Path.Combine(baseFolder, FormattableString.Invariant($"{BaseKey(regime):x16}-seed-{seed}"));
     }
 
     /// <summary>The setting.</summary>
@@ -48,6 +47,9 @@ public sealed class World : IDisposable
 
     /// <summary>Text to tokens.</summary>
     public ITokenizer Tokenizer { get; } = new ByteTokenizer();
+
+    /// <summary>Where the base is kept; worlds that share one must not be prepared at the same time. Null where none is.</summary>
+    public string? BaseFolder { get; }
 
     /// <summary>The prompts in their parts.</summary>
     public PromptSplits Splits { get; }
@@ -70,10 +72,13 @@ public sealed class World : IDisposable
     /// <summary>Updates of the preparation.</summary>
     public int Steps => (Regime.HasBase && !BaseIsKept ? Regime.Pretraining.Steps : 0) + Regime.Sft.StepsFor(Demonstrations.Count);
 
-    private bool BaseIsKept => baseFolder is not null && Checkpoint.IsModel(baseFolder);
+    private bool BaseIsKept => BaseFolder is not null && Checkpoint.IsModel(BaseFolder);
 
     /// <summary>The name of SFT's checkpoint at a fraction of its samples.</summary>
     public static string Fraction(double fraction) => FormattableString.Invariant($"{Math.Round(100 * fraction)}%");
+
+    /// <summary>The names of a regime's references, earliest first.</summary>
+    public static IReadOnlyList<string> ReferencesOf(Regime regime) => regime.HasBase ? [Base, .. Fractions.Select(Fraction)] : [.. Fractions.Select(Fraction)];
 
     /// <summary>A reference by name.</summary>
     /// <exception cref="ArgumentException">There is none of that name.</exception>
@@ -90,7 +95,7 @@ public sealed class World : IDisposable
         Transformer policy;
         if (BaseIsKept)
         {
-            policy = Checkpoint.LoadModel(baseFolder!, Device);
+            policy = Checkpoint.LoadModel(BaseFolder!, Device);
         }
         else
         {
@@ -100,7 +105,7 @@ public sealed class World : IDisposable
                 Example[] corpus = Regime.BaseDemonstrator!.Demonstrate(
                     Splits.Corpus(Regime.Pretraining.Steps * Regime.Pretraining.BatchSize), Tokenizer, SeedOf("corpus"));
                 foreach (SftStep step in Sft.Train(policy, corpus, Regime.Pretraining with { Seed = Seed })) yield return new StepDone("pretraining", step);
-                if (baseFolder is not null) Checkpoint.Save(baseFolder, policy, Tokenizer);
+                if (BaseFolder is not null) Checkpoint.Save(BaseFolder, policy, Tokenizer);
             }
         }
 
