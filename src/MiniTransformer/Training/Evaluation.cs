@@ -80,7 +80,7 @@ public static class Evaluation
             Tensor logits = policy.Logits(tape, batch), expert = reward.Expert.Logits(tape, batch);
             kl += logits.KlDivergence(expert).ToArray().Sum(x => (double)x);
             entropy += logits.Entropy().ToArray().Sum(x => (double)x);
-            rewards += reward.Score(tape, expert, batch).Sum(x => (double)x);
+            rewards += reward.Score(tape, expert, batch).Values.Sum(x => (double)x);
             tokens += batch.N;
         }
 
