@@ -28,18 +28,27 @@ public static class Methods
         methods.AddRange(
         [
             new ObjectiveMethod("inverse-Q, χ²", new Objective(ObjectiveKind.InverseQChi2)),
+            new ObjectiveMethod("DFT", new Objective(ObjectiveKind.Dft)),
+            new SpinMethod(),
+            new SpinMethod(main),
+            new GsilMethod(),
             new ExtrapolationMethod(main),
             new DprMethod(main),
             Floored(regime, main),
             new DprMethod(main, "DPR, centred") { Rewarding = new RewardOptions { Centred = true } },
+            new DprMethod(main, "DPR, clipped at 1") { Rewarding = new RewardOptions { Clip = 1 } },
             new DprMethod(main, "DPR, γ = 0") { Settings = o => o with { Gamma = 0 } },
-            new DprMethod(World.Fraction(.5)),
+            new DprMethod(main, "DPR, dual KL") { Settings = o => o with { Beta = o.Beta / 2, ReferenceBeta = o.Beta / 2 } },
+            new DprMethod(DprMethod.Ensemble([main, World.Fraction(regime.HasBase ? .1 : .05), World.Fraction(.25)]), "DPR, ensemble"),
         ]);
         if (regime.HasBase) methods.Add(new DprMethod(World.Fraction(.1)));
         methods.AddRange(
         [
+            new DprMethod(World.Fraction(.5)),
             Sentence(main),
             new DprMethod(main, "log π_SFT as reward") { Rewarding = new RewardOptions { Kind = RewardKind.LogPolicy } },
+            new MixedMethod(main),
+            new OracleMethod(),
         ]);
         return methods;
     }

@@ -4,7 +4,7 @@ using MiniTransformer.Training;
 namespace MiniTransformer.Experiments;
 
 /// <summary>Dense-Path REINFORCE and its variants.</summary>
-/// <param name="From">The reference of r̂.</param>
+/// <param name="From">The reference of r̂; of an ensemble their names, joined by plus signs.</param>
 /// <param name="Variant">What distinguishes the row: "" is plain DPR.</param>
 public sealed record DprMethod(string From, string Variant = "") : Method
 {
@@ -41,6 +41,9 @@ public sealed record DprMethod(string From, string Variant = "") : Method
     /// <inheritdoc/>
     public override IEnumerable<TrainingStep> Train(World world, Transformer policy) =>
         DensePathReinforce.Train(policy, world.Reward(From, Rewarding), world.Prompts, Settings(world.DprOptions));
+
+    /// <summary>The name of an ensemble of references.</summary>
+    public static string Ensemble(params IEnumerable<string> references) => string.Join('+', references);
 
     private DprMethod With(string name, double at, Func<DprOptions, DprOptions> change) => new(this, name, at, o => change(Settings(o)));
 

@@ -86,8 +86,11 @@ public sealed class World : IDisposable
         ? model
         : throw new ArgumentException($"There is no reference '{name}' in regime {Regime.Name}; there are {string.Join(", ", references.Keys)}.");
 
-    /// <summary>The dense reward of π_SFT relative to a reference.</summary>
-    public DenseReward Reward(string reference, RewardOptions? options = null) => new(Expert, Reference(reference), options);
+    /// <summary>The dense reward of π_SFT relative to a reference, or to an ensemble of them: names joined by plus signs.</summary>
+    public DenseReward Reward(string reference, RewardOptions? options = null) => new(Expert, [.. reference.Split('+').Select(Reference)], options);
+
+    /// <summary>The tasks' own verdict on responses to the prompts that reinforcement answers: 1 for a right one, else 0.</summary>
+    public Verifier Verifier => field ??= VerifierReward.Of(Splits.Reinforcement, Tokenizer);
 
     /// <summary>Trains the base and π_SFT; the updates come as they happen.</summary>
     public IEnumerable<ExperimentEvent> Prepare()
