@@ -38,7 +38,7 @@ public static class CommandLine
         CliCommand[] commands =
         [
             DemoCommand.Create(), SftCommand.Create(), RewardCommand.Create(), DprCommand.Create(), EvalCommand.Create(), GenerateCommand.Create(), TasksCommand.Create(),
-            VerifyCommand.Create(),
+            VerifyCommand.Create(), CompareCommand.Create(),
         ];
         try
         {
