@@ -9,6 +9,8 @@ namespace MiniTransformer.Tests.Training;
 
 public class TokenRewardTests
 {
+    internal static ResponseVerifier Verifier { get; } = responses => [.. responses.Select(r => Score(r.PromptIds, r.ResponseIds))];
+
     // Responses of the tiny world that begin with 0 are right, with 1 half right.
     internal static double Score(int[] prompt, int[] response)
     {
@@ -20,7 +22,7 @@ public class TokenRewardTests
     public void A_verifiers_score_stands_on_the_last_token_and_nothing_on_the_others()
     {
         using var world = new TinyWorld(Devices.Names[0]);
-        (float[] rewards, ResponseBatch batch) = Rewards(world, new VerifierReward(world.Expert, Score));
+        (float[] rewards, ResponseBatch batch) = Rewards(world, new VerifierReward(world.Expert, Verifier));
         for (int b = 0; b < batch.B; b++)
         {
             float[] of = rewards[batch.Starts[b]..batch.Starts[b + 1]];
@@ -36,7 +38,7 @@ public class TokenRewardTests
     {
         using var world = new TinyWorld(Devices.Names[0]);
         var dense = new DenseReward(world.Expert, world.Reference);
-        (float[] rewards, ResponseBatch batch) = Rewards(world, new MixedReward(dense, Score, 0.3));
+        (float[] rewards, ResponseBatch batch) = Rewards(world, new MixedReward(dense, Verifier, 0.3));
         for (int b = 0; b < batch.B; b++)
         {
             double[] expected = [.. world.Rewards(world.Responses[b]).Select(r => 0.3 * r)];
@@ -44,8 +46,8 @@ public class TokenRewardTests
             for (int t = 0; t < expected.Length; t++) Assert.Equal(expected[t], rewards[batch.Starts[b] + t], 1e-5);
         }
 
-        Assert.Equal(Rewards(world, dense).Values, Rewards(world, new MixedReward(dense, Score, 1)).Values);
-        Assert.Equal(Rewards(world, new VerifierReward(world.Expert, Score)).Values, Rewards(world, new MixedReward(dense, Score, 0)).Values);
+        Assert.Equal(Rewards(world, dense).Values, Rewards(world, new MixedReward(dense, Verifier, 1)).Values);
+        Assert.Equal(Rewards(world, new VerifierReward(world.Expert, Verifier)).Values, Rewards(world, new MixedReward(dense, Verifier, 0)).Values);
     }
 
     [DeviceTheory, OnEveryDevice]
@@ -57,7 +59,7 @@ public class TokenRewardTests
             world.Probability(y) * (alpha * world.Rewards(y).Sum() + (1 - alpha) * Score(TinyWorld.Prompt, y))));
 
         // The estimator's expectation: all responses, each by its probability, with the trainer's rewards and returns.
-        (float[] rewards, ResponseBatch batch) = Rewards(world, new MixedReward(new DenseReward(world.Expert, world.Reference), Score, alpha));
+        (float[] rewards, ResponseBatch batch) = Rewards(world, new MixedReward(new DenseReward(world.Expert, world.Reference), Verifier, alpha));
         float[] returns = Returns.ToGo(rewards, batch.Starts, gamma: 1);
         Dictionary<int[], double[]> weights = world.Responses
             .Select((y, b) => (y, w: returns[batch.Starts[b]..batch.Starts[b + 1]].Select(g => world.Probability(y) * g).ToArray()))
@@ -70,7 +72,7 @@ public class TokenRewardTests
     {
         using var world = new TinyWorld(Devices.Names[0]);
         var options = new DprOptions { PromptsPerUpdate = 20, Beta = 0, Whiten = false, Baseline = Baseline.None };
-        (double[] gradient, int[][] drawn, DprStep step) = world.Update(options, new VerifierReward(world.Expert, Score));
+        (double[] gradient, int[][] drawn, DprStep step) = world.Update(options, new VerifierReward(world.Expert, Verifier));
         double n = drawn.Sum(y => y.Length);
         double[] expected = world.TapeGradient(drawn, y => [.. y.Select(_ => -Score(TinyWorld.Prompt, y) / n)]);
         Assert.True(TinyWorld.Distance(expected, gradient) < 1e-4);
@@ -82,10 +84,10 @@ public class TokenRewardTests
     {
         using var world = new TinyWorld(Devices.Names[0]);
         var options = new DprOptions { PromptsPerUpdate = 4, ReferenceBeta = 0.1 };
-        foreach (ITokenReward reward in (ITokenReward[])[new VerifierReward(world.Expert, Score), new DenseReward(world.Expert, world.Reference, new() { Kind = RewardKind.LogPolicy })])
+        foreach (ITokenReward reward in (ITokenReward[])[new VerifierReward(world.Expert, Verifier), new DenseReward(world.Expert, world.Reference, new() { Kind = RewardKind.LogPolicy })])
             Assert.Contains("β_ref is 0.1, but this reward has no reference", Assert.Throws<ArgumentException>(() => world.Update(options, reward)).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => new DprOptions { ReferenceBeta = -1 }.Validate());
-        Assert.True(world.Update(options, new MixedReward(new DenseReward(world.Expert, world.Reference), Score, 0.5)).Step.GradientNorm > 0);
+        Assert.True(world.Update(options, new MixedReward(new DenseReward(world.Expert, world.Reference), Verifier, 0.5)).Step.GradientNorm > 0);
     }
 
     [Fact]
@@ -94,8 +96,8 @@ public class TokenRewardTests
         using var world = new TinyWorld(Devices.Names[0]);
         var dense = new DenseReward(world.Expert, world.Reference);
         foreach (double score in (double[])[-0.1, 1.1, double.NaN])
-            Assert.Contains("must lie in [0, 1]", Assert.Throws<ArgumentException>(() => Rewards(world, new VerifierReward(world.Expert, (_, _) => score))).Message, StringComparison.Ordinal);
-        foreach (double alpha in (double[])[-0.1, 1.1, double.NaN]) Assert.Throws<ArgumentException>(() => new MixedReward(dense, Score, alpha));
+            Assert.Contains("must lie in [0, 1]", Assert.Throws<ArgumentException>(() => Rewards(world, new VerifierReward(world.Expert, all => [.. all.Select(_ => score)]))).Message, StringComparison.Ordinal);
+        foreach (double alpha in (double[])[-0.1, 1.1, double.NaN]) Assert.Throws<ArgumentException>(() => new MixedReward(dense, Verifier, alpha));
     }
 
     [Fact]
@@ -103,16 +105,17 @@ public class TokenRewardTests
     {
         var tokenizer = new ByteTokenizer();
         TaskPrompt[] prompts = [.. BuiltIn.Parse("reverse,next").SelectMany(t => Enumerable.Range(1, 5).Select(i => new TaskPrompt(t, t.NewPrompt(new Rng((ulong)i)))))];
-        Verifier verify = VerifierReward.Of(prompts, tokenizer);
+        ResponseVerifier verifier = VerifierReward.Of(prompts, tokenizer);
+        double Verify(int[] prompt, int[] response) => verifier([new Example(prompt, response)]).Single();
         foreach (TaskPrompt prompt in prompts)
         {
             int[] ids = prompt.Encode(tokenizer).Ids, answer = tokenizer.Encode(prompt.Task.Answer(prompt.Text));
-            Assert.Equal(1, verify(ids, [.. answer, tokenizer.EndId]));
-            Assert.Equal(0, verify(ids, answer)); // it did not end
-            Assert.Equal(0, verify(ids, [.. answer[1..], tokenizer.EndId]));
+            Assert.Equal(1, Verify(ids, [.. answer, tokenizer.EndId]));
+            Assert.Equal(0, Verify(ids, answer)); // it did not end
+            Assert.Equal(0, Verify(ids, [.. answer[1..], tokenizer.EndId]));
         }
 
-        string message = Assert.Throws<ArgumentException>(() => verify([tokenizer.BeginId, .. tokenizer.Encode("rev:zz=")], [tokenizer.EndId])).Message;
+        string message = Assert.Throws<ArgumentException>(() => Verify([tokenizer.BeginId, .. tokenizer.Encode("rev:zz=")], [tokenizer.EndId])).Message;
         Assert.Contains("knows 10 prompts, but not 'rev:zz='", message, StringComparison.Ordinal);
     }
 
