@@ -46,6 +46,7 @@ internal sealed class DprCommand
         "--max-tokens", "longest response [default: the longest demonstrated one and one more]", min: 1);
     private readonly Flag<double> collapseKl = Flags.Number("--collapse-kl", "stop if a response is this many nats away from π_SFT", 30, open: true);
     private readonly Flag<string?> prompts = Flags.Path("--prompts", "JSONL of prompts to answer instead of the SFT run's", "FILE");
+    private readonly VerifyFlag verify = new();
     private readonly Flag<int?> checkpointEvery = Flags.OptionalInt(
         "--checkpoint-every", "updates between checkpoints to resume from [default: a tenth of the updates]", min: 1, mayChange: true);
     private readonly Flag<int?> evaluateEvery = Flags.OptionalInt(
@@ -60,7 +61,7 @@ internal sealed class DprCommand
         foreach (Option flag in new Option[]
         {
             dpr.run, dpr.resume, dpr.updates, dpr.reference, dpr.reward, dpr.floor, dpr.centred, dpr.gamma, dpr.sentenceLevel, dpr.noBaseline, dpr.noWhiten, dpr.beta, dpr.kl,
-            dpr.entropyBonus, dpr.promptsPerUpdate, dpr.lr, dpr.warmup, dpr.maxGradNorm, dpr.temperature, dpr.maxTokens, dpr.collapseKl, dpr.prompts, dpr.checkpointEvery,
+            dpr.entropyBonus, dpr.promptsPerUpdate, dpr.lr, dpr.warmup, dpr.maxGradNorm, dpr.temperature, dpr.maxTokens, dpr.collapseKl, dpr.prompts, dpr.verify.Flag, dpr.checkpointEvery,
             dpr.evaluateEvery,
         }) dpr.command.Add(flag);
         string[] examples =
@@ -94,6 +95,7 @@ internal sealed class DprCommand
         Vocabulary vocabulary = Vocabulary.Of(expertFolder, expert.Config);
         DataSource source = DataSource.Of(sft);
         source.CheckUnchanged(sft);
+        source = source with { Verify = verify.Resolve(settings, source.File is not null, (string?)sft["verify"]) };
         RunData data = source.Load(vocabulary);
         IReadOnlyList<Prompt> asked = settings.Get(prompts) is { } file ? [.. PromptReader.Read(file, vocabulary.Tokenizer, vocabulary.Size)] : data.Prompts;
         if (asked.Count == 0) throw new DataException($"{settings.Get(prompts)}: the file holds no prompt.");
