@@ -67,6 +67,7 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
             Prompts = [.. splits.Reinforcement.Select(p => p.Encode(tokenizer))],
             Evaluation = HeldOutPrompts.Of(splits.Evaluation, tokenizer),
             Validation = HeldOutPrompts.Of([.. splits.Validation.Take(MostForCurves)], tokenizer),
+            Choices = HeldOutPrompts.Of(splits.Validation, tokenizer),
         };
     }
 
@@ -99,6 +100,7 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
             Prompts = train.Prompts,
             Evaluation = HeldOutPrompts.Of(heldOut, vocabulary, verifier),
             Validation = HeldOutPrompts.Of([.. heldOut.Take(MostForCurves)], vocabulary, verifier),
+            Choices = HeldOutPrompts.Of(heldOut, vocabulary, verifier),
         };
     }
 }

@@ -50,6 +50,9 @@ internal sealed class HeldOutPrompts
     public Accuracy Accuracy(Transformer model, Vocabulary vocabulary, SamplingOptions options) =>
         judge(Sampler.Generate(model, Ids, vocabulary.EndId, options));
 
+    /// <summary>Which of the responses, one a prompt, are right.</summary>
+    public Accuracy Judge(SampledResponse[] responses) => judge(responses);
+
     /// <summary>All measures of a policy.</summary>
     public Measurement Measure(Transformer model, DenseReward reward, Vocabulary vocabulary, SamplingOptions options) =>
         Evaluation.Measure(model, reward, Ids, judge, vocabulary.EndId, vocabulary.PadId, options);

@@ -101,17 +101,8 @@ public static class Evaluation
     /// <summary>Mean over responses of log π(response), and the same per token, on demonstrations: for data without a verifier.</summary>
     public static (double PerResponse, double PerToken) LogLikelihood(Transformer model, IReadOnlyList<Example> examples, int padId)
     {
-        double sum = 0;
-        int tokens = 0;
-        foreach (Example[] piece in examples.Chunk(128))
-        {
-            if (piece.All(e => e.ResponseIds.Length == 0)) continue;
-            var batch = new ResponseBatch(piece, padId);
-            using Tape tape = Tape.NoGrad(model.Device);
-            sum += model.Logits(tape, batch).GatherLogSoftmax(tape.Targets(batch)).ToArray().Sum(x => (double)x);
-            tokens += batch.N;
-        }
-
+        double sum = ResponseLikelihood.Of(model, examples, padId).Sum();
+        int tokens = examples.Sum(e => e.ResponseIds.Length);
         return (sum / Math.Max(1, examples.Count), sum / Math.Max(1, tokens));
     }
 }
