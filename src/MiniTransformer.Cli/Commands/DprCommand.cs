@@ -17,6 +17,8 @@ namespace MiniTransformer.Cli.Commands;
 /// <summary>dpr: Dense-Path REINFORCE from an SFT run, with the reward that SFT has learned.</summary>
 internal sealed class DprCommand
 {
+    private const string Auto = "auto";
+
     private readonly Command command = new("dpr", "Improve an SFT run's policy with its recovered dense reward (Dense-Path REINFORCE).");
     private readonly CommonFlags common;
     private readonly Flag<string?> run = Flags.Path("--run", "folder of the SFT run");
@@ -24,8 +26,8 @@ internal sealed class DprCommand
     private readonly Flag<int> updates = Flags.Int(
         "--updates", "updates of the policy; a resumed run may have more than it began with", 50, min: 1, mayChange: true);
     private readonly Flag<string?> reference = Flags.Text(
-        "--reference", "π_ref: base, half, a fraction that sft kept such as 0.1, or a folder; several, separated by commas, count by their mean probability " +
-        "[default: base if the SFT run had one, else half]", "NAME|DIR,...");
+        "--reference", "π_ref: base, half, a fraction that sft kept such as 0.1, a folder, or auto to let the advisor choose; several, separated by commas, count by their " +
+        "mean probability [default: base if the SFT run had one, else half]", "NAME|DIR,...");
     private readonly Flag<string> reward = Flags.Choice("--reward", "the reward", ["baseline-relative", "log-policy"], "baseline-relative");
     private readonly Flag<double> floor = Flags.Number(
         "--floor", "δ of log((π_SFT + δ) / (π_ref + δ)); 0 is the plain r̂, 0.1 is what worked best", 0, max: 1);
@@ -49,6 +51,7 @@ internal sealed class DprCommand
         "--max-tokens", "longest response [default: the longest demonstrated one and one more]", min: 1);
     private readonly Flag<double> collapseKl = Flags.Number("--collapse-kl", "stop if a response is this many nats away from π_SFT", 30, open: true);
     private readonly Flag<string?> prompts = Flags.Path("--prompts", "JSONL of prompts to answer instead of the SFT run's", "FILE");
+    private readonly VerifyFlag verify = new();
     private readonly Flag<int?> checkpointEvery = Flags.OptionalInt(
         "--checkpoint-every", "updates between checkpoints to resume from [default: a tenth of the updates]", min: 1, mayChange: true);
     private readonly Flag<int?> evaluateEvery = Flags.OptionalInt(
@@ -63,13 +66,15 @@ internal sealed class DprCommand
         foreach (Option flag in new Option[]
         {
             dpr.run, dpr.resume, dpr.updates, dpr.reference, dpr.reward, dpr.floor, dpr.centred, dpr.clip, dpr.gamma, dpr.sentenceLevel, dpr.noBaseline, dpr.noWhiten, dpr.beta,
-            dpr.betaRef, dpr.kl, dpr.entropyBonus, dpr.promptsPerUpdate, dpr.lr, dpr.warmup, dpr.maxGradNorm, dpr.temperature, dpr.maxTokens, dpr.collapseKl, dpr.prompts, dpr.checkpointEvery,
+            dpr.betaRef, dpr.kl, dpr.entropyBonus, dpr.promptsPerUpdate, dpr.lr, dpr.warmup, dpr.maxGradNorm, dpr.temperature, dpr.maxTokens, dpr.collapseKl, dpr.prompts,
+            dpr.verify.Flag, dpr.checkpointEvery,
             dpr.evaluateEvery,
         }) dpr.command.Add(flag);
         string[] examples =
         [
             "dpr --run runs/better --updates 50 --out runs/dpr",
             "dpr --run runs/better --reference base --floor 0.1 --updates 50 --out runs/dpr-floor",
+            "dpr --run runs/better --reference auto --out runs/dpr-auto",
             "dpr --run runs/better --reference half --out runs/dpr-half",
             "dpr --run runs/better --reference base,0.1 --beta 0.5 --beta-ref 0.5 --out runs/dpr-dual",
             "dpr --out runs/dpr --updates 100 --resume",
@@ -83,31 +88,41 @@ internal sealed class DprCommand
         bool resuming = settings.Get(resume);
         TrainingRun.CheckFree(path, resuming, canBegin: settings.Get(run) is not null);
         string sftRun = settings.Required(run);
-        if (!RunDirectory.Exists(sftRun))
-            throw new UsageException($"--run: '{Invocation.Shown(sftRun)}' holds no run; the folder of an SFT run is needed, the one that sft was given as --out.");
-        JsonObject sft = RunDirectory.ReadConfiguration<JsonObject>(sftRun);
-        if ((string?)sft["command"] != "sft")
-            throw new UsageException($"--run: '{Invocation.Shown(sftRun)}' is a run of '{sft["command"]}'; DPR starts from an SFT run.");
+        JsonObject sft = RunAdvice.SftRun(sftRun, "DPR");
         using Device device = common.Device(settings);
 
         // π_SFT, π_ref, and the data of the SFT run.
-        string referenceName = settings.Resolve(reference, ReferenceOf(settings, sft))!;
         string expertFolder = ModelFolder.Find(sftRun);
         using Transformer expert = Frozen(expertFolder, device);
-        Transformer[] others = [.. ModelFolder.References(sftRun, referenceName).Select(folder => Frozen(folder, device))];
         Vocabulary vocabulary = Vocabulary.Of(expertFolder, expert.Config);
         DataSource source = DataSource.Of(sft);
         source.CheckUnchanged(sft);
+        source = source with { Verify = verify.Resolve(settings, source.File is not null, (string?)sft["verify"]) };
         RunData data = source.Load(vocabulary);
         IReadOnlyList<Prompt> asked = settings.Get(prompts) is { } file ? [.. PromptReader.Read(file, vocabulary.Tokenizer, vocabulary.Size)] : data.Prompts;
         if (asked.Count == 0) throw new DataException($"{settings.Get(prompts)}: the file holds no prompt.");
         DprOptions options = Options(settings, vocabulary, data, asked, expert.Config, (ulong?)sft["seed"] ?? 1);
+        Advice? advice = null;
+        if (settings.Get(reference) == Auto)
+        {
+            advice = Ask(settings, sftRun, sft, expert, vocabulary, data, options, terminal);
+            if (advice.Action != AdviceAction.RunDpr)
+            {
+                terminal.Say("Nothing was trained: the advisor expects no gain of DPR. To run it all the same, name a reference, such as --reference base.");
+                return CommandLine.Failed;
+            }
+        }
+
+        string referenceName = settings.Resolve(reference, advice?.Reference ?? ReferenceOf(settings, sft))!;
+        Transformer[] others = [.. ModelFolder.References(sftRun, referenceName).Select(folder => Frozen(folder, device))];
         var dense = UsageException.Check(() => new DenseReward(expert, others, RewardOptions(settings)));
         int every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, options.Updates / 10))!.Value;
         int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, options.Updates / 10))!.Value;
 
         JsonObject effective = settings.Effective();
         effective["sft"] = sft.DeepClone();
+        if (advice is not null) effective["advice"] = RunAdvice.ToJson(advice, sftRun, settings.Get(verify.Flag));
+        else if (resuming && RunDirectory.Exists(path)) effective["advice"] = RunDirectory.ReadConfiguration<JsonObject>(path)["advice"]?.DeepClone();
         using TrainingRun training = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
         using Transformer policy = expert.Clone(trainable: true);
         using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
@@ -153,6 +168,24 @@ internal sealed class DprCommand
 
             return false;
         }
+    }
+
+    // --reference auto: the advisor, with this run's budget, on the prompts for choices.
+    private Advice Ask(
+        Settings settings, string sftRun, JsonObject sft, Transformer expert, Vocabulary vocabulary, RunData data, DprOptions options, Terminal terminal)
+    {
+        string[] candidates = ModelFolder.Candidates(sftRun, fromBase: sft["base"] is not null);
+        if (data.Choices.Count == 0) throw new UsageException("--reference auto: the run holds nothing out to decide on (--held-out 0); name a reference.");
+        if (candidates.Length == 0) throw new UsageException($"--reference auto: '{Invocation.Shown(sftRun)}' has no checkpoint that could be a reference; sft keeps those that --keep-at names.");
+        var advisor = new AdvisorOptions
+        {
+            Sampling = new RunEvaluation(data, vocabulary, expert.Config, options.Seed, options.MaxTokens).Sampling with { Seed = NamedSeed.Of("advisor", options.Seed) },
+            Continued = RunAdvice.Continued(sft, options, vocabulary.PadId),
+        };
+        Advice advice = RunAdvice.Of(sftRun, candidates, expert, vocabulary, data.Train, data.Choices, AdviceScore.Accuracy, advisor, terminal);
+        RunAdvice.Write(
+            advice, data.Choices.Measured, sftRun, settings.Get(verify.Flag), terminal.Out, terminal, withCommand: advice.Action != AdviceAction.RunDpr);
+        return advice;
     }
 
     private static Transformer Frozen(string folder, Device device)

@@ -75,7 +75,7 @@ internal static class RunReport
             ( <= 0, <= 0) => $"{after.Name} did not help here",
             _ => $"{after.Name} is better in one way and not in the other",
         };
-        return $"{verdict}: exact match {Numbers.Fraction(greedyBefore)} → {Numbers.Fraction(greedy)} greedy, {Numbers.Fraction(sampledBefore)} → {Numbers.Fraction(sampled)} sampled " +
+        return $"{verdict}: {char.ToLowerInvariant(after.Measured[0])}{after.Measured[1..]} {Numbers.Fraction(greedyBefore)} → {Numbers.Fraction(greedy)} greedy, {Numbers.Fraction(sampledBefore)} → {Numbers.Fraction(sampled)} sampled " +
             $"({after.Measurement.Greedy.Right.Length} held-out prompts, one run; run several seeds before you conclude).";
     }
 

@@ -68,6 +68,15 @@ internal static class ModelFolder
     public static string[] ReferenceNames(string text) =>
         Directory.Exists(text) ? [text] : text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
+    /// <summary>The checkpoints of an SFT run that can be a reference, as --reference names them: base if the run began from one, and the fractions it kept.</summary>
+    public static string[] Candidates(string run, bool fromBase) =>
+    [
+        .. fromBase ? [Base] : Array.Empty<string>(),
+        .. Checkpoints(run).Where(name => name.StartsWith("fraction-", StringComparison.Ordinal))
+            .Select(name => double.Parse(name["fraction-".Length..], CultureInfo.InvariantCulture)).Where(fraction => fraction < 1)
+            .Select(fraction => fraction == .5 ? "half" : fraction.ToString(CultureInfo.InvariantCulture)),
+    ];
+
     /// <summary>The folder of a reference policy: base, half, a fraction such as 0.1 (checkpoints of the SFT run), or a folder.</summary>
     public static string Reference(string? run, string text)
     {
