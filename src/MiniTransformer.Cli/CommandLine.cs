@@ -37,7 +37,7 @@ public static class CommandLine
         var terminal = new Terminal(output, error, input ?? TextReader.Null, stop);
         CliCommand[] commands =
         [
-            DemoCommand.Create(), SftCommand.Create(), RewardCommand.Create(), DprCommand.Create(), EvalCommand.Create(), GenerateCommand.Create(), TasksCommand.Create(),
+            DemoCommand.Create(), SftCommand.Create(), RewardCommand.Create(), DprCommand.Create(), EvalCommand.Create(), GenerateCommand.Create(), TasksCommand.Create(), CreditCommand.Create(),
             VerifyCommand.Create(),
         ];
         try

@@ -69,7 +69,7 @@ internal sealed record SeedResult(ulong Seed, List<ArmResult> Arms, List<Curve> 
         var vocabulary = new Vocabulary(experiment.Tokenizer, null, experiment.Tokenizer.EndId, experiment.Tokenizer.PadId, experiment.Tokenizer.VocabSize);
         var reward = new DenseReward(experiment.Models[Experiment.Arms.Sft], experiment.Models[Experiment.Arms.Base]);
         return Scored.Responses(
-            reward, vocabulary, [.. shown.Select(i => (prompts[i].Encode(experiment.Tokenizer).Ids, prompts[i].Text))],
+            reward, "base", vocabulary, [.. shown.Select(i => (prompts[i].Encode(experiment.Tokenizer).Ids, prompts[i].Text))],
             [.. new[] { ("SFT", sft), ("DPR", dpr) }.Select(a =>
                 (a.Item1, (IReadOnlyList<(int[], bool?)>)[.. shown.Select(i => (a.Item2.Responses[i].Ids, (bool?)a.Item2.Right[i]))]))]);
     }

@@ -65,8 +65,7 @@ public sealed class DenseReward
     {
         Options = options ?? new RewardOptions();
         Options.Validate();
-        if (expert.Config.VocabSize != reference.Config.VocabSize)
-            throw new ArgumentException($"DenseReward: the expert has a vocabulary of {expert.Config.VocabSize}, the reference one of {reference.Config.VocabSize}; they must share a tokenizer.");
+        TokenCredit.CheckVocabulary(expert, reference);
         (Expert, Reference) = (expert, reference);
     }
 
@@ -82,23 +81,10 @@ public sealed class DenseReward
     /// <summary>Everything that can be recovered for a batch of responses.</summary>
     public RecoveredRewards Recover(ResponseBatch batch)
     {
-        using Tape tape = Tape.NoGrad(Expert.Device);
-        Tensor logits = Expert.Logits(tape, batch);
-        TokenIds targets = tape.Targets(batch);
-        float[] q = logits.Gather(targets).ToArray(), value = logits.LogSumExp().ToArray();
-        float[] logProb = logits.GatherLogSoftmax(targets).ToArray();
-        Tensor referenceLogits = Reference.Logits(tape, batch);
-        float[] referenceLogProb = referenceLogits.GatherLogSoftmax(targets).ToArray();
-
-        // r_Q(s_t, a_t) = Q(s_t, a_t) − V(s_{t+1}); the state after the last token is terminal, V = 0
-        var rQ = new float[batch.N];
-        for (int b = 0; b < batch.B; b++)
-        {
-            for (int i = batch.Starts[b]; i < batch.Starts[b + 1]; i++) rQ[i] = q[i] - (i + 1 < batch.Starts[b + 1] ? value[i + 1] : 0);
-        }
-
-        float[]? stateMean = Options.Centred ? logits.KlDivergence(referenceLogits).ToArray() : null;
-        return new RecoveredRewards(logProb, referenceLogProb, rQ, value, RHat(logProb, referenceLogProb, stateMean));
+        TokenScores scores = TokenCredit.Score(Expert, [Reference], batch);
+        ReferenceScores reference = scores.References[0];
+        float[]? stateMean = Options.Centred ? reference.Divergence : null;
+        return new RecoveredRewards(scores.LogProb, reference.LogProb, scores.RQ, scores.Value, RHat(scores.LogProb, reference.LogProb, stateMean));
     }
 
     /// <summary>r̂ of a batch, from logits of the expert that are at hand: the form that training uses.</summary>
