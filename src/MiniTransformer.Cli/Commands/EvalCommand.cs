@@ -69,11 +69,12 @@ internal sealed class EvalCommand
         SamplingOptions sampling = evaluation.Sampling with { Temperature = (float)settings.Get(temperature) };
 
         // π_SFT and π_ref of the run, for KL and reward; a model on its own is compared with itself.
-        (string expertFolder, string referenceFolder) = isDpr
-            ? (ModelFolder.Find((string)configuration!["run"]!), ModelFolder.Reference((string)configuration["run"]!, (string)configuration["reference"]!))
-            : isRun ? (policies[^1].Folder, ModelFolder.Find(path, ModelFolder.Base)) : (policies[^1].Folder, policies[^1].Folder);
-        using Transformer expert = Checkpoint.LoadModel(expertFolder, device), reference = Checkpoint.LoadModel(referenceFolder, device);
-        var reward = new DenseReward(expert, reference);
+        (string expertFolder, string[] referenceFolders) = isDpr
+            ? (ModelFolder.Find((string)configuration!["run"]!), ModelFolder.References((string)configuration["run"]!, (string)configuration["reference"]!))
+            : isRun ? (policies[^1].Folder, [ModelFolder.Find(path, ModelFolder.Base)]) : (policies[^1].Folder, [policies[^1].Folder]);
+        using Transformer expert = Checkpoint.LoadModel(expertFolder, device);
+        Transformer[] references = [.. referenceFolders.Select(folder => Checkpoint.LoadModel(folder, device))];
+        var reward = new DenseReward(expert, references);
 
         using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
         var rows = new List<PolicyRow>();

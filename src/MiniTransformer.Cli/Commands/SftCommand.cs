@@ -51,7 +51,7 @@ internal sealed class SftCommand
     private readonly Flag<double> heldOut = Flags.Number("--held-out", "data: share of the prompts that is held out for evaluation", .1, max: .9);
     private readonly VerifyFlag verify = new();
     private readonly Flag<bool> inOrder = Flags.Switch("--in-order", "take the demonstrations in their order, for data that improves over time");
-    private readonly Flag<string> objective = Flags.Choice("--objective", "what is maximised", ["sft", "inverse-q", "inverse-q-chi2"], "sft");
+    private readonly Flag<string> objective = Flags.Choice("--objective", "what is maximised", ["sft", "inverse-q", "inverse-q-chi2", "dft"], "sft");
     private readonly Flag<double> gamma = Flags.Number("--gamma", "discount of the inverse-q objectives", 1, max: 1, open: true);
     private readonly Flag<double> alpha = Flags.Number("--alpha", "weight of the chi2 regulariser; larger is closer to linear", 10, open: true);
     private readonly Flag<bool> recompute = Flags.Switch(
@@ -202,7 +202,7 @@ internal sealed class SftCommand
             Shuffle = !settings.Get(inOrder),
             Seed = settings.Get(common.Seed),
             Objective = new Objective(
-                settings.Get(objective) switch { "inverse-q" => ObjectiveKind.InverseQ, "inverse-q-chi2" => ObjectiveKind.InverseQChi2, _ => ObjectiveKind.Sft },
+                settings.Get(objective) switch { "inverse-q" => ObjectiveKind.InverseQ, "inverse-q-chi2" => ObjectiveKind.InverseQChi2, "dft" => ObjectiveKind.Dft, _ => ObjectiveKind.Sft },
                 settings.Get(gamma), settings.Get(alpha)),
             Optimizer = new AdamWOptions { ClipNorm = (float)settings.Get(maxGradNorm) },
             PadId = vocabulary.PadId,

@@ -45,10 +45,10 @@ public sealed record Measurement(Accuracy Greedy, Accuracy Sampled, double Kl, d
 public static class Evaluation
 {
     /// <summary>One response to each prompt, judged by its task. A response is right if it is the right text and then the end token.</summary>
-    public static Accuracy Accuracy(Transformer model, IReadOnlyList<TaskPrompt> prompts, ITokenizer tokenizer, SamplingOptions options)
+    public static Accuracy Accuracy(Policy policy, IReadOnlyList<TaskPrompt> prompts, ITokenizer tokenizer, SamplingOptions options)
     {
         int[][] ids = [.. prompts.Select(p => p.Encode(tokenizer).Ids)];
-        return Judge(prompts, Sampler.Generate(model, ids, tokenizer.EndId, options), tokenizer);
+        return Judge(prompts, policy.Generate(ids, tokenizer.EndId, options), tokenizer);
     }
 
     /// <summary>The fractions of responses that are right, in total and by task.</summary>
@@ -56,18 +56,18 @@ public static class Evaluation
         Training.Accuracy.Of(responses, TaskPrompt.Scores(prompts, [.. responses.Select(r => r.Ids)], tokenizer), [.. prompts.Select(p => p.Task.Name)]);
 
     /// <summary>All measures of one policy.</summary>
-    /// <param name="model">The policy.</param>
+    /// <param name="policy">The policy: a model, or an <see cref="Extrapolation"/>.</param>
     /// <param name="reward">π_SFT as its expert, and the reference of the reward that is reported.</param>
     /// <param name="prompts">Held-out prompts.</param>
     /// <param name="tokenizer">Text to tokens.</param>
     /// <param name="sampling">Longest response, seed, and the temperature of the sampled column.</param>
     public static Measurement Measure(
-        Transformer model, DenseReward reward, IReadOnlyList<TaskPrompt> prompts, ITokenizer tokenizer, SamplingOptions sampling) => Measure(
-        model, reward, [.. prompts.Select(p => p.Encode(tokenizer).Ids)], responses => Judge(prompts, responses, tokenizer),
+        Policy policy, DenseReward reward, IReadOnlyList<TaskPrompt> prompts, ITokenizer tokenizer, SamplingOptions sampling) => Measure(
+        policy, reward, [.. prompts.Select(p => p.Encode(tokenizer).Ids)], responses => Judge(prompts, responses, tokenizer),
         tokenizer.EndId, tokenizer.PadId, sampling);
 
     /// <summary>All measures of one policy, on prompts that need no task.</summary>
-    /// <param name="model">The policy.</param>
+    /// <param name="policy">The policy: a model, or an <see cref="Extrapolation"/>.</param>
     /// <param name="reward">π_SFT as its expert, and the reference of the reward that is reported.</param>
     /// <param name="prompts">Token ids of held-out prompts.</param>
     /// <param name="judge">Says which of the responses, one a prompt, are right.</param>
@@ -75,21 +75,21 @@ public static class Evaluation
     /// <param name="padId">The token that pads a batch.</param>
     /// <param name="sampling">Longest response, seed, and the temperature of the sampled column.</param>
     public static Measurement Measure(
-        Transformer model, DenseReward reward, IReadOnlyList<int[]> prompts, Func<SampledResponse[], Accuracy> judge, int endId, int padId,
+        Policy policy, DenseReward reward, IReadOnlyList<int[]> prompts, Func<SampledResponse[], Accuracy> judge, int endId, int padId,
         SamplingOptions sampling)
     {
-        Accuracy greedy = judge(Sampler.Generate(model, prompts, endId, sampling with { Temperature = 0 }));
-        Accuracy sampled = judge(Sampler.Generate(model, prompts, endId, sampling));
+        Accuracy greedy = judge(policy.Generate(prompts, endId, sampling with { Temperature = 0 }));
+        Accuracy sampled = judge(policy.Generate(prompts, endId, sampling));
         double kl = 0, entropy = 0, rewards = 0;
         int tokens = 0;
         foreach (Example[] examples in sampled.Responses.Select((r, i) => new Example(prompts[i], r.Ids)).Chunk(256))
         {
             var batch = new ResponseBatch(examples, padId);
-            using Tape tape = Tape.NoGrad(model.Device);
-            Tensor logits = model.Logits(tape, batch), expert = reward.Expert.Logits(tape, batch);
+            using Tape tape = Tape.NoGrad(policy.Device);
+            Tensor logits = policy.Logits(tape, batch), expert = reward.Expert.Logits(tape, batch);
             kl += logits.KlDivergence(expert).ToArray().Sum(x => (double)x);
             entropy += logits.Entropy().ToArray().Sum(x => (double)x);
-            rewards += reward.Score(tape, expert, batch).Sum(x => (double)x);
+            rewards += reward.Score(tape, expert, batch).Values.Sum(x => (double)x);
             tokens += batch.N;
         }
 
@@ -99,9 +99,9 @@ public static class Evaluation
     }
 
     /// <summary>Mean over responses of log π(response), and the same per token, on demonstrations: for data without a verifier.</summary>
-    public static (double PerResponse, double PerToken) LogLikelihood(Transformer model, IReadOnlyList<Example> examples, int padId)
+    public static (double PerResponse, double PerToken) LogLikelihood(Policy policy, IReadOnlyList<Example> examples, int padId)
     {
-        double sum = ResponseLikelihood.Of(model, examples, padId).Sum();
+        double sum = ResponseLikelihood.Of(policy, examples, padId).Sum();
         int tokens = examples.Sum(e => e.ResponseIds.Length);
         return (sum / Math.Max(1, examples.Count), sum / Math.Max(1, tokens));
     }
