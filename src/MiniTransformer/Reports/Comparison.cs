@@ -179,7 +179,8 @@ public sealed class Comparison
         return text.ToString();
     }
 
-    internal static string SeedCount(int count) => count == 1 ? "1 seed" : $"{count} seeds";
+    /// <summary>"1 seed", "5 seeds".</summary>
+    public static string SeedCount(int count) => count == 1 ? "1 seed" : $"{count} seeds";
 
     private static double Accuracy(ArmResult result, Decoding decoding) =>
         decoding == Decoding.Greedy ? result.GreedyAccuracy : result.SampledAccuracy;

@@ -75,10 +75,13 @@ public sealed class MatchedKl
         [
             .. sweep.Where(c => c is { Knob: not null and not ControlMethods.Discount, Value: not null } && double.IsFinite(c.Kl) && origins.ContainsKey(c.Seed))
                 .GroupBy(c => (c.Method, c.Reference, Knob: c.Knob!))
-                .Select(family => Family(CellResult.LabelOf(family.Key.Method, family.Key.Reference, null, null), family.Key.Knob, family, origins)),
+                .Select(family => Family(NameOf(family.First()), family.Key.Knob, family, origins)),
         ];
         return families.Length < 2 ? null : new MatchedKl(families, [.. origins.Keys.Order()]);
     }
+
+    /// <summary>The name of the family that a cell belongs to: method and reference.</summary>
+    public static string NameOf(CellResult cell) => CellResult.LabelOf(cell.Method, cell.Reference, null, null);
 
     /// <summary>Mean and interval of a family's accuracy at a KL, over the seeds in which it went so far.</summary>
     public Estimate Level(KlFamily family, double kl, Decoding decoding) =>
