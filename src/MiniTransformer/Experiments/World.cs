@@ -90,7 +90,7 @@ public sealed class World : IDisposable
     public DenseReward Reward(string reference, RewardOptions? options = null) => new(Expert, [.. reference.Split('+').Select(Reference)], options);
 
     /// <summary>The tasks' own verdict on responses to the prompts that reinforcement answers: 1 for a right one, else 0.</summary>
-    public Verifier Verifier => field ??= VerifierReward.Of(Splits.Reinforcement, Tokenizer);
+    public ResponseVerifier Verifier => field ??= VerifierReward.Of(Splits.Reinforcement, Tokenizer);
 
     /// <summary>Trains the base and π_SFT; the updates come as they happen.</summary>
     public IEnumerable<ExperimentEvent> Prepare()

@@ -1,6 +1,7 @@
 using MiniTransformer.Autograd;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
+using MiniTransformer.Data.Verifiers;
 using MiniTransformer.Nn;
 using MiniTransformer.Ops;
 using MiniTransformer.Tensors;
@@ -12,8 +13,23 @@ namespace MiniTransformer.Training;
 /// <param name="Total">The fraction over all prompts.</param>
 /// <param name="PerTask">The fraction by task name.</param>
 /// <param name="Responses">The responses, one a prompt.</param>
-/// <param name="Right">Whether each is right.</param>
-public sealed record Accuracy(double Total, IReadOnlyDictionary<string, double> PerTask, SampledResponse[] Responses, bool[] Right);
+/// <param name="Right">Whether each is right: a score of at least <see cref="Verifier.Right"/>.</param>
+public sealed record Accuracy(double Total, IReadOnlyDictionary<string, double> PerTask, SampledResponse[] Responses, bool[] Right)
+{
+    /// <summary>The verifier's mean score; the accuracy itself where scores are 0 and 1.</summary>
+    public double MeanScore { get; init; } = Total;
+
+    /// <summary>The accuracy that follows from the scores of responses, one each, in [0, 1].</summary>
+    public static Accuracy Of(SampledResponse[] responses, double[] scores, IReadOnlyList<string>? tasks = null)
+    {
+        bool[] right = [.. scores.Select(score => score >= Verifier.Right)];
+        Dictionary<string, double> perTask = tasks is null ? [] : tasks
+            .Select((name, i) => (Name: name, Right: right[i]))
+            .GroupBy(x => x.Name)
+            .ToDictionary(g => g.Key, g => g.Count(x => x.Right) / (double)g.Count());
+        return new Accuracy(right.Count(r => r) / (double)right.Length, perTask, responses, right) { MeanScore = scores.Sum() / scores.Length };
+    }
+}
 
 /// <summary>What is measured of a policy on held-out prompts.</summary>
 /// <param name="Greedy">Accuracy of the most probable tokens.</param>
@@ -36,15 +52,8 @@ public static class Evaluation
     }
 
     /// <summary>The fractions of responses that are right, in total and by task.</summary>
-    public static Accuracy Judge(IReadOnlyList<TaskPrompt> prompts, SampledResponse[] responses, ITokenizer tokenizer)
-    {
-        bool[] right = [.. prompts.Select((p, i) => p.Accepts(responses[i].Ids, tokenizer))];
-        Dictionary<string, double> perTask = prompts
-            .Select((p, i) => (p.Task.Name, Right: right[i]))
-            .GroupBy(x => x.Name)
-            .ToDictionary(g => g.Key, g => g.Count(x => x.Right) / (double)g.Count());
-        return new Accuracy(right.Count(r => r) / (double)right.Length, perTask, responses, right);
-    }
+    public static Accuracy Judge(IReadOnlyList<TaskPrompt> prompts, SampledResponse[] responses, ITokenizer tokenizer) =>
+        Training.Accuracy.Of(responses, TaskPrompt.Scores(prompts, [.. responses.Select(r => r.Ids)], tokenizer), [.. prompts.Select(p => p.Task.Name)]);
 
     /// <summary>All measures of one policy.</summary>
     /// <param name="policy">The policy: a model, or an <see cref="Extrapolation"/>.</param>
@@ -92,17 +101,8 @@ public static class Evaluation
     /// <summary>Mean over responses of log π(response), and the same per token, on demonstrations: for data without a verifier.</summary>
     public static (double PerResponse, double PerToken) LogLikelihood(Policy policy, IReadOnlyList<Example> examples, int padId)
     {
-        double sum = 0;
-        int tokens = 0;
-        foreach (Example[] piece in examples.Chunk(128))
-        {
-            if (piece.All(e => e.ResponseIds.Length == 0)) continue;
-            var batch = new ResponseBatch(piece, padId);
-            using Tape tape = Tape.NoGrad(policy.Device);
-            sum += policy.Logits(tape, batch).GatherLogSoftmax(tape.Targets(batch)).ToArray().Sum(x => (double)x);
-            tokens += batch.N;
-        }
-
+        double sum = ResponseLikelihood.Of(policy, examples, padId).Sum();
+        int tokens = examples.Sum(e => e.ResponseIds.Length);
         return (sum / Math.Max(1, examples.Count), sum / Math.Max(1, tokens));
     }
 }

@@ -7,28 +7,32 @@ using MiniTransformer.Text;
 
 namespace MiniTransformer.Training;
 
-/// <summary>Judges a response: 0 is wrong, 1 is right, and what lies between is partly right. The same response always gets the same score.</summary>
-/// <param name="promptIds">The prompt's tokens, the begin token included.</param>
-/// <param name="responseIds">The response's tokens, with the end token if it ended.</param>
-public delegate double Verifier(int[] promptIds, int[] responseIds);
+/// <summary>
+/// Judges responses, one score each: 0 is wrong, 1 is right, and what lies between is partly right. The same response to the same prompt always
+/// gets the same score. All responses of an update come together, so that a slow judge may work on several at once.
+/// </summary>
+/// <param name="responses">Prompts with responses; a response holds the end token if it ended.</param>
+public delegate double[] ResponseVerifier(IReadOnlyList<Example> responses);
 
 /// <summary>A verifier's score as a reward on the response's last token, 0 on the others: the oracle that no method without a verifier has.</summary>
 /// <param name="expert">π_SFT.</param>
 /// <param name="verifier">Judges a response.</param>
-public sealed class VerifierReward(Transformer expert, Verifier verifier) : ITokenReward
+public sealed class VerifierReward(Transformer expert, ResponseVerifier verifier) : ITokenReward
 {
     /// <inheritdoc/>
     public Transformer Expert => expert;
 
-    /// <summary>1 for a response that the task of its prompt accepts, 0 for another.</summary>
+    /// <summary>The verifier of tasks: 1 for a response that the task of its prompt accepts, 0 for another.</summary>
     /// <param name="prompts">All prompts that may be asked about.</param>
     /// <param name="tokenizer">Text to tokens.</param>
-    public static Verifier Of(IReadOnlyList<TaskPrompt> prompts, ITokenizer tokenizer)
+    public static ResponseVerifier Of(IReadOnlyList<TaskPrompt> prompts, ITokenizer tokenizer)
     {
         var byIds = prompts.DistinctBy(p => p.Text).ToDictionary(p => Key(p.Encode(tokenizer).Ids));
-        return (promptIds, responseIds) => byIds.TryGetValue(Key(promptIds), out TaskPrompt? prompt)
-            ? prompt.Accepts(responseIds, tokenizer) ? 1 : 0
-            : throw new ArgumentException($"The verifier knows {byIds.Count} prompts, but not '{tokenizer.Decode(promptIds)}'; give it all prompts that are trained on.");
+        return responses => [.. responses.Select(r => PromptOf(r).Accepts(r.ResponseIds, tokenizer) ? 1.0 : 0)];
+
+        TaskPrompt PromptOf(Example response) => byIds.TryGetValue(Key(response.PromptIds), out TaskPrompt? prompt)
+            ? prompt
+            : throw new ArgumentException($"The verifier knows {byIds.Count} prompts, but not '{tokenizer.Decode(response.PromptIds)}'; give it all prompts that are trained on.");
 
         static string Key(int[] ids) => string.Join(',', ids);
     }
@@ -42,14 +46,14 @@ public sealed class VerifierReward(Transformer expert, Verifier verifier) : ITok
     }
 
     // Adds weight · v(x, y) to the last token of each response.
-    internal static void AddScores(Verifier verifier, double weight, ResponseBatch batch, float[] rewards)
+    internal static void AddScores(ResponseVerifier verifier, double weight, ResponseBatch batch, float[] rewards)
     {
+        double[] scores = verifier(batch.Examples);
+        if (scores.Length != batch.B) throw new ArgumentException($"The verifier gave {scores.Length} scores for {batch.B} responses; one each is needed.");
         for (int b = 0; b < batch.B; b++)
         {
-            if (batch.Starts[b] == batch.Starts[b + 1]) continue;
-            double score = verifier(batch.Examples[b].PromptIds, batch.Examples[b].ResponseIds);
-            if (!(score >= 0 && score <= 1)) throw new ArgumentException($"The verifier's score of a response is {score}; it must lie in [0, 1].");
-            rewards[batch.Starts[b + 1] - 1] += (float)(weight * score);
+            if (!(scores[b] >= 0 && scores[b] <= 1)) throw new ArgumentException($"The verifier's score of a response is {scores[b]}; it must lie in [0, 1].");
+            if (batch.Starts[b] < batch.Starts[b + 1]) rewards[batch.Starts[b + 1] - 1] += (float)(weight * scores[b]);
         }
     }
 }
@@ -60,13 +64,13 @@ public sealed class VerifierReward(Transformer expert, Verifier verifier) : ITok
 /// </summary>
 public sealed class MixedReward : ITokenReward
 {
-    private readonly Verifier verifier;
+    private readonly ResponseVerifier verifier;
 
     /// <summary>The mixture.</summary>
     /// <param name="dense">r̂, or a variant of it.</param>
     /// <param name="verifier">v: judges a response.</param>
     /// <param name="alpha">α in [0, 1]; 1 is r̂ alone, 0 the verifier alone.</param>
-    public MixedReward(DenseReward dense, Verifier verifier, double alpha)
+    public MixedReward(DenseReward dense, ResponseVerifier verifier, double alpha)
     {
         if (!(alpha >= 0 && alpha <= 1)) throw new ArgumentException($"α of the mixed reward must be in [0, 1], not {alpha}.");
         (Dense, this.verifier, Alpha) = (dense, verifier, alpha);
