@@ -12,7 +12,8 @@ internal static partial class Layering
     private static readonly Dictionary<string, string[]> Below = new()
     {
         ["Cli"] = ["Reports", "Training"],
-        ["Reports"] = ["Training"], // training steps are what a report shows
+        ["Reports"] = ["Experiments"], // results are what a report shows
+        ["Experiments"] = ["Training"],
         ["Training"] = ["Nn", "Optim", "Data", "IO"],
         ["Nn"] = ["Ops", "IO"],
         ["Optim"] = ["Ops", "IO"],

@@ -8,10 +8,9 @@ using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Reports;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
-using MiniTransformer.Data.Tasks;
+using MiniTransformer.Experiments;
 using MiniTransformer.IO;
 using MiniTransformer.Reports;
-using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Commands;
 
@@ -20,7 +19,7 @@ internal sealed class DemoCommand
 {
     private readonly Command command = new("demo", "Train a base, SFT and DPR on a built-in regime, and compare them on held-out prompts.");
     private readonly CommonFlags common;
-    private readonly Flag<string> regime = Flags.Choice("--regime", "the setting", [.. Regime.All.Select(r => r.Name)], Regime.All[0].Name);
+    private readonly Flag<string> regime = Flags.Choice("--regime", "the setting", [.. Regimes.All.Select(r => r.Name)], Regimes.All[0].Name);
     private readonly Flag<int> seeds = Flags.Int(
         "--seeds", "how many seeds, from --seed on; intervals need 3, 5 are better", 2, min: 1, mayChange: true);
     private readonly Flag<bool> quick = Flags.Switch(
@@ -40,8 +39,8 @@ internal sealed class DemoCommand
 
     private int Run(Settings settings, Terminal terminal)
     {
-        Regime chosen = Regime.Named(settings.Get(regime));
-        if (settings.Get(quick)) chosen = Reduced(chosen);
+        Regime chosen = Regimes.Named(settings.Get(regime));
+        if (settings.Get(quick)) chosen = chosen.Reduced();
         bool resuming = settings.Get(resume);
         string path = settings.Get(common.Out) ?? Free(Path.Combine("runs", $"demo-{chosen.Name}"));
         TrainingRun.CheckFree(path, resuming, canBegin: true);
@@ -98,9 +97,9 @@ internal sealed class DemoCommand
                 }
 
                 using Device device = Device.Cpu(1);
-                using var experiment = new Experiment(chosen, numbers[i], device);
-                ITrack track = open($"seed {numbers[i]}", experiment.TotalSteps, 0);
-                results[i] = SeedResult.Run(experiment, track.Report, stop);
+                using var world = new World(chosen, numbers[i], device);
+                ITrack track = open($"seed {numbers[i]}", SeedResult.StepsOf(world), 0);
+                results[i] = SeedResult.Run(world, track.Report, stop);
                 results[i].Save(file);
             });
         }
@@ -134,13 +133,6 @@ internal sealed class DemoCommand
                 RunDirectory.Json));
         }
     });
-
-    private static Regime Reduced(Regime regime) => regime with
-    {
-        Sizes = new PromptSplitSizes(Evaluation: 80, Validation: 40, Reinforcement: 400, Demonstrations: 400),
-        Pretraining = regime.Pretraining with { Steps = 150 },
-        Dpr = regime.Dpr with { Updates = 6, PromptsPerUpdate = 64 },
-    };
 
     private static string Free(string path)
     {

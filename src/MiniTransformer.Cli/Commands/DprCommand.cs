@@ -17,6 +17,8 @@ namespace MiniTransformer.Cli.Commands;
 /// <summary>dpr: Dense-Path REINFORCE from an SFT run, with the reward that SFT has learned.</summary>
 internal sealed class DprCommand
 {
+    private const string Auto = "auto";
+
     private readonly Command command = new("dpr", "Improve an SFT run's policy with its recovered dense reward (Dense-Path REINFORCE).");
     private readonly CommonFlags common;
     private readonly Flag<string?> run = Flags.Path("--run", "folder of the SFT run");
@@ -24,16 +26,19 @@ internal sealed class DprCommand
     private readonly Flag<int> updates = Flags.Int(
         "--updates", "updates of the policy; a resumed run may have more than it began with", 50, min: 1, mayChange: true);
     private readonly Flag<string?> reference = Flags.Text(
-        "--reference", "π_ref: base, half, a fraction that sft kept such as 0.1, or a folder [default: base if the SFT run had one, else half]", "NAME|DIR");
+        "--reference", "π_ref: base, half, a fraction that sft kept such as 0.1, a folder, or auto to let the advisor choose; several, separated by commas, count by their " +
+        "mean probability [default: base if the SFT run had one, else half]", "NAME|DIR,...");
     private readonly Flag<string> reward = Flags.Choice("--reward", "the reward", ["baseline-relative", "log-policy"], "baseline-relative");
     private readonly Flag<double> floor = Flags.Number(
         "--floor", "δ of log((π_SFT + δ) / (π_ref + δ)); 0 is the plain r̂, 0.1 is what worked best", 0, max: 1);
     private readonly Flag<bool> centred = Flags.Switch("--centred", "subtract the state's mean of r̂ under π_SFT");
+    private readonly Flag<double> clip = Flags.Number("--clip", "cut the reward of a token off at −X and X nats, after floor and centring; 0 does not clip", 0);
     private readonly Flag<double> gamma = Flags.Number("--gamma", "discount of the return-to-go", 1, max: 1);
     private readonly Flag<bool> sentenceLevel = Flags.Switch("--sentence-level", "every token gets the whole response's reward");
     private readonly Flag<bool> noBaseline = Flags.Switch("--no-baseline", "do not subtract the batch's mean return at the position");
     private readonly Flag<bool> noWhiten = Flags.Switch("--no-whiten", "do not divide advantages by their root mean square");
     private readonly Flag<double> beta = Flags.Number("--beta", "weight of the KL to π_SFT", 1);
+    private readonly Flag<double> betaRef = Flags.Number("--beta-ref", "weight of a second KL, the exact one to π_ref", 0);
     private readonly Flag<string> kl = Flags.Choice(
         "--kl", "form of the KL: as a loss over the whole vocabulary, as the estimator k3, or k1 in the reward", ["exact", "k3", "k1"], "exact");
     private readonly Flag<double> entropyBonus = Flags.Number("--entropy-bonus", "weight of an entropy bonus", 0);
@@ -46,6 +51,7 @@ internal sealed class DprCommand
         "--max-tokens", "longest response [default: the longest demonstrated one and one more]", min: 1);
     private readonly Flag<double> collapseKl = Flags.Number("--collapse-kl", "stop if a response is this many nats away from π_SFT", 30, open: true);
     private readonly Flag<string?> prompts = Flags.Path("--prompts", "JSONL of prompts to answer instead of the SFT run's", "FILE");
+    private readonly VerifyFlag verify = new();
     private readonly Flag<int?> checkpointEvery = Flags.OptionalInt(
         "--checkpoint-every", "updates between checkpoints to resume from [default: a tenth of the updates]", min: 1, mayChange: true);
     private readonly Flag<int?> evaluateEvery = Flags.OptionalInt(
@@ -59,15 +65,18 @@ internal sealed class DprCommand
         var dpr = new DprCommand();
         foreach (Option flag in new Option[]
         {
-            dpr.run, dpr.resume, dpr.updates, dpr.reference, dpr.reward, dpr.floor, dpr.centred, dpr.gamma, dpr.sentenceLevel, dpr.noBaseline, dpr.noWhiten, dpr.beta, dpr.kl,
-            dpr.entropyBonus, dpr.promptsPerUpdate, dpr.lr, dpr.warmup, dpr.maxGradNorm, dpr.temperature, dpr.maxTokens, dpr.collapseKl, dpr.prompts, dpr.checkpointEvery,
+            dpr.run, dpr.resume, dpr.updates, dpr.reference, dpr.reward, dpr.floor, dpr.centred, dpr.clip, dpr.gamma, dpr.sentenceLevel, dpr.noBaseline, dpr.noWhiten, dpr.beta,
+            dpr.betaRef, dpr.kl, dpr.entropyBonus, dpr.promptsPerUpdate, dpr.lr, dpr.warmup, dpr.maxGradNorm, dpr.temperature, dpr.maxTokens, dpr.collapseKl, dpr.prompts,
+            dpr.verify.Flag, dpr.checkpointEvery,
             dpr.evaluateEvery,
         }) dpr.command.Add(flag);
         string[] examples =
         [
             "dpr --run runs/better --updates 50 --out runs/dpr",
             "dpr --run runs/better --reference base --floor 0.1 --updates 50 --out runs/dpr-floor",
+            "dpr --run runs/better --reference auto --out runs/dpr-auto",
             "dpr --run runs/better --reference half --out runs/dpr-half",
+            "dpr --run runs/better --reference base,0.1 --beta 0.5 --beta-ref 0.5 --out runs/dpr-dual",
             "dpr --out runs/dpr --updates 100 --resume",
         ];
         return new CliCommand(dpr.command, dpr.common, examples, dpr.Run) { Resume = dpr.resume };
@@ -79,31 +88,41 @@ internal sealed class DprCommand
         bool resuming = settings.Get(resume);
         TrainingRun.CheckFree(path, resuming, canBegin: settings.Get(run) is not null);
         string sftRun = settings.Required(run);
-        if (!RunDirectory.Exists(sftRun))
-            throw new UsageException($"--run: '{Invocation.Shown(sftRun)}' holds no run; the folder of an SFT run is needed, the one that sft was given as --out.");
-        JsonObject sft = RunDirectory.ReadConfiguration<JsonObject>(sftRun);
-        if ((string?)sft["command"] != "sft")
-            throw new UsageException($"--run: '{Invocation.Shown(sftRun)}' is a run of '{sft["command"]}'; DPR starts from an SFT run.");
+        JsonObject sft = RunAdvice.SftRun(sftRun, "DPR");
         using Device device = common.Device(settings);
 
         // π_SFT, π_ref, and the data of the SFT run.
-        string referenceName = settings.Resolve(reference, ReferenceOf(settings, sft))!;
         string expertFolder = ModelFolder.Find(sftRun);
         using Transformer expert = Frozen(expertFolder, device);
-        using Transformer other = Frozen(ModelFolder.Reference(sftRun, referenceName), device);
         Vocabulary vocabulary = Vocabulary.Of(expertFolder, expert.Config);
         DataSource source = DataSource.Of(sft);
         source.CheckUnchanged(sft);
+        source = source with { Verify = verify.Resolve(settings, source.File is not null, (string?)sft["verify"]) };
         RunData data = source.Load(vocabulary);
         IReadOnlyList<Prompt> asked = settings.Get(prompts) is { } file ? [.. PromptReader.Read(file, vocabulary.Tokenizer, vocabulary.Size)] : data.Prompts;
         if (asked.Count == 0) throw new DataException($"{settings.Get(prompts)}: the file holds no prompt.");
         DprOptions options = Options(settings, vocabulary, data, asked, expert.Config, (ulong?)sft["seed"] ?? 1);
-        var dense = UsageException.Check(() => new DenseReward(expert, other, RewardOptions(settings)));
+        Advice? advice = null;
+        if (settings.Get(reference) == Auto)
+        {
+            advice = Ask(settings, sftRun, sft, expert, vocabulary, data, options, terminal);
+            if (advice.Action != AdviceAction.RunDpr)
+            {
+                terminal.Say("Nothing was trained: the advisor expects no gain of DPR. To run it all the same, name a reference, such as --reference base.");
+                return CommandLine.Failed;
+            }
+        }
+
+        string referenceName = settings.Resolve(reference, advice?.Reference ?? ReferenceOf(settings, sft))!;
+        Transformer[] others = [.. ModelFolder.References(sftRun, referenceName).Select(folder => Frozen(folder, device))];
+        var dense = UsageException.Check(() => new DenseReward(expert, others, RewardOptions(settings)));
         int every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, options.Updates / 10))!.Value;
         int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, options.Updates / 10))!.Value;
 
         JsonObject effective = settings.Effective();
         effective["sft"] = sft.DeepClone();
+        if (advice is not null) effective["advice"] = RunAdvice.ToJson(advice, sftRun, settings.Get(verify.Flag));
+        else if (resuming && RunDirectory.Exists(path)) effective["advice"] = RunDirectory.ReadConfiguration<JsonObject>(path)["advice"]?.DeepClone();
         using TrainingRun training = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
         using Transformer policy = expert.Clone(trainable: true);
         using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
@@ -128,9 +147,8 @@ internal sealed class DprCommand
         if (stopped) return training.Interrupted("dpr", optimizer.Updates, options.Updates);
 
         training.Keep(ModelFolder.Final, policy);
-        string referenceShown = referenceName is "base" or "half" ? $"reference ({referenceName})" : "reference";
-        RunReport.Write(
-            training.Folder, evaluation, effective, new DenseReward(expert, other), [(referenceShown, other), ("SFT", expert), ("DPR", policy)], terminal, "DPR");
+        IEnumerable<(string, Transformer)> references = ModelFolder.ReferenceNames(referenceName).Zip(others, (name, model) => ($"reference ({Shown(name)})", model));
+        RunReport.Write(training.Folder, evaluation, effective, new DenseReward(expert, others), [.. references, ("SFT", expert), ("DPR", policy)], terminal, "DPR");
         return CommandLine.Done;
 
         // True if it was stopped before its end.
@@ -152,6 +170,24 @@ internal sealed class DprCommand
         }
     }
 
+    // --reference auto: the advisor, with this run's budget, on the prompts for choices.
+    private Advice Ask(
+        Settings settings, string sftRun, JsonObject sft, Transformer expert, Vocabulary vocabulary, RunData data, DprOptions options, Terminal terminal)
+    {
+        string[] candidates = ModelFolder.Candidates(sftRun, fromBase: sft["base"] is not null);
+        if (data.Choices.Count == 0) throw new UsageException("--reference auto: the run holds nothing out to decide on (--held-out 0); name a reference.");
+        if (candidates.Length == 0) throw new UsageException($"--reference auto: '{Invocation.Shown(sftRun)}' has no checkpoint that could be a reference; sft keeps those that --keep-at names.");
+        var advisor = new AdvisorOptions
+        {
+            Sampling = new RunEvaluation(data, vocabulary, expert.Config, options.Seed, options.MaxTokens).Sampling with { Seed = NamedSeed.Of("advisor", options.Seed) },
+            Continued = RunAdvice.Continued(sft, options, vocabulary.PadId),
+        };
+        Advice advice = RunAdvice.Of(sftRun, candidates, expert, vocabulary, data.Train, data.Choices, AdviceScore.Accuracy, advisor, terminal);
+        RunAdvice.Write(
+            advice, data.Choices.Measured, sftRun, settings.Get(verify.Flag), terminal.Out, terminal, withCommand: advice.Action != AdviceAction.RunDpr);
+        return advice;
+    }
+
     private static Transformer Frozen(string folder, Device device)
     {
         Transformer model = Checkpoint.LoadModel(folder, device);
@@ -162,15 +198,18 @@ internal sealed class DprCommand
     private string ReferenceOf(Settings settings, JsonObject sft) => settings.Get(reference) switch
     {
         null => sft["base"] is null ? "half" : "base",
-        { } text when Directory.Exists(text) => Path.GetFullPath(text),
-        { } text => text,
+        { } text => string.Join(',', ModelFolder.ReferenceNames(text).Select(name => Directory.Exists(name) ? Path.GetFullPath(name) : name)),
     };
+
+    // A folder by its last part.
+    private static string Shown(string reference) => Path.GetFileName(Path.TrimEndingDirectorySeparator(reference));
 
     private RewardOptions RewardOptions(Settings settings) => new()
     {
         Kind = settings.Get(reward) == "log-policy" ? RewardKind.LogPolicy : RewardKind.BaselineRelative,
         Floor = settings.Get(floor),
         Centred = settings.Get(centred),
+        Clip = settings.Get(clip),
     };
 
     private DprOptions Options(Settings settings, Vocabulary vocabulary, RunData data, IReadOnlyList<Prompt> asked, TransformerConfig config, ulong sftSeed)
@@ -195,6 +234,7 @@ internal sealed class DprCommand
             Baseline = settings.Get(noBaseline) ? Baseline.None : Baseline.PositionMean,
             Whiten = !settings.Get(noWhiten),
             Beta = settings.Get(beta),
+            ReferenceBeta = settings.Get(betaRef),
             KlForm = settings.Get(kl) switch { "k3" => KlForm.K3, "k1" => KlForm.K1InReward, _ => KlForm.Exact },
             EntropyBonus = settings.Get(entropyBonus),
             Optimizer = new AdamWOptions { WeightDecay = 0, ClipNorm = (float)settings.Get(maxGradNorm) },
@@ -204,6 +244,8 @@ internal sealed class DprCommand
             PadId = vocabulary.PadId,
         };
         UsageException.Check(options.Validate);
+        if (options.ReferenceBeta > 0 && settings.Get(reward) == "log-policy")
+            throw new UsageException("--beta-ref does not go with --reward log-policy, which has no reference to be near to.");
         return options;
     }
 }

@@ -10,15 +10,16 @@ using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Commands;
 
-/// <summary>eval: exact match on held-out prompts, greedy and sampled.</summary>
+/// <summary>eval: accuracy on held-out prompts, greedy and sampled.</summary>
 internal sealed class EvalCommand
 {
-    private readonly Command command = new("eval", "Measure a run or a model on held-out prompts: exact match, greedy and sampled, per task and in total.");
+    private readonly Command command = new("eval", "Measure a run or a model on held-out prompts: exact match or what --verify says, greedy and sampled, per task and in total.");
     private readonly CommonFlags common;
     private readonly Flag<string?> run = Flags.Path("--run", "folder of an SFT or DPR run, or of a model");
     private readonly Flag<string> checkpoint = new("--checkpoint", "of a run: base, fraction-0.50, final ...; or 'all'", text => text, ModelFolder.Final, hasDefault: true) { HelpName = "NAME" };
     private readonly Flag<string?> task = Flags.Text("--task", "measure on these built-in tasks instead of the run's own data", "NAME,...");
     private readonly Flag<string?> data = Flags.Path("--data", "measure on all examples of this JSONL file instead of the run's own data", "FILE");
+    private readonly VerifyFlag verify = new();
     private readonly Flag<double> temperature = Flags.Number("--temperature", "temperature of the sampled column", 1, open: true);
     private readonly Flag<int?> maxTokens = Flags.OptionalInt(
         "--max-tokens", "longest response [default: the longest right one and one more]", min: 1);
@@ -31,13 +32,15 @@ internal sealed class EvalCommand
     public static CliCommand Create()
     {
         var eval = new EvalCommand();
-        foreach (Option flag in new Option[] { eval.run, eval.checkpoint, eval.task, eval.data, eval.temperature, eval.maxTokens, eval.json }) eval.command.Add(flag);
+        foreach (Option flag in new Option[] { eval.run, eval.checkpoint, eval.task, eval.data, eval.verify.Flag, eval.temperature, eval.maxTokens, eval.json }) eval.command.Add(flag);
         string[] examples =
         [
             "eval --run runs/sft",
             "eval --run runs/sft --checkpoint all --json",
             "eval --run models/expert --task reverse,sort --temperature 0.5",
             "eval --run runs/dpr --data held-out.jsonl",
+            "eval --run runs/dpr --data problems.jsonl --verify numeric",
+            "eval --run runs/dpr --data problems.jsonl --verify 'command:python3 check.py'",
         ];
         return new CliCommand(eval.command, eval.common, examples, eval.Run);
     }
@@ -58,6 +61,7 @@ internal sealed class EvalCommand
         using Transformer model = Checkpoint.LoadModel(policies[^1].Folder, device);
         Vocabulary vocabulary = Vocabulary.Of(policies[^1].Folder, model.Config);
         DataSource source = Source(settings, sft, path);
+        source = source with { Verify = verify.Resolve(settings, source.File is not null, (string?)configuration?["verify"] ?? (string?)sft?["verify"]) };
         RunData runData = source.Load(vocabulary);
         if (runData.Evaluation.Count == 0) throw new UsageException("the run holds nothing out (--held-out 0); give the data to measure on with --data or --task.");
         RunEvaluation.CheckLength(runData, model.Config);
@@ -65,11 +69,12 @@ internal sealed class EvalCommand
         SamplingOptions sampling = evaluation.Sampling with { Temperature = (float)settings.Get(temperature) };
 
         // π_SFT and π_ref of the run, for KL and reward; a model on its own is compared with itself.
-        (string expertFolder, string referenceFolder) = isDpr
-            ? (ModelFolder.Find((string)configuration!["run"]!), ModelFolder.Reference((string)configuration["run"]!, (string)configuration["reference"]!))
-            : isRun ? (policies[^1].Folder, ModelFolder.Find(path, ModelFolder.Base)) : (policies[^1].Folder, policies[^1].Folder);
-        using Transformer expert = Checkpoint.LoadModel(expertFolder, device), reference = Checkpoint.LoadModel(referenceFolder, device);
-        var reward = new DenseReward(expert, reference);
+        (string expertFolder, string[] referenceFolders) = isDpr
+            ? (ModelFolder.Find((string)configuration!["run"]!), ModelFolder.References((string)configuration["run"]!, (string)configuration["reference"]!))
+            : isRun ? (policies[^1].Folder, [ModelFolder.Find(path, ModelFolder.Base)]) : (policies[^1].Folder, [policies[^1].Folder]);
+        using Transformer expert = Checkpoint.LoadModel(expertFolder, device);
+        Transformer[] references = [.. referenceFolders.Select(folder => Checkpoint.LoadModel(folder, device))];
+        var reward = new DenseReward(expert, references);
 
         using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
         var rows = new List<PolicyRow>();

@@ -49,8 +49,9 @@ internal sealed class SftCommand
     private readonly Flag<double> good = Flags.Number(
         "--good", "tasks: probability of a right answer in a demonstration; the others are lazy", 1, max: 1);
     private readonly Flag<double> heldOut = Flags.Number("--held-out", "data: share of the prompts that is held out for evaluation", .1, max: .9);
+    private readonly VerifyFlag verify = new();
     private readonly Flag<bool> inOrder = Flags.Switch("--in-order", "take the demonstrations in their order, for data that improves over time");
-    private readonly Flag<string> objective = Flags.Choice("--objective", "what is maximised", ["sft", "inverse-q", "inverse-q-chi2"], "sft");
+    private readonly Flag<string> objective = Flags.Choice("--objective", "what is maximised", ["sft", "inverse-q", "inverse-q-chi2", "dft"], "sft");
     private readonly Flag<double> gamma = Flags.Number("--gamma", "discount of the inverse-q objectives", 1, max: 1, open: true);
     private readonly Flag<double> alpha = Flags.Number("--alpha", "weight of the chi2 regulariser; larger is closer to linear", 10, open: true);
     private readonly Flag<bool> recompute = Flags.Switch(
@@ -67,7 +68,7 @@ internal sealed class SftCommand
         foreach (Option flag in new Option[]
         {
             sft.task, sft.data, sft.resume, sft.baseModel, sft.steps, sft.epochs, sft.batch, sft.microBatch, sft.lr, sft.warmup, sft.finalFraction, sft.maxGradNorm,
-            sft.keepAt, sft.checkpointEvery, sft.evaluateEvery, sft.demonstrations, sft.good, sft.heldOut, sft.inOrder, sft.objective, sft.gamma, sft.alpha,
+            sft.keepAt, sft.checkpointEvery, sft.evaluateEvery, sft.demonstrations, sft.good, sft.heldOut, sft.verify.Flag, sft.inOrder, sft.objective, sft.gamma, sft.alpha,
             sft.recompute, sft.dryRun,
         }) sft.command.Add(flag);
         foreach (Option flag in sft.model.All) sft.command.Add(flag);
@@ -78,6 +79,7 @@ internal sealed class SftCommand
             "sft --task reverse,next,upper,swap --good 0.2 --epochs 10 --out runs/base",
             "sft --base runs/base --task reverse,next,upper,swap --good 0.4 --seed 2 --out runs/better",
             "sft --data demonstrations.jsonl --epochs 3 --held-out 0.1 --out runs/mine",
+            "sft --data problems.jsonl --verify numeric --out runs/problems",
         ];
         return new CliCommand(sft.command, sft.common, examples, sft.Run) { Resume = sft.resume };
     }
@@ -173,10 +175,11 @@ internal sealed class SftCommand
         {
             if (!File.Exists(file)) throw new FileNotFoundException($"--data: there is no file '{Invocation.Shown(file)}'.");
             Refuse(settings, "--data", demonstrations, good);
-            return new DataSource(null, file, 1, 0, settings.Get(heldOut), settings.Get(common.Seed));
+            return new DataSource(null, file, 1, 0, settings.Get(heldOut), settings.Get(common.Seed), verify.Resolve(settings, ownData: true));
         }
 
         Refuse(settings, "--task", heldOut);
+        verify.Resolve(settings, ownData: false);
         int count = settings.Resolve(demonstrations, settings.Get(demonstrations) ?? (fromBase ? 3000 : 12000))!.Value;
         return new DataSource(settings.Get(task), null, settings.Get(good), count, 0, settings.Get(common.Seed));
     }
@@ -199,7 +202,7 @@ internal sealed class SftCommand
             Shuffle = !settings.Get(inOrder),
             Seed = settings.Get(common.Seed),
             Objective = new Objective(
-                settings.Get(objective) switch { "inverse-q" => ObjectiveKind.InverseQ, "inverse-q-chi2" => ObjectiveKind.InverseQChi2, _ => ObjectiveKind.Sft },
+                settings.Get(objective) switch { "inverse-q" => ObjectiveKind.InverseQ, "inverse-q-chi2" => ObjectiveKind.InverseQChi2, "dft" => ObjectiveKind.Dft, _ => ObjectiveKind.Sft },
                 settings.Get(gamma), settings.Get(alpha)),
             Optimizer = new AdamWOptions { ClipNorm = (float)settings.Get(maxGradNorm) },
             PadId = vocabulary.PadId,

@@ -9,7 +9,7 @@ namespace MiniTransformer.Cli.Options;
 internal static class ConfigFile
 {
     /// <summary>Keys of run.json that are not flags.</summary>
-    private static readonly string[] AboutTheRun = ["command", "sft", "dataSha256", "version"];
+    private static readonly string[] AboutTheRun = ["command", "sft", "advice", "dataSha256", "version"];
 
     /// <summary>Reads a configuration; keys that the command does not have are refused.</summary>
     public static JsonObject Read(string path, Command command)

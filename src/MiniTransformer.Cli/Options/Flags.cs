@@ -43,6 +43,21 @@ internal static class Flags
         defaultValue, hasDefault: true)
     { HelpName = "WORD" };
 
+    /// <summary>Some words of a list, separated by commas, or "all".</summary>
+    public static Flag<string> Words(string name, string description, string[] words, string defaultValue) => new(
+        name, $"{description}: {string.Join(", ", words)}",
+        text =>
+        {
+            foreach (string part in text == "all" ? [] : text.Split(',', StringSplitOptions.TrimEntries))
+            {
+                if (!words.Contains(part)) throw new UsageException($"'{part}' is none of {string.Join(", ", words)}.{Nearest.Hint(part, words)}");
+            }
+
+            return text;
+        },
+        defaultValue, hasDefault: true)
+    { HelpName = "WORD,..." };
+
     /// <summary>A switch.</summary>
     public static Flag<bool> Switch(string name, string description, bool saved = true) => new(
         name, description, text => text switch

@@ -27,7 +27,7 @@ internal static class RunCharts
 
         if (points.Length > 1)
         {
-            yield return (new Chart("Accuracy on held-out prompts", "update", "exact match (fraction)", [Line("greedy", points, "greedy"), Line("sampled", points, "sampled")])
+            yield return (new Chart("Accuracy on held-out prompts", "update", "accuracy (fraction)", [Line("greedy", points, "greedy"), Line("sampled", points, "sampled")])
             { YMinimum = 0, YMaximum = 1 }, "Measured on validation prompts that no training saw.");
         }
     }

@@ -80,7 +80,7 @@ internal static class RunReport
             ( <= 0, <= 0) => $"{after.Name} did not help here",
             _ => $"{after.Name} is better in one way and not in the other",
         };
-        return $"{verdict}: exact match {Numbers.Fraction(greedyBefore)} → {Numbers.Fraction(greedy)} greedy, {Numbers.Fraction(sampledBefore)} → {Numbers.Fraction(sampled)} sampled " +
+        return $"{verdict}: {char.ToLowerInvariant(after.Measured[0])}{after.Measured[1..]} {Numbers.Fraction(greedyBefore)} → {Numbers.Fraction(greedy)} greedy, {Numbers.Fraction(sampledBefore)} → {Numbers.Fraction(sampled)} sampled " +
             $"({after.Measurement.Greedy.Right.Length} held-out prompts, one run; run several seeds before you conclude).";
     }
 
@@ -94,8 +94,9 @@ internal static class RunReport
             .Where(i => before.Measurement.Greedy.Responses[i].Ids.Length <= LongestShown && after.Measurement.Greedy.Responses[i].Ids.Length <= LongestShown)
             .Take(2 * MostPrompts)];
         if (shown.Length == 0) return;
+        string[] names = ModelFolder.ReferenceNames(reference);
         IReadOnlyList<ScoredResponse> scored = Scored.Responses(
-            reward, reference, evaluation.Vocabulary, [.. shown.Select(i => (prompts.Ids[i], prompts.Texts[i]))],
+            reward, names.Length == reward.References.Count ? names : [reference], evaluation.Vocabulary, [.. shown.Select(i => (prompts.Ids[i], prompts.Texts[i]))],
             [.. new[] { before, after }.Select(row => (row.Name, (IReadOnlyList<(int[], bool?)>)[.. shown.Select(i =>
                 (row.Measurement.Greedy.Responses[i].Ids, (bool?)row.Measurement.Greedy.Right[i]))]))]);
         report.Section("Where the reward is")

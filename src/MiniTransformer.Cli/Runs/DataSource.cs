@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
+using MiniTransformer.Data.Verifiers;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
 
@@ -15,14 +16,16 @@ namespace MiniTransformer.Cli.Runs;
 /// <param name="Demonstrations">Tasks: how many demonstrations.</param>
 /// <param name="HeldOut">File: the share of the prompts that is held out.</param>
 /// <param name="Seed">The run's seed.</param>
-internal sealed record DataSource(string? Tasks, string? File, double Good, int Demonstrations, double HeldOut, ulong Seed)
+/// <param name="Verify">File: the verifier of responses, as <see cref="Verifier.Parse"/> reads it.</param>
+internal sealed record DataSource(string? Tasks, string? File, double Good, int Demonstrations, double HeldOut, ulong Seed, string Verify = VerifyFlag.Default)
 {
     // Prompts that the accuracy curve of a running training is measured on.
     private const int MostForCurves = 200;
 
     /// <summary>The source in the configuration of an SFT run.</summary>
     public static DataSource Of(JsonObject run) => new(
-        (string?)run["task"], (string?)run["data"], (double?)run["good"] ?? 1, (int?)run["demonstrations"] ?? 0, (double?)run["held-out"] ?? 0, (ulong?)run["seed"] ?? 1);
+        (string?)run["task"], (string?)run["data"], (double?)run["good"] ?? 1, (int?)run["demonstrations"] ?? 0, (double?)run["held-out"] ?? 0, (ulong?)run["seed"] ?? 1,
+        (string?)run["verify"] ?? VerifyFlag.Default);
 
     /// <summary>The file's hash, so that a run is never continued or measured with other data than it began with.</summary>
     public string? Sha256()
@@ -64,6 +67,7 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
             Prompts = [.. splits.Reinforcement.Select(p => p.Encode(tokenizer))],
             Evaluation = HeldOutPrompts.Of(splits.Evaluation, tokenizer),
             Validation = HeldOutPrompts.Of([.. splits.Validation.Take(MostForCurves)], tokenizer),
+            Choices = HeldOutPrompts.Of(splits.Validation, tokenizer),
         };
     }
 
@@ -87,14 +91,16 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
             }
         }
 
+        IVerifier verifier = Verifier.Parse(Verify);
         return new RunData
         {
             Train = train,
             LongestExample = all.Max(e => e.Positions),
             ResponseRoom = all.Max(e => e.ResponseIds.Length) + 1,
             Prompts = train.Prompts,
-            Evaluation = HeldOutPrompts.Of(heldOut, vocabulary),
-            Validation = HeldOutPrompts.Of([.. heldOut.Take(MostForCurves)], vocabulary),
+            Evaluation = HeldOutPrompts.Of(heldOut, vocabulary, verifier),
+            Validation = HeldOutPrompts.Of([.. heldOut.Take(MostForCurves)], vocabulary, verifier),
+            Choices = HeldOutPrompts.Of(heldOut, vocabulary, verifier),
         };
     }
 }

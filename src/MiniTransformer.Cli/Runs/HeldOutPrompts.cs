@@ -1,5 +1,6 @@
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
+using MiniTransformer.Data.Verifiers;
 using MiniTransformer.Nn;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
@@ -11,8 +12,8 @@ internal sealed class HeldOutPrompts
 {
     private readonly Func<SampledResponse[], Accuracy> judge;
 
-    private HeldOutPrompts(int[][] ids, string[] texts, Example[] examples, Func<SampledResponse[], Accuracy> judge) =>
-        (Ids, Texts, Examples, this.judge) = (ids, texts, examples, judge);
+    private HeldOutPrompts(int[][] ids, string[] texts, Example[] examples, string measure, Func<SampledResponse[], Accuracy> judge) =>
+        (Ids, Texts, Examples, Measured, this.judge) = (ids, texts, examples, measure, judge);
 
     /// <summary>Token ids, the begin token included.</summary>
     public int[][] Ids { get; }
@@ -23,26 +24,34 @@ internal sealed class HeldOutPrompts
     /// <summary>The held-out examples of the user's own data; none for tasks.</summary>
     public Example[] Examples { get; }
 
+    /// <summary>What accuracy means here: "Exact match", or the verifier's description.</summary>
+    public string Measured { get; }
+
     /// <summary>Number of prompts.</summary>
     public int Count => Ids.Length;
 
     /// <summary>Prompts of tasks.</summary>
     public static HeldOutPrompts Of(IReadOnlyList<TaskPrompt> prompts, ITokenizer tokenizer) => new(
-        [.. prompts.Select(p => p.Encode(tokenizer).Ids)], [.. prompts.Select(p => p.Text)], [],
+        [.. prompts.Select(p => p.Encode(tokenizer).Ids)], [.. prompts.Select(p => p.Text)], [], Exact,
         responses => Evaluation.Judge(prompts, responses, tokenizer));
 
-    /// <summary>Held-out examples: a response is right if it is the completion, token for token.</summary>
-    public static HeldOutPrompts Of(IReadOnlyList<Example> examples, Vocabulary vocabulary) => new(
+    /// <summary>
+    /// Held-out examples, judged by a verifier. The exact one takes the completion token for token, which needs no tokenizer; others judge the text of
+    /// responses that ended.
+    /// </summary>
+    public static HeldOutPrompts Of(IReadOnlyList<Example> examples, Vocabulary vocabulary, IVerifier verifier) => new(
         [.. examples.Select(e => e.PromptIds)], [.. examples.Select(e => e.Prompt ?? vocabulary.Show(e.PromptIds))], [.. examples],
-        responses =>
-        {
-            bool[] right = [.. responses.Select((r, i) => r.Ids.AsSpan().SequenceEqual(examples[i].ResponseIds))];
-            return new Accuracy(right.Count(r => r) / (double)right.Length, new Dictionary<string, double>(), responses, right);
-        });
+        verifier is ExactVerifier ? Exact : $"Accuracy by {verifier.Name}",
+        responses => Training.Accuracy.Of(responses, verifier is ExactVerifier
+            ? [.. responses.Select((r, i) => r.Ids.AsSpan().SequenceEqual(examples[i].ResponseIds) ? 1.0 : 0)]
+            : Scores(examples, responses, vocabulary, verifier)));
 
     /// <summary>Accuracy of one response to each prompt.</summary>
     public Accuracy Accuracy(Transformer model, Vocabulary vocabulary, SamplingOptions options) =>
         judge(Sampler.Generate(model, Ids, vocabulary.EndId, options));
+
+    /// <summary>Which of the responses, one a prompt, are right.</summary>
+    public Accuracy Judge(SampledResponse[] responses) => judge(responses);
 
     /// <summary>All measures of a policy.</summary>
     public Measurement Measure(Transformer model, DenseReward reward, Vocabulary vocabulary, SamplingOptions options) =>
@@ -51,4 +60,24 @@ internal sealed class HeldOutPrompts
     /// <summary>log π of the held-out completions, a response and a token; null for tasks.</summary>
     public (double PerResponse, double PerToken)? LogLikelihood(Transformer model, Vocabulary vocabulary) =>
         Examples.Length == 0 ? null : Evaluation.LogLikelihood(model, Examples, vocabulary.PadId);
+
+    private const string Exact = "Exact match";
+
+    private static double[] Scores(IReadOnlyList<Example> examples, SampledResponse[] responses, Vocabulary vocabulary, IVerifier verifier)
+    {
+        ITokenizer tokenizer = vocabulary.Needed($"--verify {verifier.Name}: what a verifier judges");
+        double[] scores = new double[responses.Length];
+        var ended = new List<(int Index, Answer Answer)>();
+        for (int i = 0; i < scores.Length; i++)
+        {
+            if (ResponseText.Of(responses[i].Ids, tokenizer) is not { } text) continue;
+            Example e = examples[i];
+            string? gold = e.Response ?? ResponseText.Of(e.ResponseIds, tokenizer);
+            ended.Add((i, new Answer(e.Prompt ?? vocabulary.Show(e.PromptIds), text, gold, e.Pattern, e.Source)));
+        }
+
+        double[] given = verifier.Score([.. ended.Select(e => e.Answer)]);
+        for (int i = 0; i < given.Length; i++) scores[ended[i].Index] = given[i];
+        return scores;
+    }
 }

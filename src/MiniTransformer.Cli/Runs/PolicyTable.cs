@@ -9,11 +9,12 @@ namespace MiniTransformer.Cli.Runs;
 /// <param name="Name">The policy.</param>
 /// <param name="Measurement">Its numbers.</param>
 /// <param name="LogLikelihood">log π of the user's own held-out completions, a response and a token.</param>
-internal sealed record PolicyRow(string Name, Measurement Measurement, (double PerResponse, double PerToken)? LogLikelihood)
+/// <param name="Measured">What accuracy means: "Exact match", or by which verifier.</param>
+internal sealed record PolicyRow(string Name, Measurement Measurement, (double PerResponse, double PerToken)? LogLikelihood, string Measured)
 {
     /// <summary>Measures a policy.</summary>
     public static PolicyRow Measure(string name, Transformer model, DenseReward reward, HeldOutPrompts prompts, Vocabulary vocabulary, SamplingOptions sampling) =>
-        new(name, prompts.Measure(model, reward, vocabulary, sampling), prompts.LogLikelihood(model, vocabulary));
+        new(name, prompts.Measure(model, reward, vocabulary, sampling), prompts.LogLikelihood(model, vocabulary), prompts.Measured);
 
     /// <summary>For machines.</summary>
     public JsonObject ToJson(float temperature)
@@ -23,6 +24,7 @@ internal sealed record PolicyRow(string Name, Measurement Measurement, (double P
         {
             ["policy"] = Name,
             ["prompts"] = m.Greedy.Right.Length,
+            ["measured"] = Measured,
             ["greedy"] = Accuracy(m.Greedy),
             ["sampled"] = Accuracy(m.Sampled),
             ["temperature"] = temperature,
@@ -40,7 +42,7 @@ internal sealed record PolicyRow(string Name, Measurement Measurement, (double P
     {
         var perTask = new JsonObject();
         foreach ((string task, double value) in accuracy.PerTask) perTask[task] = value;
-        return new JsonObject { ["total"] = accuracy.Total, ["perTask"] = perTask };
+        return new JsonObject { ["total"] = accuracy.Total, ["meanScore"] = accuracy.MeanScore, ["perTask"] = perTask };
     }
 }
 
@@ -51,20 +53,22 @@ internal static class PolicyTable
     public static ReportTable Of(IReadOnlyList<PolicyRow> rows, float temperature = 1)
     {
         bool log = rows.Any(row => row.LogLikelihood is not null);
-        string[] headers = ["policy", "greedy", "sampled", "KL to SFT", "Σ r̂", "entropy", "tokens", "ended", .. log ? ["log π a token"] : Array.Empty<string>()];
+        bool graded = rows.Any(row => row.Measurement.Greedy.MeanScore != row.Measurement.Greedy.Total || row.Measurement.Sampled.MeanScore != row.Measurement.Sampled.Total);
+        string[] headers = ["policy", "greedy", "sampled", .. graded ? ["score, greedy", "score, sampled"] : Array.Empty<string>(), "KL to SFT", "Σ r̂", "entropy", "tokens", "ended", .. log ? ["log π a token"] : Array.Empty<string>()];
         return new ReportTable(
-            $"Exact match on {rows[0].Measurement.Greedy.Right.Length} held-out prompts", headers,
+            $"{rows[0].Measured} on {rows[0].Measurement.Greedy.Right.Length} held-out prompts", headers,
             [.. rows.Select(row =>
             {
                 Measurement m = row.Measurement;
                 ReportCell[] cells =
                 [
-                    row.Name, Numbers.Fraction(m.Greedy.Total), Numbers.Fraction(m.Sampled.Total), Numbers.Decimal(m.Kl), Numbers.SignedDecimal(m.Reward),
+                    row.Name, Numbers.Fraction(m.Greedy.Total), Numbers.Fraction(m.Sampled.Total),
+                    .. graded ? [Numbers.Fraction(m.Greedy.MeanScore), Numbers.Fraction(m.Sampled.MeanScore)] : Array.Empty<ReportCell>(), Numbers.Decimal(m.Kl), Numbers.SignedDecimal(m.Reward),
                     Numbers.Decimal(m.Entropy), Numbers.Decimal(m.Length), Numbers.Fraction(m.Ended),
                 ];
                 return (IReadOnlyList<ReportCell>)(log ? [.. cells, row.LogLikelihood is { } value ? Numbers.Decimal(value.PerToken) : Numbers.None] : cells);
             })],
-            $"Sampled at temperature {temperature.ToString(System.Globalization.CultureInfo.InvariantCulture)}. KL and Σ r̂ in nats a response, entropy in nats a token.");
+            $"Sampled at temperature {temperature.ToString(System.Globalization.CultureInfo.InvariantCulture)}. {(graded ? "A response is right from a score of .5 on; score is the mean. " : "")}KL and Σ r̂ in nats a response, entropy in nats a token.");
     }
 
     /// <summary>Accuracy per task, or null where there are no tasks.</summary>

@@ -17,6 +17,9 @@ internal sealed class RunData
     /// <summary>For the curves.</summary>
     public required HeldOutPrompts Validation { get; init; }
 
+    /// <summary>For choices, such as which reference: the tasks' validation prompts, or all that was held out of a file, for it has no other.</summary>
+    public required HeldOutPrompts Choices { get; init; }
+
     /// <summary>Positions that the longest example, demonstrated or right, needs.</summary>
     public required int LongestExample { get; init; }
 

@@ -27,21 +27,22 @@ internal static class Scored
 
     /// <summary>The same held-out prompts answered by several policies.</summary>
     /// <param name="reward">The reward.</param>
-    /// <param name="reference">The name of its reference.</param>
+    /// <param name="references">The names of its references.</param>
     /// <param name="vocabulary">What ids mean.</param>
     /// <param name="prompts">Token ids and text of each prompt.</param>
     /// <param name="answers">For each policy its name, and its responses and whether they are right (null: unknown), one a prompt.</param>
     public static IReadOnlyList<ScoredResponse> Responses(
-        DenseReward reward, string reference, Vocabulary vocabulary, IReadOnlyList<(int[] Ids, string Text)> prompts,
+        DenseReward reward, IReadOnlyList<string> references, Vocabulary vocabulary, IReadOnlyList<(int[] Ids, string Text)> prompts,
         IReadOnlyList<(string Name, IReadOnlyList<(int[] Ids, bool? Right)> Responses)> answers)
     {
         var scored = new List<ScoredResponse>();
+        NamedReference[] named = [.. references.Zip(reward.References, (name, model) => new NamedReference(name, model))];
         for (int i = 0; i < prompts.Count; i++)
         {
             Example[] examples = [.. answers.Select(a => new Example(prompts[i].Ids, a.Responses[i].Ids))];
-            ScoredToken[][] tokens = Tokens(reward.Expert, [new NamedReference(reference, reward.Reference)], vocabulary, examples);
+            ScoredToken[][] tokens = Tokens(reward.Expert, named, vocabulary, examples);
             for (int a = 0; a < answers.Count; a++)
-                scored.Add(new ScoredResponse(prompts[i].Text, tokens[a], answers[a].Responses[i].Right, answers[a].Name, [reference]));
+                scored.Add(new ScoredResponse(prompts[i].Text, tokens[a], answers[a].Responses[i].Right, answers[a].Name, references));
         }
 
         return scored;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using MiniTransformer.Data.Tasks;
+using MiniTransformer.Experiments;
 using MiniTransformer.IO;
 using MiniTransformer.Reports;
 using MiniTransformer.Training;
@@ -29,13 +30,26 @@ internal sealed record SeedResult(ulong Seed, List<ArmResult> Arms, List<Curve> 
     /// <summary>The saved result of a seed, or null.</summary>
     public static SeedResult? Load(string path) => File.Exists(path) ? JsonSerializer.Deserialize<SeedResult>(File.ReadAllText(path), Json) : null;
 
-    /// <summary>Runs an experiment to its end; <paramref name="report"/> learns the updates done and what is going on.</summary>
-    public static SeedResult Run(Experiment experiment, Action<int, string> report, CancellationToken stop)
+    /// <summary>Prepares a world and runs the demo's methods in it; <paramref name="report"/> learns the updates done and what is going on.</summary>
+    public static SeedResult Run(World world, Action<int, string> report, CancellationToken stop)
     {
-        var result = new SeedResult(experiment.Seed, [], [], []);
-        var measurements = new Dictionary<string, Measurement>();
+        var result = new SeedResult(world.Seed, [], [], []);
         int done = 0;
-        foreach (ExperimentEvent happened in experiment.Run())
+        var measured = new Dictionary<Method, Accuracy>();
+        foreach (ExperimentEvent happened in world.Prepare()) Note(happened);
+
+        var experiment = new Experiment(world);
+        IReadOnlyList<Method> methods = Methods.OfDemo(world.Regime);
+        foreach (Method method in methods)
+        {
+            foreach (ExperimentEvent happened in experiment.Run(method, curve: Methods.HasCurve(method))) Note(happened);
+        }
+
+        Method dpr = methods.First(m => m is DprMethod);
+        if (measured.TryGetValue(dpr, out Accuracy? after)) result.Responses.AddRange(Score(world, measured[methods.First(m => m is SftMethod)], after));
+        return result;
+
+        void Note(ExperimentEvent happened)
         {
             stop.ThrowIfCancellationRequested();
             switch (happened)
@@ -44,32 +58,30 @@ internal sealed record SeedResult(ulong Seed, List<ArmResult> Arms, List<Curve> 
                     result.Add(stage, step);
                     report(++done, stage);
                     break;
-                case CurvePoint point:
-                    result.Add(point.Arm, "greedy", point.Step, point.Greedy);
-                    result.Add(point.Arm, "sampled", point.Step, point.Sampled);
-                    break;
-                case ArmDone { Arm: var arm, Measurement: var m }:
-                    measurements[arm] = m;
-                    bool onlySampled = arm == Experiment.Arms.SftCool; // its greedy responses are those of SFT
-                    result.Arms.Add(new ArmResult(
-                        arm, experiment.Seed, onlySampled ? double.NaN : m.Greedy.Total, m.Sampled.Total, m.Reward, m.Kl, m.Entropy, m.Length, m.Ended,
-                        m.Greedy.PerTask.Keys.ToDictionary(t => t, t => (onlySampled ? double.NaN : m.Greedy.PerTask[t], m.Sampled.PerTask[t]))));
+                case MethodDone { Method: var method, Cell: var cell, Evaluation: var evaluation }:
+                    if (evaluation is not null) measured[method] = evaluation.Greedy;
+                    result.Arms.Add(ArmResult.Of(cell));
+                    foreach (CurvePoint point in cell.Curve)
+                    {
+                        result.Add(cell.Label, "greedy", point.Step, point.Greedy);
+                        result.Add(cell.Label, "sampled", point.Step, point.Sampled);
+                    }
+
                     break;
             }
         }
-
-        result.Responses.AddRange(Score(experiment, measurements[Experiment.Arms.Sft].Greedy, measurements[Experiment.Arms.Dpr].Greedy));
-        return result;
     }
 
-    private static IReadOnlyList<ScoredResponse> Score(Experiment experiment, Accuracy sft, Accuracy dpr)
+    /// <summary>Updates of the whole demo of one seed.</summary>
+    public static int StepsOf(World world) => world.Steps + Methods.OfDemo(world.Regime).Sum(m => m.Steps(world));
+
+    private static IReadOnlyList<ScoredResponse> Score(World world, Accuracy sft, Accuracy dpr)
     {
-        IReadOnlyList<TaskPrompt> prompts = experiment.HeldOut;
+        IReadOnlyList<TaskPrompt> prompts = world.Splits.Evaluation;
         int[] shown = Scored.Choose([.. prompts.Select(p => p.Task.Name)], sft.Right, dpr.Right);
-        var vocabulary = new Vocabulary(experiment.Tokenizer, null, experiment.Tokenizer.EndId, experiment.Tokenizer.PadId, experiment.Tokenizer.VocabSize);
-        var reward = new DenseReward(experiment.Models[Experiment.Arms.Sft], experiment.Models[Experiment.Arms.Base]);
+        var vocabulary = new Vocabulary(world.Tokenizer, null, world.Tokenizer.EndId, world.Tokenizer.PadId, world.Tokenizer.VocabSize);
         return Scored.Responses(
-            reward, "base", vocabulary, [.. shown.Select(i => (prompts[i].Encode(experiment.Tokenizer).Ids, prompts[i].Text))],
+            world.Reward(world.Regime.MainReference), [world.Regime.MainReference], vocabulary, [.. shown.Select(i => (prompts[i].Encode(world.Tokenizer).Ids, prompts[i].Text))],
             [.. new[] { ("SFT", sft), ("DPR", dpr) }.Select(a =>
                 (a.Item1, (IReadOnlyList<(int[], bool?)>)[.. shown.Select(i => (a.Item2.Responses[i].Ids, (bool?)a.Item2.Right[i]))]))]);
     }

@@ -13,6 +13,9 @@ namespace MiniTransformer.Data;
 /// <param name="Source">Where it was read, as "file:line"; error messages name it.</param>
 public sealed record Example(int[] PromptIds, int[] ResponseIds, string? Prompt = null, string? Response = null, string? Source = null)
 {
+    /// <summary>A regular expression that right responses match, where the data has one: read by the verifier "regex", never learned from.</summary>
+    public string? Pattern { get; init; }
+
     /// <summary>The example of a prompt and a response in plain text: begin, prompt | response, end.</summary>
     public static Example FromText(string prompt, string response, ITokenizer tokenizer, string? source = null)
     {

@@ -9,6 +9,7 @@ namespace MiniTransformer.Data;
 /// {"messages": [{"role": "user", "content": "..."}, ...]}              the last message, the assistant's, is the response (see ChatTemplate)
 /// {"prompt_ids": [256, 97], "completion_ids": [98, 257]}               ids used as they are: no begin or end is added, no tokenizer is needed
 /// </code>
+/// A line may carry a regular expression, "pattern", which the verifier regex reads.
 /// UTF-8, with or without a byte order mark; lines end in LF or CRLF; blank lines are passed over. Whatever cannot be used is a
 /// <see cref="DataException"/> with file, line and column.
 /// </summary>
@@ -91,7 +92,7 @@ public static class JsonlReader
 
         CheckIds(record, promptField, example.PromptIds, vocabSize);
         CheckIds(record, responseField, example.ResponseIds, vocabSize);
-        return example;
+        return record.Pattern is null ? example : example with { Pattern = record.Pattern };
     }
 
     /// <summary>A conversation as people read it; the tokens are made from the messages, never from this.</summary>

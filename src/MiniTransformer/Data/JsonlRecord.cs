@@ -6,7 +6,7 @@ namespace MiniTransformer.Data;
 /// <summary>
 /// The fields of one line: exactly one of the three forms prompt + completion, messages, prompt_ids + completion_ids. Fields that are not
 /// known are refused, since a field that is ignored (a weight, a mask, a misspelt name) changes what is learned in silence; only
-/// those that describe the line (id, source, task, metadata) are passed over.
+/// those that describe the line (id, source, task, metadata) are passed over, and pattern is for the verifier of responses alone.
 /// </summary>
 internal sealed class JsonlRecord
 {
@@ -47,6 +47,8 @@ internal sealed class JsonlRecord
 
     public int[]? CompletionIds { get; private set; }
 
+    public string? Pattern { get; private set; }
+
     /// <summary>An error at a field's value.</summary>
     public DataException Error(string field, string message) => line.Error(places[field], message);
 
@@ -75,8 +77,9 @@ internal sealed class JsonlRecord
             case "messages": Messages = ReadMessages(ref reader); break;
             case "prompt_ids": PromptIds = ReadIds(ref reader, name); break;
             case "completion_ids": CompletionIds = ReadIds(ref reader, name); break;
+            case "pattern": Pattern = ReadString(ref reader, name); break;
             case "id" or "source" or "task" or "metadata": reader.Skip(); break;
-            default: throw line.Error(at, $"unknown field '{name}': {Forms}, and may carry 'id', 'source', 'task' or 'metadata', which are not read.");
+            default: throw line.Error(at, $"unknown field '{name}': {Forms}, and may carry a 'pattern' for the verifier, and 'id', 'source', 'task' or 'metadata', which are not read.");
         }
     }
 

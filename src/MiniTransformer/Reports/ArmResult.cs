@@ -1,3 +1,5 @@
+using MiniTransformer.Experiments;
+
 namespace MiniTransformer.Reports;
 
 /// <summary>
@@ -23,4 +25,10 @@ public sealed record ArmResult(
     double Entropy,
     double Length,
     double EndedFraction,
-    IReadOnlyDictionary<string, (double Greedy, double Sampled)> PerTask);
+    IReadOnlyDictionary<string, (double Greedy, double Sampled)> PerTask)
+{
+    /// <summary>The result of a cell, under the method's label.</summary>
+    public static ArmResult Of(CellResult cell) => new(
+        cell.Label, cell.Seed, cell.Greedy, cell.Sampled, cell.Reward, cell.Kl, cell.Entropy, cell.Length, cell.Ended,
+        cell.Tasks.ToDictionary(t => t.Key, t => (t.Value.Greedy, t.Value.Sampled)));
+}

@@ -16,6 +16,12 @@ public enum ObjectiveKind
 
     /// <summary>Σ γ^t φ(Q_t − γ V_{t+1}) − V_0, φ(x) = x − x²/(4α): IQ-Learn (D. Garg et al., NeurIPS 2021) on tokens.</summary>
     InverseQChi2,
+
+    /// <summary>
+    /// Σ sg(π(a_t|s_t)) log π(a_t|s_t): dynamic fine-tuning (Y. Wu et al., "On the Generalization of SFT", arXiv 2508.05629). Each token counts by
+    /// its own probability, a constant in the gradient; what the policy finds improbable is hardly learned.
+    /// </summary>
+    Dft,
 }
 
 /// <summary>The objectives as losses on rows of logits; the logits are Q.</summary>
@@ -30,7 +36,12 @@ public sealed record Objective(ObjectiveKind Kind = ObjectiveKind.Sft, double Ga
     /// <param name="batch">The responses.</param>
     /// <param name="scale">One over the response tokens of the whole update, over all its micro-batches.</param>
     public Tensor Loss(Tape tape, Tensor logits, ResponseBatch batch, float scale) =>
-        Kind == ObjectiveKind.Sft ? CrossEntropy(tape, logits, batch, scale) : InverseQ(tape, logits, batch, scale);
+        Kind switch
+        {
+            ObjectiveKind.Sft => CrossEntropy(tape, logits, batch, scale),
+            ObjectiveKind.Dft => Dynamic(tape, logits, batch, scale),
+            _ => InverseQ(tape, logits, batch, scale),
+        };
 
     /// <summary>Throws if a setting is out of range.</summary>
     public void Validate()
@@ -42,6 +53,14 @@ public sealed record Objective(ObjectiveKind Kind = ObjectiveKind.Sft, double Ga
     // L = −Σ_t log π(a_t|s_t)
     private static Tensor CrossEntropy(Tape tape, Tensor logits, ResponseBatch batch, float scale) =>
         logits.GatherLogSoftmax(tape.Targets(batch)).Sum().Scale(-scale);
+
+    // L = −Σ_t sg(π_t) log π_t,   π_t = π(a_t|s_t)
+    private static Tensor Dynamic(Tape tape, Tensor logits, ResponseBatch batch, float scale)
+    {
+        Tensor logProb = logits.GatherLogSoftmax(tape.Targets(batch));
+        float[] probability = Array.ConvertAll(logProb.ToArray(), MathF.Exp);
+        return logProb.WeightedSum(tape.Constant(probability, logProb.Shape), -scale);
+    }
 
     // L = −( Σ_t γ^t φ(r_t) − V(s_0) ),   r_t = Q(s_t,a_t) − γ V(s_{t+1}),   V(s) = log Σ_a exp Q(s,a),   V(terminal) = 0
     private Tensor InverseQ(Tape tape, Tensor logits, ResponseBatch batch, float scale)

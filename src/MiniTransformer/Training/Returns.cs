@@ -24,17 +24,44 @@ public static class Returns
     }
 
     /// <summary>Σ_k r_k of the whole response, the same for each of its tokens: the sentence-level reward.</summary>
-    public static float[] WholePath(ReadOnlySpan<float> rewards, ReadOnlySpan<int> starts)
+    public static float[] WholePath(ReadOnlySpan<float> rewards, ReadOnlySpan<int> starts) => Spread(Sums(rewards, starts), starts);
+
+    /// <summary>Σ_k x_k of each response, (B).</summary>
+    public static double[] Sums(ReadOnlySpan<float> values, ReadOnlySpan<int> starts)
     {
-        var returns = new float[rewards.Length];
-        for (int b = 0; b + 1 < starts.Length; b++)
+        var sums = new double[starts.Length - 1];
+        for (int b = 0; b < sums.Length; b++)
         {
-            double sum = 0;
-            for (int i = starts[b]; i < starts[b + 1]; i++) sum += rewards[i];
-            returns.AsSpan(starts[b], starts[b + 1] - starts[b]).Fill((float)sum);
+            for (int i = starts[b]; i < starts[b + 1]; i++) sums[b] += values[i];
         }
 
-        return returns;
+        return sums;
+    }
+
+    /// <summary>One value of each response, (B), given to each of its tokens, (N).</summary>
+    public static float[] Spread(ReadOnlySpan<double> values, ReadOnlySpan<int> starts)
+    {
+        var tokens = new float[starts[^1]];
+        for (int b = 0; b < values.Length; b++) tokens.AsSpan(starts[b], starts[b + 1] - starts[b]).Fill((float)values[b]);
+        return tokens;
+    }
+
+    /// <summary>
+    /// A_i = R_i − (1/(k−1)) Σ_{j≠i} R_j over each k values in a row: the baseline of a response is the mean of the others to its prompt, so
+    /// that it does not depend on the response itself.
+    /// </summary>
+    public static double[] LeaveOneOut(ReadOnlySpan<double> rewards, int k)
+    {
+        if (k < 2 || rewards.Length % k != 0) throw new ArgumentException($"LeaveOneOut: {rewards.Length} rewards came; whole groups of k = {k} are needed, and k of at least 2.");
+        var advantages = new double[rewards.Length];
+        for (int start = 0; start < rewards.Length; start += k)
+        {
+            double sum = 0;
+            for (int i = start; i < start + k; i++) sum += rewards[i];
+            for (int i = start; i < start + k; i++) advantages[i] = rewards[i] - (sum - rewards[i]) / (k - 1);
+        }
+
+        return advantages;
     }
 
     /// <summary>

@@ -21,8 +21,29 @@ public static class Rollout
             Seed = options.Seed,
             FirstStream = (ulong)update * (ulong)options.PromptsPerUpdate,
         };
-        SampledResponse[] responses = Sampler.Generate(policy, chosen, options.EndId, sampling);
+        return Answer(policy, chosen, sampling, options.EndId, out ended);
+    }
+
+    /// <summary>
+    /// Draws k responses to each prompt of an update, those of one prompt in a row. Prompts and draws are functions of (seed, update) here too.
+    /// </summary>
+    public static Example[] Draw(
+        Transformer policy, IReadOnlyList<int[]> prompts, BatchOrder order, int update, RlooOptions options, out double ended)
+    {
+        int[][] chosen = [.. order.IndicesOf(update, options.PromptsPerUpdate).SelectMany(i => Enumerable.Repeat(prompts[i], options.SamplesPerPrompt))];
+        var sampling = new SamplingOptions
+        {
+            MaxTokens = options.MaxTokens,
+            Seed = options.Seed,
+            FirstStream = (ulong)update * (ulong)options.PromptsPerUpdate * (ulong)options.SamplesPerPrompt,
+        };
+        return Answer(policy, chosen, sampling, options.EndId, out ended);
+    }
+
+    private static Example[] Answer(Transformer policy, int[][] prompts, SamplingOptions sampling, int endId, out double ended)
+    {
+        SampledResponse[] responses = Sampler.Generate(policy, prompts, endId, sampling);
         ended = responses.Count(r => r.Ended) / (double)responses.Length;
-        return [.. responses.Select((r, i) => new Example(chosen[i], r.Ids))];
+        return [.. responses.Select((r, i) => new Example(prompts[i], r.Ids))];
     }
 }

@@ -47,16 +47,7 @@ public static class TokenCredit
         using Tape tape = Tape.NoGrad(expert.Device);
         Tensor logits = expert.Logits(tape, batch);
         TokenIds targets = tape.Targets(batch);
-        float[] q = logits.Gather(targets).ToArray(), value = logits.LogSumExp().ToArray();
-        float[] logProb = logits.GatherLogSoftmax(targets).ToArray();
-
-        // r_Q(s_t, a_t) = Q(s_t, a_t) − V(s_{t+1}); the state after the last token is terminal, V = 0
-        var rQ = new float[batch.N];
-        for (int b = 0; b < batch.B; b++)
-        {
-            for (int i = batch.Starts[b]; i < batch.Starts[b + 1]; i++) rQ[i] = q[i] - (i + 1 < batch.Starts[b + 1] ? value[i + 1] : 0);
-        }
-
+        (float[] logProb, float[] rQ, float[] value) = OfExpert(tape, logits, batch);
         int k = Math.Min(alternatives, expert.Config.VocabSize);
         double[] best = new double[k * batch.N];
         int[] ids = k == 0 ? [] : MostProbable(logits.ToArray(), value, k, best);
@@ -70,6 +61,22 @@ public static class TokenCredit
         }
 
         return new TokenScores(logProb, rQ, value, scores, k == 0 ? null : new TokenAlternatives(k, ids, best, others));
+    }
+
+    /// <summary>log π_SFT, r_Q and V at each response token, from the expert's logits there.</summary>
+    internal static (float[] LogProb, float[] RQ, float[] Value) OfExpert(Tape tape, Tensor logits, ResponseBatch batch)
+    {
+        TokenIds targets = tape.Targets(batch);
+        float[] q = logits.Gather(targets).ToArray(), value = logits.LogSumExp().ToArray();
+
+        // r_Q(s_t, a_t) = Q(s_t, a_t) − V(s_{t+1}); the state after the last token is terminal, V = 0
+        var rQ = new float[batch.N];
+        for (int b = 0; b < batch.B; b++)
+        {
+            for (int i = batch.Starts[b]; i < batch.Starts[b + 1]; i++) rQ[i] = q[i] - (i + 1 < batch.Starts[b + 1] ? value[i + 1] : 0);
+        }
+
+        return (logits.GatherLogSoftmax(targets).ToArray(), rQ, value);
     }
 
     /// <summary>Refuses a reference whose ids mean something else than the expert's.</summary>

@@ -3,7 +3,7 @@ namespace MiniTransformer.Training;
 /// <summary>What one update of any trainer reports.</summary>
 public abstract record TrainingStep
 {
-    /// <summary>The trainer, "sft" or "dpr": the name of the curve.</summary>
+    /// <summary>The trainer, such as "sft" or "dpr": the name of the curve.</summary>
     public abstract string Phase { get; }
 
     /// <summary>Updates made, this one included; counts from 1.</summary>
@@ -13,8 +13,8 @@ public abstract record TrainingStep
     public required int Total { get; init; }
 
     /// <summary>
-    /// The loss of this batch before the update, divided by its response tokens: in nats for SFT; for DPR a surrogate whose gradient
-    /// matters and whose value does not.
+    /// The loss of this batch before the update: for SFT in nats per response token; for pairs their mean; for the trainers that draw
+    /// responses a surrogate, divided by response tokens, whose gradient matters and whose value does not.
     /// </summary>
     public required double Loss { get; init; }
 
@@ -47,13 +47,10 @@ public sealed record SftStep : TrainingStep
     public double? KeepAt { get; init; }
 }
 
-/// <summary>One update of <see cref="DensePathReinforce"/>.</summary>
-public sealed record DprStep : TrainingStep
+/// <summary>One update of a trainer that learns from the policy's own responses.</summary>
+public abstract record ReinforceStep : TrainingStep
 {
-    /// <inheritdoc/>
-    public override string Phase => "dpr";
-
-    /// <summary>Mean over responses of Σ r̂, in nats.</summary>
+    /// <summary>Mean over responses of the sum of their tokens' rewards: Σ r̂ in nats, or a verifier's score.</summary>
     public required double Reward { get; init; }
 
     /// <summary>Mean over responses of the sum over visited states of KL(π_θ(·|s) ‖ π_SFT(·|s)), in nats.</summary>
@@ -67,4 +64,45 @@ public sealed record DprStep : TrainingStep
 
     /// <summary>Fraction of responses that ended with the end token.</summary>
     public required double Ended { get; init; }
+}
+
+/// <summary>One update of <see cref="DensePathReinforce"/>.</summary>
+public sealed record DprStep : ReinforceStep
+{
+    /// <inheritdoc/>
+    public override string Phase => "dpr";
+}
+
+/// <summary>One update of <see cref="Training.Rloo"/>.</summary>
+public sealed record RlooStep : ReinforceStep
+{
+    /// <inheritdoc/>
+    public override string Phase => "rloo";
+}
+
+/// <summary>One update of a trainer that tells demonstrations from another policy's answers to the same prompts.</summary>
+public abstract record PairStep : TrainingStep
+{
+    /// <summary>Mean over demonstrations of log π_θ(y|x) − log π_t(y|x), in nats.</summary>
+    public required double DemonstrationLogRatio { get; init; }
+
+    /// <summary>The same mean over the other policy's answers.</summary>
+    public required double AnswerLogRatio { get; init; }
+
+    /// <summary>Fraction of pairs whose demonstration has the larger log-ratio; a tie, as before the first update, counts half.</summary>
+    public required double Ranked { get; init; }
+}
+
+/// <summary>One update of <see cref="Training.Spin"/>.</summary>
+public sealed record SpinStep : PairStep
+{
+    /// <inheritdoc/>
+    public override string Phase => "spin";
+}
+
+/// <summary>One update of <see cref="Training.Gsil"/>.</summary>
+public sealed record GsilStep : PairStep
+{
+    /// <inheritdoc/>
+    public override string Phase => "gsil";
 }

@@ -60,6 +60,39 @@ public sealed class TrainingCommandTests
     }
 
     [Fact]
+    public void Dpr_takes_several_references_a_clip_and_a_second_KL()
+    {
+        using var folder = new TemporaryFolder();
+        Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "6", "--keep-at", "0.3,0.5", "--out", folder["sft"]]);
+        string[] run = ["dpr", "--run", folder["sft"], "--updates", "2", "--prompts-per-update", "8", "--threads", "1", .. Cli.NoCurve];
+        Cli.Done([.. run, "--reference", "base", "--out", folder["plain"]]);
+        CliResult ensemble = Cli.Done([.. run, "--reference", $"base,0.3,{folder["sft"]}/checkpoints/fraction-0.50", "--out", folder["ensemble"]]);
+        foreach (string name in (string[])["reference (base)", "reference (0.3)", "reference (fraction-0.50)"]) Assert.Contains(name, ensemble.Out, StringComparison.Ordinal);
+        Cli.Done([.. run, "--reference", "base", "--clip", "0.01", "--out", folder["clip"]]);
+        Cli.Done([.. run, "--reference", "base", "--beta-ref", "0.5", "--out", folder["dual"]]);
+        Assert.Equal(4, ((string[])["plain", "ensemble", "clip", "dual"]).Select(name => Cli.WeightsOf(folder[name])).Distinct().Count());
+
+        // The saved configuration names them too: the run can be evaluated and repeated.
+        Assert.True(double.IsFinite(Cli.Done("eval", "--run", folder["ensemble"], "--json").Json.Single().GetProperty("klToSft").GetDouble()));
+        Cli.Done("dpr", "--config", Path.Combine(folder["ensemble"], "run.json"), "--out", folder["again"]);
+        Assert.Equal(Cli.WeightsOf(folder["ensemble"]), Cli.WeightsOf(folder["again"]));
+
+        foreach ((string message, string[] wrong) in new (string, string[])[]
+        {
+            ("'half' and '0.5' are the same model", ["--reference", "half,0.5"]),
+            ("--reference names none", ["--reference", ","]),
+            ("has no checkpoint 'fraction-0.25'", ["--reference", "base,0.25"]),
+            ("log π_SFT as reward does not look at them", ["--reference", "base,half", "--reward", "log-policy"]),
+            ("--beta-ref does not go with --reward log-policy", ["--reward", "log-policy", "--beta-ref", "1"]),
+        })
+        {
+            CliResult refused = Cli.Run([.. run, "--out", folder["x"], .. wrong]);
+            Assert.Equal(CommandLine.BadUsage, refused.Code);
+            Assert.Contains(message, refused.Error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void A_resumed_run_keeps_its_settings()
     {
         using var folder = new TemporaryFolder();

@@ -70,10 +70,10 @@ public class DensePathReinforceTests
     public void Expert_and_reference_are_left_alone()
     {
         using var run = new Run("CPU, 1 thread");
-        float[][] expert = run.Reward.Expert.Weights(), reference = run.Reward.Reference.Weights();
+        float[][] expert = run.Reward.Expert.Weights(), reference = run.Reward.References[0].Weights();
         Assert.Equal(3, DensePathReinforce.Train(run.Policy, run.Reward, Prompts, Options with { Updates = 3 }).Count());
         Toy.Identical(expert, run.Reward.Expert.Weights());
-        Toy.Identical(reference, run.Reward.Reference.Weights());
+        Toy.Identical(reference, run.Reward.References[0].Weights());
         Assert.All(run.Reward.Expert.Parameters, p => Assert.All(p.GradientToArray(), g => Assert.Equal(0f, g)));
         Assert.NotEqual(expert[0], run.Policy.Weights()[0]);
     }

@@ -102,6 +102,8 @@ public class DprGradientTests
         { "k3", new() { Beta = 0.7, KlForm = KlForm.K3 } },
         { "k1 in the reward", new() { Beta = 0.7, KlForm = KlForm.K1InReward, Whiten = false } },
         { "entropy", new() { Beta = 0, EntropyBonus = 0.3 } },
+        { "dual KL", new() { Beta = 0.7, ReferenceBeta = 0.4 } },
+        { "KL to the reference alone", new() { Beta = 0, ReferenceBeta = 0.4 } },
     };
 
     [Theory]
@@ -137,12 +139,14 @@ public class DprGradientTests
             for (int b = 0; b < drawn.Length; b++)
             {
                 double[][] pi = TinyWorld.Rows(world.PolicyInDouble, drawn[b]), sft = TinyWorld.Rows(world.ExpertInDouble, drawn[b]);
+                double[][] reference = TinyWorld.Rows(world.ReferenceInDouble, drawn[b]);
                 for (int t = 0; t < pi.Length; t++)
                 {
                     double logProb = pi[t][drawn[b][t]], logRho = sft[t][drawn[b][t]] - logProb;
                     sum -= advantages[b][t] * logProb;
                     if (options.KlForm == KlForm.Exact) sum += options.Beta * pi[t].Zip(sft[t], (p, q) => Math.Exp(p) * (p - q)).Sum();
                     if (options.KlForm == KlForm.K3) sum += options.Beta * (Math.Exp(logRho) - 1 - logRho);
+                    sum += options.ReferenceBeta * pi[t].Zip(reference[t], (p, q) => Math.Exp(p) * (p - q)).Sum();
                     sum += options.EntropyBonus * pi[t].Sum(p => Math.Exp(p) * p);
                 }
             }

@@ -27,6 +27,27 @@ public class ReturnsTests
         Assert.Equal([-2, 1.5f, 0, 2, 0, -1.5f], Returns.MinusPositionMean(Rewards, Starts));
 
     [Fact]
+    public void Leave_one_out_compares_a_reward_with_the_mean_of_the_others_in_its_group() =>
+        Assert.Equal([2 / 3.0, -2 / 3.0, 2 / 3.0, -2 / 3.0, 0, 0, 0, 0, 4, -4 / 3.0, -4 / 3.0, -4 / 3.0], Returns.LeaveOneOut([1, 0, 1, 0, 5, 5, 5, 5, 4, 0, 0, 0], 4), (a, b) => Math.Abs(a - b) < 1e-12);
+
+    [Fact]
+    public void The_leave_one_out_baseline_of_a_response_does_not_move_with_its_own_reward()
+    {
+        double[] rewards = [0.3, -1, 2, 0.7, 4, -2], before = Returns.LeaveOneOut(rewards, 3);
+        for (int i = 0; i < rewards.Length; i++)
+        {
+            double[] changed = [.. rewards];
+            changed[i] += 10;
+            double[] after = Returns.LeaveOneOut(changed, 3);
+            Assert.Equal(before[i] + 10, after[i], 1e-12);
+            for (int j = 0; j < rewards.Length; j++) if (j != i) Assert.Equal(before[j] - (j / 3 == i / 3 ? 5 : 0), after[j], 1e-12);
+        }
+
+        Assert.Throws<ArgumentException>(() => Returns.LeaveOneOut(rewards, 1));
+        Assert.Throws<ArgumentException>(() => Returns.LeaveOneOut(rewards, 4));
+    }
+
+    [Fact]
     public void Whitening_divides_by_the_root_mean_square()
     {
         float[] advantages = [3, -4, 0, 5]; // √(50/4) = 3.5355

@@ -39,4 +39,24 @@ public class RolloutTests
         Assert.Equal(prompts.Select(p => string.Join(',', p)).Order(), epoch.Select(e => string.Join(',', e.PromptIds)).Order());
         Assert.Equal(epoch[Each..].Average(e => e.ResponseIds[^1] == Toy.End ? 1.0 : 0), ended, 1e-12);
     }
+
+    [Fact]
+    public void Several_responses_to_a_prompt_stand_in_a_row_and_are_drawn_apart()
+    {
+        using Device device = Device.Cpu(1);
+        using Transformer model = Toy.Model(device);
+        int[][] prompts = [.. Toy.Examples.Select(e => e.PromptIds)];
+        var order = new BatchOrder(prompts.Length, seed: 3);
+        var options = new RlooOptions { PromptsPerUpdate = 10, SamplesPerPrompt = 4, MaxTokens = 6, EndId = Toy.End, PadId = Toy.Pad, Seed = 3 };
+        Example[] first = Rollout.Draw(model, prompts, order, 0, options, out _), second = Rollout.Draw(model, prompts, order, 1, options, out _);
+        Assert.Equal(order.IndicesOf(0, 10).SelectMany(i => Enumerable.Repeat(prompts[i], 4)), first.Select(e => e.PromptIds));
+        Assert.Equal(order.IndicesOf(1, 10).SelectMany(i => Enumerable.Repeat(prompts[i], 4)), second.Select(e => e.PromptIds));
+        Assert.True(first.Chunk(4).Count(group => group.DistinctBy(e => string.Join(',', e.ResponseIds)).Count() > 1) >= 8);
+
+        // Draws do not repeat from update to update: the same prompts again are answered otherwise.
+        var one = new BatchOrder(1, seed: 3);
+        string[] Draw(int update) => [.. Rollout.Draw(model, prompts[..1], one, update, options with { PromptsPerUpdate = 1, SamplesPerPrompt = 20 }, out _).Select(e => string.Join(',', e.ResponseIds))];
+        Assert.NotEqual(Draw(0), Draw(1));
+        Assert.Equal(Draw(1), Draw(1));
+    }
 }

@@ -116,22 +116,31 @@ internal sealed class TinyWorld : IDisposable
         return gradient;
     }
 
-    /// <summary>
-    /// The gradient that the trainer's first update takes, and what it drew: from an optimizer without clipping, whose m is (1 − β₁) g after one step.
-    /// </summary>
-    public (double[] Gradient, int[][] Drawn, DprStep Step) Update(DprOptions options, DenseReward? reward = null)
+    /// <summary>The gradient that DPR's first update takes, and what it drew.</summary>
+    public (double[] Gradient, int[][] Drawn, DprStep Step) Update(DprOptions options, ITokenReward? reward = null)
     {
         options = options with { Updates = 1, WarmupUpdates = 0, MaxTokens = Horizon, EndId = End, PadId = End };
         int[][] prompts = [.. Enumerable.Repeat(Prompt, options.PromptsPerUpdate)];
         Example[] rollout = Rollout.Draw(Policy, prompts, new BatchOrder(prompts.Length, options.Seed), 0, options, out _);
+        (double[] gradient, DprStep step) = FirstUpdate(
+            (policy, optimizer) => DensePathReinforce.Train(policy, reward ?? new DenseReward(Expert, Reference), prompts, options, optimizer).Single());
+        return (gradient, [.. rollout.Select(e => e.ResponseIds)], step);
+    }
+
+    /// <summary>
+    /// The gradient that a trainer's first update takes from a copy of the policy: with an optimizer that does not clip, and whose m is (1 − β₁) g
+    /// after one step.
+    /// </summary>
+    public (double[] Gradient, TStep Step) FirstUpdate<TStep>(Func<Transformer, AdamW, TStep> train)
+    {
         using Transformer trained = Policy.Clone(trainable: true);
         using var optimizer = new AdamW(trained.Parameters, new AdamWOptions { Beta1 = 0.5f, ClipNorm = 0 });
-        DprStep step = DensePathReinforce.Train(trained, reward ?? new DenseReward(Expert, Reference), prompts, options, optimizer).Single();
+        TStep step = train(trained, optimizer);
         double[] gradient =
         [
             .. optimizer.State().Where(s => s.Name.StartsWith("adamw.m.", StringComparison.Ordinal)).SelectMany(s => s.Values).Select(m => 2.0 * m),
         ];
-        return (gradient, [.. rollout.Select(e => e.ResponseIds)], step);
+        return (gradient, step);
     }
 
     /// <summary>|a − b| / |a|.</summary>

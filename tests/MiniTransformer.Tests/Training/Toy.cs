@@ -4,6 +4,8 @@ using MiniTransformer.Data;
 using MiniTransformer.Nn;
 using MiniTransformer.Optim;
 using MiniTransformer.Tests.Kernels;
+using MiniTransformer.Tests.Nn;
+using MiniTransformer.Training;
 
 namespace MiniTransformer.Tests.Training;
 
@@ -43,6 +45,38 @@ internal static class Toy
         Dictionary<string, float[]> saved = optimizer.State().ToDictionary(s => s.Name, s => s.Values);
         continued.Restore(optimizer.Updates, (name, values) => saved[name].CopyTo(values, 0));
         return (copy, continued);
+    }
+
+    /// <summary>
+    /// Stops a trainer after some updates, rebuilds weights and optimizer on another device, and continues: every step and the last weights must be
+    /// those of the undisturbed run. The policy starts as a copy of an expert; the base is what the expert began with.
+    /// </summary>
+    public static void ContinuesToTheLastBit(
+        string name, int stopAfter, Func<(Transformer Policy, Transformer Expert, Transformer Base), AdamW, IEnumerable<TrainingStep>> train)
+    {
+        using Device device = Devices.Open(name), later = Devices.Open("CPU, 3 threads");
+        var whole = Tuned(device);
+        using var wholeOptimizer = new AdamW(whole.Policy.Parameters);
+        TrainingStep[] undisturbed = [.. train(whole, wholeOptimizer)];
+        var stopped = Tuned(device);
+        using var optimizer = new AdamW(stopped.Policy.Parameters);
+        Assert.Equal(stopAfter, train(stopped, optimizer).Take(stopAfter).Count());
+
+        (Transformer copy, AdamW continued) = Rebuild(later, stopped.Policy, optimizer);
+        var again = Tuned(later);
+        TrainingStep[] rest = [.. train((copy, again.Expert, again.Base), continued)];
+        Assert.True(rest.Length > 0 && rest.Length == undisturbed.Length - stopAfter);
+        Assert.Equal(undisturbed[stopAfter..].Select(s => s with { Seconds = 0 }), rest.Select(s => s with { Seconds = 0 }));
+        Identical(whole.Policy.Weights(), copy.Weights());
+        Assert.NotEqual(whole.Expert.Weights()[0], copy.Weights()[0]);
+    }
+
+    /// <summary>An expert after some steps of SFT, its start as base, and a trainable copy of the expert.</summary>
+    public static (Transformer Policy, Transformer Expert, Transformer Base) Tuned(Device device, int steps = 25)
+    {
+        Transformer policy = Model(device), start = policy.Clone();
+        Assert.Equal(steps, Sft.Train(policy, Examples, new SftOptions { Steps = steps, BatchSize = 21, LearningRate = 3e-3, PadId = Pad }).Count());
+        return (policy, policy.Clone(), start);
     }
 
     public static void Identical(float[][] expected, float[][] actual)

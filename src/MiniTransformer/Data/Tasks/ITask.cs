@@ -1,4 +1,5 @@
 using MiniTransformer.Tensors;
+using MiniTransformer.Text;
 
 namespace MiniTransformer.Data.Tasks;
 
@@ -31,6 +32,12 @@ public interface ITask
 
     /// <summary>True if the response is right: by default, if it is the right answer exactly.</summary>
     bool Verify(string prompt, string response) => string.Equals(response, Answer(prompt), StringComparison.Ordinal);
+
+    /// <summary>The score of each response to its prompt, in [0, 1]: by default 1 for a right one and 0 for any other.</summary>
+    double[] Score(IReadOnlyList<(string Prompt, string Response)> answers) => [.. answers.Select(a => Verify(a.Prompt, a.Response) ? 1.0 : 0)];
+
+    /// <summary>The prompt as tokens: by default the begin token and the text.</summary>
+    int[] Encode(string prompt, ITokenizer tokenizer) => [tokenizer.BeginId, .. tokenizer.Encode(prompt)];
 
     /// <summary>
     /// What the prompt asks about, which a lazy demonstrator copies instead of answering: by default what stands between the first colon and

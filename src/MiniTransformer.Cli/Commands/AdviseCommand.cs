@@ -1,0 +1,111 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using MiniTransformer.Backends;
+using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Runs;
+using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Nn;
+using MiniTransformer.Reports;
+using MiniTransformer.Training;
+
+namespace MiniTransformer.Cli.Commands;
+
+/// <summary>advise: whether to run DPR after an SFT run, and with which reference.</summary>
+internal sealed class AdviseCommand
+{
+    private readonly Command command = new(
+        "advise", "Say what to do after an SFT run: DPR and with which reference, more SFT, or nothing. It decodes from the extrapolated policies, which costs no training.");
+    private readonly CommonFlags common;
+    private readonly Flag<string?> run = Flags.Path("--run", "folder of the SFT run");
+    private readonly Flag<string?> data = Flags.Path("--data", "JSONL to decide on, which nothing was trained on [default: what the run held out for validation]", "FILE");
+    private readonly VerifyFlag verify = new();
+    private readonly Flag<string?> references = Flags.Text(
+        "--references", "candidates: base, half, fractions that sft kept, or folders [default: base if the run had one, and all fractions that it kept]", "NAME,...");
+    private readonly Flag<double> alpha = Flags.Number("--alpha", "α of the extrapolated decoding; 1 stands for DPR's default β of 1", 1, open: true);
+    private readonly Flag<string> score = Flags.Choice(
+        "--score", "what to decide by; log-likelihood is for own data without a verifier, and only if its completions are what the model should say", ["accuracy", "log-likelihood"], "accuracy");
+    private readonly Flag<double> threshold = Flags.Number("--threshold", "the gain from which on an action is worth its cost, in accuracy or nats a response", .01);
+    private readonly Flag<int?> continuedSteps = Flags.OptionalInt(
+        "--continued-steps", "updates of the continued SFT, 0 for none [default: a quarter of the sequences that dpr draws]");
+    private readonly Flag<int?> maxTokens = Flags.OptionalInt("--max-tokens", "longest response [default: the longest right one and one more]", min: 1);
+    private readonly Flag<bool> json = Flags.Switch("--json", "one JSON object: action, reference, expectedGain, policies, command ...", saved: false);
+
+    private AdviseCommand() => common = new CommonFlags(
+        command, "write the advice to this file instead of standard output", "FILE", "seed of the draws and of the continued SFT [default: the SFT run's]");
+
+    /// <summary>The command.</summary>
+    public static CliCommand Create()
+    {
+        var advise = new AdviseCommand();
+        foreach (Option flag in new Option[]
+        {
+            advise.run, advise.data, advise.verify.Flag, advise.references, advise.alpha, advise.score, advise.threshold, advise.continuedSteps, advise.maxTokens, advise.json,
+        }) advise.command.Add(flag);
+        string[] examples =
+        [
+            "advise --run runs/better",
+            "advise --run runs/better --references base,0.1,half --json",
+            "advise --run runs/mine --data validation.jsonl --verify numeric",
+            "advise --run runs/mine --data checked.jsonl --score log-likelihood",
+            "dpr --run runs/better --reference auto --out runs/dpr",
+        ];
+        return new CliCommand(advise.command, advise.common, examples, advise.Run);
+    }
+
+    private int Run(Settings settings, Terminal terminal)
+    {
+        string sftRun = settings.Required(run);
+        JsonObject sft = RunAdvice.SftRun(sftRun, "the advisor");
+        using Device device = common.Device(settings);
+        string expertFolder = ModelFolder.Find(sftRun);
+        using Transformer expert = Checkpoint.LoadModel(expertFolder, device);
+        Vocabulary vocabulary = Vocabulary.Of(expertFolder, expert.Config);
+
+        // What to decide on: the run's own validation prompts, or another file.
+        DataSource source = DataSource.Of(sft);
+        source.CheckUnchanged(sft);
+        string? file = settings.Get(data);
+        string verifier = verify.Resolve(settings, (file ?? source.File) is not null, (string?)sft["verify"]);
+        RunData own = (source with { Verify = verifier }).Load(vocabulary);
+        RunData decided = file is null ? own : new DataSource(null, file, 1, 0, 1, source.Seed, verifier).Load(vocabulary);
+        RunEvaluation.CheckLength(decided, expert.Config);
+        HeldOutPrompts validation = decided.Choices;
+        if (validation.Count == 0) throw new UsageException("the run holds nothing out (--held-out 0); give the data to decide on with --data.");
+        AdviceScore scoredBy = settings.Get(score) == "accuracy" ? AdviceScore.Accuracy : AdviceScore.LogLikelihood;
+        if (scoredBy == AdviceScore.LogLikelihood && validation.Examples.Length == 0)
+            throw new UsageException("--score log-likelihood goes with own data; built-in tasks know their right answers.");
+
+        ulong seed = settings.Given(common.Seed) ? settings.Get(common.Seed) : source.Seed;
+        SftOptions continued = RunAdvice.Continued(sft, new DprOptions(), vocabulary.PadId) with { Seed = NamedSeed.Of("advisor", seed) };
+        var options = new AdvisorOptions
+        {
+            Alpha = (float)settings.Get(alpha),
+            Threshold = settings.Get(threshold),
+            Sampling = new RunEvaluation(decided, vocabulary, expert.Config, seed, settings.Get(maxTokens)).Sampling with { Seed = NamedSeed.Of("advisor", seed) },
+            Continued = settings.Get(continuedSteps) switch { 0 => null, { } steps => continued with { Steps = steps }, _ => continued },
+        };
+        string[] candidates = settings.Get(references)?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            ?? ModelFolder.Candidates(sftRun, fromBase: sft["base"] is not null);
+        if (candidates.Length == 0)
+            throw new UsageException($"'{Invocation.Shown(sftRun)}' has no checkpoint that could be a reference; sft keeps those that --keep-at names, or name folders with --references.");
+
+        string? named = (file ?? source.File) is null ? null : verifier;
+        long begin = Stopwatch.GetTimestamp();
+        Advice advice = RunAdvice.Of(sftRun, candidates, expert, vocabulary, own.Train, validation, scoredBy, options, terminal);
+        using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
+        if (settings.Get(json))
+        {
+            results.Writer.WriteLine(RunAdvice.ToJson(advice, sftRun, named).ToJsonString(RunDirectory.Json));
+        }
+        else
+        {
+            RunAdvice.Write(advice, validation.Measured, sftRun, named, results.Writer, terminal, withCommand: true);
+            terminal.Say($"Took {Progress.Duration(Stopwatch.GetElapsedTime(begin).TotalSeconds)}.{RunAdvice.Notes(advice, sftRun, ownHeldOut: source.File is not null && file is null)}");
+        }
+
+        results.Keep();
+        return CommandLine.Done;
+    }
+}

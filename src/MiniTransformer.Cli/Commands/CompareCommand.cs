@@ -1,0 +1,109 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Reports;
+using MiniTransformer.Cli.Runs;
+using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Experiments;
+using MiniTransformer.IO;
+using MiniTransformer.Reports;
+
+namespace MiniTransformer.Cli.Commands;
+
+/// <summary>compare: every method in every regime over many seeds, with settings chosen on seeds of their own.</summary>
+internal sealed class CompareCommand
+{
+    // The sweep's seeds begin this far after the first evaluation seed.
+    private const ulong SweepOffset = 100;
+
+    private static readonly string[] QuickRegimes = ["base-to-better", "lazyshift"];
+
+    private readonly Command command = new("compare", "Run all methods in all regimes over several seeds, and compare them: accuracy, distance from SFT, equal KL.");
+    private readonly CommonFlags common;
+    private readonly Flag<string> regimes = Flags.Words(
+        "--regimes", "the regimes, separated by commas, or all", [.. Regimes.All.Select(r => r.Name)], "all");
+    private readonly Flag<int?> seeds = Flags.OptionalInt("--seeds", "evaluation seeds, from --seed on [default: 10; 3 with --quick]", min: 1, mayChange: true);
+    private readonly Flag<int?> sweepSeeds = Flags.OptionalInt(
+        "--sweep-seeds", "seeds of the sweeps, on which settings are chosen and methods compared at equal KL; 0 for no sweep [default: 3; 1 with --quick]", mayChange: true);
+    private readonly Flag<bool> quick = Flags.Switch("--quick", $"only {string.Join(" and ", QuickRegimes)}, with 3 seeds and 1 of the sweep: minutes instead of hours");
+    private readonly Flag<bool> smoke = Flags.Switch("--smoke", "a reduced size that shows that everything works; its numbers mean nothing");
+    private readonly Flag<bool> resume = Flags.Switch("--resume", "continue the comparison in --out: finished cells are not repeated", saved: false);
+
+    private CompareCommand() => common = new CommonFlags(command, "folder of the results", seedDescription: "the first evaluation seed");
+
+    /// <summary>The command.</summary>
+    public static CliCommand Create()
+    {
+        var compare = new CompareCommand();
+        foreach (Option flag in new Option[] { compare.regimes, compare.seeds, compare.sweepSeeds, compare.quick, compare.smoke, compare.resume }) compare.command.Add(flag);
+        string[] examples =
+        [
+            "compare --quick --out runs/quick",
+            "compare --out runs/table",
+            "compare --out runs/table --resume",
+            "compare --regimes base-to-better,noisy --seeds 5 --sweep-seeds 2 --out runs/two",
+        ];
+        return new CliCommand(compare.command, compare.common, examples, compare.Run) { Resume = compare.resume };
+    }
+
+    private int Run(Settings settings, Terminal terminal)
+    {
+        bool isQuick = settings.Get(quick);
+        string path = settings.Required(common.Out);
+        bool resuming = settings.Get(resume);
+        TrainingRun.CheckFree(path, resuming, canBegin: true);
+        Regime[] chosen = [.. Chosen(isQuick && !settings.Given(regimes) ? string.Join(',', QuickRegimes) : settings.Get(regimes))];
+        if (settings.Get(smoke)) chosen = [.. chosen.Select(r => r.Reduced())];
+        ulong first = settings.Get(common.Seed);
+        ulong[] evaluation = Numbers(first, settings.Resolve(seeds, settings.Get(seeds) ?? (isQuick ? 3 : 10))!.Value);
+        ulong[] sweep = Numbers(first + SweepOffset, settings.Resolve(sweepSeeds, settings.Get(sweepSeeds) ?? (isQuick ? 1 : 3))!.Value);
+        if ((ulong)evaluation.Length > SweepOffset) throw new UsageException($"--seeds {evaluation.Length}: at most {SweepOffset} are possible; the sweep's seeds come after them.");
+
+        JsonObject effective = settings.Effective();
+        using RunDirectory folder = resuming && RunDirectory.Exists(path) ? RunDirectory.Open(path) : RunDirectory.Create(path, effective);
+        if (resuming) folder.SaveConfiguration(effective);
+        int threads = settings.Get(common.Threads) is var t and > 0 ? t : Environment.ProcessorCount;
+        terminal.Say($"{chosen.Length} regime(s) × {evaluation.Length} seed(s), {sweep.Length} more for the sweeps, {threads} thread(s); results in {Invocation.Shown(folder.Path)}");
+
+        var run = new CompareRun(chosen, evaluation, sweep, folder.Path);
+        long begin = Stopwatch.GetTimestamp();
+        double before = Elapsed(folder.Path);
+        try
+        {
+            Progress.Show(terminal, open =>
+            {
+                run.Run(threads, open, terminal.Stop);
+                return 0;
+            });
+        }
+        catch (OperationCanceledException)
+        {
+            terminal.Say("Interrupted; finished cells are saved. Resume with:");
+            terminal.Say($"  {Invocation.Of("compare", "--out", Invocation.Shown(folder.Path), "--resume")}");
+            return CommandLine.Interrupted;
+        }
+        finally
+        {
+            AtomicFile.WriteAllText(TimeFile(folder.Path), (before + Stopwatch.GetElapsedTime(begin).TotalSeconds).ToString("F1", CultureInfo.InvariantCulture));
+        }
+
+        string results = Path.Combine(folder.Path, "results.jsonl");
+        run.WriteResults(results);
+        terminal.Print($"Numbers: {Invocation.Shown(results)}");
+        return CommandLine.Done;
+    }
+
+    // Seconds of all starts of the run together.
+    private static double Elapsed(string folder) =>
+        File.Exists(TimeFile(folder)) && double.TryParse(File.ReadAllText(TimeFile(folder)), NumberStyles.Float, CultureInfo.InvariantCulture, out double seconds) ? seconds : 0;
+
+    private static string TimeFile(string folder) => Path.Combine(folder, "seconds.txt");
+
+    private static IEnumerable<Regime> Chosen(string names) =>
+        names == "all" ? Regimes.All : names.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(Regimes.Named);
+
+    private static ulong[] Numbers(ulong first, int count) => [.. Enumerable.Range(0, count).Select(i => first + (ulong)i)];
+}

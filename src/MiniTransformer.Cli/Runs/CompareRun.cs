@@ -1,0 +1,163 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using MiniTransformer.Backends;
+using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Experiments;
+using MiniTransformer.IO;
+using MiniTransformer.Reports;
+
+namespace MiniTransformer.Cli.Runs;
+
+/// <summary>
+/// The cells of a comparison, regime × seed × method, computed in parallel: a world is one thread's work, and its file is written anew after
+/// every cell. A run that was stopped, or killed, repeats no finished cell; the numbers do not depend on where it was stopped.
+/// </summary>
+/// <param name="regimes">The regimes.</param>
+/// <param name="seeds">The evaluation seeds.</param>
+/// <param name="sweepSeeds">The seeds of the sweeps; settings are chosen on them.</param>
+/// <param name="folder">The run's folder.</param>
+internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ulong> seeds, IReadOnlyList<ulong> sweepSeeds, string folder)
+{
+    // What the preparation of a world counts in the progress: about as long as so many cells.
+    private const int PreparationUnits = 5;
+
+    private readonly Dictionary<(string Regime, ulong Seed), WorldResult> results = [];
+    private readonly ConcurrentDictionary<string, Lock> bases = [];
+    private int done;
+
+    /// <summary>All finished cells, by regime, sweep seeds last, then by seed; within a seed as they were run.</summary>
+    public IReadOnlyList<CellResult> Cells =>
+        [.. regimes.SelectMany(regime => seeds.Concat(sweepSeeds).SelectMany(seed => results.GetValueOrDefault((regime.Name, seed))?.Cells ?? []))];
+
+    /// <summary>What is known of the worlds.</summary>
+    public IReadOnlyList<WorldFacts> Facts =>
+        [.. regimes.SelectMany(regime => seeds.Concat(sweepSeeds).Select(seed => results.GetValueOrDefault((regime.Name, seed))?.Facts)).OfType<WorldFacts>()];
+
+    /// <summary>Computes what is missing.</summary>
+    /// <exception cref="OperationCanceledException">Stopped; finished cells are saved.</exception>
+    public void Run(int threads, Func<string, int, int, ITrack> open, CancellationToken stop)
+    {
+        foreach (Regime regime in regimes)
+        {
+            foreach (ulong seed in seeds.Concat(sweepSeeds)) results[(regime.Name, seed)] = Load(FileOf(regime, seed)) ?? new WorldResult([], null);
+        }
+
+        // Sweeps first: they choose settings that the evaluation seeds run. Seeds before regimes: what several regimes share is made once.
+        int units = regimes.Sum(r => (sweepSeeds.Count + seeds.Count) * PreparationUnits + sweepSeeds.Count * Methods.SweepCells(r).Count
+            + seeds.Count * (Methods.Of(r).Count + (sweepSeeds.Count > 0 ? Methods.StrengthSweeps(r).Count : 0)));
+        ITrack track = open("cells", units, 0);
+        InParallel(sweepSeeds, sweep: true, threads, track, stop);
+        InParallel(seeds, sweep: false, threads, track, stop);
+        track.Report(units, "done");
+    }
+
+    /// <summary>Writes all finished cells, one a line.</summary>
+    public void WriteResults(string path) => AtomicFile.Write(path, stream =>
+    {
+        using var writer = new StreamWriter(stream, leaveOpen: true) { NewLine = "\n" };
+        foreach (CellResult cell in Cells) writer.WriteLine(JsonSerializer.Serialize(cell, RunDirectory.Json));
+    });
+
+    private void InParallel(IReadOnlyList<ulong> numbers, bool sweep, int threads, ITrack track, CancellationToken stop)
+    {
+        var work = numbers.SelectMany(seed => Spread().Select(regime => (regime, seed))).ToArray();
+        var options = new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = stop };
+        try
+        {
+            // One at a time from a queue, and not in blocks, so that the worlds are begun in their order.
+            Parallel.ForEach(
+                Partitioner.Create(work, EnumerablePartitionerOptions.NoBuffering), options,
+                world => RunWorld(world.regime, world.seed, sweep, track, stop));
+        }
+        catch (AggregateException e) when (stop.IsCancellationRequested)
+        {
+            throw new OperationCanceledException("interrupted", e, stop);
+        }
+        catch (AggregateException e)
+        {
+            throw e.InnerExceptions[0];
+        }
+    }
+
+    // Regimes with a base in turn with those without: while one thread trains a base, another has work that does not need it.
+    private IEnumerable<Regime> Spread()
+    {
+        Regime[] with = [.. regimes.Where(r => r.HasBase)], without = [.. regimes.Where(r => !r.HasBase)];
+        for (int i = 0; i < Math.Max(with.Length, without.Length); i++)
+        {
+            foreach (Regime[] group in new[] { with, without }.Where(g => i < g.Length)) yield return group[i];
+        }
+    }
+
+    private void RunWorld(Regime regime, ulong seed, bool sweep, ITrack track, CancellationToken stop)
+    {
+        WorldResult result = results[(regime.Name, seed)];
+        IReadOnlyList<(Method Method, bool Chosen)> cells = sweep
+            ? [.. Methods.SweepCells(regime).Select(m => (m, false))]
+            : Methods.EvaluationCells(regime, SweepCellsOf(regime));
+        (Method Method, bool Chosen)[] missing = [.. cells.Where(c => !result.Cells.Any(r => IsOf(r, c.Method)))];
+        string name = FormattableString.Invariant($"{regime.Name} {(sweep ? "sweep " : "")}seed {seed}");
+        Advance(cells.Count - missing.Length);
+        if (missing.Length == 0 && result.Facts is not null)
+        {
+            Advance(PreparationUnits);
+            return;
+        }
+
+        using Device device = Device.Cpu(1);
+        using var world = new World(regime, seed, device, Path.Combine(folder, "bases"));
+        lock (bases.GetOrAdd(world.BaseFolder ?? name, _ => new Lock())) // a base that several regimes share is trained once
+        {
+            foreach (ExperimentEvent _ in world.Prepare()) stop.ThrowIfCancellationRequested();
+        }
+
+        if (result.Facts is null) Save(result = result with { Facts = WorldFacts.Of(world, sweep) });
+        Advance(PreparationUnits);
+        var experiment = new Experiment(world);
+        foreach ((Method method, bool chosen) in missing)
+        {
+            foreach (ExperimentEvent happened in experiment.Run(method, curve: !sweep && Methods.HasCurve(method)))
+            {
+                stop.ThrowIfCancellationRequested();
+                if (happened is not MethodDone { Cell: var cell }) continue;
+                result.Cells.Add(cell with { Sweep = sweep, Chosen = chosen });
+                Save(result);
+                Advance(1);
+            }
+        }
+
+        void Save(WorldResult changed)
+        {
+            lock (results) results[(regime.Name, seed)] = changed;
+            AtomicFile.WriteAllText(FileOf(regime, seed), JsonSerializer.Serialize(changed, RunDirectory.Json));
+        }
+
+        void Advance(int units)
+        {
+            if (units > 0) lock (track) track.Report(done += units, name);
+        }
+    }
+
+    private List<CellResult> SweepCellsOf(Regime regime)
+    {
+        lock (results) return [.. sweepSeeds.SelectMany(seed => results[(regime.Name, seed)].Cells)];
+    }
+
+    private static bool IsOf(CellResult cell, Method method) =>
+        cell.Method == method.Name && cell.Reference == method.Reference && cell.Knob == method.Knob && cell.Value == method.Value;
+
+    private string FileOf(Regime regime, ulong seed) => Path.Combine(folder, "worlds", FormattableString.Invariant($"{regime.Name}-seed-{seed}.json"));
+
+    private static WorldResult? Load(string path)
+    {
+        if (!File.Exists(path)) return null;
+        try
+        {
+            return JsonSerializer.Deserialize<WorldResult>(File.ReadAllText(path), RunDirectory.Json);
+        }
+        catch (JsonException e)
+        {
+            throw new IOException($"'{Invocation.Shown(path)}' cannot be read ({e.Message}); delete it, and --resume computes its cells again.", e);
+        }
+    }
+}

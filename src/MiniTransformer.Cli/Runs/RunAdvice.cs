@@ -1,0 +1,200 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using MiniTransformer.Backends;
+using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Data;
+using MiniTransformer.Nn;
+using MiniTransformer.Optim;
+using MiniTransformer.Reports;
+using MiniTransformer.Training;
+
+namespace MiniTransformer.Cli.Runs;
+
+/// <summary>The advisor on an SFT run: what it tries, and how what it found is said.</summary>
+internal static class RunAdvice
+{
+    /// <summary>How accuracy's half-width follows from its standard error: the normal 97.5% quantile.</summary>
+    private const double HalfWidth = 1.96;
+
+    /// <summary>Evaluates the references and a continued SFT of a run.</summary>
+    /// <param name="sftRun">The SFT run's folder.</param>
+    /// <param name="references">The candidates, as --reference names them.</param>
+    /// <param name="expert">π_SFT.</param>
+    /// <param name="vocabulary">What ids mean.</param>
+    /// <param name="demonstrations">What continued SFT goes on with.</param>
+    /// <param name="validation">The prompts, or demonstrations, to decide on.</param>
+    /// <param name="scoredBy">What policies are scored by.</param>
+    /// <param name="options">The advisor's settings.</param>
+    /// <param name="terminal">Where progress is shown.</param>
+    public static Advice Of(
+        string sftRun, IReadOnlyList<string> references, Transformer expert, Vocabulary vocabulary, IReadOnlyList<Example> demonstrations, HeldOutPrompts validation,
+        AdviceScore scoredBy, AdvisorOptions options, Terminal terminal)
+    {
+        var candidates = new List<(string Name, Transformer Model)>();
+        try
+        {
+            foreach (string name in references) candidates.Add((name, Load(ModelFolder.Reference(sftRun, name), expert.Device)));
+            IEnumerable<AdvisedPolicy> measured = scoredBy == AdviceScore.Accuracy
+                ? Advisor.ByAccuracy(expert, candidates, validation.Ids, validation.Judge, vocabulary.EndId, demonstrations, options)
+                : Advisor.ByLikelihood(expert, candidates, validation.Examples, vocabulary.PadId, demonstrations, options);
+            var rows = new List<AdvisedPolicy>();
+            Progress.Show(terminal, open =>
+            {
+                ITrack track = open("advise", candidates.Count + 1 + (options.Continued is null ? 0 : 1), 0);
+                foreach (AdvisedPolicy row in measured)
+                {
+                    terminal.Stop.ThrowIfCancellationRequested();
+                    rows.Add(row);
+                    track.Report(rows.Count, row.Name);
+                }
+
+                return true;
+            });
+            return Advisor.Decide(rows, scoredBy, validation.Count, options);
+        }
+        finally
+        {
+            foreach ((_, Transformer model) in candidates) model.Dispose();
+        }
+    }
+
+    /// <summary>Continued SFT under the settings that the run was trained with, for a quarter of the sequences that DPR would draw.</summary>
+    /// <param name="sft">The SFT run's configuration.</param>
+    /// <param name="dpr">DPR's budget.</param>
+    /// <param name="padId">The token that pads a batch.</param>
+    public static SftOptions Continued(JsonObject sft, DprOptions dpr, int padId)
+    {
+        var options = new SftOptions
+        {
+            BatchSize = (int?)sft["batch"] ?? 32,
+            MicroBatchSize = (int?)sft["micro-batch"] ?? 0,
+            LearningRate = (double?)sft["lr"] ?? 3e-4,
+            FinalFraction = (double?)sft["final-fraction"] ?? .02,
+            Shuffle = !((bool?)sft["in-order"] ?? false),
+            Seed = (ulong?)sft["seed"] ?? 1,
+            Optimizer = new AdamWOptions { ClipNorm = (float)((double?)sft["max-grad-norm"] ?? 1) },
+            PadId = padId,
+        };
+        return AdvisorOptions.ContinuedFor(options, dpr);
+    }
+
+    /// <summary>The configuration of an SFT run.</summary>
+    /// <exception cref="UsageException">The folder holds no SFT run.</exception>
+    public static JsonObject SftRun(string folder, string who)
+    {
+        if (!RunDirectory.Exists(folder))
+            throw new UsageException($"--run: '{Invocation.Shown(folder)}' holds no run; the folder of an SFT run is needed, the one that sft was given as --out.");
+        JsonObject sft = RunDirectory.ReadConfiguration<JsonObject>(folder);
+        return (string?)sft["command"] == "sft"
+            ? sft
+            : throw new UsageException($"--run: '{Invocation.Shown(folder)}' is a run of '{sft["command"]}'; {who} starts from an SFT run.");
+    }
+
+    /// <summary>The advice for machines: its fields, the recommendation, and the next command.</summary>
+    public static JsonObject ToJson(Advice advice, string sftRun, string? verify)
+    {
+        JsonObject json = JsonSerializer.SerializeToNode(advice, RunDirectory.Json)!.AsObject();
+        (json["recommendation"], json["nextCommand"]) = Recommend(advice, sftRun, verify);
+        return json;
+    }
+
+    /// <summary>Table and recommendation.</summary>
+    public static void Write(Advice advice, string measured, string sftRun, string? verify, TextWriter output, Terminal terminal, bool withCommand)
+    {
+        ReportTable table = Table(advice, measured);
+        if (ReferenceEquals(output, terminal.Out)) terminal.Print(table);
+        else output.WriteLine(table.ToMarkdown());
+        (string sentence, string? next) = Recommend(advice, sftRun, verify);
+        output.WriteLine();
+        output.WriteLine(sentence);
+        if (withCommand && next is not null) output.WriteLine($"  {next}");
+    }
+
+    /// <summary>What else to know.</summary>
+    public static string Notes(Advice advice, string sftRun, bool ownHeldOut)
+    {
+        var notes = new List<string>();
+        if (advice.ScoredBy == AdviceScore.Accuracy && advice.Policies.All(p => p.Score == 0))
+            notes.Add("No greedy response of any policy is right, so that this says nothing: give a --verify that fits the data, or decide by --score log-likelihood.");
+        if (ownHeldOut)
+            notes.Add("These prompts are also those that eval reports on; decide on others, with --data, where the final number has to be unbiased.");
+        notes.Add($"The run kept {string.Join(", ", ModelFolder.Candidates(sftRun, fromBase: true))}; sft --keep-at 0.05,0.1,0.25,0.5 would keep more candidates.");
+        return "\n" + string.Join("\n", notes);
+    }
+
+    /// <summary>The rows as a table.</summary>
+    public static ReportTable Table(Advice advice, string measured)
+    {
+        bool accuracy = advice.ScoredBy == AdviceScore.Accuracy;
+        string[] headers = accuracy ? ["policy", "greedy", "sampled", "gain, greedy", "95% interval", "gain, sampled"] : ["policy", "log π a response", "gain", "95% interval"];
+        return new ReportTable(
+            accuracy ? $"{measured} on {advice.Cases} validation prompts" : $"Log-likelihood of {advice.Cases} validation demonstrations", headers,
+            [.. advice.Policies.Select(row => (IReadOnlyList<ReportCell>)(accuracy
+                ?
+                [
+                    Shown(row, advice), Numbers.Fraction(row.Score), Numbers.Fraction(row.Sampled!.Value), Gain(row, row.Gain), Range(row),
+                    Gain(row, row.SampledGain!.Value),
+                ]
+                : [Shown(row, advice), Numbers.Decimal(row.Score), row.Kind == AdvisedKind.Sft ? Numbers.None : Numbers.SignedDecimal(row.Gain), Range(row)]))],
+            accuracy
+                ? "Extrapolated decoding from π_SFT (π_SFT/π_ref)^α forecasts DPR with that reference. Intervals are paired over the prompts, one run: they leave out what another seed would change."
+                : "In nats. It rewards imitation of these demonstrations, faults included: trust it only if they are what the model should say.");
+    }
+
+    /// <summary>The recommendation in plain words, and the command to run next (null for stopping).</summary>
+    /// <param name="advice">The advice.</param>
+    /// <param name="sftRun">The SFT run's folder.</param>
+    /// <param name="verify">The verifier of own data, which the command names where it is not the default; null for tasks.</param>
+    public static (string Sentence, string? Command) Recommend(Advice advice, string sftRun, string? verify)
+    {
+        string[] verified = verify is null or VerifyFlag.Default ? [] : ["--verify", verify];
+        AdvisedPolicy chosen = advice.Chosen;
+        string run = Invocation.Shown(sftRun), unit = advice.ScoredBy == AdviceScore.Accuracy ? "greedy accuracy" : "nats a response";
+        string doubt = double.IsNaN(chosen.StandardError) || Math.Abs(chosen.Gain) <= HalfWidth * chosen.StandardError ? " This is not certain: the interval includes zero." : "";
+        string continued = advice.Continued is { } row && advice.Action == AdviceAction.RunDpr ? $"; {row.Name} for {advice.ContinuedSteps} updates brought {Signed(row.Gain, advice)}" : "";
+        return advice.Action switch
+        {
+            AdviceAction.RunDpr => (
+                $"Run DPR with {advice.Reference} as reference: expect about {Signed(advice.ExpectedGain, advice)} {unit} over SFT{continued}.{doubt}",
+                Invocation.Of(["dpr", "--run", run, "--reference", advice.Reference!, .. verified, "--out", run + "-dpr"])),
+            AdviceAction.ContinueSft => (
+                $"Continue SFT rather than run DPR: {advice.ContinuedSteps} more updates brought {Signed(advice.ExpectedGain, advice)} {unit}; {BestReference(advice)}.{doubt}",
+                Invocation.Of(
+                    ["sft", "--config", Path.Combine(run, "run.json"), "--base", run, "--steps", advice.ContinuedSteps.ToString(CultureInfo.InvariantCulture),
+                    .. verified, "--out", run + "-continued"])),
+            _ => ($"Stop here: {BestReference(advice)}{(advice.Continued is { } c ? $", and continued SFT {Signed(c.Gain, advice)}" : "")}; " +
+                $"neither is more than {Signed(advice.Threshold, advice)} {unit}.", null),
+        };
+    }
+
+    private static string BestReference(Advice advice) => advice.Candidates.MaxBy(c => c.Gain) is { } best
+        ? $"the best reference, {best.Name}, promises {Signed(best.Gain, advice)}"
+        : "there is no reference to try";
+
+    private static string Shown(AdvisedPolicy row, Advice advice) => row.Kind switch
+    {
+        AdvisedKind.Reference => $"extrapolated from {row.Name}",
+        AdvisedKind.ContinuedSft => $"{row.Name}, {advice.ContinuedSteps} updates",
+        _ => row.Name,
+    };
+
+    private static string Gain(AdvisedPolicy row, double gain) => row.Kind == AdvisedKind.Sft ? Numbers.None : Numbers.SignedFraction(gain);
+
+    private static string Range(AdvisedPolicy row)
+    {
+        if (row.Kind == AdvisedKind.Sft || double.IsNaN(row.StandardError)) return Numbers.None;
+        return Numbers.SignedRange(new Interval(row.Gain - HalfWidth * row.StandardError, row.Gain + HalfWidth * row.StandardError));
+    }
+
+    private static string Signed(double gain, Advice advice) =>
+        advice.ScoredBy == AdviceScore.Accuracy ? Numbers.SignedFraction(gain) : Numbers.SignedDecimal(gain);
+
+    private static Transformer Load(string folder, Device device)
+    {
+        Transformer model = Checkpoint.LoadModel(folder, device);
+        foreach (Autograd.Parameter parameter in model.Parameters) parameter.Trainable = false;
+        return model;
+    }
+}

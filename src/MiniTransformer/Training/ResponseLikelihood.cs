@@ -1,0 +1,37 @@
+using MiniTransformer.Autograd;
+using MiniTransformer.Data;
+using MiniTransformer.Ops;
+
+namespace MiniTransformer.Training;
+
+/// <summary>log π(response | prompt) of given responses, one number each.</summary>
+public static class ResponseLikelihood
+{
+    // Responses that are scored together.
+    private const int BatchSize = 128;
+
+    /// <summary>
+    /// Σ_t log π(a_t|s_t) of each example, in nats, normalised over the vocabulary at each state; of an <see cref="Extrapolation"/> that is
+    /// π_SFT (π_SFT/π_ref)^α at each state, divided by its sum. An empty response has 0.
+    /// </summary>
+    /// <param name="policy">The policy.</param>
+    /// <param name="examples">Prompts and responses.</param>
+    /// <param name="padId">The token that pads a batch.</param>
+    public static double[] Of(Policy policy, IReadOnlyList<Example> examples, int padId)
+    {
+        double[] sums = new double[examples.Count];
+        int[] scored = [.. Enumerable.Range(0, sums.Length).Where(i => examples[i].ResponseIds.Length > 0)];
+        foreach (int[] piece in scored.Chunk(BatchSize))
+        {
+            var batch = new ResponseBatch([.. piece.Select(i => examples[i])], padId);
+            using Tape tape = Tape.NoGrad(policy.Device);
+            float[] logProb = policy.Logits(tape, batch).GatherLogSoftmax(tape.Targets(batch)).ToArray(); // (N)
+            for (int b = 0; b < piece.Length; b++)
+            {
+                for (int n = batch.Starts[b]; n < batch.Starts[b + 1]; n++) sums[piece[b]] += logProb[n];
+            }
+        }
+
+        return sums;
+    }
+}
