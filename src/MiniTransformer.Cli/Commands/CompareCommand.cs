@@ -90,11 +90,26 @@ internal sealed class CompareCommand
             AtomicFile.WriteAllText(TimeFile(folder.Path), (before + Stopwatch.GetElapsedTime(begin).TotalSeconds).ToString("F1", CultureInfo.InvariantCulture));
         }
 
-        string results = Path.Combine(folder.Path, "results.jsonl");
+        string results = Path.Combine(folder.Path, "results.jsonl"), tables = Path.Combine(folder.Path, "results.md");
         run.WriteResults(results);
-        terminal.Print($"Numbers: {Invocation.Shown(results)}");
+        var report = new CompareReport(chosen, run.Cells, run.Facts, settings.Get(smoke));
+        report.Print(terminal);
+        AtomicFile.WriteAllText(tables, report.ToMarkdown());
+        string time = Progress.Duration(Elapsed(folder.Path));
+        folder.SaveReport(report.ToHtml(
+            effective.ToJsonString(new JsonSerializerOptions(RunDirectory.Json) { WriteIndented = true }),
+            [("command", Command(settings, evaluation.Length, sweep.Length)), .. RunReport.Machine(), ("threads", threads.ToString(CultureInfo.InvariantCulture)), ("time", time)]));
+        terminal.Print("");
+        terminal.Print($"Report: {Invocation.Shown(folder.ReportPath)}  (tables: {Invocation.Shown(tables)}, numbers: {Invocation.Shown(results)})");
+        terminal.Print($"Took {time}, all starts together.");
         return CommandLine.Done;
     }
+
+    private string Command(Settings settings, int evaluation, int sweep) => Invocation.Of(
+    [
+        "compare", .. settings.Get(smoke) ? ["--smoke"] : Array.Empty<string>(), "--regimes", settings.Get(regimes), "--seeds", evaluation.ToString(CultureInfo.InvariantCulture),
+        "--sweep-seeds", sweep.ToString(CultureInfo.InvariantCulture),
+    ]);
 
     // Seconds of all starts of the run together.
     private static double Elapsed(string folder) =>

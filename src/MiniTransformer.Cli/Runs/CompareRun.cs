@@ -45,7 +45,8 @@ internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ul
         // Sweeps first: they choose settings that the evaluation seeds run. Seeds before regimes: what several regimes share is made once.
         int units = regimes.Sum(r => (sweepSeeds.Count + seeds.Count) * PreparationUnits + sweepSeeds.Count * Methods.SweepCells(r).Count
             + seeds.Count * (Methods.Of(r).Count + (sweepSeeds.Count > 0 ? Methods.StrengthSweeps(r).Count : 0)));
-        ITrack track = open("cells", units, 0);
+        done = results.Values.Sum(r => r.Cells.Count);
+        ITrack track = open("cells", units, done);
         InParallel(sweepSeeds, sweep: true, threads, track, stop);
         InParallel(seeds, sweep: false, threads, track, stop);
         track.Report(units, "done");
@@ -97,7 +98,6 @@ internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ul
             : Methods.EvaluationCells(regime, SweepCellsOf(regime));
         (Method Method, bool Chosen)[] missing = [.. cells.Where(c => !result.Cells.Any(r => IsOf(r, c.Method)))];
         string name = FormattableString.Invariant($"{regime.Name} {(sweep ? "sweep " : "")}seed {seed}");
-        Advance(cells.Count - missing.Length);
         if (missing.Length == 0 && result.Facts is not null)
         {
             Advance(PreparationUnits);

@@ -34,7 +34,7 @@ public sealed record SpinMethod(string? Opponent = null, double RateFactor = Spi
         var options = new SpinOptions
         {
             Updates = dpr.Updates,
-            PairsPerUpdate = Math.Max(1, dpr.PromptsPerUpdate / 2),
+            PairsPerUpdate = Math.Max(1, dpr.PromptsPerUpdate / 2), // a pair is two sequences
             LearningRate = dpr.LearningRate * RateFactor,
             WarmupUpdates = dpr.WarmupUpdates,
             MaxTokens = dpr.MaxTokens,
