@@ -27,12 +27,11 @@ internal static class CompareCharts
     public static IEnumerable<(Chart Chart, string Caption)> Frontier(RegimeResults results)
     {
         if (results.Matched is not { } matched) yield break;
-        string settings = string.Join("; ", matched.Families.Select(f =>
-            $"{f.Name}: {f.Knob} = {string.Join(", ", Settings(results, f).Select(s => Numbers.Plain(s.Key)))}"));
         foreach ((string name, Func<CellResult, double> quantity) in new (string, Func<CellResult, double>)[] { ("greedy", c => c.Greedy), ("sampled", c => c.Sampled) })
         {
-            foreach (KlFamily[] families in matched.Families.Chunk(ChartStyle.MostSeries))
+            foreach (KlFamily[] families in InCharts(matched.Families))
             {
+                string settings = string.Join("; ", families.Select(f => $"{f.Name}: {f.Knob} = {string.Join(", ", Settings(results, f).Select(s => Numbers.Plain(s.Key)))}"));
                 yield return (
                     new Chart($"{results.Regime.Name}: {name} accuracy against distance from SFT", "KL(π‖π_SFT) (nats a response)", Accuracy,
                         [.. families.Select(f => Line(f.Name, [.. Origin(results), .. Settings(results, f)], g => g.Average(c => c.Kl), quantity))]),
@@ -79,6 +78,33 @@ internal static class CompareCharts
         return (
             new Chart($"{regime.Name}: recovered reward along the response", "token of the response", "mean r̂ (nats)", lines) { Categories = [.. Enumerable.Range(1, lines.Max(l => l.X.Count)).Select(t => $"{t}")] },
             $"Of SFT's own sampled responses to validation prompts, relative to each reference; positions that too few responses reach are left out. {Bands(own.Length)}");
+    }
+
+    /// <summary>The advisor's forecasts against what DPR reached, one point a reference, regime and seed.</summary>
+    public static IEnumerable<(Chart Chart, string Caption)> Advisor(IReadOnlyList<AdvisorRecord> records)
+    {
+        double[] all = [.. records.SelectMany(r => r.References).SelectMany(g => new[] { g.Predicted, g.Realised }).Append(0)];
+        var equal = new ChartSeries("reached = forecast", [all.Min(), all.Max()], [all.Min(), all.Max()]) { Mark = ChartMark.Line };
+        foreach (IGrouping<string, AdvisorRecord>[] regimes in records.GroupBy(r => r.Regime).Chunk(ChartStyle.MostSeries - 1))
+        {
+            ChartSeries[] points =
+            [
+                .. regimes.Select(regime => new ChartSeries(
+                    regime.Key, [.. regime.SelectMany(r => r.References).Select(g => g.Predicted)], [.. regime.SelectMany(r => r.References).Select(g => g.Realised)])
+                { Mark = ChartMark.Points }),
+            ];
+            yield return (
+                new Chart("Gain of DPR over SFT: forecast and reached", "forecast (greedy accuracy, validation prompts)", "reached (greedy accuracy, held-out)", [.. points, equal]),
+                $"One point for each reference and seed: {string.Join(", ", regimes.Select(r => r.Key))}. A point in the lower left or the upper right has its sign forecast.");
+        }
+    }
+
+    // At most as many as a chart can show; the first, which the others are compared with, stands in all of them.
+    private static IEnumerable<KlFamily[]> InCharts(IReadOnlyList<KlFamily> families)
+    {
+        if (families.Count <= ChartStyle.MostSeries) return [[.. families]];
+        int others = families.Count - 1, charts = (others + ChartStyle.MostSeries - 2) / (ChartStyle.MostSeries - 1);
+        return families.Skip(1).Chunk((others + charts - 1) / charts).Select(chunk => (KlFamily[])[families[0], .. chunk]);
     }
 
     private static ChartSeries Positions(string name, double[][] means)

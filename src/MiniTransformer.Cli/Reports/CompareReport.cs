@@ -12,9 +12,10 @@ internal sealed class CompareReport
     private const int MostUnfolded = 2;
 
     private readonly RegimeResults[] regimes;
+    private readonly RegimeSection[] sections;
     private readonly string[] missing;
-    private readonly IReadOnlyList<WorldFacts> facts;
     private readonly bool reduced;
+    private readonly Lazy<IReadOnlyList<ComparePart>> parts;
 
     /// <summary>Collects the results.</summary>
     /// <param name="regimes">The regimes; those without a finished evaluation cell are named and left out.</param>
@@ -23,25 +24,28 @@ internal sealed class CompareReport
     /// <param name="reduced">Whether this was a reduced run whose numbers mean nothing.</param>
     public CompareReport(IReadOnlyList<Regime> regimes, IReadOnlyList<CellResult> cells, IReadOnlyList<WorldFacts> facts, bool reduced)
     {
-        bool Ran(Regime regime) => cells.Any(c => !c.Sweep && c.Regime == regime.Name);
-        this.regimes = [.. regimes.Where(Ran).Select(r => new RegimeResults(r, cells))];
-        missing = [.. regimes.Where(r => !Ran(r)).Select(r => r.Name)];
-        (this.facts, this.reduced) = (facts, reduced);
+        ILookup<bool, Regime> ran = regimes.ToLookup(regime => cells.Any(c => !c.Sweep && c.Regime == regime.Name));
+        this.regimes = [.. ran[true].Select(r => new RegimeResults(r, cells))];
+        missing = [.. ran[false].Select(r => r.Name)];
+        this.reduced = reduced;
+        sections = [.. this.regimes.Select(r => new RegimeSection(r, reduced))];
+        parts = new Lazy<IReadOnlyList<ComparePart>>(() => ComparePart.Of(this.regimes, cells, facts));
     }
 
     /// <summary>Prints the tables of accuracy and what the numbers say.</summary>
     public void Print(Terminal terminal)
     {
-        foreach (RegimeResults regime in regimes)
+        foreach (RegimeSection section in sections)
         {
-            terminal.Print(RegimeTables.Accuracy(regime));
-            foreach (Finding finding in Findings(regime)) terminal.Print($"- {finding.Text}");
+            terminal.Print(section.Accuracy);
+            foreach (Finding finding in section.Findings) terminal.Print($"- {finding.Text}");
             terminal.Print("");
         }
 
         if (regimes.Length > 0) terminal.Print(RegimeSummary.Table(regimes));
         terminal.Print("");
         foreach (Finding finding in Overall()) terminal.Print($"- {finding.Text}");
+        terminal.Print("");
         terminal.Print(Remarks());
     }
 
@@ -52,112 +56,62 @@ internal sealed class CompareReport
         List(Overall());
         text.Append(Remarks()).Append('\n');
         if (regimes.Length > 0) Tables([RegimeSummary.Table(regimes)]);
-        foreach (RegimeResults regime in regimes)
+        foreach (RegimeSection section in sections)
         {
-            text.Append($"\n## {regime.Regime.Name}\n\n{Sentence(regime.Regime.Description)}\n\n");
-            List(Findings(regime));
-            Tables([RegimeTables.Accuracy(regime), RegimeTables.Bootstrap(regime), .. Differences(regime), regime.Comparison.TaskTable()]);
+            text.Append($"\n## {section.Name}\n\n{section.Description}\n\n");
+            List(section.Findings);
+            Tables([section.Accuracy, section.Bootstrap, .. section.Differences, section.Tasks]);
         }
 
-        Part("At equal KL", regime => regime.Matched is { } matched ? MatchedKlTables.Of(matched, regime.Regime.Name) : []);
-        Part("Sweeps", regime => [RegimeTables.SweepTable(regime)]);
-        Part("Settings chosen on validation", regime => [RegimeTables.Settings(regime)]);
+        foreach (ComparePart part in parts.Value.Where(p => p.Blocks.Any(b => b.Tables.Count > 0)))
+        {
+            text.Append($"\n## {part.Heading}\n\n{part.Text}\n");
+            Tables(part.Blocks.SelectMany(b => b.Tables));
+        }
+
         return text.ToString();
 
         void List(IReadOnlyList<Finding> findings)
         {
             foreach (Finding finding in findings) text.Append("- ").Append(finding.Text).Append('\n');
+            if (findings.Count > 0) text.Append('\n');
         }
 
         void Tables(IEnumerable<ReportTable?> tables)
         {
-            foreach (ReportTable table in tables.OfType<ReportTable>()) text.Append('\n').Append(table.ToMarkdown());
-        }
-
-        void Part(string heading, Func<RegimeResults, IEnumerable<ReportTable?>> tables)
-        {
-            ReportTable[] all = [.. regimes.SelectMany(tables).OfType<ReportTable>()];
-            if (all.Length == 0) return;
-            text.Append($"\n## {heading}\n");
-            Tables(all);
+            foreach (ReportTable table in tables.OfType<ReportTable>()) text.Append(text[^2] == '\n' ? "" : "\n").Append(table.ToMarkdown());
         }
     }
 
     /// <summary>The report as HTML.</summary>
+    /// <param name="configuration">The effective configuration.</param>
+    /// <param name="facts">Command, machine, time.</param>
     public string ToHtml(string configuration, IEnumerable<(string Name, string Value)> facts)
     {
-        HtmlReport report = new HtmlReport(Title, Setting()).Section("What came out").Findings(Overall()).Paragraph(Remarks());
+        HtmlReport report = new HtmlReport(Title, Setting(), wide: true).Section("What came out").Findings(Overall()).Paragraph(Remarks());
         if (regimes.Length > 0) report.Table(RegimeSummary.Table(regimes));
-        foreach (RegimeResults regime in regimes) Section(report, regime);
-
-        if (regimes.Any(r => r.Matched is not null))
+        bool open = regimes.Length <= MostUnfolded;
+        foreach (RegimeSection section in sections) section.AddTo(report, open);
+        foreach (ComparePart part in parts.Value)
         {
-            report.Section("At equal KL").Paragraph(
-                "At the same β one method goes further from SFT than another, so that accuracy at equal settings compares distances as much as methods. Here settings are swept, and accuracy is compared at the same KL(π‖π_SFT).");
-            PerRegime(report, regime =>
+            report.Section(part.Heading).Paragraph(part.Text);
+            foreach (CompareBlock block in part.Blocks)
             {
-                Charts(report, CompareCharts.Frontier(regime));
-                if (regime.Matched is { } matched) Tables(report, MatchedKlTables.Of(matched, regime.Regime.Name));
-            }, regime => regime.Matched is not null);
-        }
-
-        if (regimes.Any(r => r.SweepSeeds > 0))
-        {
-            report.Section("References and discounts");
-            PerRegime(report, regime =>
-            {
-                Charts(report, new[] { CompareCharts.References(regime), CompareCharts.Discounts(regime) }.OfType<(Chart, string)>());
-                Tables(report, [RegimeTables.SweepTable(regime)]);
-            }, regime => regime.SweepSeeds > 0);
-        }
-
-        if (regimes.Any(r => CompareCharts.Positions(r.Regime, this.facts) is not null))
-        {
-            report.Section("Where along the response the reward is");
-            PerRegime(report, regime => Charts(report, new[] { CompareCharts.Positions(regime.Regime, this.facts) }.OfType<(Chart, string)>()), regime => CompareCharts.Positions(regime.Regime, this.facts) is not null);
-        }
-
-        if (regimes.Any(r => r.Settings.Count > 0))
-        {
-            report.Section("Settings chosen on validation").Paragraph(
-                "Strengths were chosen on validation prompts of seeds that are used for nothing else. Both rows, at the default and at the chosen setting, stand in the tables above.");
-            foreach (RegimeResults regime in regimes) Tables(report, [RegimeTables.Settings(regime)]);
+                if (block.Regime is { } name) report.Fold(name, open, r => Add(r, block));
+                else Add(report, block);
+            }
         }
 
         return report.Section("Configuration").Code(configuration).Section("Machine and time").Facts(facts).ToHtml();
+
+        static void Add(HtmlReport report, CompareBlock block)
+        {
+            foreach ((Chart chart, string caption) in block.Charts) report.Chart(chart, caption);
+            foreach (ReportTable table in block.Tables) report.Table(table);
+        }
     }
 
     private string Title => regimes.Length == 1 ? $"Comparison of methods: {regimes[0].Regime.Name}" : $"Comparison of methods in {regimes.Length} regimes";
-
-    private void Section(HtmlReport report, RegimeResults regime)
-    {
-        bool open = regimes.Length <= MostUnfolded;
-        report.Section(regime.Regime.Name).Paragraph(Sentence(regime.Regime.Description)).Findings(Findings(regime)).Table(RegimeTables.Accuracy(regime));
-        report.Fold("Differences, seed by seed", open, r => Tables(r, Differences(regime)));
-        if (regime.Comparison.TaskTable() is { } tasks) report.Fold("Accuracy per task", false, r => r.Table(tasks));
-        (Chart, string)[] curves = [.. CompareCharts.Learning(regime)];
-        if (curves.Length > 0) report.Fold("Learning curves", open, r => Charts(r, curves));
-    }
-
-    private void PerRegime(HtmlReport report, Action<RegimeResults> content, Func<RegimeResults, bool> has)
-    {
-        foreach (RegimeResults regime in regimes.Where(has)) report.Fold(regime.Regime.Name, regimes.Length <= MostUnfolded, _ => content(regime));
-    }
-
-    private static void Charts(HtmlReport report, IEnumerable<(Chart Chart, string Caption)> charts)
-    {
-        foreach ((Chart chart, string caption) in charts) report.Chart(chart, caption);
-    }
-
-    private static void Tables(HtmlReport report, IEnumerable<ReportTable?> tables)
-    {
-        foreach (ReportTable table in tables.OfType<ReportTable>()) report.Table(table);
-    }
-
-    private static IEnumerable<ReportTable> Differences(RegimeResults regime) =>
-        regime.Comparison.Baselines.Select(baseline => regime.Comparison.DifferenceTable(baseline) is var table ? table with { Title = $"{regime.Regime.Name}: {table.Title}" } : table);
-
-    private IReadOnlyList<Finding> Findings(RegimeResults regime) => reduced ? [] : new RegimeFindings(regime).All();
 
     private IReadOnlyList<Finding> Overall() => reduced ? [] : OverallFindings.Of(regimes);
 
@@ -177,6 +131,4 @@ internal sealed class CompareReport
             + "In a seed all methods share data, base and SFT policy; those that train on have as many training sequences as DPR draws. Accuracy is exact match on held-out prompts, with the most probable tokens (greedy) and with tokens "
             + $"sampled at temperature 1. The recovered reward is r̂ = log π_SFT − log π_ref.{sweeps}";
     }
-
-    private static string Sentence(string text) => text.Length == 0 ? "" : char.ToUpperInvariant(text[0]) + text[1..] + ".";
 }

@@ -9,7 +9,8 @@ namespace MiniTransformer.Cli.Reports;
 /// </summary>
 /// <param name="title">The title.</param>
 /// <param name="summary">What was done and what came out, in plain words; an empty line starts a new paragraph.</param>
-public sealed class HtmlReport(string title, string summary)
+/// <param name="wide">Whether the page is wide and its tables set small: for tables of many columns.</param>
+public sealed class HtmlReport(string title, string summary, bool wide = false)
 {
     private readonly StringBuilder body = new();
     private readonly List<(string Id, string Heading)> sections = [];
@@ -43,6 +44,7 @@ public sealed class HtmlReport(string title, string summary)
     /// <summary>Adds findings, each with a sign for its outcome.</summary>
     public HtmlReport Findings(IReadOnlyList<Finding> findings)
     {
+        if (findings.Count == 0) return this;
         body.Append("<ul class=\"verdicts\">\n");
         foreach (Finding finding in findings)
         {
@@ -150,7 +152,7 @@ public sealed class HtmlReport(string title, string summary)
         html.Append("<meta name=\"color-scheme\" content=\"light dark\">\n");
         html.Append("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n");
         html.Append($"<title>{HtmlText.Escape(title)}</title>\n");
-        html.Append($"<style>\n{HtmlReportStyle.Text}{ChartStyle.Text}{RewardHeatmap.Style(references)}</style>\n</head>\n<body>\n");
+        html.Append($"<style>\n{HtmlReportStyle.Text}{ChartStyle.Text}{RewardHeatmap.Style(references)}</style>\n</head>\n<body{(wide ? " class=\"wide\"" : "")}>\n");
         html.Append($"<header>\n<h1>{HtmlText.Escape(title)}</h1>\n{Paragraphs(summary)}</header>\n");
         if (sections.Count > 2)
         {

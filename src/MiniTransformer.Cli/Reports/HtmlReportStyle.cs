@@ -10,6 +10,9 @@ internal static class HtmlReportStyle
         @media screen and (prefers-color-scheme:dark){:root{--page:#14171b;--text:#e6e8eb;--soft:#a3abb7;--line:#343941;--panel:#1d2126;--link:#7dbcf5;--good:#7dbcf5;--bad:#f5a25e}}
         *{box-sizing:border-box}
         body{margin:0 auto;padding:1.5rem 1rem 3rem;max-width:62rem;background:var(--page);color:var(--text);font:1rem/1.5 system-ui,-apple-system,"Segoe UI",Roboto,Helvetica,Arial,sans-serif;overflow-wrap:break-word}
+        .wide{max-width:76rem}
+        .wide table{font-size:.8125rem}
+        .wide th,.wide td{padding:.25rem .45rem}
         h1{font-size:1.75rem;line-height:1.2;margin:0 0 .75rem}
         h2{font-size:1.25rem;line-height:1.3;margin:2.5rem 0 .75rem;padding-bottom:.25rem;border-bottom:1px solid var(--line)}
         p{margin:0 0 .75rem;max-width:46rem}

@@ -46,19 +46,14 @@ public static class OverallFindings
             return (Name: r.Regime.Name, Kind: greedy && sampled ? 0 : worse && !greedy && !sampled ? 3 : worse ? 4 : greedy ? 1 : sampled ? 2 : 5);
         }).ToArray();
         string[] kinds = ["greedy and sampled", "only greedy", "only sampled"];
-        var parts = new List<string>();
-        for (int kind = 0; kind < kinds.Length; kind++)
-        {
-            if (Names(kind) is { Length: > 0 } names) parts.Add($"{kinds[kind]} in {names.Length} ({string.Join(", ", names)})");
-        }
+        string[] parts = [.. kinds.Select((kind, i) => (kind, Names: Names(i))).Where(k => k.Names.Length > 0).Select(k => $"{k.kind} in {In(k.Names)}")];
+        string[] worse = Names(3), torn = Names(4);
+        string evidence = $"clearly better than SFT and continued SFT {(parts.Length == 0 ? "in none" : string.Join(", ", parts))} of {run.Length} {(run.Length == 1 ? "regime" : "regimes")}; "
+            + $"worse than SFT in {(worse.Length > 0 ? In(worse) : "none")}{(torn.Length > 0 ? $"; better in one way and worse in the other in {In(torn)}" : "")}";
+        Outcome outcome = (parts.Length > 0, worse.Length + torn.Length > 0) switch { (true, false) => Outcome.Better, (false, true) => Outcome.Worse, _ => Outcome.Unclear };
+        return new Finding(outcome, $"{char.ToUpperInvariant(method[0])}{method[1..]}, with the main reference", evidence);
 
-        string better = parts.Count == 0 ? "in none" : string.Join(", ", parts);
-        string[] worseIn = Names(3), torn = Names(4);
-        string evidence = better
-            + (worseIn.Length > 0 ? $"; worse than SFT in {worseIn.Length} ({string.Join(", ", worseIn)})" : "; worse than SFT in none")
-            + (torn.Length > 0 ? $"; better in one way and worse in the other in {torn.Length} ({string.Join(", ", torn)})" : "");
-        Outcome outcome = (parts.Count > 0, worseIn.Length + torn.Length > 0) switch { (true, false) => Outcome.Better, (false, true) => Outcome.Worse, _ => Outcome.Unclear };
-        return new Finding(outcome, $"{method}, with the main reference: of {run.Length} {(run.Length == 1 ? "regime" : "regimes")} clearly better than SFT and continued SFT", evidence);
+        static string In(string[] names) => $"{names.Length} ({string.Join(", ", names)})";
 
         string[] Names(int kind) => [.. readings.Where(r => r.Kind == kind).Select(r => r.Name)];
     }

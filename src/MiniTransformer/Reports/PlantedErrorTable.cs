@@ -49,7 +49,8 @@ public static class PlantedErrorTable
 
     private static ScoreLocalisation[] Of(PlantedErrorResult result, CreditScore score) => [.. result.Scores.Where(s => s.Score == score)];
 
-    private static string Name(ScoreLocalisation s) => s.Score switch
+    /// <summary>A score with its reference, as tables name it.</summary>
+    public static string Name(ScoreLocalisation s) => s.Score switch
     {
         CreditScore.RHat => $"r̂, reference {s.Reference}",
         CreditScore.CentredRHat => $"r̂ centred, reference {s.Reference}",

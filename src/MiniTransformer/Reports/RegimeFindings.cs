@@ -60,7 +60,7 @@ public sealed class RegimeFindings
         if (torn.Length > 0) yield return Found(Outcome.Unclear, "Better than SFT in one way and worse in the other", torn);
         if (worse.Length > 0) yield return Found(Outcome.Worse, "Worse than SFT, greedy or sampled, and better in neither", worse);
         if (rest.Count > 0) yield return Found(Outcome.Unclear, "No clear difference to SFT", [.. rest]);
-        if (unmeasured.Length > 0) yield return new Finding(Outcome.Unmeasured, "Too few seeds with numbers", string.Join(", ", unmeasured));
+        if (unmeasured.Length > 0) yield return new Finding(Outcome.Unmeasured, "Too few seeds with numbers", string.Join("; ", unmeasured));
         string[] oracles = [.. results.Rows.Where(r => ControlMethods.SeesVerifier(r.Method)).Select(r => r.Label)];
         if (oracles.Length > 0) yield return Found(Outcome.Unmeasured, "For comparison, methods that the verifier tells which responses are right", oracles);
         foreach (MethodRow row in results.Rows.Where(r => r.Collapsed > 0))
@@ -80,7 +80,7 @@ public sealed class RegimeFindings
         if (!results.Has(ControlMethods.CoolSft)) yield break;
         PairedDifference cool = comparison.Difference(ControlMethods.CoolSft, ControlMethods.Sft, Decoding.Sampled);
         string level = Numbers.Fraction(comparison.Estimate(ControlMethods.CoolSft, a => a.SampledAccuracy).Mean);
-        string gain = $"that one reaches {level}, {Numbers.SignedFraction(cool.Estimate.Mean)} {Numbers.SignedRange(cool.Estimate.Interval)} against SFT at T = 1";
+        string gain = $"SFT at T = 0.5 reaches {level}, {Numbers.SignedFraction(cool.Estimate.Mean)} {Numbers.SignedRange(cool.Estimate.Interval)} against T = 1";
         (string Label, PairedDifference Difference)[] gainers =
         [
             .. Compared().Where(r => AgainstSft(r.Label, Decoding.Sampled) == Outcome.Better)
@@ -88,7 +88,7 @@ public sealed class RegimeFindings
         ];
         if (gainers.Length == 0)
         {
-            yield return new Finding(cool.Outcome, "No method samples clearly better than SFT; SFT at T = 0.5, which needs no training", gain);
+            yield return new Finding(cool.Outcome, "No method samples clearly better than SFT, and SFT at T = 0.5 needs no training", gain);
             yield break;
         }
 
@@ -99,8 +99,8 @@ public sealed class RegimeFindings
             (Outcome.Worse, "Sampling better than SFT, but worse than SFT at T = 0.5, which needs no training"),
         })
         {
-            string[] such = [.. gainers.Where(g => g.Difference.Outcome == outcome).Select(g => $"{g.Label} ({Numbers.SignedFraction(g.Difference.Estimate.Mean)})")];
-            if (such.Length > 0) yield return new Finding(outcome, claim, $"{string.Join(", ", such)}; {gain}");
+            string[] such = [.. gainers.Where(g => g.Difference.Outcome == outcome).Select(g => $"{Short(g.Label)} ({Numbers.SignedFraction(g.Difference.Estimate.Mean)})")];
+            if (such.Length > 0) yield return new Finding(outcome, claim, $"{string.Join("; ", such)}. {gain}");
         }
     }
 
@@ -145,9 +145,12 @@ public sealed class RegimeFindings
         return best is null ? "no other was run" : $"the largest mean difference to SFT is that of {Described(best)}";
     }
 
-    private Finding Found(Outcome outcome, string claim, string[] labels) => new(outcome, claim, string.Join(", ", labels.Select(Described)));
+    // The main reference goes without saying.
+    private string Short(string label) => label.Replace($", reference {results.Regime.MainReference}", "", StringComparison.Ordinal);
 
-    private string Described(string label) => $"{label} ({Numbers.SignedFraction(Mean(label, Decoding.Greedy))} / {Numbers.SignedFraction(Mean(label, Decoding.Sampled))})";
+    private Finding Found(Outcome outcome, string claim, string[] labels) => new(outcome, claim, string.Join("; ", labels.Select(Described)));
+
+    private string Described(string label) => $"{Short(label)} ({Numbers.SignedFraction(Mean(label, Decoding.Greedy))} / {Numbers.SignedFraction(Mean(label, Decoding.Sampled))})";
 
     private double Mean(string label, Decoding decoding) => comparison.Difference(label, ControlMethods.Sft, decoding).Estimate.Mean;
 

@@ -52,7 +52,13 @@ public static class RegimeSummary
     // The same method in different regimes: its main reference may be the base here and a checkpoint there, a chosen setting 3 here and 10 there.
     private static string Key(MethodRow row, Regime regime)
     {
-        string reference = row.Reference is null ? "" : row.Reference == regime.MainReference ? $", {Main}" : $", reference {row.Reference}";
+        string reference = row.Reference switch
+        {
+            null => "",
+            var several when several.Contains('+') => "", // an ensemble begins with the main reference
+            var main when main == regime.MainReference => $", {Main}",
+            var other => $", reference {other}",
+        };
         return row.Method + reference + (row.Chosen ? $", {row.Cells[0].Knob} chosen" : "");
     }
 

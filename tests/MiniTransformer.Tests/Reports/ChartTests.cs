@@ -71,6 +71,27 @@ public class ChartTests
     }
 
     [Fact]
+    public void A_scatter_draws_every_point_and_no_line()
+    {
+        double[] x = [.. Enumerable.Range(0, 500).Select(i => (double)i)];
+        string svg = new Chart("t", "x", "y", [new ChartSeries("a", x, x) { Mark = ChartMark.Points }, new ChartSeries("level", [0, 499], [3, 3]) { Mark = ChartMark.Line }]).ToSvg();
+        XElement drawn = XElement.Parse(svg);
+        Assert.Equal(500 + 1, drawn.Descendants().Count(e => e.Name.LocalName is "ellipse" or "circle")); // and one in the legend
+        Assert.StartsWith("Scatter chart of y against x. a: 500 points from 0 to 499; level: from 3 at 0", drawn.Element("desc")!.Value);
+        Assert.DoesNotMatch("<polyline[^>]*stroke-width:0", svg); // the line itself is not there
+    }
+
+    [Fact]
+    public void Kinds_stand_by_name_on_the_axis()
+    {
+        Chart chart = new("t", "reference", "y", [new ChartSeries("a", [0, 1, 2], [1, 2, 3])]) { Categories = ["base", "5%", "10%"] };
+        XElement svg = XElement.Parse(chart.ToSvg());
+        string[] texts = [.. svg.Descendants("text").Select(text => text.Value)];
+        Assert.All(chart.Categories, name => Assert.Contains(name, texts));
+        Assert.Contains("a: from 1 at base to 3 at 10%", svg.Element("desc")!.Value);
+    }
+
+    [Fact]
     public void Wrong_series_are_refused_by_name()
     {
         Assert.Contains(

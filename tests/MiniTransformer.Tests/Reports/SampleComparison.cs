@@ -26,15 +26,42 @@ internal static class SampleComparison
         return cells;
     }
 
-    /// <summary>Mean r̂ by position for every reference of every world.</summary>
+    /// <summary>What is known of every world: r̂ by position, the advisor's word, planted errors.</summary>
     internal static List<WorldFacts> Facts(IReadOnlyList<Regime> regimes, int seeds, int sweepSeeds) =>
-    [
-        .. from regime in regimes
-           from seed in Seeds(1, seeds).Concat(Seeds(FirstSweepSeed, sweepSeeds))
-           select new WorldFacts(regime.Name, seed, seed >= FirstSweepSeed,
-               [.. World.ReferencesOf(regime).Select((name, i) => new PositionRewards(
-                   name, [.. Enumerable.Range(0, regime.Dpr.MaxTokens - 1).Select(t => (.5 - .08 * i) * Math.Exp(-.3 * t) + .04 * new Rng(seed, (ulong)(i * 100 + t)).NextNormal())]))]),
-    ];
+        [.. from regime in regimes from seed in Seeds(1, seeds).Concat(Seeds(FirstSweepSeed, sweepSeeds)) select Facts(regime, seed)];
+
+    /// <summary>An advice that forecasts these gains.</summary>
+    internal static Advice Advice(double? continued, params (string Name, double Gain)[] references)
+    {
+        List<AdvisedPolicy> policies = [new(AdvisedKind.Sft, "SFT", .4, .3, 0, 0, 0)];
+        policies.AddRange(references.Select(r => new AdvisedPolicy(AdvisedKind.Reference, r.Name, .4 + r.Gain, .3 + r.Gain, r.Gain, .01, r.Gain)));
+        if (continued is { } gain) policies.Add(new AdvisedPolicy(AdvisedKind.ContinuedSft, "continued SFT", .4 + gain, .3 + gain, gain, .01, gain));
+        (AdviceAction action, string? reference, double expected) = Training.Advice.Decide(references, continued, .01);
+        return new Advice(action, reference, expected, AdviceScore.Accuracy, 400, .01, continued is null ? 0 : 50, policies);
+    }
+
+    /// <summary>Planted errors with the main reference and the half-way one.</summary>
+    internal static PlantedErrorResult Planted(string main, double auc, ulong seed)
+    {
+        ScoreLocalisation Score(CreditScore score, string? reference, double at) => new(score, reference, at - .1, at - .15, at - .05, at, at - .02, at + .02);
+        return new PlantedErrorResult(seed, 200, 3, 5.6, .18,
+        [
+            Score(CreditScore.RHat, main, auc), Score(CreditScore.RHatSize, main, auc - .05), Score(CreditScore.RHat, "50%", auc - .2), Score(CreditScore.RHatSize, "50%", auc - .1),
+            Score(CreditScore.RQ, null, auc - .15), Score(CreditScore.LogPolicy, null, auc + .03),
+        ]);
+    }
+
+    private static WorldFacts Facts(Regime regime, ulong seed)
+    {
+        IReadOnlyList<string> names = World.ReferencesOf(regime);
+        double Noise(int i) => new Rng(seed, NamedSeed.Of(regime.Name, (ulong)i)).NextNormal();
+        double gain = regime.Name switch { "base-to-better" => .2, "lazyshift" or "base-to-good" => .1, _ => -.04 };
+        return new WorldFacts(
+            regime.Name, seed, seed >= FirstSweepSeed,
+            [.. names.Select((name, i) => new PositionRewards(name, [.. Enumerable.Range(0, regime.Dpr.MaxTokens - 1).Select(t => (.5 - .08 * i) * Math.Exp(-.3 * t) + .04 * Noise(i * 100 + t))]))],
+            Advice(.02 + .01 * Noise(1), [.. names.Select((name, i) => (name, gain * (1 - .3 * i) + .03 * Noise(i + 2)))]),
+            Planted(regime.MainReference, .93 + .01 * Noise(3), seed));
+    }
 
     private static IEnumerable<ulong> Seeds(ulong first, int count) => Enumerable.Range(0, count).Select(i => first + (ulong)i);
 
