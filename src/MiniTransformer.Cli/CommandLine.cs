@@ -37,8 +37,8 @@ public static class CommandLine
         var terminal = new Terminal(output, error, input ?? TextReader.Null, stop);
         CliCommand[] commands =
         [
-            DemoCommand.Create(), SftCommand.Create(), AdviseCommand.Create(), RewardCommand.Create(), DprCommand.Create(), EvalCommand.Create(), GenerateCommand.Create(),
-            TasksCommand.Create(), VerifyCommand.Create(), CompareCommand.Create(),
+            DemoCommand.Create(), SftCommand.Create(), AdviseCommand.Create(), RewardCommand.Create(), DprCommand.Create(), EvalCommand.Create(), GenerateCommand.Create(), TasksCommand.Create(),
+            CreditCommand.Create(), VerifyCommand.Create(), CompareCommand.Create(),
         ];
         try
         {

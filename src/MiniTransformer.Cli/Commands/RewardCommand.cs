@@ -62,11 +62,13 @@ internal sealed class RewardCommand
         {
             terminal.Stop.ThrowIfCancellationRequested();
             Demonstrations.FromExamples(examples).CheckLength(positions);
-            ScoredToken[][] scored = Scored.Tokens(reward, vocabulary, examples);
+            var responses = new ResponseBatch(examples, vocabulary.PadId);
+            RecoveredRewards rewards = reward.Recover(responses);
             for (int b = 0; b < examples.Length; b++)
             {
-                if (settings.Get(json)) results.Writer.WriteLine(Json(scored[b]));
-                else WriteTable(results.Writer, vocabulary, examples[b], scored[b]);
+                Token[] tokens = [.. examples[b].ResponseIds.Select((id, t) => Token.Of(id, vocabulary, rewards, responses.Starts[b] + t))];
+                if (settings.Get(json)) results.Writer.WriteLine(Json(tokens));
+                else WriteTable(results.Writer, vocabulary, examples[b], tokens);
             }
 
             read += examples.Length;
@@ -77,26 +79,25 @@ internal sealed class RewardCommand
         return CommandLine.Done;
     }
 
-    private static float[] Values(ScoredToken[] tokens, string field) => [.. tokens.Select(t => (float)(field switch
+    private static float[] Values(Token[] tokens, string field) => [.. tokens.Select(t => field switch
     {
-        "logProb" => t.LogProb,
         "referenceLogProb" => t.ReferenceLogProb,
         "rQ" => t.RQ,
-        "shaped" => t.Shaped,
-        _ => t.RHat,
-    }))];
+        "rHat" => t.RHat,
+        _ => t.LogProb, // the shaped reward is log π_SFT
+    })];
 
-    private static string Json(ScoredToken[] tokens)
+    private static string Json(Token[] tokens)
     {
         using var buffer = new MemoryStream();
         using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = RunDirectory.Json.Encoder }))
         {
             writer.WriteStartObject();
             writer.WriteStartArray("ids");
-            foreach (ScoredToken token in tokens) writer.WriteNumberValue(token.Id);
+            foreach (Token token in tokens) writer.WriteNumberValue(token.Id);
             writer.WriteEndArray();
             writer.WriteStartArray("tokens");
-            foreach (ScoredToken token in tokens) writer.WriteStringValue(token.Text);
+            foreach (Token token in tokens) writer.WriteStringValue(token.Text);
             writer.WriteEndArray();
             foreach (string field in Fields)
             {
@@ -114,15 +115,21 @@ internal sealed class RewardCommand
         return Encoding.UTF8.GetString(buffer.ToArray());
     }
 
-    private static void WriteTable(TextWriter output, Vocabulary vocabulary, Example example, ScoredToken[] tokens)
+    private static void WriteTable(TextWriter output, Vocabulary vocabulary, Example example, Token[] tokens)
     {
         output.WriteLine($"{example.Source}  prompt: {example.Prompt ?? vocabulary.Show(example.PromptIds)}");
         int width = Math.Max(8, tokens.Max(t => t.Text.Length));
         output.WriteLine($"  {"token".PadRight(width)} {"id",6} {"log π",10} {"log π_ref",10} {"r_Q",10} {"r̂",11}"); // r̂ is two characters and one column
-        foreach (ScoredToken t in tokens)
+        foreach (Token t in tokens)
             output.WriteLine(FormattableString.Invariant($"  {t.Text.PadRight(width)} {t.Id,6} {t.LogProb,10:0.0000} {t.ReferenceLogProb,10:0.0000} {t.RQ,10:0.0000} {t.RHat,10:+0.0000;-0.0000}"));
         output.WriteLine(FormattableString.Invariant(
             $"  {"sum".PadRight(width)} {"",6} {tokens.Sum(t => t.LogProb),10:0.0000} {tokens.Sum(t => t.ReferenceLogProb),10:0.0000} {tokens.Sum(t => t.RQ),10:0.0000} {tokens.Sum(t => t.RHat),10:+0.0000;-0.0000}"));
         output.WriteLine();
+    }
+
+    private sealed record Token(int Id, string Text, float LogProb, float ReferenceLogProb, float RQ, float RHat)
+    {
+        public static Token Of(int id, Vocabulary vocabulary, RecoveredRewards rewards, int i) => new(
+            id, vocabulary.Show(id), rewards.LogProb[i], rewards.ReferenceLogProb[i], rewards.RQ[i], rewards.RHat[i]);
     }
 }

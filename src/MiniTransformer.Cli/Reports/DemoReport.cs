@@ -127,11 +127,11 @@ internal sealed class DemoReport(Regime regime, IReadOnlyList<SeedResult> seeds,
         var pieces = new List<(string, Color?)> { ($"  {response.Prompt,-12} {response.Label,-4} {mark,-6}", null) };
         foreach (ScoredToken token in response.Tokens)
         {
-            pieces.Add(($" {token.Text} ", ColourOf(token.RHat)));
-            pieces.Add((FormattableString.Invariant($"{token.RHat,-6:+0.0;-0.0;0.0}"), null));
+            pieces.Add(($" {token.Text} ", ColourOf(token.RHat())));
+            pieces.Add((FormattableString.Invariant($"{token.RHat(),-6:+0.0;-0.0;0.0}"), null));
         }
 
-        pieces.Add((FormattableString.Invariant($" Σ {response.Tokens.Sum(t => t.RHat):+0.0;-0.0;0.0}"), null));
+        pieces.Add((FormattableString.Invariant($" Σ {response.Tokens.Sum(t => t.RHat()):+0.0;-0.0;0.0}"), null));
         terminal.PrintColoured(pieces);
     }
 

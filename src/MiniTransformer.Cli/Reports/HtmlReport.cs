@@ -15,6 +15,7 @@ public sealed class HtmlReport(string title, string summary)
     private readonly List<(string Id, string Heading)> sections = [];
     private int charts;
     private int heatmaps;
+    private int references = 1;
 
     /// <summary>Starts a section.</summary>
     public HtmlReport Section(string heading)
@@ -100,6 +101,7 @@ public sealed class HtmlReport(string title, string summary)
     public HtmlReport Heatmap(IReadOnlyList<ScoredResponse> responses)
     {
         body.Append(RewardHeatmap.Html(responses, $"heatmap-{++heatmaps}"));
+        references = Math.Max(references, responses[0].References.Count);
         return this;
     }
 
@@ -132,7 +134,7 @@ public sealed class HtmlReport(string title, string summary)
         html.Append("<meta name=\"color-scheme\" content=\"light dark\">\n");
         html.Append("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n");
         html.Append($"<title>{HtmlText.Escape(title)}</title>\n");
-        html.Append($"<style>\n{HtmlReportStyle.Text}{ChartStyle.Text}{RewardHeatmap.Style}</style>\n</head>\n<body>\n");
+        html.Append($"<style>\n{HtmlReportStyle.Text}{ChartStyle.Text}{RewardHeatmap.Style(references)}</style>\n</head>\n<body>\n");
         html.Append($"<header>\n<h1>{HtmlText.Escape(title)}</h1>\n{Paragraphs(summary)}</header>\n");
         if (sections.Count > 2)
         {

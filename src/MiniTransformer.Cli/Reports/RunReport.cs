@@ -20,7 +20,7 @@ internal static class RunReport
     /// <param name="evaluation">How to measure.</param>
     /// <param name="configuration">The effective configuration.</param>
     /// <param name="reward">The recovered reward, with π_SFT as its expert.</param>
-    /// <param name="policies">The policies to compare, the result of the run last.</param>
+    /// <param name="policies">The policies to compare, the reward's reference first, the result of the run last.</param>
     /// <param name="terminal">Where the table goes.</param>
     /// <param name="method">"SFT" or "DPR".</param>
     public static void Write(
@@ -51,7 +51,12 @@ internal static class RunReport
 
         report.Section("Learning curves");
         foreach ((Chart chart, string caption) in RunCharts.Of(RunDirectory.ReadMetrics(folder.Path))) report.Chart(chart, caption);
-        if (rows.Length > 0) Heatmap(report, evaluation, reward, rows);
+        if (rows.Length > 0)
+        {
+            string reference = (string?)configuration["reference"] is { } named ? Path.GetFileName(Path.TrimEndingDirectorySeparator(named)) : policies[0].Name;
+            Heatmap(report, evaluation, reward, reference, rows);
+        }
+
         report.Section("Configuration").Code(configuration.ToJsonString(new JsonSerializerOptions(RunDirectory.Json) { WriteIndented = true }));
         report.Section("Machine").Facts(Machine());
         folder.SaveReport(report.ToHtml());
@@ -79,7 +84,7 @@ internal static class RunReport
             $"({after.Measurement.Greedy.Right.Length} held-out prompts, one run; run several seeds before you conclude).";
     }
 
-    private static void Heatmap(HtmlReport report, RunEvaluation evaluation, DenseReward reward, PolicyRow[] rows)
+    private static void Heatmap(HtmlReport report, RunEvaluation evaluation, DenseReward reward, string reference, PolicyRow[] rows)
     {
         HeldOutPrompts prompts = evaluation.Data.Evaluation;
         PolicyRow before = rows[^2], after = rows[^1];
@@ -89,8 +94,9 @@ internal static class RunReport
             .Where(i => before.Measurement.Greedy.Responses[i].Ids.Length <= LongestShown && after.Measurement.Greedy.Responses[i].Ids.Length <= LongestShown)
             .Take(2 * MostPrompts)];
         if (shown.Length == 0) return;
+        string[] names = ModelFolder.ReferenceNames(reference);
         IReadOnlyList<ScoredResponse> scored = Scored.Responses(
-            reward, evaluation.Vocabulary, [.. shown.Select(i => (prompts.Ids[i], prompts.Texts[i]))],
+            reward, names.Length == reward.References.Count ? names : [reference], evaluation.Vocabulary, [.. shown.Select(i => (prompts.Ids[i], prompts.Texts[i]))],
             [.. new[] { before, after }.Select(row => (row.Name, (IReadOnlyList<(int[], bool?)>)[.. shown.Select(i =>
                 (row.Measurement.Greedy.Responses[i].Ids, (bool?)row.Measurement.Greedy.Right[i]))]))]);
         report.Section("Where the reward is")

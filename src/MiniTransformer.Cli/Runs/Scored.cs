@@ -1,4 +1,5 @@
 using MiniTransformer.Data;
+using MiniTransformer.Nn;
 using MiniTransformer.Reports;
 using MiniTransformer.Training;
 
@@ -7,33 +8,41 @@ namespace MiniTransformer.Cli.Runs;
 /// <summary>Responses with each token's recovered rewards.</summary>
 internal static class Scored
 {
-    /// <summary>The rewards of a batch's responses, token by token.</summary>
-    public static ScoredToken[][] Tokens(DenseReward reward, Vocabulary vocabulary, IReadOnlyList<Example> examples)
+    // The most probable tokens that are told of each state.
+    private const int Alternatives = 5;
+
+    /// <summary>The credit of responses, token by token.</summary>
+    /// <param name="expert">π_SFT.</param>
+    /// <param name="references">The references.</param>
+    /// <param name="vocabulary">What ids mean.</param>
+    /// <param name="examples">Prompts with responses.</param>
+    public static ScoredToken[][] Tokens(
+        Transformer expert, IReadOnlyList<NamedReference> references, Vocabulary vocabulary, IReadOnlyList<Example> examples)
     {
+        if (examples.All(e => e.ResponseIds.Length == 0)) return [.. examples.Select(_ => Array.Empty<ScoredToken>())];
         var batch = new ResponseBatch(examples, vocabulary.PadId);
-        RecoveredRewards r = reward.Recover(batch);
-        return [.. examples.Select((example, b) => example.ResponseIds.Select((id, t) =>
-        {
-            int i = batch.Starts[b] + t;
-            return new ScoredToken(id, vocabulary.Show(id), r.LogProb[i], r.ReferenceLogProb[i], r.RQ[i], r.LogProb[i], r.RHat[i]);
-        }).ToArray())];
+        TokenScores scores = TokenCredit.Score(expert, [.. references.Select(r => r.Model)], batch, Alternatives);
+        return [.. examples.Select((example, b) => example.ResponseIds.Select((id, t) => Token(scores, vocabulary, id, batch.Starts[b] + t)).ToArray())];
     }
 
     /// <summary>The same held-out prompts answered by several policies.</summary>
     /// <param name="reward">The reward.</param>
+    /// <param name="references">The names of its references.</param>
     /// <param name="vocabulary">What ids mean.</param>
     /// <param name="prompts">Token ids and text of each prompt.</param>
     /// <param name="answers">For each policy its name, and its responses and whether they are right (null: unknown), one a prompt.</param>
     public static IReadOnlyList<ScoredResponse> Responses(
-        DenseReward reward, Vocabulary vocabulary, IReadOnlyList<(int[] Ids, string Text)> prompts,
+        DenseReward reward, IReadOnlyList<string> references, Vocabulary vocabulary, IReadOnlyList<(int[] Ids, string Text)> prompts,
         IReadOnlyList<(string Name, IReadOnlyList<(int[] Ids, bool? Right)> Responses)> answers)
     {
         var scored = new List<ScoredResponse>();
+        NamedReference[] named = [.. references.Zip(reward.References, (name, model) => new NamedReference(name, model))];
         for (int i = 0; i < prompts.Count; i++)
         {
             Example[] examples = [.. answers.Select(a => new Example(prompts[i].Ids, a.Responses[i].Ids))];
-            ScoredToken[][] tokens = Tokens(reward, vocabulary, examples);
-            for (int a = 0; a < answers.Count; a++) scored.Add(new ScoredResponse(prompts[i].Text, tokens[a], answers[a].Responses[i].Right, answers[a].Name));
+            ScoredToken[][] tokens = Tokens(reward.Expert, named, vocabulary, examples);
+            for (int a = 0; a < answers.Count; a++)
+                scored.Add(new ScoredResponse(prompts[i].Text, tokens[a], answers[a].Responses[i].Right, answers[a].Name, references));
         }
 
         return scored;
@@ -54,5 +63,14 @@ internal static class Scored
         }
 
         return [.. chosen];
+    }
+
+    private static ScoredToken Token(TokenScores scores, Vocabulary vocabulary, int id, int i)
+    {
+        TokenAlternatives most = scores.Alternatives!;
+        return new ScoredToken(
+            id, vocabulary.Show(id), scores.LogProb[i], scores.RQ[i], scores.Value[i], [.. scores.References.Select(r => (double)r.LogProb[i])],
+            [.. Enumerable.Range(i * most.K, most.K).Select(j => new ScoredAlternative(
+                most.Ids[j], vocabulary.Show(most.Ids[j]), most.LogProb[j], [.. most.ReferenceLogProbs.Select(r => r[j])]))]);
     }
 }

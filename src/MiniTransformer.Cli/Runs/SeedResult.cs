@@ -81,7 +81,7 @@ internal sealed record SeedResult(ulong Seed, List<ArmResult> Arms, List<Curve> 
         int[] shown = Scored.Choose([.. prompts.Select(p => p.Task.Name)], sft.Right, dpr.Right);
         var vocabulary = new Vocabulary(world.Tokenizer, null, world.Tokenizer.EndId, world.Tokenizer.PadId, world.Tokenizer.VocabSize);
         return Scored.Responses(
-            world.Reward(world.Regime.MainReference), vocabulary, [.. shown.Select(i => (prompts[i].Encode(world.Tokenizer).Ids, prompts[i].Text))],
+            world.Reward(world.Regime.MainReference), [world.Regime.MainReference], vocabulary, [.. shown.Select(i => (prompts[i].Encode(world.Tokenizer).Ids, prompts[i].Text))],
             [.. new[] { ("SFT", sft), ("DPR", dpr) }.Select(a =>
                 (a.Item1, (IReadOnlyList<(int[], bool?)>)[.. shown.Select(i => (a.Item2.Responses[i].Ids, (bool?)a.Item2.Right[i]))]))]);
     }

@@ -17,7 +17,7 @@ public static class Methods
 {
     private const string FlooredDpr = "DPR, floor";
 
-    private static readonly double[] Betas = [.3, 1, 3, 10], Alphas = [.25, .5, 1, 2], Gammas = [0, .5, .9, 1], RateFactors = [.3, 1, 3];
+    private static readonly double[] Betas = [.3, 1, 3, 10], Alphas = [.25, .5, 1, 2], Gammas = [0, .5, .9, 1], RateFactors = [.3, 1, 3], PairRateFactors = [.1, .3, 1];
 
     /// <summary>The methods of a regime, each at its default setting, in the order of the table.</summary>
     public static IReadOnlyList<Method> Of(Regime regime)
@@ -73,6 +73,9 @@ public static class Methods
             new Sweep(beta => Sentence(main).AtBeta(beta), Betas, regime.Dpr.Beta),
             new Sweep(alpha => new ExtrapolationMethod(main, alpha, Varied: true), Alphas, 1),
             new Sweep(factor => new ContinuedSftMethod(factor, Varied: true), RateFactors, 1),
+            new Sweep(factor => new SpinMethod(main, factor, Varied: true), PairRateFactors, SpinMethod.DefaultRateFactor),
+            new Sweep(factor => new SpinMethod(null, factor, Varied: true), PairRateFactors, SpinMethod.DefaultRateFactor),
+            new Sweep(factor => new GsilMethod(factor, Varied: true), PairRateFactors, SpinMethod.DefaultRateFactor),
         ];
     }
 

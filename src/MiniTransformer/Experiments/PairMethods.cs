@@ -5,13 +5,24 @@ namespace MiniTransformer.Experiments;
 
 /// <summary>SPIN: demonstrations against the answers of an opponent, π_SFT itself or the reference.</summary>
 /// <param name="Opponent">The opponent by its reference's name; null for π_SFT.</param>
-public sealed record SpinMethod(string? Opponent = null) : Method
+/// <param name="RateFactor">Times the learning rate of DPR; the default is what worked best on validation prompts of a sweep seed.</param>
+/// <param name="Varied">Whether the learning rate is the setting of a sweep, and so named.</param>
+public sealed record SpinMethod(string? Opponent = null, double RateFactor = SpinMethod.DefaultRateFactor, bool Varied = false) : Method
 {
+    /// <summary>The default of the rate's factor.</summary>
+    public const double DefaultRateFactor = .3;
+
     /// <inheritdoc/>
     public override string Name => Opponent is null ? "SPIN, rejected from SFT" : "SPIN, rejected from the reference";
 
     /// <inheritdoc/>
     public override string? Reference => Opponent;
+
+    /// <inheritdoc/>
+    public override string? Knob => Varied ? "rate ×" : null;
+
+    /// <inheritdoc/>
+    public override double? Value => Varied ? RateFactor : null;
 
     /// <inheritdoc/>
     public override int Steps(World world) => world.DprOptions.Updates;
@@ -24,7 +35,7 @@ public sealed record SpinMethod(string? Opponent = null) : Method
         {
             Updates = dpr.Updates,
             PairsPerUpdate = Math.Max(1, dpr.PromptsPerUpdate / 2),
-            LearningRate = dpr.LearningRate,
+            LearningRate = dpr.LearningRate * RateFactor,
             WarmupUpdates = dpr.WarmupUpdates,
             MaxTokens = dpr.MaxTokens,
             Seed = dpr.Seed,
@@ -34,10 +45,18 @@ public sealed record SpinMethod(string? Opponent = null) : Method
 }
 
 /// <summary>GSIL: demonstrations against π_SFT's own answers, each judged by its density ratio.</summary>
-public sealed record GsilMethod : Method
+/// <param name="RateFactor">Times the learning rate of DPR.</param>
+/// <param name="Varied">Whether the learning rate is the setting of a sweep, and so named.</param>
+public sealed record GsilMethod(double RateFactor = SpinMethod.DefaultRateFactor, bool Varied = false) : Method
 {
     /// <inheritdoc/>
     public override string Name => "GSIL";
+
+    /// <inheritdoc/>
+    public override string? Knob => Varied ? "rate ×" : null;
+
+    /// <inheritdoc/>
+    public override double? Value => Varied ? RateFactor : null;
 
     /// <inheritdoc/>
     public override int Steps(World world) => world.DprOptions.Updates;
@@ -50,7 +69,7 @@ public sealed record GsilMethod : Method
         {
             Updates = dpr.Updates,
             PairsPerUpdate = Math.Max(1, dpr.PromptsPerUpdate / 2),
-            LearningRate = dpr.LearningRate,
+            LearningRate = dpr.LearningRate * RateFactor,
             WarmupUpdates = dpr.WarmupUpdates,
             MaxTokens = dpr.MaxTokens,
             Seed = dpr.Seed,

@@ -4,55 +4,47 @@ using System.Text;
 namespace MiniTransformer.Reports;
 
 /// <summary>
-/// Responses with each token coloured by a recovered reward: r̂ at first, r_Q or log π_SFT at the reader's choice, without scripts.
-/// The value stands under each token, all values appear on hover and on keyboard focus, and each response shows its sum.
+/// Responses with each token coloured by a recovered reward: r̂ against the first reference at first; r̂ against the others, r_Q or
+/// log π_SFT at the reader's choice, without scripts. The value and the running sum stand under each token; all values and the most
+/// probable other tokens appear on hover and on keyboard focus; each response shows the sum of its colours and what it must be equal to.
 /// </summary>
 public static class RewardHeatmap
 {
-    private sealed record Score(string Key, string Symbol, string Meaning, Func<ScoredToken, double> Value);
-
-    private static readonly Score[] Scores =
-    [
-        new("r", "r̂", "r̂ = log π_SFT − log π_ref", token => token.RHat),
-        new("q", "r_Q", "r_Q, the inverse-Bellman reward", token => token.RQ),
-        new("s", "log π_SFT", "log π_SFT, the shaped reward", token => token.Shaped),
-    ];
+    // Responses of more tokens begin with a link that leads a keyboard past them.
+    private const int LongResponse = 60;
 
     /// <summary>The style sheet that the fragments need, once in a page.</summary>
-    public static string Style { get; } = RewardHeatmapStyle.Text;
+    /// <param name="references">The most references that a fragment of the page has.</param>
+    public static string Style(int references = 1) => RewardHeatmapStyle.For(references);
 
     /// <summary>Shows the responses as an HTML fragment; neighbours that answer the same prompt stand under it together.</summary>
-    /// <param name="responses">The responses.</param>
+    /// <param name="responses">The responses, all scored against the same references.</param>
     /// <param name="id">Distinguishes several fragments in one page: letters, digits and hyphens.</param>
-    /// <exception cref="ArgumentException">The id holds other characters, or there is no response.</exception>
+    /// <exception cref="ArgumentException">The id holds other characters, there is no response, or they differ in their references.</exception>
     public static string Html(IReadOnlyList<ScoredResponse> responses, string id = "heatmap")
     {
-        if (responses.Count == 0) throw new ArgumentException("RewardHeatmap: no responses were given; at least one is needed.");
-        if (id.Length == 0 || !id.All(c => char.IsAsciiLetterOrDigit(c) || c == '-'))
-        {
-            throw new ArgumentException($"RewardHeatmap: '{id}' is no id; letters, digits and hyphens are needed.");
-        }
-
+        Check(responses, id);
+        IReadOnlyList<string> references = responses[0].References;
+        HeatmapScore[] scores = HeatmapScore.For(references);
         ScoredToken[] tokens = responses.SelectMany(response => response.Tokens).ToArray();
-        double[] limits = Scores.Select(score => HeatmapScale.Limit(tokens.Select(score.Value))).ToArray();
+        double[] limits = scores.Select(score => HeatmapScale.Limit(tokens.Select(score.Value))).ToArray();
 
         var html = new StringBuilder();
         html.Append($"<div class=\"heat\" id=\"{id}\">\n<fieldset class=\"heat-pick\"><legend>Colour by</legend>\n");
-        foreach (Score score in Scores)
+        foreach (HeatmapScore score in scores)
         {
-            string isChecked = score == Scores[0] ? " checked" : "";
-            html.Append($"<label><input type=\"radio\" name=\"{id}-score\" class=\"pick-{score.Key}\"{isChecked}> ");
-            html.Append($"{Label(score.Meaning)}</label>\n");
+            string isChecked = score == scores[0] ? " checked" : "";
+            html.Append($"<label><input type=\"radio\" name=\"{id}-score\" class=\"pick-{score.Key}\"{isChecked}> {score.Meaning}</label>\n");
         }
 
-        html.Append("</fieldset>\n");
-        for (int i = 0; i < Scores.Length; i++)
+        html.Append("<label><input type=\"checkbox\" class=\"pick-sum\" checked> running sum Σ under each token</label>\n</fieldset>\n");
+        for (int i = 0; i < scores.Length; i++)
         {
-            bool positive = tokens.Any(token => Scores[i].Value(token) > 0);
-            AppendLegend(html, Scores[i], limits[i], negativeOnly: !positive);
+            bool positive = tokens.Any(token => scores[i].Value(token) > 0);
+            AppendLegend(html, scores[i], limits[i], negativeOnly: !positive);
         }
 
-
+        var writer = new HeatmapTokens(scores, limits, references);
         for (int i = 0; i < responses.Count; i++)
         {
             if (i == 0 || responses[i].Prompt != responses[i - 1].Prompt)
@@ -61,15 +53,31 @@ public static class RewardHeatmap
                 html.Append($"<section class=\"heat-prompt\"><p>Prompt <code>{HtmlText.Escape(responses[i].Prompt)}</code></p>\n");
             }
 
-            AppendResponse(html, responses[i], limits);
+            AppendResponse(html, responses[i], writer, $"{id}-end-{i + 1}");
         }
 
         return html.Append("</section>\n</div>\n").ToString();
     }
 
-    private static void AppendLegend(StringBuilder html, Score score, double limit, bool negativeOnly)
+    private static void Check(IReadOnlyList<ScoredResponse> responses, string id)
     {
-        html.Append($"<p class=\"heat-legend only-{score.Key}\"><span>{Label(score.Symbol)} in nats a token:</span> ");
+        if (responses.Count == 0) throw new ArgumentException("RewardHeatmap: no responses were given; at least one is needed.");
+        if (id.Length == 0 || !id.All(c => char.IsAsciiLetterOrDigit(c) || c == '-'))
+            throw new ArgumentException($"RewardHeatmap: '{id}' is no id; letters, digits and hyphens are needed.");
+        foreach (ScoredResponse response in responses)
+        {
+            if (!response.References.SequenceEqual(responses[0].References) || response.Tokens.Any(t => t.ReferenceLogProbs.Count != response.References.Count))
+            {
+                throw new ArgumentException(
+                    $"RewardHeatmap: the response to '{response.Prompt}' is scored against {string.Join(", ", response.References)}, the first one against "
+                    + $"{string.Join(", ", responses[0].References)}; all need the same references, and every token a value for each.");
+            }
+        }
+    }
+
+    private static void AppendLegend(StringBuilder html, HeatmapScore score, double limit, bool negativeOnly)
+    {
+        html.Append($"<p class=\"heat-legend only-{score.Key}\"><span>{score.Symbol} in nats a token:</span> ");
         html.Append("<span class=\"heat-scale\">");
         int last = negativeOnly ? 0 : HeatmapScale.Strongest;
         for (int level = -HeatmapScale.Strongest; level <= last; level++)
@@ -84,52 +92,20 @@ public static class RewardHeatmap
         html.Append("</span></p>\n");
     }
 
-    private static void AppendResponse(StringBuilder html, ScoredResponse response, double[] limits)
+    private static void AppendResponse(StringBuilder html, ScoredResponse response, HeatmapTokens writer, string end)
     {
         html.Append("<div class=\"heat-response\"><p class=\"heat-head\">");
         if (response.Label is { } label) html.Append($"<b>{HtmlText.Escape(label)}</b> ");
         if (response.Correct is { } correct) html.Append(correct ? "<span>✓ right</span> " : "<span>✗ wrong</span> ");
-        foreach (Score score in Scores)
-        {
-            double sum = response.Tokens.Sum(score.Value);
-            html.Append($"<span class=\"heat-sum only-{score.Key}\">Σ {Label(score.Symbol)} = {Exact(sum)} nats</span>");
-        }
-
-        html.Append("</p><p class=\"heat-tokens\">");
-        foreach (ScoredToken token in response.Tokens)
-        {
-            string text = HtmlText.Escape(HtmlText.Visible(token.Text));
-            string all = $"{text} (id {token.Id}): r̂ {Exact(token.RHat)}, r_Q {Exact(token.RQ)}, "
-                + $"log π_SFT {Exact(token.LogProb)}, log π_ref {Exact(token.ReferenceLogProb)} nats";
-            html.Append("<span class=\"tok\" tabindex=\"0\" role=\"img\" aria-label=\"").Append(all).Append("\" style=\"");
-            for (int i = 0; i < Scores.Length; i++)
-            {
-                html.Append($"--{Scores[i].Key}:var({HeatmapScale.Variable(HeatmapScale.Level(Scores[i].Value(token), limits[i]))});");
-            }
-
-            html.Append('"');
-            foreach (Score score in Scores) html.Append($" data-{score.Key}=\"{Short(score.Value(token))}\"");
-            html.Append($">{text}</span>\n");
-        }
-
-        html.Append("</p></div>\n");
-    }
-
-    // r_Q and π_SFT with true subscripts.
-    private static string Label(string symbol) => symbol
-        .Replace("r_Q", "r<sub>Q</sub>", StringComparison.Ordinal)
-        .Replace("π_SFT", "π<sub>SFT</sub>", StringComparison.Ordinal)
-        .Replace("π_ref", "π<sub>ref</sub>", StringComparison.Ordinal);
-
-    private static string Exact(double value) => Signed(value, "0.0000");
-
-    private static string Short(double value) => Signed(value, "0.0");
-
-    private static string Signed(double value, string format)
-    {
-        if (double.IsNaN(value)) return Numbers.None;
-        if (double.IsInfinity(value)) return value > 0 ? "+∞" : "−∞";
-        string text = Math.Abs(value).ToString(format, CultureInfo.InvariantCulture);
-        return text.All(c => c is '0' or '.') ? text : (value < 0 ? "−" : "+") + text;
+        writer.AppendSums(html, response);
+        html.Append("</p>");
+        bool isLong = response.Tokens.Count > LongResponse;
+        if (isLong) html.Append($"<a class=\"heat-skip\" href=\"#{end}\">Skip {response.Tokens.Count} tokens</a>");
+        html.Append("<p class=\"heat-tokens\">");
+        if (response.Tokens.Count == 0) html.Append("<span>no token</span>");
+        writer.Append(html, response.Tokens);
+        html.Append("</p>");
+        if (isLong) html.Append($"<span id=\"{end}\" tabindex=\"-1\"></span>");
+        html.Append("</div>\n");
     }
 }

@@ -81,12 +81,7 @@ public sealed class DenseReward : ITokenReward
         if (references.Count == 0) throw new ArgumentException("DenseReward: there is no reference; r̂ compares π_SFT with at least one.");
         if (Options.Kind == RewardKind.LogPolicy && references.Count > 1)
             throw new ArgumentException($"DenseReward: {references.Count} references came; log π_SFT as reward does not look at them, so give one.");
-        foreach (Transformer reference in references)
-        {
-            if (expert.Config.VocabSize != reference.Config.VocabSize)
-                throw new ArgumentException($"DenseReward: the expert has a vocabulary of {expert.Config.VocabSize}, the reference one of {reference.Config.VocabSize}; they must share a tokenizer.");
-        }
-
+        foreach (Transformer reference in references) TokenCredit.CheckVocabulary(expert, reference);
         (Expert, References) = (expert, references);
     }
 
@@ -103,20 +98,9 @@ public sealed class DenseReward : ITokenReward
     public RecoveredRewards Recover(ResponseBatch batch)
     {
         using Tape tape = Tape.NoGrad(Expert.Device);
-        Tensor logits = Expert.Logits(tape, batch);
-        TokenIds targets = tape.Targets(batch);
-        float[] q = logits.Gather(targets).ToArray(), value = logits.LogSumExp().ToArray();
-        float[] logProb = logits.GatherLogSoftmax(targets).ToArray();
-        Tensor referenceLogits = Mixture.Logits(References, tape, batch);
-        float[] referenceLogProb = referenceLogits.GatherLogSoftmax(targets).ToArray();
-
-        // r_Q(s_t, a_t) = Q(s_t, a_t) − V(s_{t+1}); the state after the last token is terminal, V = 0
-        var rQ = new float[batch.N];
-        for (int b = 0; b < batch.B; b++)
-        {
-            for (int i = batch.Starts[b]; i < batch.Starts[b + 1]; i++) rQ[i] = q[i] - (i + 1 < batch.Starts[b + 1] ? value[i + 1] : 0);
-        }
-
+        Tensor logits = Expert.Logits(tape, batch), referenceLogits = Mixture.Logits(References, tape, batch);
+        (float[] logProb, float[] rQ, float[] value) = TokenCredit.OfExpert(tape, logits, batch);
+        float[] referenceLogProb = referenceLogits.GatherLogSoftmax(tape.Targets(batch)).ToArray();
         float[]? stateMean = Options.Centred ? StateMean(logits, referenceLogits) : null;
         return new RecoveredRewards(logProb, referenceLogProb, rQ, value, RHat(logProb, referenceLogProb, stateMean));
     }

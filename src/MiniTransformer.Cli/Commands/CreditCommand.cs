@@ -1,0 +1,152 @@
+using System.CommandLine;
+using System.Text.Json;
+using MiniTransformer.Backends;
+using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Reports;
+using MiniTransformer.Cli.Runs;
+using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Data;
+using MiniTransformer.Nn;
+using MiniTransformer.Reports;
+using MiniTransformer.Training;
+
+namespace MiniTransformer.Cli.Commands;
+
+/// <summary>credit: which tokens of a response earn the reward, as a page, and how well each score finds planted errors.</summary>
+internal sealed class CreditCommand
+{
+    // Planted responses that the page shows.
+    private const int PlantedShown = 6;
+
+    private readonly Command command = new(
+        "credit", "Show where the recovered reward is: responses with every token coloured by r̂, r_Q or log π against several references, in one offline HTML page; and how well each score finds planted errors.");
+    private readonly CommonFlags common;
+    private readonly Flag<string?> policy = Flags.Path("--policy", "π_SFT: a model's folder, or a run's");
+    private readonly Flag<string?> run = Flags.Path("--run", "the same for the folder of a run, whose held-out prompts are answered");
+    private readonly Flag<string?> reference = Flags.Text(
+        "--reference", "π_ref, one or more separated by commas: folders; or base, half or fractions such as 0.1, of the run [default: all that the run has kept]", "DIR|NAME,...");
+    private readonly Flag<string?> data = Flags.Path(
+        "--data", "show the responses of this JSONL file: {\"prompt\",\"completion\"}, {\"messages\"} or {\"prompt_ids\",\"completion_ids\"} a line", "FILE");
+    private readonly Flag<string?> task = Flags.Text("--task", "show the policy's own responses to prompts of these built-in tasks", "NAME,...");
+    private readonly Flag<int> count = Flags.Int("--count", "prompts whose responses are shown", 12, min: 1);
+    private readonly Flag<double> temperature = Flags.Number("--temperature", "of the policy's own responses; 0 takes the most probable token", 0);
+    private readonly Flag<int?> maxTokens = Flags.OptionalInt("--max-tokens", "longest response of the policy [default: the longest right one and one more]", min: 1);
+    private readonly Flag<bool> plant = Flags.Switch(
+        "--plant", "replace one token of each right response (of --data: of each response) by another, and measure how well each score finds it");
+    private readonly Flag<int> prompts = Flags.Int("--prompts", "with --plant: most responses that get an error", 500, min: 1);
+    private readonly Flag<bool> json = Flags.Switch("--json", "with --plant: the table as one JSON line", saved: false);
+
+    private CreditCommand() => common = new CommonFlags(
+        command, "write the page to this file, a new one", "FILE", "seed of planted errors, of draws and, with --task, of the prompts");
+
+    /// <summary>The command.</summary>
+    public static CliCommand Create()
+    {
+        var credit = new CreditCommand();
+        foreach (Option flag in new Option[]
+        {
+            credit.policy, credit.run, credit.reference, credit.data, credit.task, credit.count, credit.temperature, credit.maxTokens, credit.plant, credit.prompts, credit.json,
+        }) credit.command.Add(flag);
+        string[] examples =
+        [
+            "credit --run runs/sft --reference base,half --out credit.html",
+            "credit --policy models/expert --reference models/base,models/early --data responses.jsonl --out credit.html",
+            "credit --run runs/sft --plant",
+            "credit --run runs/sft --plant --prompts 2000 --seed 3 --json",
+            "credit --policy runs/sft --task reverse,next --count 20 --temperature 1 --out credit.html",
+        ];
+        return new CliCommand(credit.command, credit.common, examples, credit.Run);
+    }
+
+    private int Run(Settings settings, Terminal terminal)
+    {
+        string path = PolicyPath(settings);
+        bool planting = settings.Get(plant);
+        Check(settings, path);
+        string policyFolder = ModelFolder.Find(path);
+        using Device device = common.Device(settings);
+        using Transformer expert = Checkpoint.LoadModel(policyFolder, device);
+        using CreditReferences references = CreditReferences.Load(path, settings.Get(reference), expert, device);
+        Vocabulary vocabulary = references.Folders.Zip(references.All, (folder, r) => (folder, r.Model)).Prepend((policyFolder, expert))
+            .Select(m => Vocabulary.Of(m.Item1, m.Item2.Config)).Aggregate((first, next) => first.Tokenizer is null ? next : first);
+        int positions = references.All.Min(r => r.Model.Config.MaxPositions) is var most && most < expert.Config.MaxPositions ? most : expert.Config.MaxPositions;
+        CreditData shown = Data(settings, path, vocabulary);
+        Demonstrations.FromExamples(shown.Examples).CheckLength(positions);
+
+        using ResultFile? page = settings.Get(common.Out) is { } file ? ResultFile.Open(file, terminal) : null;
+        PlantedErrorResult? result = null;
+        IReadOnlyList<PlantedExample> planted = [];
+        if (planting)
+        {
+            Example[] right = [.. shown.Examples.Take(settings.Get(prompts))];
+            ulong seed = settings.Get(common.Seed);
+            planted = PlantedErrors.Plant(right, new TokenKinds(vocabulary.Tokenizer, vocabulary.EndId), seed, shown.Accepts);
+            result = PlantedErrors.Measure(expert, references.All, planted, right.Length, vocabulary.PadId, seed);
+            if (settings.Get(json)) terminal.Print(JsonSerializer.Serialize(result, RunDirectory.Json));
+            else Print(terminal, result);
+        }
+
+        if (page is not null)
+        {
+            terminal.Stop.ThrowIfCancellationRequested();
+            var responses = new CreditReport(path, references, vocabulary, expert);
+            page.Writer.Write(responses.ToHtml(
+                shown, shown.Responses(expert, settings.Get(count), vocabulary, Sampling(settings, shown, positions)), result, [.. planted.Take(PlantedShown)]));
+            page.Keep();
+        }
+
+        return CommandLine.Done;
+    }
+
+    private string PolicyPath(Settings settings)
+    {
+        if (settings.Get(policy) is { } model)
+            return settings.Get(run) is null ? model : throw new UsageException("--policy and --run do not go together; give one of them.");
+        return settings.Get(run) is not { } folder
+            ? throw new UsageException("--policy or --run is needed: π_SFT, a model's folder or an SFT run's.")
+            : RunDirectory.Exists(folder) ? folder
+            : throw new UsageException($"--run: '{Invocation.Shown(folder)}' holds no run; the folder that sft was given as --out is needed, or a model's folder with --policy.");
+    }
+
+    private void Check(Settings settings, string path)
+    {
+        if (settings.Get(task) is not null && settings.Get(data) is not null) throw new UsageException("--task and --data do not go together; give one of them.");
+        if (!settings.Get(plant) && settings.Get(common.Out) is null) throw new UsageException("--out is needed: the file of the page; or --plant, whose table needs none.");
+        if (settings.Get(json) && !settings.Get(plant)) throw new UsageException("--json needs --plant: it prints the table of planted errors. For the rewards of responses as JSON use the command reward.");
+        if (settings.Given(prompts) && !settings.Get(plant)) throw new UsageException("--prompts needs --plant: how many responses get an error; --count says how many are shown.");
+        if (settings.Get(data) is not null && (settings.Given(temperature) || settings.Given(maxTokens)))
+            throw new UsageException($"{(settings.Given(temperature) ? "--temperature" : "--max-tokens")} does not go with --data: the responses are given.");
+        if (settings.Get(task) is null && settings.Get(data) is null && !RunDirectory.Exists(path) && Checkpoint.IsModel(path))
+            throw new UsageException($"'{Invocation.Shown(path)}' is a model, not a run: say which responses to show with --data or --task.");
+    }
+
+    private CreditData Data(Settings settings, string path, Vocabulary vocabulary)
+    {
+        int needed = settings.Get(plant) ? Math.Max(settings.Get(count), settings.Get(prompts)) : settings.Get(count);
+        if (settings.Get(data) is { } file) return CreditData.OfFile(file, vocabulary);
+        return settings.Get(task) is { } tasks
+            ? CreditData.OfTasks(tasks, settings.Get(common.Seed), needed, vocabulary.Needed("--task"))
+            : CreditData.OfRun(path, needed, vocabulary);
+    }
+
+    private SamplingOptions Sampling(Settings settings, CreditData shown, int positions)
+    {
+        Example[] first = [.. shown.Examples.Take(settings.Get(count))];
+        int longestPrompt = first.Max(e => e.PromptIds.Length), room = Math.Max(1, positions - longestPrompt + 1);
+        if (settings.Get(maxTokens) is { } wanted && wanted > room)
+            throw new UsageException($"--max-tokens {wanted} does not fit: the longest prompt has {longestPrompt} tokens, and the smallest context is {positions}, which leaves {room}.");
+        return new SamplingOptions
+        {
+            Temperature = (float)settings.Get(temperature),
+            MaxTokens = settings.Get(maxTokens) ?? Math.Min(room, first.Max(e => e.ResponseIds.Length) + 1),
+            Seed = NamedSeed.Of("evaluation", settings.Get(common.Seed)),
+        };
+    }
+
+    private static void Print(Terminal terminal, PlantedErrorResult result)
+    {
+        terminal.Print(PlantedErrorTable.Of(result));
+        terminal.Print("");
+        terminal.Print(PlantedErrorTable.Finding(result));
+    }
+}

@@ -1,0 +1,77 @@
+using System.Text.Json.Nodes;
+using MiniTransformer.Cli.Options;
+using MiniTransformer.Data;
+using MiniTransformer.Data.Tasks;
+using MiniTransformer.Nn;
+using MiniTransformer.Reports;
+using MiniTransformer.Text;
+using MiniTransformer.Training;
+
+namespace MiniTransformer.Cli.Runs;
+
+/// <summary>What a credit report is about: prompts with right responses, or given responses whose rightness nobody vouches for.</summary>
+/// <param name="What">In words, for the report.</param>
+/// <param name="Examples">Prompts, each with its right response or the given one.</param>
+/// <param name="Accepts">Whether tokens are a right response to example i; null where the responses are given.</param>
+internal sealed record CreditData(string What, IReadOnlyList<Example> Examples, Func<int, int[], bool>? Accepts)
+{
+    /// <summary>All responses of a file.</summary>
+    public static CreditData OfFile(string file, Vocabulary vocabulary) => new(
+        $"the responses of {Invocation.Shown(file)}", Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size), null);
+
+    /// <summary>The first held-out prompts of tasks.</summary>
+    public static CreditData OfTasks(string tasks, ulong seed, int prompts, ITokenizer tokenizer)
+    {
+        IReadOnlyList<TaskPrompt> chosen = DataSource.Split(tasks, seed, new PromptSplitSizes(prompts, 0, 0, 0)).Evaluation;
+        return new CreditData(
+            $"held-out prompts of {tasks} (seed {seed})",
+            [.. chosen.Select(p => Example.FromText(p.Text, p.Task.Answer(p.Text), tokenizer))],
+            (i, ids) => chosen[i].Accepts(ids, tokenizer));
+    }
+
+    /// <summary>The first held-out prompts of a run: the same that it was evaluated on.</summary>
+    /// <param name="run">The run's folder.</param>
+    /// <param name="prompts">How many, at most.</param>
+    /// <param name="vocabulary">What ids mean.</param>
+    public static CreditData OfRun(string run, int prompts, Vocabulary vocabulary)
+    {
+        JsonObject configuration = RunDirectory.ReadConfiguration<JsonObject>(run);
+        JsonObject? sft = (string?)configuration["command"] switch
+        {
+            "sft" => configuration,
+            "dpr" => configuration["sft"] as JsonObject,
+            var other => throw new UsageException($"'{Invocation.Shown(run)}' is a run of '{other}'; one of sft or dpr is needed, or a model's folder with --data or --task."),
+        };
+        DataSource source = DataSource.Of(sft ?? throw new InvalidDataException($"'{Invocation.Shown(run)}': run.json does not say what its SFT run was; give --data or --task."));
+        source.CheckUnchanged(sft);
+        if (source.Tasks is { } tasks) return OfTasks(tasks, source.Seed, prompts, vocabulary.Needed("--task"));
+        Example[] heldOut = [.. source.Load(vocabulary).Evaluation.Examples.Take(prompts)];
+        if (heldOut.Length == 0) throw new UsageException("the run holds nothing out (--held-out 0); give responses with --data, or prompts with --task.");
+        return new CreditData($"held-out prompts of {Invocation.Shown(source.File!)}", heldOut, (i, ids) => ids.AsSpan().SequenceEqual(heldOut[i].ResponseIds));
+    }
+
+    /// <summary>The responses to show: the given ones; or the policy's own, each wrong one with the right response under it.</summary>
+    /// <param name="policy">The policy.</param>
+    /// <param name="count">How many prompts.</param>
+    /// <param name="vocabulary">What ids mean.</param>
+    /// <param name="sampling">How the policy answers.</param>
+    public IReadOnlyList<(Example Example, bool? Right, string Label)> Responses(
+        Transformer policy, int count, Vocabulary vocabulary, SamplingOptions sampling)
+    {
+        Example[] first = [.. Examples.Take(count)];
+        if (Accepts is null) return [.. first.Select((e, i) => (e, (bool?)null, e.Source is { } source ? Place(source) : $"response {i + 1}"))];
+        SampledResponse[] own = Sampler.Generate(policy, [.. first.Select(e => e.PromptIds)], vocabulary.EndId, sampling);
+        string label = sampling.Temperature == 0 ? "policy, greedy" : FormattableString.Invariant($"policy, sampled at temperature {sampling.Temperature}");
+        var responses = new List<(Example, bool?, string)>();
+        for (int i = 0; i < first.Length; i++)
+        {
+            bool right = Accepts(i, own[i].Ids);
+            responses.Add((first[i] with { ResponseIds = own[i].Ids, Response = null }, right, label));
+            if (!right) responses.Add((first[i], true, "right response"));
+        }
+
+        return responses;
+    }
+
+    private static string Place(string source) => source.StartsWith(Path.DirectorySeparatorChar) ? Path.GetFileName(source) : source;
+}
