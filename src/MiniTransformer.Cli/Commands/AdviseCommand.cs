@@ -95,7 +95,7 @@ internal sealed class AdviseCommand
             Continued = settings.Get(continuedSteps) switch { 0 => null, { } steps => continued with { Steps = steps }, _ => continued },
         };
         string[] candidates = settings.Get(references)?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            ?? ModelFolder.Candidates(sftRun, fromBase: sft["base"] is not null);
+            ?? ModelFolder.KeptReferences(sftRun, fromBase: sft["base"] is not null);
         if (candidates.Length == 0)
             throw new UsageException($"'{Invocation.Shown(sftRun)}' has no checkpoint that could be a reference; sft keeps those that --keep-at names, or name folders with --references.");
 

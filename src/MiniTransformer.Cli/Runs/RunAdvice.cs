@@ -124,7 +124,7 @@ internal static class RunAdvice
             notes.Add("No greedy response of any policy is right, so that this says nothing: give a --verify that fits the data, or decide by --score log-likelihood.");
         if (ownHeldOut)
             notes.Add("These prompts are also those that eval reports on; decide on others, with --data, where the final number has to be unbiased.");
-        notes.Add($"The run kept {string.Join(", ", ModelFolder.Candidates(sftRun, fromBase: true))}; sft --keep-at 0.05,0.1,0.25,0.5 would keep more candidates.");
+        notes.Add($"The run kept {string.Join(", ", ModelFolder.KeptReferences(sftRun, fromBase: true))}; sft --keep-at 0.05,0.1,0.25,0.5 would keep more candidates.");
         return "\n" + string.Join("\n", notes);
     }
 

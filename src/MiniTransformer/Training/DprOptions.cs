@@ -1,5 +1,3 @@
-using MiniTransformer.Optim;
-
 namespace MiniTransformer.Training;
 
 /// <summary>How the policy is held near π_SFT.</summary>
@@ -32,25 +30,13 @@ public enum Baseline
 }
 
 /// <summary>The settings of <see cref="DensePathReinforce"/>; the defaults are those measured to work.</summary>
-public sealed record DprOptions
+public sealed record DprOptions : TuningOptions
 {
-    /// <summary>Updates of the policy.</summary>
-    public int Updates { get; init; } = 50;
-
     /// <summary>Prompts, one response each, of an update.</summary>
     public int PromptsPerUpdate { get; init; } = 192;
 
-    /// <summary>The learning rate; constant after the warm-up.</summary>
-    public double LearningRate { get; init; } = 5e-4;
-
-    /// <summary>Updates of linear warm-up.</summary>
-    public int WarmupUpdates { get; init; } = 10;
-
     /// <summary>Temperature of the sampling. The gradient is that of the policy at temperature 1, so 1 is on-policy.</summary>
     public float Temperature { get; init; } = 1;
-
-    /// <summary>The longest response in tokens, the end token included.</summary>
-    public int MaxTokens { get; init; } = 64;
 
     /// <summary>Discount γ of the return-to-go.</summary>
     public double Gamma { get; init; } = 1;
@@ -79,33 +65,18 @@ public sealed record DprOptions
     /// <summary>Weight of an entropy bonus.</summary>
     public double EntropyBonus { get; init; }
 
-    /// <summary>Optimizer settings; no weight decay by default, which would pull away from π_SFT.</summary>
-    public AdamWOptions Optimizer { get; init; } = new() { WeightDecay = 0 };
-
-    /// <summary>Seed of the prompts' order and of the draws.</summary>
-    public ulong Seed { get; init; } = 1;
-
     /// <summary>Stop when a response's mean KL to π_SFT exceeds this, in nats.</summary>
     public double CollapseKl { get; init; } = 30;
 
-    /// <summary>The token that ends a response.</summary>
-    public int EndId { get; init; } = Text.ByteTokenizer.End;
-
-    /// <summary>The token that pads a batch.</summary>
-    public int PadId { get; init; } = Text.ByteTokenizer.Pad;
-
-    /// <summary>Throws if a setting is out of range.</summary>
-    public void Validate()
+    /// <inheritdoc/>
+    public override void Validate()
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(Updates);
+        base.Validate();
         ArgumentOutOfRangeException.ThrowIfLessThan(PromptsPerUpdate, 1);
-        ArgumentOutOfRangeException.ThrowIfNegative(WarmupUpdates);
-        if (!(LearningRate > 0)) throw new ArgumentException($"The learning rate must be positive, not {LearningRate}.");
         if (!(Temperature > 0)) throw new ArgumentException($"DPR samples at a positive temperature, not {Temperature}.");
         if (!(Gamma >= 0 && Gamma <= 1)) throw new ArgumentException($"γ must be in [0, 1], not {Gamma}.");
         if (!(EntropyBonus >= 0)) throw new ArgumentException($"The entropy bonus must be 0 or more, not {EntropyBonus}.");
         if (!(CollapseKl > 0)) throw new ArgumentException($"The KL that counts as a collapse must be positive, not {CollapseKl}.");
-        ArgumentOutOfRangeException.ThrowIfLessThan(MaxTokens, 1);
         if (!(Beta >= 0)) throw new ArgumentException($"β must be 0 or more, not {Beta}.");
         if (!(ReferenceBeta >= 0)) throw new ArgumentException($"β_ref must be 0 or more, not {ReferenceBeta}.");
     }

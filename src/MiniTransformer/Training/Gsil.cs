@@ -8,23 +8,11 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Training;
 
-/// <summary>The settings of <see cref="Gsil"/>: those of <see cref="DprOptions"/> where they have a counterpart, and as many sequences.</summary>
-public sealed record GsilOptions
+/// <summary>The settings of <see cref="Gsil"/>.</summary>
+public sealed record GsilOptions : TuningOptions
 {
-    /// <summary>Updates of the policy.</summary>
-    public int Updates { get; init; } = 50;
-
     /// <summary>Pairs of an update, two sequences each.</summary>
     public int PairsPerUpdate { get; init; } = 96;
-
-    /// <summary>The learning rate; constant after the warm-up.</summary>
-    public double LearningRate { get; init; } = 5e-4;
-
-    /// <summary>Updates of linear warm-up.</summary>
-    public int WarmupUpdates { get; init; } = 10;
-
-    /// <summary>The longest answer in tokens, the end token included.</summary>
-    public int MaxTokens { get; init; } = 64;
 
     /// <summary>ℓ₊ and ℓ₋.</summary>
     public DensityRatioLoss Ratio { get; init; } = DensityRatioLoss.Logistic;
@@ -35,27 +23,11 @@ public sealed record GsilOptions
     /// <summary>b: added to the scaled log-ratio; it moves where demonstrations and answers balance.</summary>
     public double Shift { get; init; }
 
-
-    /// <summary>Optimizer settings; no weight decay by default, which would pull away from π_t.</summary>
-    public AdamWOptions Optimizer { get; init; } = new() { WeightDecay = 0 };
-
-    /// <summary>Seed of the demonstrations' order and of the draws.</summary>
-    public ulong Seed { get; init; } = 1;
-
-    /// <summary>The token that ends a response.</summary>
-    public int EndId { get; init; } = Text.ByteTokenizer.End;
-
-    /// <summary>The token that pads a batch.</summary>
-    public int PadId { get; init; } = Text.ByteTokenizer.Pad;
-
-    /// <summary>Throws if a setting is out of range.</summary>
-    public void Validate()
+    /// <inheritdoc/>
+    public override void Validate()
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(Updates);
+        base.Validate();
         ArgumentOutOfRangeException.ThrowIfLessThan(PairsPerUpdate, 1);
-        ArgumentOutOfRangeException.ThrowIfNegative(WarmupUpdates);
-        ArgumentOutOfRangeException.ThrowIfLessThan(MaxTokens, 1);
-        if (!(LearningRate > 0)) throw new ArgumentException($"The learning rate must be positive, not {LearningRate}.");
         if (!(Lambda > 0)) throw new ArgumentException($"λ must be positive, not {Lambda}.");
         if (!double.IsFinite(Shift)) throw new ArgumentException($"The shift must be a number, not {Shift}.");
         if (!Enum.IsDefined(Ratio)) throw new ArgumentException($"There is no density-ratio loss {Ratio}.");

@@ -8,26 +8,14 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Training;
 
-/// <summary>The settings of <see cref="Rloo"/>: those of <see cref="DprOptions"/> where they have a counterpart, and as many responses.</summary>
-public sealed record RlooOptions
+/// <summary>The settings of <see cref="Rloo"/>.</summary>
+public sealed record RlooOptions : TuningOptions
 {
-    /// <summary>Updates of the policy.</summary>
-    public int Updates { get; init; } = 50;
-
     /// <summary>Prompts of an update.</summary>
     public int PromptsPerUpdate { get; init; } = 48;
 
     /// <summary>k: responses to each prompt.</summary>
     public int SamplesPerPrompt { get; init; } = 4;
-
-    /// <summary>The learning rate; constant after the warm-up.</summary>
-    public double LearningRate { get; init; } = 5e-4;
-
-    /// <summary>Updates of linear warm-up.</summary>
-    public int WarmupUpdates { get; init; } = 10;
-
-    /// <summary>The longest response in tokens, the end token included.</summary>
-    public int MaxTokens { get; init; } = 64;
 
     /// <summary>Divides advantages by their root mean square, so that β weighs as in DPR; false is the unbiased estimator.</summary>
     public bool Whiten { get; init; } = true;
@@ -35,30 +23,15 @@ public sealed record RlooOptions
     /// <summary>Weight β of the exact KL to π_SFT at visited states.</summary>
     public double Beta { get; init; } = 1;
 
-    /// <summary>Optimizer settings; no weight decay by default, which would pull away from π_SFT.</summary>
-    public AdamWOptions Optimizer { get; init; } = new() { WeightDecay = 0 };
-
-    /// <summary>Seed of the prompts' order and of the draws.</summary>
-    public ulong Seed { get; init; } = 1;
-
     /// <summary>Stop when a response's mean KL to π_SFT exceeds this, in nats.</summary>
     public double CollapseKl { get; init; } = 30;
 
-    /// <summary>The token that ends a response.</summary>
-    public int EndId { get; init; } = Text.ByteTokenizer.End;
-
-    /// <summary>The token that pads a batch.</summary>
-    public int PadId { get; init; } = Text.ByteTokenizer.Pad;
-
-    /// <summary>Throws if a setting is out of range.</summary>
-    public void Validate()
+    /// <inheritdoc/>
+    public override void Validate()
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(Updates);
+        base.Validate();
         ArgumentOutOfRangeException.ThrowIfLessThan(PromptsPerUpdate, 1);
-        ArgumentOutOfRangeException.ThrowIfNegative(WarmupUpdates);
-        ArgumentOutOfRangeException.ThrowIfLessThan(MaxTokens, 1);
         if (SamplesPerPrompt < 2) throw new ArgumentException($"RLOO: a response is compared with the others to its prompt; {SamplesPerPrompt} a prompt leave none, 2 are needed.");
-        if (!(LearningRate > 0)) throw new ArgumentException($"The learning rate must be positive, not {LearningRate}.");
         if (!(Beta >= 0)) throw new ArgumentException($"β must be 0 or more, not {Beta}.");
         if (!(CollapseKl > 0)) throw new ArgumentException($"The KL that counts as a collapse must be positive, not {CollapseKl}.");
     }

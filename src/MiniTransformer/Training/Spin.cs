@@ -8,48 +8,20 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Training;
 
-/// <summary>The settings of <see cref="Spin"/>: those of <see cref="DprOptions"/> where they have a counterpart, and as many sequences.</summary>
-public sealed record SpinOptions
+/// <summary>The settings of <see cref="Spin"/>.</summary>
+public sealed record SpinOptions : TuningOptions
 {
-    /// <summary>Updates of the policy.</summary>
-    public int Updates { get; init; } = 50;
-
     /// <summary>Pairs of an update, two sequences each.</summary>
     public int PairsPerUpdate { get; init; } = 96;
-
-    /// <summary>The learning rate; constant after the warm-up.</summary>
-    public double LearningRate { get; init; } = 5e-4;
-
-    /// <summary>Updates of linear warm-up.</summary>
-    public int WarmupUpdates { get; init; } = 10;
-
-    /// <summary>The longest answer in tokens, the end token included.</summary>
-    public int MaxTokens { get; init; } = 64;
 
     /// <summary>λ: scales the margin in the logistic loss; the paper's is 0.1.</summary>
     public double Lambda { get; init; } = 0.1;
 
-
-    /// <summary>Optimizer settings; no weight decay by default, which would pull away from π_t.</summary>
-    public AdamWOptions Optimizer { get; init; } = new() { WeightDecay = 0 };
-
-    /// <summary>Seed of the demonstrations' order and of the draws.</summary>
-    public ulong Seed { get; init; } = 1;
-
-    /// <summary>The token that ends a response.</summary>
-    public int EndId { get; init; } = Text.ByteTokenizer.End;
-
-    /// <summary>The token that pads a batch.</summary>
-    public int PadId { get; init; } = Text.ByteTokenizer.Pad;
-
-    /// <summary>Throws if a setting is out of range.</summary>
-    public void Validate()
+    /// <inheritdoc/>
+    public override void Validate()
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(Updates);
+        base.Validate();
         ArgumentOutOfRangeException.ThrowIfLessThan(PairsPerUpdate, 1);
-        ArgumentOutOfRangeException.ThrowIfNegative(WarmupUpdates);
-        ArgumentOutOfRangeException.ThrowIfLessThan(MaxTokens, 1);
-        if (!(LearningRate > 0)) throw new ArgumentException($"The learning rate must be positive, not {LearningRate}.");
         if (!(Lambda > 0)) throw new ArgumentException($"λ must be positive, not {Lambda}.");
     }
 }
