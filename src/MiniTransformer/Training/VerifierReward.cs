@@ -22,13 +22,13 @@ public sealed class VerifierReward(Transformer expert, ResponseVerifier verifier
     /// <inheritdoc/>
     public Transformer Expert => expert;
 
-    /// <summary>The verifier of tasks: 1 for a response that the task of its prompt accepts, 0 for another.</summary>
+    /// <summary>The verifier of tasks: each response gets the score that the task of its prompt gives it.</summary>
     /// <param name="prompts">All prompts that may be asked about.</param>
     /// <param name="tokenizer">Text to tokens.</param>
     public static ResponseVerifier Of(IReadOnlyList<TaskPrompt> prompts, ITokenizer tokenizer)
     {
         var byIds = prompts.DistinctBy(p => p.Text).ToDictionary(p => Key(p.Encode(tokenizer).Ids));
-        return responses => [.. responses.Select(r => PromptOf(r).Accepts(r.ResponseIds, tokenizer) ? 1.0 : 0)];
+        return responses => TaskPrompt.Scores([.. responses.Select(PromptOf)], [.. responses.Select(r => r.ResponseIds)], tokenizer);
 
         TaskPrompt PromptOf(Example response) => byIds.TryGetValue(Key(response.PromptIds), out TaskPrompt? prompt)
             ? prompt
