@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
@@ -14,6 +16,8 @@ namespace MiniTransformer.Cli.Commands;
 /// <summary>advise: whether to run DPR after an SFT run, and with which reference.</summary>
 internal sealed class AdviseCommand
 {
+    private const string Matched = "matched";
+
     private readonly Command command = new(
         "advise", "Say what to do after an SFT run: DPR and with which reference, more SFT, or nothing. It decodes from the extrapolated policies, which costs no training.");
     private readonly CommonFlags common;
@@ -22,7 +26,10 @@ internal sealed class AdviseCommand
     private readonly VerifyFlag verify = new();
     private readonly Flag<string?> references = Flags.Text(
         "--references", "candidates: base, half, fractions that sft kept, or folders [default: base if the run had one, and all fractions that it kept]", "NAME,...");
-    private readonly Flag<double> alpha = Flags.Number("--alpha", "α of the extrapolated decoding; 1 stands for DPR's default β of 1", 1, open: true);
+    private readonly Flag<string> alpha = new(
+        "--alpha", $"α of the extrapolated decoding: a number, or '{Matched}' for the α that dpr's whitening and β come to with each reference", CheckAlpha, "1", hasDefault: true)
+    { HelpName = "X" };
+
     private readonly Flag<string> score = Flags.Choice(
         "--score", "what to decide by; log-likelihood is for own data without a verifier, and only if its completions are what the model should say", ["accuracy", "log-likelihood"], "accuracy");
     private readonly Flag<double> threshold = Flags.Number("--threshold", "the gain from which on an action is worth its cost, in accuracy or nats a response", .01);
@@ -32,7 +39,7 @@ internal sealed class AdviseCommand
     private readonly Flag<bool> json = Flags.Switch("--json", "one JSON object: action, reference, expectedGain, policies, command ...", saved: false);
 
     private AdviseCommand() => common = new CommonFlags(
-        command, "write the advice to this file instead of standard output", "FILE", "seed of the draws and of the continued SFT [default: the SFT run's]");
+        command, "write the advice to this file instead of standard output", "FILE", "seed of the draws [default: the SFT run's]");
 
     /// <summary>The command.</summary>
     public static CliCommand Create()
@@ -77,16 +84,18 @@ internal sealed class AdviseCommand
             throw new UsageException("--score log-likelihood goes with own data; built-in tasks know their right answers.");
 
         ulong seed = settings.Given(common.Seed) ? settings.Get(common.Seed) : source.Seed;
-        SftOptions continued = RunAdvice.Continued(sft, new DprOptions(), vocabulary.PadId) with { Seed = NamedSeed.Of("advisor", seed) };
+        var dpr = new DprOptions { EndId = vocabulary.EndId, PadId = vocabulary.PadId };
+        SftOptions continued = RunAdvice.Continued(sft, dpr, vocabulary.PadId);
         var options = new AdvisorOptions
         {
-            Alpha = (float)settings.Get(alpha),
+            Alpha = settings.Get(alpha) == Matched ? 1 : float.Parse(settings.Get(alpha), CultureInfo.InvariantCulture),
+            Match = settings.Get(alpha) == Matched ? dpr : null,
             Threshold = settings.Get(threshold),
             Sampling = new RunEvaluation(decided, vocabulary, expert.Config, seed, settings.Get(maxTokens)).Sampling with { Seed = NamedSeed.Of("advisor", seed) },
             Continued = settings.Get(continuedSteps) switch { 0 => null, { } steps => continued with { Steps = steps }, _ => continued },
         };
         string[] candidates = settings.Get(references)?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            ?? ModelFolder.Candidates(sftRun, fromBase: sft["base"] is not null);
+            ?? ModelFolder.KeptReferences(sftRun, fromBase: sft["base"] is not null);
         if (candidates.Length == 0)
             throw new UsageException($"'{Invocation.Shown(sftRun)}' has no checkpoint that could be a reference; sft keeps those that --keep-at names, or name folders with --references.");
 
@@ -107,4 +116,9 @@ internal sealed class AdviseCommand
         results.Keep();
         return CommandLine.Done;
     }
+
+    private static string CheckAlpha(string text) =>
+        text == Matched || (float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out float value) && value > 0 && float.IsFinite(value))
+            ? text
+            : throw new UsageException($"'{text}' is neither a number above 0 nor '{Matched}'.");
 }

@@ -26,8 +26,8 @@ internal sealed class DprCommand
     private readonly Flag<int> updates = Flags.Int(
         "--updates", "updates of the policy; a resumed run may have more than it began with", 50, min: 1, mayChange: true);
     private readonly Flag<string?> reference = Flags.Text(
-        "--reference", "π_ref: base, half, a fraction that sft kept such as 0.1, a folder, or auto to let the advisor choose; several, separated by commas, count by their " +
-        "mean probability [default: base if the SFT run had one, else half]", "NAME|DIR,...");
+        "--reference", "π_ref: base, half, a fraction that sft kept such as 0.1, or a folder; several, separated by commas, count by their mean probability; or auto, " +
+        "to let the advisor choose one [default: base if the SFT run had one, else half]", "NAME|DIR,...");
     private readonly Flag<string> reward = Flags.Choice("--reward", "the reward", ["baseline-relative", "log-policy"], "baseline-relative");
     private readonly Flag<double> floor = Flags.Number(
         "--floor", "δ of log((π_SFT + δ) / (π_ref + δ)); 0 is the plain r̂, 0.1 is what worked best", 0, max: 1);
@@ -174,7 +174,7 @@ internal sealed class DprCommand
     private Advice Ask(
         Settings settings, string sftRun, JsonObject sft, Transformer expert, Vocabulary vocabulary, RunData data, DprOptions options, Terminal terminal)
     {
-        string[] candidates = ModelFolder.Candidates(sftRun, fromBase: sft["base"] is not null);
+        string[] candidates = ModelFolder.KeptReferences(sftRun, fromBase: sft["base"] is not null);
         if (data.Choices.Count == 0) throw new UsageException("--reference auto: the run holds nothing out to decide on (--held-out 0); name a reference.");
         if (candidates.Length == 0) throw new UsageException($"--reference auto: '{Invocation.Shown(sftRun)}' has no checkpoint that could be a reference; sft keeps those that --keep-at names.");
         var advisor = new AdvisorOptions

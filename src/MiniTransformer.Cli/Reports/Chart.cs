@@ -6,6 +6,19 @@ using OxyPlot.Series;
 
 namespace MiniTransformer.Cli.Reports;
 
+/// <summary>How a series is drawn.</summary>
+public enum ChartMark
+{
+    /// <summary>A line with markers.</summary>
+    MarkedLine,
+
+    /// <summary>A line alone, such as a level to compare with.</summary>
+    Line,
+
+    /// <summary>Markers alone: a scatter of points, all of them drawn.</summary>
+    Points,
+}
+
 /// <summary>One line of a chart.</summary>
 /// <param name="Name">What the legend calls it.</param>
 /// <param name="X">Abscissas, in drawing order.</param>
@@ -13,10 +26,14 @@ namespace MiniTransformer.Cli.Reports;
 /// <param name="Low">Lower edge of a band around the line, such as an interval's lower end; null for none.</param>
 /// <param name="High">Upper edge of the band.</param>
 public sealed record ChartSeries(
-    string Name, IReadOnlyList<double> X, IReadOnlyList<double> Y, IReadOnlyList<double>? Low = null, IReadOnlyList<double>? High = null);
+    string Name, IReadOnlyList<double> X, IReadOnlyList<double> Y, IReadOnlyList<double>? Low = null, IReadOnlyList<double>? High = null)
+{
+    /// <summary>How it is drawn.</summary>
+    public ChartMark Mark { get; init; }
+}
 
 /// <summary>
-/// A line chart as SVG: drawn by OxyPlot, then recoloured by CSS variables, so that it follows a dark or light page and scales with
+/// A line or scatter chart as SVG: drawn by OxyPlot, then recoloured by CSS variables, so that it follows a dark or light page and scales with
 /// it. Series differ by colour (Okabe and Ito's, for the colour-blind), by dashes and by markers.
 /// </summary>
 /// <param name="Title">What the chart shows.</param>
@@ -35,6 +52,9 @@ public sealed record Chart(string Title, string XTitle, string YTitle, IReadOnly
 
     /// <summary>Where the vertical axis ends; chosen from the data when null.</summary>
     public double? YMaximum { get; init; }
+
+    /// <summary>Names of the abscissas 0, 1, 2, … where these are kinds and not numbers; null for a numeric axis.</summary>
+    public IReadOnlyList<string>? Categories { get; init; }
 
     /// <summary>Width of the drawing in its own units; a page scales it.</summary>
     public double Width { get; init; } = 660;
@@ -80,7 +100,14 @@ public sealed record Chart(string Title, string XTitle, string YTitle, IReadOnly
             PlotAreaBorderThickness = new OxyThickness(0),
             Padding = new OxyThickness(4, 8, 12, 4),
         };
-        model.Axes.Add(Axis(AxisPosition.Bottom, XTitle));
+        Axis horizontal = Axis(AxisPosition.Bottom, XTitle);
+        if (Categories is { } names)
+        {
+            (horizontal.Minimum, horizontal.Maximum, horizontal.MajorStep) = (-.3, names.Count - .7, 1);
+            horizontal.LabelFormatter = value => Math.Round(value) is var i && i == value && i >= 0 && i < names.Count ? names[(int)i] : "";
+        }
+
+        model.Axes.Add(horizontal);
         Axis vertical = Axis(AxisPosition.Left, YTitle);
         if (YMinimum is { } low) (vertical.Minimum, vertical.MinimumPadding) = (low, 0);
         if (YMaximum is { } high) (vertical.Maximum, vertical.MaximumPadding) = (high, 0);
@@ -119,16 +146,18 @@ public sealed record Chart(string Title, string XTitle, string YTitle, IReadOnly
 
         for (int i = 0; i < Series.Count; i++)
         {
-            (double[] x, double[] y) = Thin(Series[i].X, Series[i].Y);
+            ChartMark mark = Series[i].Mark;
+            (double[] x, double[] y) = mark == ChartMark.Points ? ([.. Series[i].X], [.. Series[i].Y]) : Thin(Series[i].X, Series[i].Y);
             var line = new MarkedLine
             {
                 Title = Series[i].Name,
                 Color = ChartSvg.SeriesColour(i),
-                StrokeThickness = 2,
+                StrokeThickness = mark == ChartMark.Points ? 0 : 2,
                 Dashes = ChartStyle.Dashes[i],
                 LineJoin = LineJoin.Round,
-                MarkerType = ChartStyle.Markers[i],
-                MarkerSize = 4,
+                MarksAll = mark == ChartMark.Points,
+                MarkerType = mark == ChartMark.Line ? MarkerType.None : ChartStyle.Markers[i],
+                MarkerSize = mark == ChartMark.Points ? 3 : 4,
                 MarkerFill = ChartSvg.SeriesColour(i),
                 MarkerStroke = ChartSvg.SeriesColour(i),
                 MarkerStrokeThickness = ChartStyle.Markers[i] is MarkerType.Cross or MarkerType.Star ? 1.6 : 0,

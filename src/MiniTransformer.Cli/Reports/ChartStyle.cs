@@ -18,6 +18,9 @@ public static class ChartStyle
         ".chart{" + Variables(Light, "#ffffff", "#16181d", "#6d7480", "#d9dce1") + "}\n"
         + "@media screen and (prefers-color-scheme:dark){.chart{" + Variables(Dark, "#14171b", "#e6e8eb", "#8a919c", "#343941") + "}}\n";
 
+    /// <summary>Series that can be told apart in one chart.</summary>
+    public static int MostSeries => Dashes.Count;
+
     // Lengths of dashes and gaps; empty is a solid line.
     internal static IReadOnlyList<double[]> Dashes { get; } =
         [[], [8, 4], [2, 3], [9, 3, 2, 3], [16, 4], [9, 3, 2, 3, 2, 3], [4, 4]];

@@ -36,6 +36,9 @@ internal sealed class MarkedLine : LineSeries
 {
     private const int Markers = 8;
 
+    /// <summary>Whether every point has its marker.</summary>
+    public bool MarksAll { get; init; }
+
     protected override void RenderLineAndMarkers(IRenderContext rc, IList<ScreenPoint> pointsToRender)
     {
         MarkerType marker = MarkerType;
@@ -44,7 +47,7 @@ internal sealed class MarkedLine : LineSeries
         MarkerType = marker;
 
         int every = Math.Max(1, (pointsToRender.Count + Markers / 2) / Markers);
-        if (pointsToRender.Count <= 2 * Markers) every = 1;
+        if (MarksAll || pointsToRender.Count <= 2 * Markers) every = 1;
         ScreenPoint[] marked = [.. pointsToRender.Where((_, i) => i % every == every / 2)];
         rc.DrawMarkers(
             marked, marker, null, Enumerable.Repeat(MarkerSize, marked.Length).ToArray(), MarkerFill, MarkerStroke, MarkerStrokeThickness,

@@ -34,18 +34,34 @@ public sealed class HtmlReport(string title, string summary)
     }
 
     /// <summary>Adds verdicts, each with a sign for better, worse and no clear difference.</summary>
-    public HtmlReport Verdicts(IReadOnlyList<Verdict> verdicts)
+    public HtmlReport Verdicts(IReadOnlyList<Verdict> verdicts) => Findings([.. verdicts.Select(verdict => new Finding(
+        verdict.Greedy == verdict.Sampled || verdict.Sampled == Outcome.Unmeasured ? verdict.Greedy
+            : verdict.Greedy == Outcome.Unmeasured ? verdict.Sampled
+            : Outcome.Unclear,
+        verdict.Claim, verdict.Evidence))]);
+
+    /// <summary>Adds findings, each with a sign for its outcome.</summary>
+    public HtmlReport Findings(IReadOnlyList<Finding> findings)
     {
         body.Append("<ul class=\"verdicts\">\n");
-        foreach (Verdict verdict in verdicts)
+        foreach (Finding finding in findings)
         {
-            Outcome outcome = verdict.Greedy == verdict.Sampled || verdict.Sampled == Outcome.Unmeasured ? verdict.Greedy
-                : verdict.Greedy == Outcome.Unmeasured ? verdict.Sampled
-                : Outcome.Unclear;
-            body.Append($"<li class=\"{Class(outcome)}\"><b>{HtmlText.Escape(verdict.Claim)}:</b> {HtmlText.Escape(verdict.Evidence)}.</li>\n");
+            body.Append($"<li class=\"{Class(finding.Outcome)}\"><b>{HtmlText.Escape(finding.Claim)}:</b> {HtmlText.Escape(finding.Evidence)}.</li>\n");
         }
 
         body.Append("</ul>\n");
+        return this;
+    }
+
+    /// <summary>Adds content that folds away under its summary; a printed page shows it all.</summary>
+    /// <param name="summary">What stands there while it is folded.</param>
+    /// <param name="open">Whether it is unfolded at first.</param>
+    /// <param name="content">Adds the content.</param>
+    public HtmlReport Fold(string summary, bool open, Action<HtmlReport> content)
+    {
+        body.Append($"<details{(open ? " open=\"\"" : "")}><summary>{HtmlText.Escape(summary)}</summary>\n");
+        content(this);
+        body.Append("</details>\n");
         return this;
     }
 

@@ -35,6 +35,9 @@ internal static class HtmlReportStyle
         td.worse{color:var(--bad)}
         td.unclear{color:var(--soft)}
         td.better::before,td.worse::before,td.unclear::before{font-size:.75em}
+        details{margin:0 0 .75rem}
+        summary{cursor:pointer;padding:.3rem 0;font-weight:600;color:var(--link)}
+        details[open]>summary{margin-bottom:.5rem}
         figure{margin:0 0 2rem;max-width:46rem}
         figcaption{margin:0 0 .25rem}
         .chart{display:block;width:100%;min-width:33rem;height:auto}
@@ -45,7 +48,7 @@ internal static class HtmlReportStyle
         pre{overflow-x:auto;background:var(--panel);padding:.75rem 1rem;border-radius:6px;font-size:.85rem;line-height:1.45}
         code{font-family:ui-monospace,SFMono-Regular,Consolas,"Liberation Mono",monospace}
         @media (max-width:38rem){dl div{grid-template-columns:1fr}h1{font-size:1.4rem}th{white-space:normal}tbody th{min-width:7rem;max-width:9rem}}
-        @media print{body{max-width:none;padding:0;font-size:10pt}nav{display:none}h2{break-after:avoid}figure,tr,dl div,.verdicts li{break-inside:avoid}
+        @media print{details::details-content{content-visibility:visible;block-size:auto}summary{list-style:none;color:inherit}body{max-width:none;padding:0;font-size:10pt}nav{display:none}h2{break-after:avoid}figure,tr,dl div,.verdicts li{break-inside:avoid}
         .scroll{overflow:visible;break-inside:avoid}.note{font-size:8.5pt}th:first-child{position:static}.chart{min-width:0}table{font-size:8.5pt}th,td{padding:.15rem .4rem}pre{white-space:pre-wrap}figure{max-width:16cm}}
         @page{margin:16mm 14mm}
 

@@ -66,7 +66,7 @@ internal sealed record CreditData(string What, IReadOnlyList<Example> Examples, 
         {
             bool right = Accepts(i, own[i].Ids);
             responses.Add((first[i] with { ResponseIds = own[i].Ids, Response = null }, right, label));
-            if (!right) responses.Add((first[i], true, "right response"));
+            if (!right) responses.Add((first[i], null, "right response"));
         }
 
         return responses;

@@ -49,6 +49,15 @@ internal static class ModelFolder
     /// <summary>The name of the checkpoint at a fraction of the training samples.</summary>
     public static string Fraction(double fraction) => "fraction-" + fraction.ToString("0.00####", CultureInfo.InvariantCulture);
 
+    /// <summary>The checkpoints of an SFT run that can be a reference, as --reference names them: base if the run began from one, and the fractions it kept.</summary>
+    public static string[] KeptReferences(string run, bool fromBase) =>
+    [
+        .. fromBase ? [Base] : Array.Empty<string>(),
+        .. Checkpoints(run).Where(name => name.StartsWith("fraction-", StringComparison.Ordinal))
+            .Select(name => double.Parse(name["fraction-".Length..], CultureInfo.InvariantCulture)).Where(fraction => fraction < 1)
+            .Select(fraction => fraction == .5 ? "half" : fraction.ToString(CultureInfo.InvariantCulture)),
+    ];
+
     /// <summary>The folders of one reference policy or of several, separated by commas; a folder whose own name has a comma is taken alone.</summary>
     public static string[] References(string? run, string text)
     {
@@ -67,15 +76,6 @@ internal static class ModelFolder
     /// <summary>The parts of a list of references.</summary>
     public static string[] ReferenceNames(string text) =>
         Directory.Exists(text) ? [text] : text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-
-    /// <summary>The checkpoints of an SFT run that can be a reference, as --reference names them: base if the run began from one, and the fractions it kept.</summary>
-    public static string[] Candidates(string run, bool fromBase) =>
-    [
-        .. fromBase ? [Base] : Array.Empty<string>(),
-        .. Checkpoints(run).Where(name => name.StartsWith("fraction-", StringComparison.Ordinal))
-            .Select(name => double.Parse(name["fraction-".Length..], CultureInfo.InvariantCulture)).Where(fraction => fraction < 1)
-            .Select(fraction => fraction == .5 ? "half" : fraction.ToString(CultureInfo.InvariantCulture)),
-    ];
 
     /// <summary>The folder of a reference policy: base, half, a fraction such as 0.1 (checkpoints of the SFT run), or a folder.</summary>
     public static string Reference(string? run, string text)

@@ -38,7 +38,7 @@ internal static class RunAdvice
             foreach (string name in references) candidates.Add((name, Load(ModelFolder.Reference(sftRun, name), expert.Device)));
             IEnumerable<AdvisedPolicy> measured = scoredBy == AdviceScore.Accuracy
                 ? Advisor.ByAccuracy(expert, candidates, validation.Ids, validation.Judge, vocabulary.EndId, demonstrations, options)
-                : Advisor.ByLikelihood(expert, candidates, validation.Examples, vocabulary.PadId, demonstrations, options);
+                : Advisor.ByLikelihood(expert, candidates, validation.Examples, vocabulary.EndId, vocabulary.PadId, demonstrations, options);
             var rows = new List<AdvisedPolicy>();
             Progress.Show(terminal, open =>
             {
@@ -60,7 +60,10 @@ internal static class RunAdvice
         }
     }
 
-    /// <summary>Continued SFT under the settings that the run was trained with, for a quarter of the sequences that DPR would draw.</summary>
+    /// <summary>
+    /// Continued SFT under the settings and the seed that the run was trained with, for a quarter of the sequences that DPR would draw: update for update what
+    /// the recommended command does.
+    /// </summary>
     /// <param name="sft">The SFT run's configuration.</param>
     /// <param name="dpr">DPR's budget.</param>
     /// <param name="padId">The token that pads a batch.</param>
@@ -71,13 +74,14 @@ internal static class RunAdvice
             BatchSize = (int?)sft["batch"] ?? 32,
             MicroBatchSize = (int?)sft["micro-batch"] ?? 0,
             LearningRate = (double?)sft["lr"] ?? 3e-4,
+            WarmupSteps = (int?)sft["warmup"] ?? -1,
             FinalFraction = (double?)sft["final-fraction"] ?? .02,
             Shuffle = !((bool?)sft["in-order"] ?? false),
             Seed = (ulong?)sft["seed"] ?? 1,
             Optimizer = new AdamWOptions { ClipNorm = (float)((double?)sft["max-grad-norm"] ?? 1) },
             PadId = padId,
         };
-        return AdvisorOptions.ContinuedFor(options, dpr);
+        return AdvisorOptions.ContinuedFor(options, dpr) with { Seed = options.Seed };
     }
 
     /// <summary>The configuration of an SFT run.</summary>
@@ -120,7 +124,7 @@ internal static class RunAdvice
             notes.Add("No greedy response of any policy is right, so that this says nothing: give a --verify that fits the data, or decide by --score log-likelihood.");
         if (ownHeldOut)
             notes.Add("These prompts are also those that eval reports on; decide on others, with --data, where the final number has to be unbiased.");
-        notes.Add($"The run kept {string.Join(", ", ModelFolder.Candidates(sftRun, fromBase: true))}; sft --keep-at 0.05,0.1,0.25,0.5 would keep more candidates.");
+        notes.Add($"The run kept {string.Join(", ", ModelFolder.KeptReferences(sftRun, fromBase: true))}; sft --keep-at 0.05,0.1,0.25,0.5 would keep more candidates.");
         return "\n" + string.Join("\n", notes);
     }
 
@@ -175,7 +179,7 @@ internal static class RunAdvice
 
     private static string Shown(AdvisedPolicy row, Advice advice) => row.Kind switch
     {
-        AdvisedKind.Reference => $"extrapolated from {row.Name}",
+        AdvisedKind.Reference => $"extrapolated from {row.Name}{(row.Alpha == 1 ? "" : $", α = {row.Alpha!.Value.ToString("0.##", CultureInfo.InvariantCulture)}")}",
         AdvisedKind.ContinuedSft => $"{row.Name}, {advice.ContinuedSteps} updates",
         _ => row.Name,
     };

@@ -179,27 +179,29 @@ public sealed class Comparison
         return text.ToString();
     }
 
-    internal static string SeedCount(int count) => count == 1 ? "1 seed" : $"{count} seeds";
+    /// <summary>"1 seed", "5 seeds".</summary>
+    public static string SeedCount(int count) => count == 1 ? "1 seed" : $"{count} seeds";
 
     private static double Accuracy(ArmResult result, Decoding decoding) =>
         decoding == Decoding.Greedy ? result.GreedyAccuracy : result.SampledAccuracy;
 
-    private static ReportCell Level(Estimate estimate) => estimate.Count == 0
+    internal static ReportCell Level(Estimate estimate) => estimate.Count == 0
         ? Numbers.None
-        : new ReportCell($"{Numbers.Fraction(estimate.Mean)} ± {Numbers.Fraction(estimate.Interval.HalfWidth)}");
+        : new ReportCell($"{Numbers.Fraction(estimate.Mean)} ± {Numbers.Fraction(estimate.Interval.HalfWidth)}", Spread(estimate, Numbers.Range));
 
-    private static ReportCell Gain(PairedDifference difference)
+    internal static ReportCell Gain(PairedDifference difference)
     {
         Estimate estimate = difference.Estimate;
-        if (estimate.Count == 0) return Numbers.None;
-        string? hint = estimate.Bootstrap.IsAvailable
-            ? $"standard deviation {Numbers.Fraction(estimate.StandardDeviation)}; "
-              + $"percentile bootstrap {Numbers.SignedRange(estimate.Bootstrap)}"
-            : null;
-        return new ReportCell(
-            $"{Numbers.SignedFraction(estimate.Mean)} {Numbers.SignedRange(estimate.Interval)}", hint, difference.Outcome);
+        return estimate.Count == 0
+            ? Numbers.None
+            : new ReportCell(
+                $"{Numbers.SignedFraction(estimate.Mean)} {Numbers.SignedRange(estimate.Interval)}", Spread(estimate, Numbers.SignedRange), difference.Outcome);
     }
 
-    private static ReportCell Wins(PairedDifference difference) =>
+    private static string? Spread(Estimate estimate, Func<Interval, string> range) => estimate.Bootstrap.IsAvailable
+        ? $"standard deviation {Numbers.Fraction(estimate.StandardDeviation)}; percentile bootstrap {range(estimate.Bootstrap)}"
+        : null;
+
+    internal static ReportCell Wins(PairedDifference difference) =>
         difference.Estimate.Count == 0 ? Numbers.None : $"{difference.Wins} of {difference.Estimate.Count}";
 }

@@ -5,16 +5,20 @@ namespace MiniTransformer.Reports;
 /// <param name="Mean">The mean; NaN of nothing.</param>
 /// <param name="StandardDeviation">The sample standard deviation; NaN for fewer than two seeds.</param>
 /// <param name="Interval">Student's 95% interval of the mean, the one that is printed; unavailable for fewer than three seeds.</param>
-/// <param name="Bootstrap">The percentile bootstrap's 95% interval, too narrow for few seeds (see <see cref="Statistics"/>).</param>
-public sealed record Estimate(int Count, double Mean, double StandardDeviation, Interval Interval, Interval Bootstrap)
+public sealed record Estimate(int Count, double Mean, double StandardDeviation, Interval Interval)
 {
+    // Resampling takes a millisecond, and most estimates are never asked for it.
+    private readonly Lazy<Interval> bootstrap = new(Interval.Unavailable);
+
+    private Estimate(IReadOnlyList<double> values)
+        : this(values.Count, Statistics.Mean(values), Statistics.StandardDeviation(values), Statistics.StudentInterval(values)) =>
+        bootstrap = new Lazy<Interval>(() => Statistics.BootstrapInterval(values));
+
+    /// <summary>The percentile bootstrap's 95% interval, too narrow for few seeds (see <see cref="Statistics"/>).</summary>
+    public Interval Bootstrap => bootstrap.Value;
+
     /// <summary>Estimates the mean of the values, one a seed.</summary>
-    public static Estimate Of(IReadOnlyList<double> values) => new(
-        values.Count,
-        Statistics.Mean(values),
-        Statistics.StandardDeviation(values),
-        Statistics.StudentInterval(values),
-        Statistics.BootstrapInterval(values));
+    public static Estimate Of(IReadOnlyList<double> values) => new([.. values]);
 }
 
 /// <summary>How one arm differs from another: better, worse, or not to be told apart.</summary>

@@ -35,8 +35,8 @@ internal sealed record HeatmapScore(string Key, string Symbol, string Meaning, F
     /// <summary>+1.2345 nats, without a sign where it rounds to nothing.</summary>
     public static string Exact(double value) => Signed(value, "0.0000");
 
-    /// <summary>+1.2.</summary>
-    public static string Short(double value) => Signed(value, "0.0");
+    /// <summary>+1.2, with as many decimals as a scale that ends at <paramref name="limit"/> needs.</summary>
+    public static string Short(double value, double limit) => Signed(value, limit >= 1 ? "0.0" : limit >= .1 ? "0.00" : "0.000");
 
     /// <summary>A reference's name as text: what prints nothing is visible in it, but for its spaces.</summary>
     public static string Plain(string reference) => HtmlText.Visible(reference).Replace('␣', ' ');

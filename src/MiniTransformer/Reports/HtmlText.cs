@@ -61,6 +61,17 @@ public static class HtmlText
         return visible.ToString();
     }
 
+    /// <summary>Text with the characters that turn the order of others around shown by their code. Not yet escaped for HTML.</summary>
+    public static string InOrder(string text)
+    {
+        var shown = new StringBuilder(text.Length);
+        foreach (Rune rune in Runes(text)) shown.Append(IsDirectional(rune.Value) ? Code(rune) : rune.ToString());
+        return shown.ToString();
+    }
+
+    // Marks, embeddings, overrides and isolates of Unicode Standard Annex 9.
+    private static bool IsDirectional(int code) => code is 0x061C or 0x200E or 0x200F or (>= 0x202A and <= 0x202E) or (>= 0x2066 and <= 0x2069);
+
     private static StringRuneEnumerator Runes(string text) => text.EnumerateRunes(); // a lone surrogate comes as U+FFFD
 
     private static string Code(Rune rune) => $"⟨{rune.Value:X4}⟩";

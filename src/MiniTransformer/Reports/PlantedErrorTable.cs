@@ -18,22 +18,19 @@ public static class PlantedErrorTable
         "Hit rate: the score is lowest (|r̂|: largest) at the planted token, of all tokens of the response. AUC: a planted token scores lower than a right one. "
         + "95%: Wilson's interval of the rate; bootstrap over responses of the AUC.");
 
-    /// <summary>The best score, and each reference's r̂, in a sentence each.</summary>
+    /// <summary>In two or three sentences: the best score, and what r̂ does against each reference.</summary>
     public static string Finding(PlantedErrorResult result)
     {
         ScoreLocalisation best = result.Scores.MaxBy(s => s.Auc)!;
-        string finding = $"By AUC the best pointer to the planted token is {Name(best)} ({Found(best)}); chance is a hit in {Percent(result.Chance)} and an AUC of .500.";
-        foreach (ScoreLocalisation r in result.Scores.Where(s => s.Score == CreditScore.RHat && s != best))
-        {
-            ScoreLocalisation size = result.Scores.First(s => s.Score == CreditScore.RHatSize && s.Reference == r.Reference);
-            string unsigned = size.AucLow > r.AucHigh
-                ? $" Its size |r̂| points better ({Found(size)}): against this reference r̂ is large at errors, but of either sign."
-                : "";
-            string below = r.AucHigh < .5 ? " That is worse than chance: it is higher at errors." : "";
-            finding += $" {Name(r)}: {Found(r)}.{below}{unsigned}";
-        }
-
-        return finding;
+        string finding = $"By AUC the best pointer to a planted wrong token is {Name(best)} (hit in {Percent(best.HitRate)}, AUC {Numbers.Fraction(best.Auc)}; "
+            + $"chance: {Percent(result.Chance)}, .500).";
+        ScoreLocalisation[] rHat = Of(result, CreditScore.RHat), size = Of(result, CreditScore.RHatSize);
+        if (rHat.Length == 0) return finding;
+        finding += $" r̂ has {string.Join("; ", rHat.Select(r => $"hit {Percent(r.HitRate)}, AUC {Numbers.Fraction(r.Auc)} (reference {r.Reference})"))}.";
+        string[] unsigned = [.. rHat.Zip(size).Where(pair => pair.Second.AucLow > pair.First.AucHigh).Select(pair => $"{Numbers.Fraction(pair.Second.Auc)} ({pair.First.Reference})")];
+        return unsigned.Length == 0
+            ? finding
+            : $"{finding} |r̂| does better, AUC {string.Join(", ", unsigned)}: there r̂ is large at errors but of either sign, so it does not say by itself that a token is wrong.";
     }
 
     /// <summary>What was done and what the numbers mean, in plain words; an empty line starts a new paragraph.</summary>
@@ -50,7 +47,7 @@ public static class PlantedErrorTable
         + "back at the token after it. Before the error all scores are those of the right response; r̂ and log π have no such term.\n\n"
         + "A score that finds planted errors is a good judge of single tokens; that does not show that rewarding it improves the policy.";
 
-    private static string Found(ScoreLocalisation s) => $"hit in {Percent(s.HitRate)}, AUC {Numbers.Fraction(s.Auc)}";
+    private static ScoreLocalisation[] Of(PlantedErrorResult result, CreditScore score) => [.. result.Scores.Where(s => s.Score == score)];
 
     private static string Name(ScoreLocalisation s) => s.Score switch
     {

@@ -50,7 +50,7 @@ public static class RewardHeatmap
             if (i == 0 || responses[i].Prompt != responses[i - 1].Prompt)
             {
                 if (i > 0) html.Append("</section>\n");
-                html.Append($"<section class=\"heat-prompt\"><p>Prompt <code>{HtmlText.Escape(responses[i].Prompt)}</code></p>\n");
+                html.Append($"<section class=\"heat-prompt\"><p>Prompt <code>{HtmlText.Escape(HtmlText.InOrder(responses[i].Prompt))}</code></p>\n");
             }
 
             AppendResponse(html, responses[i], writer, $"{id}-end-{i + 1}");
@@ -94,12 +94,12 @@ public static class RewardHeatmap
 
     private static void AppendResponse(StringBuilder html, ScoredResponse response, HeatmapTokens writer, string end)
     {
-        html.Append("<div class=\"heat-response\"><p class=\"heat-head\">");
-        if (response.Label is { } label) html.Append($"<b>{HtmlText.Escape(label)}</b> ");
+        bool isLong = response.Tokens.Count > LongResponse;
+        html.Append($"<div class=\"heat-response{(isLong ? " long" : "")}\"><p class=\"heat-head\">");
+        if (response.Label is { } label) html.Append($"<b>{HtmlText.Escape(HtmlText.InOrder(label))}</b> ");
         if (response.Correct is { } correct) html.Append(correct ? "<span>✓ right</span> " : "<span>✗ wrong</span> ");
         writer.AppendSums(html, response);
         html.Append("</p>");
-        bool isLong = response.Tokens.Count > LongResponse;
         if (isLong) html.Append($"<a class=\"heat-skip\" href=\"#{end}\">Skip {response.Tokens.Count} tokens</a>");
         html.Append("<p class=\"heat-tokens\">");
         if (response.Tokens.Count == 0) html.Append("<span>no token</span>");

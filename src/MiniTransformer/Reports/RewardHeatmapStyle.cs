@@ -13,6 +13,7 @@ internal static class RewardHeatmapStyle
         + "@media screen and (prefers-color-scheme:dark){.heat{" + HeatmapScale.Variables(HeatmapScale.Dark)
         + "--heat-line:#6d7480;--heat-tip:#f4f5f7;--heat-tip-ink:#16181d}}\n"
         + """
+        .heat sub{line-height:0}
         .heat-pick{border:0;padding:0;margin:0 0 .75rem;display:flex;flex-wrap:wrap;gap:.25rem 1.25rem}
         .heat-pick legend{float:left;padding:0;font-weight:600}
         .heat-pick label{cursor:pointer}
@@ -44,7 +45,7 @@ internal static class RewardHeatmapStyle
         .tok:hover::after{z-index:2}
         @media (max-width:38rem){.tok:hover::after,.tok:focus::after{font-size:.66rem;padding:.5em}}
         @media print{.heat-pick,.heat-skip{display:none}.tok:hover::after,.tok:focus::after{display:none}.tok:hover,.tok:focus-visible{outline:0}
-        .heat-head{break-after:avoid}.heat-prompt>p{break-after:avoid}}
+        .heat-response:not(.long),.heat-head{break-inside:avoid}.heat-head,.heat-prompt>p{break-after:avoid}}
 
         """;
 

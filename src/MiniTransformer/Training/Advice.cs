@@ -49,7 +49,11 @@ public enum AdvisedKind
 /// <param name="StandardError">Standard error of the gain, paired over the validation prompts: s/√n of the differences.</param>
 /// <param name="SampledGain">Sampled minus SFT's; null by log-likelihood.</param>
 public sealed record AdvisedPolicy(
-    AdvisedKind Kind, string Name, double Score, double? Sampled, double Gain, double StandardError, double? SampledGain);
+    AdvisedKind Kind, string Name, double Score, double? Sampled, double Gain, double StandardError, double? SampledGain)
+{
+    /// <summary>α of a candidate's extrapolated decoding; null for the other rows.</summary>
+    public double? Alpha { get; init; }
+}
 
 /// <summary>What the advisor found and recommends; plain data, the same for the same models, prompts and seed.</summary>
 /// <param name="Action">What to do.</param>
@@ -57,12 +61,11 @@ public sealed record AdvisedPolicy(
 /// <param name="ExpectedGain">The score's gain over SFT that the action promises; 0 for stopping.</param>
 /// <param name="ScoredBy">What the scores are.</param>
 /// <param name="Cases">Validation prompts, or demonstrations.</param>
-/// <param name="Alpha">α of the extrapolated decoding.</param>
 /// <param name="Threshold">The gain from which on an action is worth its cost.</param>
 /// <param name="ContinuedSteps">Updates of the continued SFT; 0 if it was not tried.</param>
 /// <param name="Policies">All rows: SFT, the candidates, continued SFT.</param>
 public sealed record Advice(
-    AdviceAction Action, string? Reference, double ExpectedGain, AdviceScore ScoredBy, int Cases, double Alpha, double Threshold, int ContinuedSteps,
+    AdviceAction Action, string? Reference, double ExpectedGain, AdviceScore ScoredBy, int Cases, double Threshold, int ContinuedSteps,
     IReadOnlyList<AdvisedPolicy> Policies)
 {
     /// <summary>The SFT policy.</summary>

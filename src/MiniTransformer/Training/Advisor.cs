@@ -11,6 +11,11 @@ public sealed record AdvisorOptions
     /// <summary>α of the extrapolated decoding: 1 stands for DPR's β = 1, whose optimum is π_SFT (π_SFT/π_ref)^{1/β}.</summary>
     public float Alpha { get; init; } = 1;
 
+    /// <summary>
+    /// A DPR run whose own strength takes the place of <see cref="Alpha"/>, for each candidate; see <see cref="Advisor.MatchedAlpha"/>. Null takes Alpha for all.
+    /// </summary>
+    public DprOptions? Match { get; init; }
+
     /// <summary>The gain from which on an action is worth its cost: a fraction of the prompts, or nats a response.</summary>
     public double Threshold { get; init; } = .01;
 
@@ -66,7 +71,7 @@ public static class Advisor
         Transformer sft, IReadOnlyList<(string Name, Transformer Model)> references, IReadOnlyList<int[]> prompts, Func<SampledResponse[], Accuracy> judge, int endId,
         IReadOnlyList<Example> demonstrations, AdvisorOptions options)
     {
-        return Rows(sft, references, demonstrations, options, prompts.Count, policy => new Scores(Right(policy, 0), Right(policy, 1)));
+        return Rows(sft, references, demonstrations, options, prompts, endId, policy => new Scores(Right(policy, 0), Right(policy, 1)));
 
         double[] Right(Policy policy, float temperature) =>
             [.. judge(policy.Generate(prompts, endId, options.Sampling with { Temperature = temperature })).Right.Select(right => right ? 1.0 : 0)];
@@ -79,14 +84,38 @@ public static class Advisor
     /// <param name="sft">π_SFT; it stays as it is.</param>
     /// <param name="references">The candidates.</param>
     /// <param name="heldOut">Validation demonstrations.</param>
+    /// <param name="endId">The token that ends a response.</param>
     /// <param name="padId">The token that pads a batch.</param>
     /// <param name="demonstrations">What continued SFT goes on with.</param>
     /// <param name="options">Settings.</param>
     public static IEnumerable<AdvisedPolicy> ByLikelihood(
-        Transformer sft, IReadOnlyList<(string Name, Transformer Model)> references, IReadOnlyList<Example> heldOut, int padId,
+        Transformer sft, IReadOnlyList<(string Name, Transformer Model)> references, IReadOnlyList<Example> heldOut, int endId, int padId,
         IReadOnlyList<Example> demonstrations, AdvisorOptions options) => Rows(
-        sft, references, demonstrations, options, heldOut.Count,
+        sft, references, demonstrations, options, [.. heldOut.Select(e => e.PromptIds)], endId,
         policy => new Scores(ResponseLikelihood.Of(policy, heldOut, padId), null));
+
+    /// <summary>
+    /// The α of the policy that a run of DPR heads for. It divides its advantages A by their root mean square, so that its KL to π_SFT weighs β · rms(A) beside r̂ itself:
+    /// <code>
+    /// α = 1 / (β rms(A)),   A = return-to-go of r̂ − its mean at the position, on π_SFT's own responses
+    /// </code>
+    /// A reference near π_SFT has a small r̂ and a large α. Without whitening it is 1/β.
+    /// </summary>
+    /// <param name="sft">π_SFT.</param>
+    /// <param name="reference">π_ref.</param>
+    /// <param name="responses">Responses of π_SFT at temperature 1.</param>
+    /// <param name="dpr">The run.</param>
+    /// <exception cref="ArgumentException">β is 0: nothing holds the policy, and there is no such α.</exception>
+    public static float MatchedAlpha(Transformer sft, Transformer reference, IReadOnlyList<Example> responses, DprOptions dpr)
+    {
+        if (!(dpr.Beta > 0)) throw new ArgumentException("Advisor: with β = 0 nothing holds DPR near π_SFT, so that no α of extrapolated decoding stands for it; give one.");
+        if (!dpr.Whiten) return (float)(1 / dpr.Beta);
+        var batch = new ResponseBatch(responses, dpr.PadId);
+        float[] rHat = new DenseReward(sft, reference).Recover(batch).RHat;
+        float[] advantages = Returns.MinusPositionMean(Returns.ToGo(rHat, batch.Starts, dpr.Gamma), batch.Starts);
+        double rms = Math.Sqrt(advantages.Average(a => (double)a * a));
+        return (float)(1 / (dpr.Beta * Math.Max(rms, 1e-3)));
+    }
 
     /// <summary>Applies the rule to the rows.</summary>
     public static Advice Decide(IReadOnlyList<AdvisedPolicy> rows, AdviceScore scoredBy, int cases, AdvisorOptions options)
@@ -95,17 +124,17 @@ public static class Advisor
         (AdviceAction action, string? reference, double gain) = Advice.Decide(
             [.. rows.Where(r => r.Kind == AdvisedKind.Reference).Select(r => (r.Name, r.Gain))], continued?.Gain, options.Threshold);
         return new Advice(
-            action, reference, gain, scoredBy, cases, options.Alpha, options.Threshold, continued is null ? 0 : options.Continued!.Steps, [.. rows]);
+            action, reference, gain, scoredBy, cases, options.Threshold, continued is null ? 0 : options.Continued!.Steps, [.. rows]);
     }
 
     // One value a validation case: of the score, and of sampled responses where they are scored.
     private readonly record struct Scores(double[] Score, double[]? Sampled);
 
     private static IEnumerable<AdvisedPolicy> Rows(
-        Transformer sft, IReadOnlyList<(string Name, Transformer Model)> references, IReadOnlyList<Example> demonstrations, AdvisorOptions options, int cases,
-        Func<Policy, Scores> score)
+        Transformer sft, IReadOnlyList<(string Name, Transformer Model)> references, IReadOnlyList<Example> demonstrations, AdvisorOptions options,
+        IReadOnlyList<int[]> prompts, int endId, Func<Policy, Scores> score)
     {
-        if (cases == 0) throw new ArgumentException("Advisor: there is nothing to validate on; at least one prompt or demonstration that was held out is needed.");
+        if (prompts.Count == 0) throw new ArgumentException("Advisor: there is nothing to validate on; at least one prompt or demonstration that was held out is needed.");
         if (references.Count == 0 && options.Continued is null) throw new ArgumentException("Advisor: there is neither a candidate reference nor a continued SFT to try.");
         foreach ((string name, Transformer model) in references)
         {
@@ -119,7 +148,14 @@ public static class Advisor
         {
             Scores before = score(sft);
             yield return Row(AdvisedKind.Sft, "SFT", before, before);
-            foreach ((string name, Transformer model) in references) yield return Row(AdvisedKind.Reference, name, score(new Extrapolation(sft, model, options.Alpha)), before);
+            Example[] drawn = options.Match is null ? []
+                : [.. Sampler.Generate(sft, prompts, endId, options.Sampling with { Temperature = 1 }).Select((r, i) => new Example(prompts[i], r.Ids))];
+            foreach ((string name, Transformer model) in references)
+            {
+                float alpha = options.Match is null ? options.Alpha : MatchedAlpha(sft, model, drawn, options.Match);
+                yield return Row(AdvisedKind.Reference, name, score(new Extrapolation(sft, model, alpha)), before) with { Alpha = alpha };
+            }
+
             if (options.Continued is null) yield break;
             using Transformer policy = sft.Clone(trainable: true);
             foreach (SftStep _ in Sft.Train(policy, demonstrations, options.Continued))

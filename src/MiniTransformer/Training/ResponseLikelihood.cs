@@ -11,10 +11,10 @@ public static class ResponseLikelihood
     private const int BatchSize = 128;
 
     /// <summary>
-    /// Σ_t log π(a_t|s_t) of each example, in nats, normalised over the vocabulary at each state; of an <see cref="Extrapolation"/> that is
-    /// π_SFT (π_SFT/π_ref)^α at each state, divided by its sum. An empty response has 0.
+    /// Σ_t log π(a_t|s_t) of each example, in nats, π(·|s) being softmax of the policy's logits over the whole vocabulary at each state: exact for an
+    /// <see cref="Extrapolation"/> too, whose logits are (1 + α) Q − α Q_ref. An empty response has 0.
     /// </summary>
-    /// <param name="policy">The policy.</param>
+    /// <param name="policy">π.</param>
     /// <param name="examples">Prompts and responses.</param>
     /// <param name="padId">The token that pads a batch.</param>
     public static double[] Of(Policy policy, IReadOnlyList<Example> examples, int padId)

@@ -22,7 +22,7 @@ public sealed class VerifierReward(Transformer expert, ResponseVerifier verifier
     /// <inheritdoc/>
     public Transformer Expert => expert;
 
-    /// <summary>The verifier of tasks: each response gets the score that the task of its prompt gives it.</summary>
+    /// <summary>The verifier of tasks: the score that the task of its prompt gives a response, see <see cref="TaskPrompt.Scores"/>.</summary>
     /// <param name="prompts">All prompts that may be asked about.</param>
     /// <param name="tokenizer">Text to tokens.</param>
     public static ResponseVerifier Of(IReadOnlyList<TaskPrompt> prompts, ITokenizer tokenizer)

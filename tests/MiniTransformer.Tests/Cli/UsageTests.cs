@@ -55,6 +55,7 @@ public sealed class UsageTests
     [InlineData("eval", "--run")]
     [InlineData("generate", "--top-p")]
     [InlineData("tasks", "--split")]
+    [InlineData("credit", "--plant")]
     public void Every_command_has_help_with_examples_and_the_common_flags(string command, string flag)
     {
         CliResult result = Cli.Done(command, "--help");

@@ -63,10 +63,23 @@ public class HtmlReportTests
         var verdict = new Verdict(Evil, Evil, Outcome.Better, Outcome.Better, Evil, Evil);
         string page = new HtmlReport(Evil, Evil).Section(Evil).Section(Evil).Section(Evil).Paragraph(Evil).Verdicts([verdict]).Table(table)
             .Chart(new Chart(Evil, Evil, Evil, [new ChartSeries(Evil, [0, 1], [0, 1]), new ChartSeries(Evil, [0, 1], [0, 1])]), Evil)
-            .Heatmap([new ScoredResponse(Evil, [new ScoredToken(1, Evil, 0, 0, 0, 0, 0)], null, Evil)])
+            .Heatmap([new ScoredResponse(Evil, [new ScoredToken(1, Evil, 0, 0, 0, [0], [new ScoredAlternative(2, Evil, 0, [0])], Evil)], null, Evil, [Evil])])
             .Facts([(Evil, Evil)]).Code(Evil).ToHtml();
         Assert.DoesNotContain("<script", page);
         Parse(page);
+    }
+
+    [Fact]
+    public void The_style_serves_the_fragment_with_the_most_references()
+    {
+        ScoredResponse Against(params string[] references) =>
+            new("p", [new ScoredToken(1, "a", -1, 0, 0, [.. references.Select(_ => -2.0)])], null, null, references);
+        string page = new HtmlReport("t", "s").Heatmap([Against("a", "b", "c")]).Heatmap([Against("a")]).ToHtml();
+        foreach (string key in new[] { "r0", "r1", "r2", "q", "s" })
+        {
+            Assert.Contains($"class=\"pick-{key}\"", page);
+            Assert.Contains($".only-{key}{{display:revert}}", page);
+        }
     }
 
     public static TheoryData<bool> Themes => [false, true];
@@ -83,7 +96,7 @@ public class HtmlReportTests
     }
 
     // HTML is XML here once its void elements are closed and its bare attributes have values.
-    private static XElement Parse(string page)
+    internal static XElement Parse(string page)
     {
         string xml = Regex.Replace(page[page.IndexOf("<html", StringComparison.Ordinal)..], "<(meta|input)([^>]*)>", "<$1$2/>");
         return XElement.Parse(Regex.Replace(xml, " checked(?=[ />])", " checked=\"\""));

@@ -5,10 +5,10 @@ namespace MiniTransformer.Tests.Reports;
 
 public class RewardHeatmapTests
 {
-    private static ScoredToken Token(string text, double rHat) => new(7, text, -1, -1 - rHat, .25, -1, rHat);
+    private static ScoredToken Token(string text, double rHat) => new(7, text, -1, .25, 4, [-1 - rHat]);
 
     private static string Html(string prompt, params ScoredToken[] tokens) =>
-        RewardHeatmap.Html([new ScoredResponse(prompt, tokens, true, "DPR <b>")]);
+        RewardHeatmap.Html([new ScoredResponse(prompt, tokens, true, "DPR <b>", ["base"])]);
 
     [Fact]
     public void Prompts_labels_and_tokens_cannot_inject_markup()
@@ -40,21 +40,79 @@ public class RewardHeatmapTests
     public void A_lone_surrogate_becomes_the_replacement_character() => Assert.Equal("a\ufffd", HtmlText.Escape("a" + (char)0xd83d));
 
     [Fact]
-    public void Sums_and_exact_values_are_shown()
+    public void Sums_stand_beside_what_they_must_be_equal_to()
     {
         string html = Html("rev:ab=", Token("b", 1.25), Token("a", -.5), Token("<end>", 2));
-        Assert.Contains("Σ r̂ = +2.7500 nats", html);
-        Assert.Contains("Σ r<sub>Q</sub> = +0.7500 nats", html);
-        Assert.Contains("Σ log π<sub>SFT</sub> = −3.0000 nats", html);
-        Assert.Contains("aria-label=\"a (id 7): r̂ −0.5000, r_Q +0.2500, log π_SFT −1.0000, log π_ref −0.5000 nats\"", html);
-        Assert.Equal(3, html.Split("tabindex=\"0\"").Length - 1); // every token can be reached with the keyboard
+        const string Sft = "π<sub>SFT</sub>", Base = "π<sub>base</sub>";
+        Assert.Contains($"Σ r̂ = +2.7500 nats; log {Sft}(y|x) − log {Base}(y|x) = −3.0000 + 5.7500 = +2.7500<", html);
+        Assert.Contains($"Σ r<sub>Q</sub> = +0.7500 nats; log {Sft}(y|x) + V(s<sub>0</sub>) = −3.0000 + 4.0000 = +1.0000<", html); // invented values: both numbers are shown
+        Assert.Contains($"Σ log {Sft} = −3.0000 nats; log {Sft}(y|x) = −3.0000<", html);
+        Assert.Equal(["'+1.3'", "'+0.8'", "'+2.8'"], Values(html, "--cr0")); // the running sum of +1.25, −.5, +2
+        Assert.Equal(["'−1.0'", "'−2.0'", "'−3.0'"], Values(html, "--cs"));
+    }
+
+    [Fact]
+    public void Every_token_can_be_reached_with_the_keyboard_and_tells_all_its_values()
+    {
+        string html = Html("rev:ab=", Token("b", 1.25), Token("a", -.5), Token("<end>", 2));
+        Assert.Equal(3, html.Split("tabindex=\"0\"").Length - 1);
         Assert.Equal(3, html.Split("type=\"radio\"").Length - 1);
+        Assert.Contains("aria-label=\"\u2068a\u2069, id 7, token 2 of 3&#10;log π_SFT −1.0000, r_Q +0.2500, V(s) +4.0000&#10;log π_base −0.5000, r̂ −0.5000, Σ r̂ so far +0.7500\"", html);
+    }
+
+    [Fact]
+    public void Alternatives_show_probabilities_and_rewards_and_the_token_itself()
+    {
+        ScoredAlternative Other(int id, string text, double p, double reference) => new(id, text, Math.Log(p), [Math.Log(reference)]);
+        ScoredAlternative[] most = [Other(5, "x", .6, .2), Other(6, "<", .3, .00004)];
+        string listed = Html("p", new ScoredToken(6, "<", Math.Log(.3), 0, 0, [Math.Log(.00004)], most));
+        Assert.Contains("&#10; π_SFT    π_base      r̂  token&#10;  .600      .200  +1.10  \u2068x\u2069&#10;  .300      4e-5  +8.92  \u2068&lt;\u2069 ◂ this one\"", listed);
+        string rare = Html("p", new ScoredToken(9, "y", Math.Log(.001), 0, 0, [Math.Log(.002)], most));
+        Assert.Contains("&#10;  .300      4e-5  +8.92  \u2068&lt;\u2069&#10;  .001      .002  −0.69  \u2068y\u2069 ◂ this one\"", rare);
+    }
+
+    [Fact]
+    public void Each_reference_has_a_colour_of_its_own()
+    {
+        var token = new ScoredToken(1, "a", -1, 0, 0, [-5, -.5], Mark: "planted error");
+        string html = RewardHeatmap.Html([new ScoredResponse("p", [token], null, null, ["early", "late"])]);
+        Assert.Contains("--r0:var(--p4);--vr0:'+4.0';--cr0:'+4.0';--r1:var(--n3)", html); // the scales end at 4 and at .8
+        Assert.Contains("--vr1:'−0.50'", html); // a short scale has more decimals
+        Assert.Equal(4, html.Split("type=\"radio\"").Length - 1);
+        Assert.Contains("r̂<sub>late</sub> = log π<sub>SFT</sub> − log π<sub>late</sub>", html);
+        Assert.Contains("class=\"tok marked\"", html);
+        Assert.Contains("token 1 of 1: planted error&#10;", html);
+        var other = new ScoredResponse("p", [token], null, null, ["early", "half"]);
+        Assert.Contains("need the same references", Assert.Throws<ArgumentException>(() => RewardHeatmap.Html([other with { References = ["early", "late"] }, other])).Message);
+    }
+
+    [Fact]
+    public void What_turns_text_around_is_shown_by_its_code_or_kept_apart()
+    {
+        string html = Html("a\u202eb", Token("\u202e", 1), Token("א", 1));
+        Assert.DoesNotContain('\u202e', html);
+        Assert.Contains("<code>a⟨202E⟩b</code>", html);
+        Assert.Contains("aria-label=\"\u2068א\u2069, id 7", html);
+        Assert.Contains("unicode-bidi:isolate", RewardHeatmap.Style());
+    }
+
+    [Fact]
+    public void Long_responses_can_be_skipped_and_empty_ones_shown()
+    {
+        string html = Html("p", [.. Enumerable.Range(0, 5000).Select(i => Token("<\"", i % 3 - 1))]);
+        Assert.Contains("<a class=\"heat-skip\" href=\"#heatmap-end-1\">Skip 5000 tokens</a>", html);
+        Assert.Single(html.Split("id=\"heatmap-end-1\"")[1..]);
+        Assert.Contains("token 5000 of 5000", html);
+        Assert.InRange(html.Length, 0, 5000 * 700);
+        HtmlReportTests.Parse($"<html>{html}</html>");
+        Assert.Contains("no token", Html("p"));
+        Assert.DoesNotContain("heat-skip", Html("p"));
     }
 
     [Fact]
     public void Answers_to_one_prompt_stand_under_it_together()
     {
-        var first = new ScoredResponse("p", [Token("a", 1)], false, "SFT");
+        var first = new ScoredResponse("p", [Token("a", 1)], false, "SFT", ["base"]);
         string html = RewardHeatmap.Html([first, first with { Label = "DPR", Correct = true }, first with { Prompt = "q" }]);
         Assert.Equal(2, html.Split("<section").Length - 1);
         Assert.Equal(2, html.Split("✗ wrong").Length - 1);
@@ -82,6 +140,10 @@ public class RewardHeatmapTests
         Assert.Equal(1, HeatmapScale.Limit([.. Enumerable.Repeat(.9, 99), 50]));
         Assert.Equal(1, HeatmapScale.Limit([.9, double.NegativeInfinity]));
     }
+
+    // The variable's value in each token, in order.
+    private static string[] Values(string html, string variable) =>
+        [.. html.Split(variable + ":")[1..].Select(rest => rest[..rest.IndexOf(';', StringComparison.Ordinal)])];
 
     public static TheoryData<bool> Themes => [false, true];
 

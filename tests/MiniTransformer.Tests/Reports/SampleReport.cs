@@ -61,10 +61,10 @@ internal static class SampleReport
             double logProb = -Math.Abs(.8 * rng.NextNormal()), reference = logProb - drift - 1.2 * rng.NextNormal();
             reference = Math.Min(reference, -.001);
             string text = c == '\0' ? "<end>" : c.ToString();
-            tokens.Add(new ScoredToken(c == '\0' ? 257 : c, text, logProb, reference, logProb + .4 * rng.NextNormal(), logProb, logProb - reference));
+            tokens.Add(new ScoredToken(c == '\0' ? 257 : c, text, logProb, logProb + .4 * rng.NextNormal(), 8, [reference]));
         }
 
-        return new ScoredResponse(prompt, tokens, correct, label);
+        return new ScoredResponse(prompt, tokens, correct, label, ["base"]);
     }
 
     internal static Chart LossChart()
