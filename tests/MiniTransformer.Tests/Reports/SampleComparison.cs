@@ -33,8 +33,17 @@ internal static class SampleComparison
            from seed in Seeds(1, seeds).Concat(Seeds(FirstSweepSeed, sweepSeeds))
            select new WorldFacts(regime.Name, seed, seed >= FirstSweepSeed,
                [.. World.ReferencesOf(regime).Select((name, i) => new PositionRewards(
-                   name, [.. Enumerable.Range(0, regime.Dpr.MaxTokens - 1).Select(t => (.5 - .08 * i) * Math.Exp(-.3 * t) + .04 * new Rng(seed, (ulong)(i * 100 + t)).NextNormal())]))]),
+                   name, [.. Enumerable.Range(0, regime.Dpr.MaxTokens - 1).Select(t => (.5 - .08 * i) * Math.Exp(-.3 * t) + .04 * new Rng(seed, (ulong)(i * 100 + t)).NextNormal())]))],
+               Advice(regime), new PlantedErrorResult(seed, 400, 0, 6, .18, [])),
     ];
+
+    private static Advice Advice(Regime regime) => new(
+        AdviceAction.Stop, null, 0, AdviceScore.Accuracy, 400, .01, 75,
+        [
+            new AdvisedPolicy(AdvisedKind.Sft, "SFT", .4, .3, 0, 0, 0),
+            .. World.ReferencesOf(regime).Select(name => new AdvisedPolicy(AdvisedKind.Reference, name, .5, .4, .1, .02, .1)),
+            new AdvisedPolicy(AdvisedKind.ContinuedSft, "continued SFT", .42, .31, .02, .02, .01),
+        ]);
 
     private static IEnumerable<ulong> Seeds(ulong first, int count) => Enumerable.Range(0, count).Select(i => first + (ulong)i);
 
