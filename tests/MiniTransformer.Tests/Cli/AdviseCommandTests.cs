@@ -104,8 +104,8 @@ public sealed class AdviseCommandTests
     {
         Write("lazy.jsonl", _ => 'b');
         Write("better.jsonl", i => i * 7 % 10 < 4 ? 'a' : 'b');
-        Cli.Done(["sft", "--data", folder["lazy.jsonl"], "--steps", "60", "--hidden", "16", "--layers", "1", "--heads", "2", "--out", folder["base"], .. Small]);
-        Cli.Done(["sft", "--base", folder["base"], "--data", folder["better.jsonl"], "--steps", "60", "--lr", "2e-3", "--keep-at", "0.5", "--out", folder["sft"], .. Small]);
+        Cli.Done(["sft", "--data", folder["lazy.jsonl"], "--steps", "100", "--lr", "1e-2", "--hidden", "16", "--layers", "1", "--heads", "2", "--out", folder["base"], .. Small]);
+        Cli.Done(["sft", "--base", folder["base"], "--data", folder["better.jsonl"], "--steps", "60", "--lr", "3e-3", "--keep-at", "0.5", "--out", folder["sft"], .. Small]);
         return folder["sft"];
 
         void Write(string file, Func<int, char> completion) =>
