@@ -121,13 +121,14 @@ internal sealed class DprCommand
 
         JsonObject effective = settings.Effective();
         effective["sft"] = sft.DeepClone();
-        if (advice is not null) effective["advice"] = RunAdvice.ToJson(advice, sftRun, settings.Get(verify.Flag));
-        else if (resuming && RunDirectory.Exists(path)) effective["advice"] = RunDirectory.ReadConfiguration<JsonObject>(path)["advice"]?.DeepClone();
+        JsonNode? given = advice is not null ? RunAdvice.ToJson(advice, sftRun, settings.Get(verify.Flag))
+            : resuming && RunDirectory.Exists(path) ? RunDirectory.ReadConfiguration<JsonObject>(path)["advice"]?.DeepClone() : null;
+        if (given is not null) effective["advice"] = given;
         using TrainingRun training = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
         using Transformer policy = expert.Clone(trainable: true);
         using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
         int done = resuming ? training.TakeUp(policy, optimizer, "dpr", options.Seed) : 0;
-        terminal.Say($"DPR: {options.Updates} updates of {options.PromptsPerUpdate} prompts, reference {referenceName}, on {device.Name}.");
+        terminal.Say($"DPR: {options.Updates} updates of {options.PromptsPerUpdate} prompts, reference {referenceName}{(advice is null ? "" : ", chosen by the advisor")}, on {device.Name}.");
         if (done >= options.Updates) terminal.Say("All updates are done.");
 
         int[][] ids = [.. asked.Select(p => p.Ids)];

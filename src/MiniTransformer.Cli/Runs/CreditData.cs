@@ -5,7 +5,6 @@ using MiniTransformer.Data.Tasks;
 using MiniTransformer.Nn;
 using MiniTransformer.Reports;
 using MiniTransformer.Text;
-using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Runs;
 

@@ -95,7 +95,7 @@ public static class Advisor
         policy => new Scores(ResponseLikelihood.Of(policy, heldOut, padId), null));
 
     /// <summary>
-    /// The α of the policy that a run of DPR heads for. It divides its advantages A by their root mean square, so that its KL to π_SFT weighs β · rms(A) beside r̂ itself:
+    /// The α of the policy that a run of DPR heads for. It divides its advantages A by their root mean square, so that its KL to π_SFT weighs β rms(A) beside r̂ itself:
     /// <code>
     /// α = 1 / (β rms(A)),   A = return-to-go of r̂ − its mean at the position, on π_SFT's own responses
     /// </code>

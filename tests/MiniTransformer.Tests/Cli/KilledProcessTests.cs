@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using MiniTransformer.Cli;
 using MiniTransformer.Tests.IO;
 
 namespace MiniTransformer.Tests.Cli;
@@ -36,20 +34,8 @@ public sealed class KilledProcessTests
         Assert.Equal(Cli.MetricsOf(folder["whole"]), Cli.MetricsOf(killed));
     }
 
-    // A process of its own, killed (SIGKILL) as soon as its metrics have so many lines: the kill strikes wherever it then is.
-    private static void KillAfter(int linesOfMetrics, string run, string[] args)
-    {
-        string tool = Path.Combine(AppContext.BaseDirectory, "MiniTransformer.Cli.dll"), metrics = Path.Combine(run, "metrics.jsonl");
-        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [tool, .. args]) { RedirectStandardError = true, RedirectStandardOutput = true };
-        using Process process = Process.Start(start)!;
-        Task<string> error = process.StandardError.ReadToEndAsync();
-        _ = process.StandardOutput.ReadToEndAsync();
-        while (!process.HasExited && Lines(metrics) < linesOfMetrics) Thread.Sleep(1);
-        process.Kill();
-        process.WaitForExit();
-        string said = error.GetAwaiter().GetResult();
-        Assert.True(process.ExitCode != CommandLine.Done && !said.Contains("error:", StringComparison.Ordinal), $"the process ended by itself: {said}");
-    }
+    private static void KillAfter(int linesOfMetrics, string run, string[] args) =>
+        KilledProcess.Run(args, () => Lines(Path.Combine(run, "metrics.jsonl")) >= linesOfMetrics);
 
     private static int Lines(string path)
     {

@@ -4,8 +4,6 @@ using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
 using MiniTransformer.Nn;
 using MiniTransformer.Reports;
-using MiniTransformer.Tensors;
-using MiniTransformer.Tests.Kernels;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
 

@@ -1,6 +1,5 @@
 using System.Text;
 using MiniTransformer.Data;
-using MiniTransformer.Data.Tasks;
 using MiniTransformer.Data.Verifiers;
 using MiniTransformer.Nn;
 using MiniTransformer.Tensors;
