@@ -38,8 +38,16 @@ public class PairTests
         const double lambda = 0.6, shift = 0.25;
         var options = new GsilOptions
         {
-            Updates = 1, WarmupUpdates = 0, PairsPerUpdate = N, MaxTokens = TinyWorld.Horizon, EndId = TinyWorld.End, PadId = TinyWorld.End,
-            Ratio = ratio, Lambda = lambda, Shift = shift, Seed = 3,
+            Updates = 1,
+            WarmupUpdates = 0,
+            PairsPerUpdate = N,
+            MaxTokens = TinyWorld.Horizon,
+            EndId = TinyWorld.End,
+            PadId = TinyWorld.End,
+            Ratio = ratio,
+            Lambda = lambda,
+            Shift = shift,
+            Seed = 3,
         };
         (double[] gradient, GsilStep step) = world.FirstUpdate((policy, optimizer) =>
             Gsil.Train(policy, world.Expert, world.Reference, demonstrations, options, optimizer).Single());
@@ -151,12 +159,26 @@ public class PairTests
 
     private static readonly SpinOptions Spins = new()
     {
-        Updates = 8, PairsPerUpdate = 21, MaxTokens = 5, LearningRate = 3e-3, WarmupUpdates = 2, Lambda = 1, EndId = Toy.End, PadId = Toy.Pad,
+        Updates = 8,
+        PairsPerUpdate = 21,
+        MaxTokens = 5,
+        LearningRate = 3e-3,
+        WarmupUpdates = 2,
+        Lambda = 1,
+        EndId = Toy.End,
+        PadId = Toy.Pad,
     };
 
     private static readonly GsilOptions Gsils = new()
     {
-        Updates = 8, PairsPerUpdate = 21, MaxTokens = 5, LearningRate = 3e-3, WarmupUpdates = 2, Lambda = 1, EndId = Toy.End, PadId = Toy.Pad,
+        Updates = 8,
+        PairsPerUpdate = 21,
+        MaxTokens = 5,
+        LearningRate = 3e-3,
+        WarmupUpdates = 2,
+        Lambda = 1,
+        EndId = Toy.End,
+        PadId = Toy.Pad,
     };
 
     // The formulas as they stand: ℓ₊(f) and ℓ₋(f).

@@ -39,14 +39,14 @@ public class RlooTests
         {
             Dictionary<int[], double> weight = world.Responses.ToDictionary(y => y, _ => 0.0);
             foreach (int[] a in world.Responses)
-            foreach (int[] b in world.Responses)
-            foreach (int[] c in world.Responses)
-            {
-                double probability = world.Probability(a) * world.Probability(b) * world.Probability(c);
-                int[][] group = [a, b, c];
-                double[] weights = advantages([.. group.Select(Score)], 3);
-                for (int i = 0; i < 3; i++) weight[group[i]] += probability * weights[i] / 3;
-            }
+                foreach (int[] b in world.Responses)
+                    foreach (int[] c in world.Responses)
+                    {
+                        double probability = world.Probability(a) * world.Probability(b) * world.Probability(c);
+                        int[][] group = [a, b, c];
+                        double[] weights = advantages([.. group.Select(Score)], 3);
+                        for (int i = 0; i < 3; i++) weight[group[i]] += probability * weights[i] / 3;
+                    }
 
             return world.TapeGradient(world.Responses, y => [.. y.Select(_ => weight[y])]);
         }
@@ -62,8 +62,16 @@ public class RlooTests
         using var world = new TinyWorld(Devices.Names[0]);
         var options = new RlooOptions
         {
-            Updates = 1, WarmupUpdates = 0, PromptsPerUpdate = 6, SamplesPerPrompt = 4, MaxTokens = TinyWorld.Horizon, EndId = TinyWorld.End, PadId = TinyWorld.End,
-            Whiten = whiten, Beta = beta, Seed = 5,
+            Updates = 1,
+            WarmupUpdates = 0,
+            PromptsPerUpdate = 6,
+            SamplesPerPrompt = 4,
+            MaxTokens = TinyWorld.Horizon,
+            EndId = TinyWorld.End,
+            PadId = TinyWorld.End,
+            Whiten = whiten,
+            Beta = beta,
+            Seed = 5,
         };
         int[][] prompts = [.. Enumerable.Repeat(TinyWorld.Prompt, 6)];
         int[][] drawn = [.. Rollout.Draw(world.Policy, prompts, new BatchOrder(6, options.Seed), 0, options, out _).Select(e => e.ResponseIds)];
