@@ -1,6 +1,5 @@
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Experiments;
-using MiniTransformer.Reports;
 using MiniTransformer.Tests.IO;
 using MiniTransformer.Tests.Reports;
 
