@@ -1,0 +1,37 @@
+using System.Reflection;
+using System.Text;
+
+namespace MiniTransformer.Tests.Gpu;
+
+/// <summary>What each kernel uses on each architecture, written as Markdown to the file that MINITRANSFORMER_PTX_TABLE names, if it does.</summary>
+public sealed class PtxTable : IDisposable
+{
+    private const string Header = "| kernel | architecture | registers | shared memory, B | stack, B | spill stores, B | spill loads, B |\n|---|---|---:|---:|---:|---:|---:|\n";
+
+    private readonly PtxCompiler compiler = new();
+    private readonly Dictionary<(MethodInfo, string), string> ptx = [];
+    private readonly SortedSet<string> rows = new(StringComparer.Ordinal);
+
+    internal string Compile(MethodInfo kernel, string architecture)
+    {
+        if (!ptx.TryGetValue((kernel, architecture), out string? text)) ptx.Add((kernel, architecture), text = compiler.Compile(kernel, architecture));
+        return text;
+    }
+
+    internal string Add(string kernel, string architecture, PtxUse use)
+    {
+        string row = $"| {kernel} | {architecture} | {use.Registers} | {use.SharedMemory} | {use.Stack} | {use.SpillStores} | {use.SpillLoads} |";
+        rows.Add(row);
+        return row;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        compiler.Dispose();
+        if (Environment.GetEnvironmentVariable("MINITRANSFORMER_PTX_TABLE") is not { Length: > 0 } file || rows.Count == 0) return;
+        var text = new StringBuilder(Header);
+        foreach (string row in rows) text.Append(row).Append('\n');
+        File.WriteAllText(file, text.ToString());
+    }
+}
