@@ -92,16 +92,18 @@ public static class CommandLine
         return command.Run(settings, terminal);
     }
 
-    // The file of --config, or the configuration of the run that --resume continues.
+    // The file of --config, or the configuration of the run that --resume continues or that is read again.
     private static (string? Path, JsonObject? Json, bool Resumes) Configuration(CliCommand command, ParseResult typed)
     {
         string? config = typed.GetValue(command.Common.Config);
-        if (command.Resume is { } resume && typed.GetValue(resume))
+        Flag<bool>[] given = [.. new[] { command.Resume, command.Reread }.OfType<Flag<bool>>().Where(typed.GetValue)];
+        if (given.Length > 1) throw new UsageException($"{given[0].Name} and {given[1].Name} do not go together; give one of them.");
+        if (given is [var takenUp])
         {
-            string folder = typed.GetValue(command.Common.Out) ?? throw new UsageException("--resume needs --out: the folder of the run to continue.");
+            string folder = typed.GetValue(command.Common.Out) ?? throw new UsageException($"{takenUp.Name} needs --out: the folder of the run{(takenUp == command.Resume ? " to continue" : "")}.");
             if (RunDirectory.Exists(folder))
             {
-                if (config is not null) throw new UsageException("--config does not go with --resume: a resumed run continues with its own configuration.");
+                if (config is not null) throw new UsageException($"--config does not go with {takenUp.Name}: the run in --out has a configuration of its own.");
                 string path = Path.Combine(folder, "run.json");
                 return (path, ConfigFile.Read(path, command.Command), true);
             }

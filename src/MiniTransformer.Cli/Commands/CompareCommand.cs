@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -30,6 +29,9 @@ internal sealed class CompareCommand
         "--sweep-seeds", "seeds of the sweeps, on which settings are chosen and methods compared at equal KL; 0 for no sweep [default: 3; 1 with --quick]", mayChange: true);
     private readonly Flag<bool> quick = Flags.Switch("--quick", $"only {string.Join(" and ", QuickRegimes)}, with 3 seeds and 1 of the sweep: minutes instead of hours");
     private readonly Flag<bool> smoke = Flags.Switch("--smoke", "a reduced size that shows that everything works; its numbers mean nothing");
+    private readonly Flag<bool> reportOnly = Flags.Switch(
+        "--report-only", "compute nothing: write results.jsonl, results.md and report.html of --out again from the cells that are there, and say what is missing; it may run beside the comparison itself",
+        saved: false);
     private readonly Flag<bool> resume = Flags.Switch("--resume", "continue the comparison in --out: finished cells are not repeated", saved: false);
 
     private CompareCommand() => common = new CommonFlags(command, "folder of the results", seedDescription: "the first evaluation seed");
@@ -38,84 +40,87 @@ internal sealed class CompareCommand
     public static CliCommand Create()
     {
         var compare = new CompareCommand();
-        foreach (Option flag in new Option[] { compare.regimes, compare.seeds, compare.sweepSeeds, compare.quick, compare.smoke, compare.resume }) compare.command.Add(flag);
+        foreach (Option flag in new Option[] { compare.regimes, compare.seeds, compare.sweepSeeds, compare.quick, compare.smoke, compare.resume, compare.reportOnly }) compare.command.Add(flag);
         string[] examples =
         [
             "compare --quick --out runs/quick",
             "compare --out runs/table",
             "compare --out runs/table --resume",
+            "compare --out runs/table --report-only",
             "compare --regimes base-to-better,noisy --seeds 5 --sweep-seeds 2 --out runs/two",
         ];
-        return new CliCommand(compare.command, compare.common, examples, compare.Run) { Resume = compare.resume };
+        return new CliCommand(compare.command, compare.common, examples, compare.Run) { Resume = compare.resume, Reread = compare.reportOnly };
     }
 
     private int Run(Settings settings, Terminal terminal)
     {
-        bool isQuick = settings.Get(quick);
+        bool isQuick = settings.Get(quick), rereading = settings.Get(reportOnly), resuming = settings.Get(resume);
         string path = settings.Required(common.Out);
-        bool resuming = settings.Get(resume);
-        TrainingRun.CheckFree(path, resuming, canBegin: true);
+        if (!rereading) TrainingRun.CheckFree(path, resuming, canBegin: true);
+        else if (!RunDirectory.Exists(path)) throw new UsageException($"--report-only: there is no comparison in '{Invocation.Shown(path)}', the folder of --out.");
         Regime[] chosen = [.. Chosen(isQuick && !settings.Given(regimes) ? string.Join(',', QuickRegimes) : settings.Get(regimes))];
         if (settings.Get(smoke)) chosen = [.. chosen.Select(r => r.Reduced())];
         ulong first = settings.Get(common.Seed);
         ulong[] evaluation = Numbers(first, settings.Resolve(seeds, settings.Get(seeds) ?? (isQuick ? 3 : 10))!.Value);
         ulong[] sweep = Numbers(first + SweepOffset, settings.Resolve(sweepSeeds, settings.Get(sweepSeeds) ?? (isQuick ? 1 : 3))!.Value);
         if ((ulong)evaluation.Length > SweepOffset) throw new UsageException($"--seeds {evaluation.Length}: at most {SweepOffset} are possible; the sweep's seeds come after them.");
+        var run = new CompareRun(chosen, evaluation, sweep, path);
+        if (rereading)
+        {
+            run.Read();
+            Write(run, chosen, settings, RunClock.Read(path), terminal);
+            return CommandLine.Done;
+        }
 
         JsonObject effective = settings.Effective();
         using RunDirectory folder = resuming && RunDirectory.Exists(path) ? RunDirectory.Open(path) : RunDirectory.Create(path, effective);
         if (resuming) folder.SaveConfiguration(effective);
-        int threads = settings.Get(common.Threads) is var t and > 0 ? t : Environment.ProcessorCount;
-        terminal.Say($"{chosen.Length} regime(s) × {evaluation.Length} seed(s), {sweep.Length} more for the sweeps, {threads} thread(s); results in {Invocation.Shown(folder.Path)}");
-
-        var run = new CompareRun(chosen, evaluation, sweep, folder.Path);
-        long begin = Stopwatch.GetTimestamp();
-        double before = Elapsed(folder.Path);
+        terminal.Say($"{chosen.Length} regime(s) × {evaluation.Length} seed(s), {sweep.Length} more for the sweeps, {Threads(settings)} thread(s); results in {Invocation.Shown(path)}");
         try
         {
             Progress.Show(terminal, open =>
             {
-                run.Run(threads, open, terminal.Stop);
+                run.Run(Threads(settings), open, terminal.Stop);
                 return 0;
             });
         }
         catch (OperationCanceledException)
         {
             terminal.Say("Interrupted; finished cells are saved. Resume with:");
-            terminal.Say($"  {Invocation.Of("compare", "--out", Invocation.Shown(folder.Path), "--resume")}");
+            terminal.Say($"  {Invocation.Of("compare", "--out", Invocation.Shown(path), "--resume")}");
             return CommandLine.Interrupted;
         }
-        finally
-        {
-            AtomicFile.WriteAllText(TimeFile(folder.Path), (before + Stopwatch.GetElapsedTime(begin).TotalSeconds).ToString("F1", CultureInfo.InvariantCulture));
-        }
 
-        string results = Path.Combine(folder.Path, "results.jsonl"), tables = Path.Combine(folder.Path, "results.md");
-        run.WriteResults(results);
-        var report = new CompareReport(chosen, run.Cells, run.Facts, settings.Get(smoke));
-        report.Print(terminal);
-        AtomicFile.WriteAllText(tables, report.ToMarkdown());
-        string time = Progress.Duration(Elapsed(folder.Path));
-        folder.SaveReport(report.ToHtml(
-            effective.ToJsonString(new JsonSerializerOptions(RunDirectory.Json) { WriteIndented = true }),
-            [("command", Command(settings, evaluation.Length, sweep.Length)), .. RunReport.Machine(), ("threads", threads.ToString(CultureInfo.InvariantCulture)), ("time", time)]));
-        terminal.Print("");
-        terminal.Print($"Report: {Invocation.Shown(folder.ReportPath)}  (tables: {Invocation.Shown(tables)}, numbers: {Invocation.Shown(results)})");
-        terminal.Print($"Took {time}, all starts together.");
+        Write(run, chosen, settings, run.Seconds, terminal);
         return CommandLine.Done;
     }
 
-    private string Command(Settings settings, int evaluation, int sweep) => Invocation.Of(
+    // What the cells say: on the screen, and in the run's folder.
+    private void Write(CompareRun run, Regime[] chosen, Settings settings, double? seconds, Terminal terminal)
+    {
+        string folder = settings.Required(common.Out), results = Path.Combine(folder, "results.jsonl"), tables = Path.Combine(folder, "results.md"), page = Path.Combine(folder, "report.html");
+        run.WriteResults(results);
+        var report = new CompareReport(chosen, run.Cells, run.Facts, settings.Get(smoke), RegimeProgress.Sentence(run.Progress));
+        report.Print(terminal);
+        AtomicFile.WriteAllText(tables, report.ToMarkdown());
+        string time = seconds is { } known ? Progress.Duration(known) : "not known";
+        string configuration = settings.Effective().ToJsonString(new JsonSerializerOptions(RunDirectory.Json) { WriteIndented = true });
+        AtomicFile.WriteAllText(page, report.ToHtml(
+            configuration, [("command", Command(chosen, settings)), .. RunReport.Machine(), ("threads", Threads(settings).ToString(CultureInfo.InvariantCulture)), ("time", time)]));
+        terminal.Print("");
+        terminal.Print($"Report: {Invocation.Shown(page)}  (tables: {Invocation.Shown(tables)}, numbers: {Invocation.Shown(results)})");
+        if (seconds is not null) terminal.Print($"Took {time}, all starts together.");
+    }
+
+    private string Command(Regime[] chosen, Settings settings) => Invocation.Of(
     [
-        "compare", .. settings.Get(smoke) ? ["--smoke"] : Array.Empty<string>(), "--regimes", settings.Get(regimes), "--seeds", evaluation.ToString(CultureInfo.InvariantCulture),
-        "--sweep-seeds", sweep.ToString(CultureInfo.InvariantCulture),
+        "compare", .. settings.Get(smoke) ? ["--smoke"] : Array.Empty<string>(), "--regimes", chosen.Length == Regimes.All.Count ? "all" : string.Join(',', chosen.Select(r => r.Name)), "--seeds", Number(settings.Get(seeds)!.Value),
+        "--sweep-seeds", Number(settings.Get(sweepSeeds)!.Value),
     ]);
 
-    // Seconds of all starts of the run together.
-    private static double Elapsed(string folder) =>
-        File.Exists(TimeFile(folder)) && double.TryParse(File.ReadAllText(TimeFile(folder)), NumberStyles.Float, CultureInfo.InvariantCulture, out double seconds) ? seconds : 0;
+    private int Threads(Settings settings) => settings.Get(common.Threads) is var t and > 0 ? t : Environment.ProcessorCount;
 
-    private static string TimeFile(string folder) => Path.Combine(folder, "seconds.txt");
+    private static string Number(int n) => n.ToString(CultureInfo.InvariantCulture);
 
     private static IEnumerable<Regime> Chosen(string names) =>
         names == "all" ? Regimes.All : names.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(Regimes.Named);

@@ -15,6 +15,7 @@ internal sealed class CompareReport
     private readonly RegimeSection[] sections;
     private readonly string[] missing;
     private readonly bool reduced;
+    private readonly string? unfinished;
     private readonly Lazy<IReadOnlyList<ComparePart>> parts;
 
     /// <summary>Collects the results.</summary>
@@ -22,12 +23,13 @@ internal sealed class CompareReport
     /// <param name="cells">The results of all seeds and sweeps.</param>
     /// <param name="facts">What was measured of the worlds.</param>
     /// <param name="reduced">Whether this was a reduced run whose numbers mean nothing.</param>
-    public CompareReport(IReadOnlyList<Regime> regimes, IReadOnlyList<CellResult> cells, IReadOnlyList<WorldFacts> facts, bool reduced)
+    /// <param name="unfinished">What is missing, as a sentence; null where nothing is.</param>
+    public CompareReport(IReadOnlyList<Regime> regimes, IReadOnlyList<CellResult> cells, IReadOnlyList<WorldFacts> facts, bool reduced, string? unfinished = null)
     {
         ILookup<bool, Regime> ran = regimes.ToLookup(regime => cells.Any(c => !c.Sweep && c.Regime == regime.Name));
         this.regimes = [.. ran[true].Select(r => new RegimeResults(r, cells))];
         missing = [.. ran[false].Select(r => r.Name)];
-        this.reduced = reduced;
+        (this.reduced, this.unfinished) = (reduced, unfinished);
         sections = [.. this.regimes.Select(r => new RegimeSection(r, reduced))];
         parts = new Lazy<IReadOnlyList<ComparePart>>(() => ComparePart.Of(this.regimes, cells, facts));
     }
@@ -47,12 +49,13 @@ internal sealed class CompareReport
         foreach (Finding finding in Overall()) terminal.Print($"- {finding.Text}");
         terminal.Print("");
         terminal.Print(Remarks());
+        if (unfinished is not null) terminal.Print(unfinished);
     }
 
     /// <summary>All tables and findings in Markdown.</summary>
     public string ToMarkdown()
     {
-        var text = new StringBuilder($"# {Title}\n\n{Setting()}\n\n## What came out\n\n");
+        var text = new StringBuilder($"# {Title}\n\n{(unfinished is null ? "" : $"**{unfinished}**\n\n")}{Setting()}\n\n## What came out\n\n");
         List(Overall());
         text.Append(Remarks()).Append('\n');
         if (regimes.Length > 0) Tables([RegimeSummary.Table(regimes)]);
@@ -88,7 +91,7 @@ internal sealed class CompareReport
     /// <param name="facts">Command, machine, time.</param>
     public string ToHtml(string configuration, IEnumerable<(string Name, string Value)> facts)
     {
-        HtmlReport report = new HtmlReport(Title, Setting(), wide: true).Section("What came out").Findings(Overall()).Paragraph(Remarks());
+        HtmlReport report = new HtmlReport(Title, unfinished is null ? Setting() : $"{unfinished}\n\n{Setting()}", wide: true).Section("What came out").Findings(Overall()).Paragraph(Remarks());
         if (regimes.Length > 0) report.Table(RegimeSummary.Table(regimes));
         bool open = regimes.Length <= MostUnfolded;
         foreach (RegimeSection section in sections) section.AddTo(report, open);

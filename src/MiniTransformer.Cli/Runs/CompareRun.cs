@@ -23,7 +23,11 @@ internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ul
 
     private readonly Dictionary<(string Regime, ulong Seed), WorldResult> results = [];
     private readonly ConcurrentDictionary<string, Lock> bases = [];
+    private readonly RunClock clock = new(folder);
     private int done;
+
+    /// <summary>Seconds of all starts together.</summary>
+    public double Seconds => clock.Seconds;
 
     /// <summary>All finished cells, by regime, sweep seeds last, then by seed; within a seed as they were run.</summary>
     public IReadOnlyList<CellResult> Cells =>
@@ -33,22 +37,55 @@ internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ul
     public IReadOnlyList<WorldFacts> Facts =>
         [.. regimes.SelectMany(regime => seeds.Concat(sweepSeeds).Select(seed => results.GetValueOrDefault((regime.Name, seed))?.Facts)).OfType<WorldFacts>()];
 
+    /// <summary>Reads the finished cells.</summary>
+    /// <exception cref="IOException">A world's file is damaged.</exception>
+    public void Read()
+    {
+        foreach (Regime regime in regimes)
+        {
+            foreach (ulong seed in seeds.Concat(sweepSeeds)) results[(regime.Name, seed)] = WorldFile.Load(folder, regime, seed) ?? new WorldResult([], null);
+        }
+    }
+
+    /// <summary>How far each regime is; read first.</summary>
+    public IReadOnlyList<RegimeProgress> Progress => [.. regimes.Select(regime =>
+    {
+        (int Missing, bool Whole)[] sweeps = [.. sweepSeeds.Select(seed => Left(seed, Methods.SweepCells(regime)))];
+        Method[] methods = [.. Methods.EvaluationCells(regime, SweepCellsOf(regime)).Select(c => c.Method)];
+        (int Missing, bool Whole)[] evaluations = [.. seeds.Select(seed => Left(seed, methods))];
+        return new RegimeProgress(
+            regime.Name, evaluations.Count(e => e.Whole), seeds.Count, sweeps.Count(s => s.Whole), sweepSeeds.Count,
+            seeds.Concat(sweepSeeds).Sum(seed => results[(regime.Name, seed)].Cells.Count), sweeps.Concat(evaluations).Sum(w => w.Missing));
+
+        (int Missing, bool Whole) Left(ulong seed, IEnumerable<Method> cells)
+        {
+            WorldResult result = results[(regime.Name, seed)];
+            int missing = cells.Count(method => !result.Cells.Any(cell => IsOf(cell, method)));
+            return (missing, missing == 0 && result.Facts is not null);
+        }
+    })];
+
     /// <summary>Computes what is missing.</summary>
     /// <exception cref="OperationCanceledException">Stopped; finished cells are saved.</exception>
     public void Run(int threads, Func<string, int, int, ITrack> open, CancellationToken stop)
     {
-        foreach (Regime regime in regimes)
-        {
-            foreach (ulong seed in seeds.Concat(sweepSeeds)) results[(regime.Name, seed)] = Load(FileOf(regime, seed)) ?? new WorldResult([], null);
-        }
+        Read();
 
         // Sweeps first: they choose settings that the evaluation seeds run. Seeds before regimes: what several regimes share is made once.
         int units = regimes.Sum(r => (sweepSeeds.Count + seeds.Count) * PreparationUnits + sweepSeeds.Count * Methods.SweepCells(r).Count
             + seeds.Count * (Methods.Of(r).Count + (sweepSeeds.Count > 0 ? Methods.StrengthSweeps(r).Count : 0)));
         done = results.Values.Sum(r => r.Cells.Count);
         ITrack track = open("cells", units, done);
-        InParallel(sweepSeeds, sweep: true, threads, track, stop);
-        InParallel(seeds, sweep: false, threads, track, stop);
+        try
+        {
+            InParallel(sweepSeeds, sweep: true, threads, track, stop);
+            InParallel(seeds, sweep: false, threads, track, stop);
+        }
+        finally
+        {
+            clock.Save();
+        }
+
         track.Report(units, "done");
     }
 
@@ -129,7 +166,8 @@ internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ul
         void Save(WorldResult changed)
         {
             lock (results) results[(regime.Name, seed)] = changed;
-            AtomicFile.WriteAllText(FileOf(regime, seed), JsonSerializer.Serialize(changed, RunDirectory.Json));
+            WorldFile.Save(folder, regime, seed, changed);
+            clock.Save();
         }
 
         void Advance(int units)
@@ -145,19 +183,4 @@ internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ul
 
     private static bool IsOf(CellResult cell, Method method) =>
         cell.Method == method.Name && cell.Reference == method.Reference && cell.Knob == method.Knob && cell.Value == method.Value;
-
-    private string FileOf(Regime regime, ulong seed) => Path.Combine(folder, "worlds", FormattableString.Invariant($"{regime.Name}-seed-{seed}.json"));
-
-    private static WorldResult? Load(string path)
-    {
-        if (!File.Exists(path)) return null;
-        try
-        {
-            return JsonSerializer.Deserialize<WorldResult>(File.ReadAllText(path), RunDirectory.Json);
-        }
-        catch (JsonException e)
-        {
-            throw new IOException($"'{Invocation.Shown(path)}' cannot be read ({e.Message}); delete it, and --resume computes its cells again.", e);
-        }
-    }
 }

@@ -1,4 +1,6 @@
+using System.Globalization;
 using MiniTransformer.Cli;
+using MiniTransformer.Reports;
 using MiniTransformer.Tests.IO;
 
 namespace MiniTransformer.Tests.Cli;
@@ -18,11 +20,22 @@ public sealed class CompareCommandTests
         string killed = folder["killed"], sweep = Path.Combine(killed, "worlds", "base-to-better-seed-101.json"), seed = Path.Combine(killed, "worlds", "base-to-better-seed-1.json");
         KilledProcess.Run([.. Small, "--out", killed], () => Cells(sweep) >= 5);
         int saved = Cells(sweep);
+        Assert.True(Seconds(killed) > 0, "a killed start's time is lost");
+        CliResult partly = Cli.Done("compare", "--out", killed, "--report-only");
+        Assert.Contains("not finished", partly.Out, StringComparison.Ordinal);
+        Assert.Contains("base-to-better (0 of 1 seed, 0 of 1 of the sweeps)", partly.Out, StringComparison.Ordinal);
+        Assert.Equal(saved, File.ReadAllLines(Path.Combine(killed, "results.jsonl")).Length);
+        double first = Seconds(killed);
         KilledProcess.Run(["compare", "--out", killed, "--resume"], () => Cells(seed) >= 3);
         Assert.True(Cells(sweep) > saved, "the second start did not go on with the first one's cells");
+        Assert.True(Seconds(killed) > first, "the second start's time is lost");
         Cli.Done("compare", "--out", killed, "--resume");
-        foreach (string file in new[] { "results.jsonl", "results.md" })
-            Assert.Equal(File.ReadAllText(Path.Combine(folder["whole"], file)), File.ReadAllText(Path.Combine(killed, file)));
+        AssertSame(folder["whole"], killed);
+
+        // The same tables can be made again, also while a process holds the folder.
+        File.Delete(Path.Combine(killed, "results.md"));
+        using (RunDirectory.Open(killed)) Assert.DoesNotContain("not finished", Cli.Done("compare", "--out", killed, "--report-only").Out, StringComparison.Ordinal);
+        AssertSame(folder["whole"], killed);
     }
 
     [Theory]
@@ -37,11 +50,30 @@ public sealed class CompareCommandTests
         Assert.False(Directory.Exists(folder["run"]));
     }
 
+    [Fact]
+    public void A_report_alone_needs_a_comparison_in_the_folder_and_begins_none()
+    {
+        using var folder = new TemporaryFolder();
+        CliResult refused = Cli.Run("compare", "--out", folder["none"], "--report-only");
+        Assert.Equal(CommandLine.BadUsage, refused.Code);
+        Assert.Contains("there is no comparison in", refused.Error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(folder["none"]));
+        Assert.Contains("--resume and --report-only do not go together", Cli.Run("compare", "--out", folder["none"], "--report-only", "--resume").Error, StringComparison.Ordinal);
+    }
+
+    private static void AssertSame(string expected, string run)
+    {
+        foreach (string file in new[] { "results.jsonl", "results.md" })
+            Assert.Equal(File.ReadAllText(Path.Combine(expected, file)), File.ReadAllText(Path.Combine(run, file)));
+    }
+
+    private static double Seconds(string run) => double.Parse(File.ReadAllText(Path.Combine(run, "seconds.txt")), CultureInfo.InvariantCulture);
+
     private static int Cells(string path)
     {
         try
         {
-            return File.Exists(path) ? File.ReadAllText(path).Split("\"regime\"").Length - 1 : 0;
+            return File.Exists(path) ? File.ReadAllText(path).Split("\"method\"").Length - 1 : 0;
         }
         catch (IOException)
         {

@@ -1,0 +1,62 @@
+using MiniTransformer.Cli.Runs;
+using MiniTransformer.Experiments;
+using MiniTransformer.Tests.IO;
+using MiniTransformer.Tests.Reports;
+
+namespace MiniTransformer.Tests.Cli;
+
+public sealed class WorldFileTests
+{
+    private static readonly Regime Regime = Regimes.Named("lazyshift");
+    private static readonly WorldResult World = new(
+        [.. SampleComparison.Cells([Regime], 1, 0)], SampleComparison.Facts([Regime], 1, 0)[0]);
+
+    [Fact]
+    public void What_was_saved_is_read_again()
+    {
+        using var folder = new TemporaryFolder();
+        Assert.Null(WorldFile.Load(folder.Path, Regime, 1));
+        WorldFile.Save(folder.Path, Regime, 1, World);
+        WorldResult read = WorldFile.Load(folder.Path, Regime, 1)!;
+        Assert.Equal(World.Cells.Select(c => (c.Label, c.Greedy, c.Sampled, c.Kl)), read.Cells.Select(c => (c.Label, c.Greedy, c.Sampled, c.Kl)));
+        Assert.Equal(World.Facts!.Advice.Action, read.Facts!.Advice.Action);
+        Assert.Equal(World.Facts.Planted.Scores, read.Facts.Planted.Scores);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("null")]
+    [InlineData("{}")]
+    [InlineData("""{"cells": null, "facts": null}""")]
+    [InlineData("""{"cells": [null], "facts": null}""")]
+    [InlineData("""{"cells": [{"regime": "lazyshift", "seed": 1}], "facts": null}""")]
+    [InlineData("""{"cells": [{"regime": "lazyshift", "seed": 2, "method": "SFT"}], "facts": null}""")]
+    [InlineData("""{"cells": [{"regime": "noisy", "seed": 1, "method": "SFT"}], "facts": null}""")]
+    [InlineData("""{"cells": [{"regime": "lazyshift", "seed": 1, "method": "SFT"}, {"regime": "lazyshift", "seed": 1, "method": "SFT"}], "facts": null}""")]
+    [InlineData("""{"cells": [], "facts": {"regime": "lazyshift", "seed": 1, "sweep": false}}""")]
+    [InlineData("""{"cells": [], "fac""")]
+    public void A_damaged_file_is_refused_with_the_way_out(string text)
+    {
+        using var folder = new TemporaryFolder();
+        string path = WorldFile.PathOf(folder.Path, Regime, 1);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.WriteAllText(path, text);
+        string message = Assert.Throws<IOException>(() => WorldFile.Load(folder.Path, Regime, 1)).Message;
+        Assert.Contains("lazyshift-seed-1.json", message, StringComparison.Ordinal);
+        Assert.Contains("delete it, and --resume computes its cells again", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_clock_goes_on_where_an_earlier_start_stopped()
+    {
+        using var folder = new TemporaryFolder();
+        Assert.Null(RunClock.Read(folder.Path));
+        File.WriteAllText(folder["seconds.txt"], "100.5");
+        Assert.Equal(100.5, RunClock.Read(folder.Path));
+        var clock = new RunClock(folder.Path);
+        Assert.Equal(100.5, RunClock.Read(folder.Path));
+        clock.Save();
+        Assert.InRange(RunClock.Read(folder.Path)!.Value, 100.5, clock.Seconds + .05);
+        Assert.InRange(clock.Seconds, 100.5, 200);
+    }
+}
