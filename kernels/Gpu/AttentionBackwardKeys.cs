@@ -54,7 +54,7 @@ public static class AttentionBackwardKeys
                     if (active) AttentionTile.Multiply(rows, columns, row, column, depth, ref p0, ref p1, ref p2, ref p3);
                 }
 
-                Float4 logs = Float4.LoadSome(logSum, statistics, s.T - i), mean = Float4.LoadSome(delta, statistics, s.T - i);
+                Float4 logs = AttentionTile.LoadSome(logSum, statistics, s.T - i), mean = AttentionTile.LoadSome(delta, statistics, s.T - i);
                 s0 = Probability(s0, s.Scale, logs, i - j, s.T - i);
                 s1 = Probability(s1, s.Scale, logs, i - j - 1, s.T - i);
                 s2 = Probability(s2, s.Scale, logs, i - j - 2, s.T - i);

@@ -26,7 +26,7 @@ public static class AttentionBackwardQueries
         int b = item / s.H, h = item % s.H, queryStride = s.H * s.D, keyStride = s.Hkv * s.D;
         long query = (((long)b * s.T + i0) * s.H + h) * s.D, key = ((long)b * s.T * s.Hkv + h / (s.H / s.Hkv)) * s.D;
         int queries = XMath.Min(AttentionTile.Size, s.T - i0), i = i0 + 4 * row;
-        Float4 logs = Float4.LoadSome(logSum, (long)item * s.T + i, s.T - i), mean = Float4.LoadSome(delta, (long)item * s.T + i, s.T - i);
+        Float4 logs = AttentionTile.LoadSome(logSum, (long)item * s.T + i, s.T - i), mean = AttentionTile.LoadSome(delta, (long)item * s.T + i, s.T - i);
 
         Float4 zero = default, dq0 = zero, dq1 = zero, dq2 = zero, dq3 = zero;
         for (int j0 = 0; j0 <= i0; j0 += AttentionTile.Size)

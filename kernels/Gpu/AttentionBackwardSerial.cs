@@ -104,9 +104,9 @@ public sealed class AttentionBackwardSerial(Accelerator accelerator)
         for (int j = 0; j < Size; j += 8)
         {
             int at = row * Size + j;
-            Float8 probability = Float8.Exp(Float8.AddScaled(-logSum, scale, Float8.Load(p, at)));
+            Lanes probability = Lanes.Exp(Lanes.AddScaled(-logSum, scale, Lanes.Load(p, at)));
             probability.Store(p, at);
-            Float8.Multiply(probability, Float8.AddScaled(-scale * delta, scale, Float8.Load(ds, at))).Store(ds, at);
+            Lanes.Multiply(probability, Lanes.AddScaled(-scale * delta, scale, Lanes.Load(ds, at))).Store(ds, at);
         }
     }
 }

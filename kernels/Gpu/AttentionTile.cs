@@ -108,6 +108,11 @@ internal static class AttentionTile
         return value;
     }
 
+    /// <summary>x[at] to x[at + 3], as far as they exist; the others are 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Float4 LoadSome(ArrayView<float> x, long at, int exist) => Four(
+        exist > 0 ? x[at] : 0f, exist > 1 ? x[at + 1] : 0f, exist > 2 ? x[at + 2] : 0f, exist > 3 ? x[at + 3] : 0f);
+
     /// <summary>x[start + d …] = value, up to component D.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Float4 value, ArrayView<float> x, long start, int d, AttentionShape s)

@@ -30,12 +30,16 @@ public struct Float4
         sum.W += a * b.W;
     }
 
-    /// <summary>The first <paramref name="valid"/> of four neighbours, at any alignment; the others are zero.</summary>
+    /// <summary>
+    /// The first <paramref name="valid"/> of four neighbours; the others are zero. Aligned: the address is a multiple of four floats, and all four are valid or none.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static Float4 LoadSome(ArrayView<float> from, long at, int valid)
+    internal static Float4 Load(ArrayView<float> from, long at, int valid, bool aligned)
     {
         Float4 value = default;
-        if (valid > 0) value.X = from[at];
+        if (valid <= 0) return value;
+        if (aligned) return from.Cast<Float4>()[at >> 2];
+        value.X = from[at];
         if (valid > 1) value.Y = from[at + 1];
         if (valid > 2) value.Z = from[at + 2];
         if (valid > 3) value.W = from[at + 3];
@@ -44,7 +48,7 @@ public struct Float4
 
     /// <summary>Stores the first <paramref name="valid"/> of the four, or adds them to what is there.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static void StoreSome(Float4 value, ArrayView<float> to, long at, int valid, bool accumulate)
+    internal static void Store(Float4 value, ArrayView<float> to, long at, int valid, bool accumulate)
     {
         if (valid > 0) to[at] = accumulate ? to[at] + value.X : value.X;
         if (valid > 1) to[at + 1] = accumulate ? to[at + 1] + value.Y : value.Y;

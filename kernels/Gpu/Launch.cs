@@ -9,7 +9,7 @@ public static class Launch
     public const int GroupSize = 256;
 
     /// <summary>One work item for each of n elements; the kernel ignores those past the end.</summary>
-    public static KernelConfig Items(long n) => Groups((n + GroupSize - 1) / GroupSize, GroupSize);
+    public static KernelConfig Items(long n) => Groups(Math.Max(1, (n + GroupSize - 1) / GroupSize), GroupSize);
 
     /// <summary>One group for each of some rows, with about a quarter as many work items as the row has elements: a power of two from 32 to 256.</summary>
     public static KernelConfig Rows(long rows, int rowLength)

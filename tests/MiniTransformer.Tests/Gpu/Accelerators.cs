@@ -1,10 +1,8 @@
-using System.Reflection;
-using System.Runtime.InteropServices;
-using System.Runtime.Loader;
 using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.OpenCL;
+using MiniTransformer.Backends.Gpu;
 
 namespace MiniTransformer.Tests.Gpu;
 
@@ -51,7 +49,7 @@ internal static class Accelerators
 
     private static Accelerator? OpenFirst()
     {
-        AssemblyLoadContext.Default.ResolvingUnmanagedDll += Resolve;
+        NativeLibraries.Resolve();
         try
         {
             var context = Context.Create(b => b.OpenCL().EnableAlgorithms());
@@ -62,9 +60,6 @@ internal static class Accelerators
             return null;
         }
     }
-
-    private static IntPtr Resolve(Assembly assembly, string name) =>
-        name == "OpenCL" && NativeLibrary.TryLoad("libOpenCL.so.1", out IntPtr handle) ? handle : IntPtr.Zero;
 }
 
 /// <summary>A fact about OpenCL: skipped without a device, unless it is required.</summary>

@@ -3,14 +3,14 @@ using ILGPU;
 
 namespace MiniTransformer.Kernels.Gpu;
 
-/// <summary>Eight floats in named fields: what a compiler for a CPU turns into one vector.</summary>
-internal struct Float8
+/// <summary>Eight floats in named fields, with the functions of a softmax: what a compiler for a CPU turns into one vector.</summary>
+internal struct Lanes
 {
     public float X0, X1, X2, X3, X4, X5, X6, X7;
 
     /// <summary>Eight neighbours.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Float8 Load(ArrayView<float> from, long at) => new()
+    public static Lanes Load(ArrayView<float> from, long at) => new()
     {
         X0 = from[at], X1 = from[at + 1], X2 = from[at + 2], X3 = from[at + 3], X4 = from[at + 4], X5 = from[at + 5], X6 = from[at + 6], X7 = from[at + 7],
     };
@@ -31,7 +31,7 @@ internal struct Float8
 
     /// <summary>sum ← a·b + sum, for each of the eight.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void MultiplyAdd(float a, Float8 b, ref Float8 sum)
+    public static void MultiplyAdd(float a, Lanes b, ref Lanes sum)
     {
         sum.X0 += a * b.X0;
         sum.X1 += a * b.X1;
@@ -45,7 +45,7 @@ internal struct Float8
 
     /// <summary>term + factor·x.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Float8 AddScaled(float term, float factor, Float8 x) => new()
+    public static Lanes AddScaled(float term, float factor, Lanes x) => new()
     {
         X0 = term + factor * x.X0, X1 = term + factor * x.X1, X2 = term + factor * x.X2, X3 = term + factor * x.X3,
         X4 = term + factor * x.X4, X5 = term + factor * x.X5, X6 = term + factor * x.X6, X7 = term + factor * x.X7,
@@ -53,7 +53,7 @@ internal struct Float8
 
     /// <summary>a·b, each with each.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Float8 Multiply(Float8 a, Float8 b) => new()
+    public static Lanes Multiply(Lanes a, Lanes b) => new()
     {
         X0 = a.X0 * b.X0, X1 = a.X1 * b.X1, X2 = a.X2 * b.X2, X3 = a.X3 * b.X3, X4 = a.X4 * b.X4, X5 = a.X5 * b.X5, X6 = a.X6 * b.X6, X7 = a.X7 * b.X7,
     };
@@ -64,7 +64,7 @@ internal struct Float8
 
     /// <summary>e^x for x at most about 0, within 2 ulp; 0 below −87. A polynomial, so that eight are as fast as one.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Float8 Exp(Float8 x) => new()
+    public static Lanes Exp(Lanes x) => new()
     {
         X0 = Exp(x.X0), X1 = Exp(x.X1), X2 = Exp(x.X2), X3 = Exp(x.X3), X4 = Exp(x.X4), X5 = Exp(x.X5), X6 = Exp(x.X6), X7 = Exp(x.X7),
     };

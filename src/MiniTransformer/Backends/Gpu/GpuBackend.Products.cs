@@ -1,0 +1,20 @@
+using MiniTransformer.Kernels.Cpu;
+using MiniTransformer.Kernels.Gpu;
+
+namespace MiniTransformer.Backends.Gpu;
+
+/// <summary>Matrix products.</summary>
+internal sealed partial class GpuBackend
+{
+    /// <inheritdoc/>
+    public void MatMul(GemmForm form, Storage a, Storage b, Storage c, int m, int n, int k, bool accumulate)
+    {
+        if (c.Length == 0) return;
+        using GpuMachine.Turn turn = machine.Enter();
+        Kernel(static a => new NaiveGemm(a)).Run(form, F(a), F(b), F(c), m, n, k, accumulate);
+    }
+
+    /// <inheritdoc/>
+    public void LinearPacked(Storage x, Storage w, Storage y, int m, int n, int k, PackedWeight cache, int version) =>
+        MatMul(GemmForm.NT, x, w, y, m, n, k, accumulate: false);
+}
