@@ -104,7 +104,7 @@ public sealed class AttentionBackwardSerial(Accelerator accelerator)
         for (int j = 0; j < Size; j += 8)
         {
             int at = row * Size + j;
-            Lanes probability = Lanes.Exp(Lanes.AddScaled(-logSum, scale, Lanes.Load(p, at)));
+            Float8 probability = Lanes.Exp(Lanes.AddScaled(-logSum, scale, Lanes.Load(p, at)));
             probability.Store(p, at);
             Lanes.Multiply(probability, Lanes.AddScaled(-scale * delta, scale, Lanes.Load(ds, at))).Store(ds, at);
         }

@@ -75,7 +75,7 @@ public sealed class AttentionForwardSerial(Accelerator accelerator)
         float sum = 0f;
         for (int j = 0; j < Size; j += 8)
         {
-            Lanes p = Lanes.Exp(Lanes.AddScaled(-max, scale, Lanes.Load(scores, row * Size + j)));
+            Float8 p = Lanes.Exp(Lanes.AddScaled(-max, scale, Lanes.Load(scores, row * Size + j)));
             p.Store(scores, row * Size + j);
             sum += p.Sum();
         }

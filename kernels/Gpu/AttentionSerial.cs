@@ -5,7 +5,7 @@ namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
 /// What the attention kernels for devices that compute on a CPU are made of: groups of one work item, which shares its memory with nobody,
-/// and products whose 4×16 results stay in eight <see cref="Lanes"/>, that is in eight vectors.
+/// and products whose 4×16 results stay in eight <see cref="Float8"/>, that is in eight vectors.
 /// </summary>
 internal static class AttentionSerial
 {
@@ -32,16 +32,16 @@ internal static class AttentionSerial
         for (int n = 0; n < length; n++)
         {
             long at = start + (long)n * stride, along = (long)n * step;
-            Lanes left = Lanes.Load(b, at), right = Lanes.Load(b, at + 8);
+            Float8 left = Lanes.Load(b, at), right = Lanes.Load(b, at + 8);
             float x0 = a[a0 + along], x1 = a[a1 + along], x2 = a[a2 + along], x3 = a[a3 + along];
-            Lanes.MultiplyAdd(x0, left, ref c.Left0);
-            Lanes.MultiplyAdd(x0, right, ref c.Right0);
-            Lanes.MultiplyAdd(x1, left, ref c.Left1);
-            Lanes.MultiplyAdd(x1, right, ref c.Right1);
-            Lanes.MultiplyAdd(x2, left, ref c.Left2);
-            Lanes.MultiplyAdd(x2, right, ref c.Right2);
-            Lanes.MultiplyAdd(x3, left, ref c.Left3);
-            Lanes.MultiplyAdd(x3, right, ref c.Right3);
+            Float8.MultiplyAdd(x0, left, ref c.Left0);
+            Float8.MultiplyAdd(x0, right, ref c.Right0);
+            Float8.MultiplyAdd(x1, left, ref c.Left1);
+            Float8.MultiplyAdd(x1, right, ref c.Right1);
+            Float8.MultiplyAdd(x2, left, ref c.Left2);
+            Float8.MultiplyAdd(x2, right, ref c.Right2);
+            Float8.MultiplyAdd(x3, left, ref c.Left3);
+            Float8.MultiplyAdd(x3, right, ref c.Right3);
         }
     }
 
@@ -112,12 +112,12 @@ internal static class AttentionSerial
 
     // What was there may be anything where the factor is 0.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddScaled(ArrayView<float> to, long at, float factor, Lanes left, Lanes right)
+    private static void AddScaled(ArrayView<float> to, long at, float factor, Float8 left, Float8 right)
     {
         if (factor != 0f)
         {
-            Lanes.MultiplyAdd(factor, Lanes.Load(to, at), ref left);
-            Lanes.MultiplyAdd(factor, Lanes.Load(to, at + 8), ref right);
+            Float8.MultiplyAdd(factor, Lanes.Load(to, at), ref left);
+            Float8.MultiplyAdd(factor, Lanes.Load(to, at + 8), ref right);
         }
 
         left.Store(to, at);
@@ -131,6 +131,6 @@ internal static class AttentionSerial
     public struct Block
     {
         /// <summary>Row by row, columns 0 to 7 and 8 to 15.</summary>
-        public Lanes Left0, Right0, Left1, Right1, Left2, Right2, Left3, Right3;
+        public Float8 Left0, Right0, Left1, Right1, Left2, Right2, Left3, Right3;
     }
 }

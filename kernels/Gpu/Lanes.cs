@@ -3,70 +3,54 @@ using ILGPU;
 
 namespace MiniTransformer.Kernels.Gpu;
 
-/// <summary>Eight floats in named fields, with the functions of a softmax: what a compiler for a CPU turns into one vector.</summary>
-internal struct Lanes
+/// <summary>The functions of a softmax on eight floats: what a compiler for a CPU turns into vector instructions.</summary>
+internal static class Lanes
 {
-    public float X0, X1, X2, X3, X4, X5, X6, X7;
-
     /// <summary>Eight neighbours.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes Load(ArrayView<float> from, long at) => new()
+    public static Float8 Load(ArrayView<float> from, long at) => new()
     {
-        X0 = from[at], X1 = from[at + 1], X2 = from[at + 2], X3 = from[at + 3], X4 = from[at + 4], X5 = from[at + 5], X6 = from[at + 6], X7 = from[at + 7],
+        S0 = from[at], S1 = from[at + 1], S2 = from[at + 2], S3 = from[at + 3], S4 = from[at + 4], S5 = from[at + 5], S6 = from[at + 6], S7 = from[at + 7],
     };
 
     /// <summary>Stores eight neighbours.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly void Store(ArrayView<float> to, long at)
+    public static void Store(this Float8 x, ArrayView<float> to, long at)
     {
-        to[at] = X0;
-        to[at + 1] = X1;
-        to[at + 2] = X2;
-        to[at + 3] = X3;
-        to[at + 4] = X4;
-        to[at + 5] = X5;
-        to[at + 6] = X6;
-        to[at + 7] = X7;
-    }
-
-    /// <summary>sum ← a·b + sum, for each of the eight.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void MultiplyAdd(float a, Lanes b, ref Lanes sum)
-    {
-        sum.X0 += a * b.X0;
-        sum.X1 += a * b.X1;
-        sum.X2 += a * b.X2;
-        sum.X3 += a * b.X3;
-        sum.X4 += a * b.X4;
-        sum.X5 += a * b.X5;
-        sum.X6 += a * b.X6;
-        sum.X7 += a * b.X7;
+        to[at] = x.S0;
+        to[at + 1] = x.S1;
+        to[at + 2] = x.S2;
+        to[at + 3] = x.S3;
+        to[at + 4] = x.S4;
+        to[at + 5] = x.S5;
+        to[at + 6] = x.S6;
+        to[at + 7] = x.S7;
     }
 
     /// <summary>term + factor·x.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes AddScaled(float term, float factor, Lanes x) => new()
+    public static Float8 AddScaled(float term, float factor, Float8 x) => new()
     {
-        X0 = term + factor * x.X0, X1 = term + factor * x.X1, X2 = term + factor * x.X2, X3 = term + factor * x.X3,
-        X4 = term + factor * x.X4, X5 = term + factor * x.X5, X6 = term + factor * x.X6, X7 = term + factor * x.X7,
+        S0 = term + factor * x.S0, S1 = term + factor * x.S1, S2 = term + factor * x.S2, S3 = term + factor * x.S3,
+        S4 = term + factor * x.S4, S5 = term + factor * x.S5, S6 = term + factor * x.S6, S7 = term + factor * x.S7,
     };
 
     /// <summary>a·b, each with each.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes Multiply(Lanes a, Lanes b) => new()
+    public static Float8 Multiply(Float8 a, Float8 b) => new()
     {
-        X0 = a.X0 * b.X0, X1 = a.X1 * b.X1, X2 = a.X2 * b.X2, X3 = a.X3 * b.X3, X4 = a.X4 * b.X4, X5 = a.X5 * b.X5, X6 = a.X6 * b.X6, X7 = a.X7 * b.X7,
+        S0 = a.S0 * b.S0, S1 = a.S1 * b.S1, S2 = a.S2 * b.S2, S3 = a.S3 * b.S3, S4 = a.S4 * b.S4, S5 = a.S5 * b.S5, S6 = a.S6 * b.S6, S7 = a.S7 * b.S7,
     };
 
     /// <summary>The sum of the eight.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly float Sum() => ((X0 + X4) + (X2 + X6)) + ((X1 + X5) + (X3 + X7));
+    public static float Sum(this Float8 x) => ((x.S0 + x.S4) + (x.S2 + x.S6)) + ((x.S1 + x.S5) + (x.S3 + x.S7));
 
     /// <summary>e^x for x at most about 0, within 2 ulp; 0 below −87. A polynomial, so that eight are as fast as one.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes Exp(Lanes x) => new()
+    public static Float8 Exp(Float8 x) => new()
     {
-        X0 = Exp(x.X0), X1 = Exp(x.X1), X2 = Exp(x.X2), X3 = Exp(x.X3), X4 = Exp(x.X4), X5 = Exp(x.X5), X6 = Exp(x.X6), X7 = Exp(x.X7),
+        S0 = Exp(x.S0), S1 = Exp(x.S1), S2 = Exp(x.S2), S3 = Exp(x.S3), S4 = Exp(x.S4), S5 = Exp(x.S5), S6 = Exp(x.S6), S7 = Exp(x.S7),
     };
 
     // e^x = 2ⁿ e^r with n = round(x / ln 2), r = x − n ln 2 (ln 2 in two parts), e^r by the polynomial of Cephes' expf.
