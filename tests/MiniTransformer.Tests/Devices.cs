@@ -1,5 +1,6 @@
 using System.Reflection;
 using MiniTransformer.Backends;
+using MiniTransformer.Tests.Kernels;
 using Xunit.Abstractions;
 using Xunit.Sdk;
 
@@ -8,20 +9,63 @@ namespace MiniTransformer.Tests;
 /// <summary>The devices that every claim about ops, modules and trainers is tested on.</summary>
 internal static class Devices
 {
+    private static readonly Dictionary<string, (Device? Device, string Reason)> Drivers = [];
+
     /// <summary>Their names; three threads split the work unevenly, and are more than a small machine has cores.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["CPU, 1 thread", "CPU, 3 threads"];
+    public static IReadOnlyList<string> Names { get; } = ["CPU, 1 thread", "CPU, 3 threads", "opencl", "cuda"];
 
     /// <summary>Opens a device.</summary>
-    public static Device Open(string name) =>
-        TryOpen(name) ?? throw new InvalidOperationException($"{name}: this machine has no such device; mark the test [DeviceTheory].");
-
-    /// <summary>Opens a device, or returns null if this machine lacks it.</summary>
-    public static Device? TryOpen(string name) => name switch
+    public static Device Open(string name) => name switch
     {
         "CPU, 1 thread" => Device.Cpu(1),
         "CPU, 3 threads" => Device.Cpu(3),
-        _ => null,
+        _ when WhyAbsent(name) is { } reason => throw new InvalidOperationException($"{reason} Mark the test [DeviceTheory]."),
+        _ => Device.Open(name),
     };
+
+    /// <summary>A device that computes the same bits as the named one, on the CPU with three threads.</summary>
+    public static Device OpenSibling(string name) => Open(Sibling(name));
+
+    /// <summary>Its name.</summary>
+    public static string Sibling(string name) => IsCpu(name) ? "CPU, 3 threads" : name;
+
+    /// <summary>
+    /// Asserts that two ways to compute the same, such as one token against a cache and within its sequence, agree: on the CPU to the last
+    /// bit, on a GPU, whose kernels for one row add in another order, to some float roundings of numbers near 1.
+    /// </summary>
+    public static void Agree(string name, ReadOnlySpan<float> expected, ReadOnlySpan<float> actual)
+    {
+        if (IsCpu(name)) Operand.Identical(expected, actual);
+        else Operand.Close(Operand.Doubles(expected.ToArray()), actual.ToArray(), 2e-5);
+    }
+
+    /// <summary>Whether it is the CPU.</summary>
+    public static bool IsCpu(string name) => name.StartsWith("CPU", StringComparison.Ordinal);
+
+    /// <summary>Why this machine lacks a device, or null if it has it.</summary>
+    public static string? WhyAbsent(string name)
+    {
+        if (IsCpu(name)) return null;
+        lock (Drivers)
+        {
+            if (!Drivers.TryGetValue(name, out (Device? Device, string Reason) found))
+            {
+                // Kept open to the end: the tests share its compiled kernels.
+                try
+                {
+                    found = (Device.Open(name), "");
+                }
+                catch (DeviceException e)
+                {
+                    found = (null, e.Message);
+                }
+
+                Drivers.Add(name, found);
+            }
+
+            return found.Device is null ? found.Reason : null;
+        }
+    }
 }
 
 /// <summary>Gives a theory one row a device: the device's name comes first, then the given arguments.</summary>
@@ -39,29 +83,10 @@ internal sealed class DeviceTheoryAttribute : TheoryAttribute;
 /// <summary>Finds the rows of a <see cref="DeviceTheoryAttribute"/>.</summary>
 public sealed class DeviceTheoryDiscoverer(IMessageSink messages) : TheoryDiscoverer(messages)
 {
-    private static readonly Dictionary<string, bool> Present = [];
-
     /// <inheritdoc/>
     protected override IEnumerable<IXunitTestCase> CreateTestCasesForDataRow(
-        ITestFrameworkDiscoveryOptions discoveryOptions, ITestMethod testMethod, IAttributeInfo theoryAttribute, object[] dataRow)
-    {
-        string name = (string)dataRow[0];
-        return IsPresent(name)
-            ? base.CreateTestCasesForDataRow(discoveryOptions, testMethod, theoryAttribute, dataRow)
-            : CreateTestCasesForSkippedDataRow(discoveryOptions, testMethod, theoryAttribute, dataRow, $"{name}: this machine has no such device.");
-    }
-
-    private static bool IsPresent(string name)
-    {
-        lock (Present)
-        {
-            if (!Present.TryGetValue(name, out bool present))
-            {
-                using Device? device = Devices.TryOpen(name);
-                Present.Add(name, present = device is not null);
-            }
-
-            return present;
-        }
-    }
+        ITestFrameworkDiscoveryOptions discoveryOptions, ITestMethod testMethod, IAttributeInfo theoryAttribute, object[] dataRow) =>
+        Devices.WhyAbsent((string)dataRow[0]) is { } reason
+            ? CreateTestCasesForSkippedDataRow(discoveryOptions, testMethod, theoryAttribute, dataRow, reason)
+            : base.CreateTestCasesForDataRow(discoveryOptions, testMethod, theoryAttribute, dataRow);
 }

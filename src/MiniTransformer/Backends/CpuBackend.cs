@@ -97,11 +97,17 @@ public sealed unsafe class CpuBackend : IBackend
     }
 
     /// <inheritdoc/>
-    public double SquaredNorm(Storage x)
+    public double SquaredNorm(IReadOnlyList<Storage> x)
     {
-        int chunks = Partials(x.Length);
-        workers.Run(new SquaredNorm(P(x), x.Length, partials), chunks);
-        return SumOfPartials(chunks);
+        double sum = 0;
+        for (int i = 0; i < x.Count; i++)
+        {
+            int chunks = Partials(x[i].Length);
+            workers.Run(new SquaredNorm(P(x[i]), x[i].Length, partials), chunks);
+            sum += SumOfPartials(chunks);
+        }
+
+        return sum;
     }
 
     /// <inheritdoc/>

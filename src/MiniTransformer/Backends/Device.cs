@@ -1,3 +1,6 @@
+using System.Globalization;
+using MiniTransformer.Backends.Gpu;
+
 namespace MiniTransformer.Backends;
 
 /// <summary>A machine to compute on: its backend, and memory that outlives a step.</summary>
@@ -24,8 +27,36 @@ public sealed class Device : IDisposable
         return new Device(new CpuBackend(threads == 0 ? Environment.ProcessorCount : threads));
     }
 
-    /// <summary>The fastest device of this machine.</summary>
-    public static Device Best() => Cpu();
+    /// <summary>The fastest device of this machine: CUDA, else a GPU through OpenCL, else the CPU.</summary>
+    /// <param name="threads">Threads of the CPU; 0 means one per core.</param>
+    public static Device Best(int threads = 0)
+    {
+        try
+        {
+            return new Device(GpuMachines.BackendOf(device => device.IsGpu, "auto"));
+        }
+        catch (DeviceException)
+        {
+            return Cpu(threads); // none, or none that computes rightly; `devices` says why
+        }
+    }
+
+    /// <summary>The device of a specification.</summary>
+    /// <param name="specification">auto, cpu, cuda, opencl, or one of several, such as cuda:1.</param>
+    /// <param name="threads">Threads of the CPU; 0 means one per core.</param>
+    /// <exception cref="DeviceException">There is no such device, or it cannot be used; the message says why.</exception>
+    public static Device Open(string specification, int threads = 0)
+    {
+        if (specification == "auto") return Best(threads);
+        if (specification == "cpu") return Cpu(threads);
+        string[] parts = specification.Split(':');
+        int index = -1;
+        bool numbered = parts.Length == 2 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out index);
+        if ((parts.Length != 1 && !numbered) || parts[0] is not ("cuda" or "opencl"))
+            throw new DeviceException($"'{specification}' names no device; there are auto, cpu, cuda, opencl, and with a number cuda:1 or opencl:1.");
+        GpuApi api = parts[0] == "cuda" ? GpuApi.Cuda : GpuApi.OpenCl;
+        return new Device(GpuMachines.BackendOf(device => device.Api == api && (!numbered || device.Index == index), specification));
+    }
 
     /// <summary>A device that computes nothing: what a step on it would need in memory can be read off, without needing it.</summary>
     internal static Device DryRun() => new(new DryRunBackend());

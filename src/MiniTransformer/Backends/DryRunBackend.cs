@@ -68,7 +68,7 @@ internal sealed class DryRunBackend : IBackend
     {
     }
 
-    public double SquaredNorm(Storage x) => 0;
+    public double SquaredNorm(IReadOnlyList<Storage> x) => 0;
 
     public void MatMul(GemmForm form, Storage a, Storage b, Storage c, int m, int n, int k, bool accumulate)
     {

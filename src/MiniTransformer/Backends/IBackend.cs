@@ -60,14 +60,14 @@ public interface IBackend : IDisposable
     /// <summary>y += α x.</summary>
     void AddScaled(Storage x, float alpha, Storage y);
 
-    /// <summary>Σ aᵢ bᵢ (b may be <c>default</c>: Σ aᵢ), summed in double in a fixed order; y has one element.</summary>
+    /// <summary>Σ aᵢ bᵢ (b may be <c>default</c>: Σ aᵢ), summed in double (on GPUs in two floats) in a fixed order; y has one element.</summary>
     void Dot(Storage a, Storage b, Storage y);
 
     /// <summary>dx += dy₀ · α · w, where dy has one element and w may be <c>default</c> (all ones).</summary>
     void DotBackward(Storage dy, float alpha, Storage w, Storage dx);
 
-    /// <summary>Σ xᵢ², summed in double in a fixed order.</summary>
-    double SquaredNorm(Storage x);
+    /// <summary>Σ xᵢ² over all elements of all the storages, summed in double in a fixed order. Waits for the device, once.</summary>
+    double SquaredNorm(IReadOnlyList<Storage> x);
 
     // ---- products ----
 

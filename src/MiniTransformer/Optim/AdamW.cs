@@ -31,6 +31,7 @@ public sealed class AdamW : IDisposable
     private readonly Device device;
     private readonly Storage[] m;
     private readonly Storage[] v;
+    private readonly Storage[] gradients;
 
     /// <summary>An optimizer whose moments are zero.</summary>
     public AdamW(IReadOnlyList<Parameter> parameters, AdamWOptions? options = null)
@@ -42,6 +43,7 @@ public sealed class AdamW : IDisposable
         device = parameters[0].Device;
         m = [.. Parameters.Select(p => device.Allocate(p.Shape.Count))];
         v = [.. Parameters.Select(p => device.Allocate(p.Shape.Count))];
+        gradients = new Storage[m.Length];
     }
 
     /// <summary>What is trained: frozen parameters are left out.</summary>
@@ -71,7 +73,7 @@ public sealed class AdamW : IDisposable
             Parameter p = Parameters[i];
             float decay = p.Shape.Rank > 1 ? o.WeightDecay : 0;
             var step = new AdamWStep((float)learningRate, o.Beta1, o.Beta2, o.Epsilon, decay, clip, correction1, correction2);
-            device.Backend.AdamW(p.Value, p.Tensor.Owner.Gradient(0, p.Shape.Count), m[i], v[i], step);
+            device.Backend.AdamW(p.Value, gradients[i], m[i], v[i], step);
             p.Changed();
         }
 
@@ -81,9 +83,8 @@ public sealed class AdamW : IDisposable
     /// <summary>√Σ g² over all parameters.</summary>
     public double GradientNorm()
     {
-        double sum = 0;
-        for (int i = 0; i < m.Length; i++) sum += device.Backend.SquaredNorm(Parameters[i].Tensor.Owner.Gradient(0, Parameters[i].Shape.Count));
-        return Math.Sqrt(sum);
+        for (int i = 0; i < m.Length; i++) gradients[i] = Parameters[i].Tensor.Owner.Gradient(0, Parameters[i].Shape.Count);
+        return Math.Sqrt(device.Backend.SquaredNorm(gradients));
     }
 
     /// <summary>The moments by checkpoint name: adamw.m.NAME and adamw.v.NAME, with the parameter's shape.</summary>

@@ -1,5 +1,6 @@
 using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
+using MiniTransformer.Backends.Gpu;
 using MiniTransformer.Nn;
 using MiniTransformer.Ops;
 using MiniTransformer.Optim;
@@ -17,7 +18,23 @@ public class AllocationTests
         for (int i = 0; i < 5; i++) training.Step();
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (int i = 0; i < 10; i++) training.Step();
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        long allocated = (GC.GetAllocatedBytesForCurrentThread() - before) / 10;
+        if (Devices.IsCpu(name)) Assert.Equal(0, allocated);
+        else Assert.InRange(allocated, 0, 1024); // ILGPU's handles of the few copies of a step
+    }
+
+    [DeviceTheory]
+    [InlineData("opencl")]
+    [InlineData("cuda")]
+    public void Once_warm_a_training_step_takes_no_device_memory_compiles_nothing_and_waits_twice(string name)
+    {
+        using var training = new Training(name);
+        for (int i = 0; i < 2; i++) training.Step();
+        GpuMachine machine = training.Machine;
+        (int compiled, int allocations, long waits) = (machine.Compiled, machine.Allocations, machine.Waits);
+        for (int i = 0; i < 5; i++) training.Step();
+        Assert.Equal((compiled, allocations), (machine.Compiled, machine.Allocations));
+        Assert.Equal(waits + 5 * 2, machine.Waits); // for the gradient's norm, and for the loss
     }
 
     [DeviceTheory, OnEveryDevice]
@@ -46,6 +63,8 @@ public class AllocationTests
             model = Models.Random(device, Models.Odd, seed: 1);
             optimizer = new AdamW(model.Parameters);
         }
+
+        public GpuMachine Machine => ((GpuBackend)device.Backend).Machine;
 
         public (long Capacity, long Peak) Arena { get; private set; }
 

@@ -17,7 +17,7 @@ public class SamplerTests
     private static readonly int[][] Prompts = [.. Models.Examples(67, Models.Odd.VocabSize, seed: 9).Select(e => e.PromptIds)];
 
     [DeviceTheory, OnEveryDevice]
-    public void Log_probabilities_of_cached_decoding_equal_the_full_forward_pass_to_the_last_bit(string name)
+    public void Log_probabilities_of_cached_decoding_equal_the_full_forward_pass(string name)
     {
         using Device device = Devices.Open(name);
         using Transformer model = Models.Random(device, Models.Odd, seed: 1);
@@ -25,7 +25,7 @@ public class SamplerTests
         var batch = new ResponseBatch([.. responses.Select((r, i) => new Example(Prompts[i], r.Ids))], padId: End);
         using Tape tape = Tape.Record(device);
         float[] teacherForced = model.Logits(tape, batch).GatherLogSoftmax(tape.Targets(batch)).ToArray();
-        Operand.Identical(teacherForced, [.. responses.SelectMany(r => r.LogProbs)]);
+        Devices.Agree(name, teacherForced, [.. responses.SelectMany(r => r.LogProbs)]);
         Assert.True(responses.Count(r => r.Ids.Length > 1) > 30);
     }
 

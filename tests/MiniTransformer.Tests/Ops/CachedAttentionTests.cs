@@ -24,7 +24,7 @@ public class CachedAttentionTests
     [OnEveryDevice(1, 1, 2)]
     [OnEveryDevice(4, 2, 6)]
     [OnEveryDevice(4, 1, 20)]
-    public void A_token_against_the_cache_equals_the_token_in_its_sequence_to_the_last_bit(string name, int h, int hkv, int d)
+    public void A_token_against_the_cache_equals_the_token_in_its_sequence(string name, int h, int hkv, int d)
     {
         const int b = 3, t = 21;
         float[] q = Operand.Normal(b * t * h * d, seed: 1), k = Operand.Normal(b * t * hkv * d, seed: 2), v = Operand.Normal(b * t * hkv * d, seed: 3);
@@ -40,7 +40,7 @@ public class CachedAttentionTests
             TokenIds where = tape.Ids(slots, new Shape(b)), positions = tape.Ids([at, at, at], new Shape(b));
             cache.Append(0, Tokens(k, hkv * d, hkv), Tokens(v, hkv * d, hkv), where, positions);
             float[] y = cache.Attend(0, Tokens(q, h * d, h), where, positions).ToArray();
-            for (int i = 0; i < b; i++) Operand.Identical(full.AsSpan((i * t + at) * h * d, h * d), y.AsSpan(i * h * d, h * d));
+            for (int i = 0; i < b; i++) Devices.Agree(name, full.AsSpan((i * t + at) * h * d, h * d), y.AsSpan(i * h * d, h * d));
 
             Tensor Tokens(float[] x, int row, int heads) => tape.Constant(
                 [.. Enumerable.Range(0, b).SelectMany(i => x[((i * t + at) * row)..((i * t + at + 1) * row)])], new Shape(b, heads, d));

@@ -39,7 +39,7 @@ public class DensePathReinforceTests
     [OnEveryDevice(5)]
     public void A_run_that_is_stopped_and_rebuilt_continues_to_the_last_bit(string name, int stopAfter)
     {
-        using Run whole = new(name), stopped = new(name), later = new("CPU, 3 threads");
+        using Run whole = new(name), stopped = new(name), later = new(Devices.Sibling(name));
         DprStep[] undisturbed = [.. DensePathReinforce.Train(whole.Policy, whole.Reward, Prompts, Options)];
         using var optimizer = new AdamW(stopped.Policy.Parameters, Options.Optimizer);
         Assert.Equal(stopAfter, DensePathReinforce.Train(stopped.Policy, stopped.Reward, Prompts, Options, optimizer).Take(stopAfter).Count());

@@ -25,7 +25,7 @@ public class ExtrapolationTests
         var batch = new ResponseBatch([.. responses.Select((r, i) => new Example(Prompts[i], r.Ids))], padId: End);
         using Tape tape = Tape.NoGrad(c.Device);
         float[] logProb = c.Extrapolated(alpha).Logits(tape, batch).GatherLogSoftmax(tape.Targets(batch)).ToArray();
-        Operand.Identical(logProb, [.. responses.SelectMany(r => r.LogProbs)]);
+        Devices.Agree(name, logProb, [.. responses.SelectMany(r => r.LogProbs)]);
         Assert.NotEqual(logProb, Policy.Of(c.Expert).Logits(tape, batch).GatherLogSoftmax(tape.Targets(batch)).ToArray());
     }
 

@@ -103,12 +103,13 @@ public class PairTests
         SpinStep[] spin = [.. Spin.Train(policy, expert, start, Toy.Examples, Spins with { Updates = 30 })];
         policy.CopyFrom(expert);
         GsilStep[] gsil = [.. Gsil.Train(policy, expert, start, Toy.Examples, Gsils with { Updates = 30 })];
-        Assert.Equal(Math.Log(2), spin[0].Loss, 1e-9);
-        Assert.Equal(2 * Math.Log(2), gsil[0].Loss, 1e-9);
+        double rounding = Devices.IsCpu(name) ? 1e-9 : 1e-4; // drawn with the cache, scored without
+        Assert.Equal(Math.Log(2), spin[0].Loss, rounding);
+        Assert.Equal(2 * Math.Log(2), gsil[0].Loss, rounding);
         foreach (PairStep[] steps in (PairStep[][])[spin, gsil])
         {
             Assert.Equal(0.5, steps[0].Ranked);
-            Assert.Equal(0, steps[0].DemonstrationLogRatio, 1e-9);
+            Assert.Equal(0, steps[0].DemonstrationLogRatio, rounding);
             Assert.True(steps[^5..].Average(s => s.Loss) < 0.8 * steps[0].Loss);
             Assert.True(steps[^5..].Average(s => s.DemonstrationLogRatio) > 0.1);
             Assert.True(steps[^5..].Average(s => s.AnswerLogRatio) < -0.5);

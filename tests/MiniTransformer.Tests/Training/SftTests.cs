@@ -165,7 +165,7 @@ public class SftTests
     public void A_run_that_is_stopped_and_rebuilt_continues_to_the_last_bit(string name, int stopAfter)
     {
         SftOptions options = Learning with { Steps = 10, BatchSize = 16, MicroBatchSize = 10 };
-        using Device device = Devices.Open(name), later = Device.Cpu(2);
+        using Device device = Devices.Open(name), later = Devices.OpenSibling(name);
         using Transformer whole = Toy.Model(device), model = Toy.Model(device);
         SftStep[] undisturbed = [.. Sft.Train(whole, Toy.Examples, options)];
         using var optimizer = new AdamW(model.Parameters, options.Optimizer);

@@ -54,7 +54,7 @@ internal static class Toy
     public static void ContinuesToTheLastBit(
         string name, int stopAfter, Func<(Transformer Policy, Transformer Expert, Transformer Base), AdamW, IEnumerable<TrainingStep>> train)
     {
-        using Device device = Devices.Open(name), later = Devices.Open("CPU, 3 threads");
+        using Device device = Devices.Open(name), later = Devices.OpenSibling(name);
         var whole = Tuned(device);
         using var wholeOptimizer = new AdamW(whole.Policy.Parameters);
         TrainingStep[] undisturbed = [.. train(whole, wholeOptimizer)];

@@ -1,0 +1,104 @@
+using MiniTransformer.Kernels.Gpu;
+
+namespace MiniTransformer.Backends.Gpu;
+
+/// <summary>Functions of rows of logits.</summary>
+internal sealed partial class GpuBackend
+{
+    private NaiveRows Rows => Kernel(static a => new NaiveRows(a));
+
+    /// <inheritdoc/>
+    public void GatherLogSoftmax(Storage logits, Storage ids, Storage logProb, Storage logZ, int rows, int v)
+    {
+        if (rows == 0) return;
+        using GpuMachine.Turn turn = machine.Enter();
+        Rows.RunLogSumExp(F(logits), F(logZ), rows, v);
+        Rows.RunGather(F(logits), I(ids), F(logZ), F(logProb), v);
+    }
+
+    /// <inheritdoc/>
+    public void GatherLogSoftmaxBackward(Storage logits, Storage logZ, Storage ids, Storage dlogProb, Storage dlogits, int rows, int v)
+    {
+        if (rows == 0) return;
+        using GpuMachine.Turn turn = machine.Enter();
+        Rows.RunAddSoftmax(F(logits), F(logZ), F(dlogProb), F(dlogits), v, negative: true);
+        Rows.RunScatter(I(ids), F(dlogProb), F(dlogits), rows, v);
+    }
+
+    /// <inheritdoc/>
+    public void LogSumExp(Storage logits, Storage logZ, int rows, int v)
+    {
+        if (rows == 0) return;
+        using GpuMachine.Turn turn = machine.Enter();
+        Rows.RunLogSumExp(F(logits), F(logZ), rows, v);
+    }
+
+    /// <inheritdoc/>
+    public void LogSumExpBackward(Storage logits, Storage logZ, Storage dlogZ, Storage dlogits, int rows, int v)
+    {
+        if (rows == 0) return;
+        using GpuMachine.Turn turn = machine.Enter();
+        Rows.RunAddSoftmax(F(logits), F(logZ), F(dlogZ), F(dlogits), v, negative: false);
+    }
+
+    /// <inheritdoc/>
+    public void Gather(Storage x, Storage ids, Storage y, int rows, int v)
+    {
+        if (rows == 0) return;
+        using GpuMachine.Turn turn = machine.Enter();
+        Rows.RunGather(F(x), I(ids), null, F(y), v);
+    }
+
+    /// <inheritdoc/>
+    public void GatherBackward(Storage ids, Storage dy, Storage dx, int rows, int v)
+    {
+        if (rows == 0) return;
+        using GpuMachine.Turn turn = machine.Enter();
+        Rows.RunScatter(I(ids), F(dy), F(dx), rows, v);
+    }
+
+    /// <inheritdoc/>
+    public void KlDivergence(Storage logits, Storage reference, Storage kl, Storage logZ, Storage referenceLogZ, int rows, int v)
+    {
+        if (rows == 0) return;
+        using GpuMachine.Turn turn = machine.Enter();
+        Rows.RunLogSumExp(F(logits), F(logZ), rows, v);
+        Rows.RunLogSumExp(F(reference), F(referenceLogZ), rows, v);
+        Rows.RunKl(F(logits), F(reference), F(logZ), F(referenceLogZ), F(kl), rows, v);
+    }
+
+    /// <inheritdoc/>
+    public void KlDivergenceBackward(Storage logits, Storage logZ, Storage reference, Storage referenceLogZ, Storage kl, Storage dkl, Storage dlogits, int rows, int v)
+    {
+        if (rows == 0) return;
+        using GpuMachine.Turn turn = machine.Enter();
+        Rows.RunKlBackward(new KlInputs(F(logits), F(logZ), F(reference), F(referenceLogZ)), F(kl), F(dkl), F(dlogits), rows, v);
+    }
+
+    /// <inheritdoc/>
+    public void Entropy(Storage logits, Storage entropy, Storage logZ, int rows, int v)
+    {
+        if (rows == 0) return;
+        using GpuMachine.Turn turn = machine.Enter();
+        Rows.RunLogSumExp(F(logits), F(logZ), rows, v);
+        Rows.RunEntropy(F(logits), F(logZ), F(entropy), rows, v);
+    }
+
+    /// <inheritdoc/>
+    public void EntropyBackward(Storage logits, Storage logZ, Storage entropy, Storage dentropy, Storage dlogits, int rows, int v)
+    {
+        if (rows == 0) return;
+        using GpuMachine.Turn turn = machine.Enter();
+        Rows.RunEntropyBackward(F(logits), F(logZ), F(entropy), F(dentropy), F(dlogits), rows, v);
+    }
+
+    /// <inheritdoc/>
+    public void Sample(Storage logits, Storage uniforms, Storage ids, Storage logProb, int rows, int v, float temperature, int topK, float topP)
+    {
+        if (rows == 0) return;
+        using GpuMachine.Turn turn = machine.Enter();
+        var logZ = machine.Scratch(rows);
+        Rows.RunLogSumExp(F(logits), logZ, rows, v);
+        Kernel(static a => new NaiveSample(a)).Run(F(logits), logZ, F(uniforms), I(ids), F(logProb), new SampleOptions(rows, v, temperature, topK, topP));
+    }
+}

@@ -1,0 +1,81 @@
+using ILGPU;
+using ILGPU.Runtime;
+using ILGPU.Runtime.CPU;
+using ILGPU.Runtime.Cuda;
+using ILGPU.Runtime.OpenCL;
+
+namespace MiniTransformer.Backends.Gpu;
+
+/// <summary>
+/// ILGPU's context: the drivers that it could reach and their devices. A driver that is absent or broken is a reason on a list, never an
+/// exception.
+/// </summary>
+public sealed class GpuContext : IDisposable
+{
+    private readonly Context context;
+    private readonly List<(GpuDevice Device, ILGPU.Runtime.Device Handle)> devices = [];
+    private readonly List<RefusedDevice> refused = [];
+
+    /// <summary>Asks the drivers.</summary>
+    public GpuContext()
+    {
+        NativeLibraries.Resolve();
+        context = Create();
+        int cuda = 0, openCl = 0;
+        foreach (ILGPU.Runtime.Device device in context)
+        {
+            if (device is CudaDevice c)
+            {
+                string driver = $"CUDA {c.DriverVersion}, compute capability {c.Architecture}, {c.NumMultiprocessors} multiprocessors";
+                devices.Add((new GpuDevice(GpuApi.Cuda, cuda++, c.Name.Trim(), c.MemorySize, driver, IsGpu: true), device));
+            }
+            else if (device is CLDevice o)
+            {
+                bool gpu = (o.DeviceType & CLDeviceType.CL_DEVICE_TYPE_GPU) != 0;
+                string driver = $"{o.PlatformName.Trim()}, {o.CVersion}, {o.VendorName.Trim()}, {(gpu ? "GPU" : "computes on the CPU")}, {o.NumMultiprocessors} units";
+                devices.Add((new GpuDevice(GpuApi.OpenCl, openCl++, o.Name.Trim(), o.MemorySize, driver, gpu), device));
+            }
+        }
+    }
+
+    /// <summary>The devices, in the drivers' order.</summary>
+    public IReadOnlyList<GpuDevice> Devices => [.. devices.Select(d => d.Device)];
+
+    /// <summary>Drivers that could not be used, and why.</summary>
+    public IReadOnlyList<RefusedDevice> Refused => refused;
+
+    /// <summary>Opens a device.</summary>
+    public Accelerator Open(GpuDevice device) => devices.First(d => d.Device == device).Handle.CreateAccelerator(context);
+
+    /// <inheritdoc/>
+    public void Dispose() => context.Dispose();
+
+    // Each driver in a context of its own first: one that throws must not hide the other.
+    private Context Create()
+    {
+        bool cuda = Works("CUDA", b => b.Cuda()), openCl = Works("OpenCL", b => b.OpenCL());
+        return Context.Create(b =>
+        {
+            if (cuda) b.Cuda();
+            if (openCl) b.OpenCL();
+            if (!cuda && !openCl) b.CPU();
+            b.EnableAlgorithms();
+        });
+    }
+
+    private bool Works(string driver, Action<Context.Builder> add)
+    {
+        try
+        {
+            using Context trial = Context.Create(add);
+            if (trial.Devices.Length > 0) return true;
+            refused.Add(new RefusedDevice(driver, "no library of the driver, or no device that ILGPU can use (OpenCL needs the generic address space of OpenCL C 2.0 or 3.0)"));
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            refused.Add(new RefusedDevice(driver, e.Message.Length > 0 ? e.Message : e.GetType().Name));
+        }
+
+        return false;
+    }
+}
