@@ -68,7 +68,7 @@ public sealed class GpuContext : IDisposable
         try
         {
             using Context trial = Context.Create(add);
-            if (trial.Devices.Length > 0) return true;
+            if (trial.Devices.Any(device => device.AcceleratorType != AcceleratorType.CPU)) return true; // ILGPU adds its CPU device to an empty list
             refused.Add(new RefusedDevice(driver, "no library of the driver, or no device that ILGPU can use (OpenCL needs the generic address space of OpenCL C 2.0 or 3.0)"));
         }
         catch (Exception e) when (e is not OutOfMemoryException)
