@@ -16,6 +16,9 @@ internal sealed unsafe class GemmSample
         C0 = Random(rng, m * n);
     }
 
+    private GemmSample(GemmForm form, bool accumulate, int m, int n, int k, float[] a, float[] b, float[] c0) =>
+        (Form, Accumulate, M, N, K, A, B, C0) = (form, accumulate, m, n, k, a, b, c0);
+
     public GemmForm Form { get; }
 
     public bool Accumulate { get; }
@@ -44,6 +47,9 @@ internal sealed unsafe class GemmSample
             return 1 + (int)(u * u * most);
         }
     }
+
+    /// <summary>The same product of the first rows of A alone. Not for Aᵀ.</summary>
+    public GemmSample FirstRows(int count) => new(Form, Accumulate, count, N, K, A[..(count * K)], B, C0[..(count * N)]);
 
     /// <summary>C as <see cref="Gemm.Multiply"/> computes it, from C₀ if accumulating.</summary>
     public float[] Multiply(Workers workers)

@@ -1,5 +1,6 @@
+using ILGPU;
 using MiniTransformer.Kernels.Cpu;
-using MiniTransformer.Kernels.Gpu;
+using Gemm = MiniTransformer.Kernels.Gpu.Gemm;
 
 namespace MiniTransformer.Backends.Gpu;
 
@@ -11,7 +12,10 @@ internal sealed partial class GpuBackend
     {
         if (c.Length == 0) return;
         using GpuMachine.Turn turn = machine.Enter();
-        Kernel(static a => new NaiveGemm(a)).Run(form, F(a), F(b), F(c), m, n, k, accumulate);
+        Gemm gemm = Kernel(static accelerator => new Gemm(accelerator));
+        long needed = gemm.ScratchLength(form, m, n, k);
+        ArrayView<float> scratch = needed > 0 ? machine.Scratch(needed) : default;
+        gemm.Multiply(machine.Accelerator.DefaultStream, form, F(a), F(b), F(c), m, n, k, accumulate, scratch);
     }
 
     /// <inheritdoc/>

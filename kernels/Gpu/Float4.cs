@@ -1,0 +1,58 @@
+using System.Runtime.CompilerServices;
+using ILGPU;
+
+namespace MiniTransformer.Kernels.Gpu;
+
+/// <summary>
+/// Four floats that are loaded, stored and kept in registers as one. Named fields, because an array inside a kernel would live in slow local memory.
+/// </summary>
+public struct Float4
+{
+    /// <summary>The first float.</summary>
+    public float X;
+
+    /// <summary>The second float.</summary>
+    public float Y;
+
+    /// <summary>The third float.</summary>
+    public float Z;
+
+    /// <summary>The fourth float.</summary>
+    public float W;
+
+    /// <summary>sum ← a·b + sum, for each of the four.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void MultiplyAdd(float a, Float4 b, ref Float4 sum)
+    {
+        sum.X += a * b.X;
+        sum.Y += a * b.Y;
+        sum.Z += a * b.Z;
+        sum.W += a * b.W;
+    }
+
+    /// <summary>
+    /// The first <paramref name="valid"/> of four neighbours; the others are zero. Aligned: the address is a multiple of four floats, and all four are valid or none.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Float4 Load(ArrayView<float> from, long at, int valid, bool aligned)
+    {
+        Float4 value = default;
+        if (valid <= 0) return value;
+        if (aligned) return from.Cast<Float4>()[at >> 2];
+        value.X = from[at];
+        if (valid > 1) value.Y = from[at + 1];
+        if (valid > 2) value.Z = from[at + 2];
+        if (valid > 3) value.W = from[at + 3];
+        return value;
+    }
+
+    /// <summary>Stores the first <paramref name="valid"/> of the four, or adds them to what is there.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void Store(Float4 value, ArrayView<float> to, long at, int valid, bool accumulate)
+    {
+        if (valid > 0) to[at] = accumulate ? to[at] + value.X : value.X;
+        if (valid > 1) to[at + 1] = accumulate ? to[at + 1] + value.Y : value.Y;
+        if (valid > 2) to[at + 2] = accumulate ? to[at + 2] + value.Z : value.Z;
+        if (valid > 3) to[at + 3] = accumulate ? to[at + 3] + value.W : value.W;
+    }
+}

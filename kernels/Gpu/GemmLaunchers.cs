@@ -1,0 +1,64 @@
+using ILGPU;
+using ILGPU.Runtime;
+using MiniTransformer.Kernels.Cpu;
+
+namespace MiniTransformer.Kernels.Gpu;
+
+using PackKernel = Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, int, int, int>;
+using TiledKernel = Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int, int>;
+
+/// <summary>The compiled kernels, each made at its first use and kept.</summary>
+public sealed partial class Gemm
+{
+    private const int ItemsOfGroup = 256;
+
+    // Tiles of a group read the same panel of B.
+    private const int TilesOfGroup = 8;
+    private const int CopiesOfGroup = 32;
+
+    private readonly Accelerator accelerator;
+    private readonly TiledKernel?[] tiled = new TiledKernel?[6];
+    private Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape>? naive;
+    private Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int>? panels;
+    private Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, long, int, int>? parts;
+    private PackKernel? pack, packTransposed, packTiles;
+
+    private Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape> Naive =>
+        naive ??= accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape>(GemmNaive.Multiply);
+
+    private Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int> Panels =>
+        panels ??= accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int>(GemmPanels.Multiply);
+
+    private Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, long, int, int> AddParts =>
+        parts ??= accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, long, int, int>(GemmParts.Add);
+
+    private PackKernel PackTiles => packTiles ??= Load(GemmPacking.TransposedTiles);
+
+    private PackKernel Pack(GemmForm form) =>
+        form == GemmForm.NT ? packTransposed ??= Load(GemmPacking.TransposedPanels) : pack ??= Load(GemmPacking.Panels);
+
+    private TiledKernel Tiled(int width, GemmForm form) =>
+        tiled[((int)form * 2) + (width == 128 ? 1 : 0)] ??= form switch
+        {
+            GemmForm.NN => Tiled<DepthAdjacent, LinesAdjacent>(width),
+            GemmForm.NT => Tiled<DepthAdjacent, DepthAdjacent>(width),
+            _ => Tiled<LinesAdjacent, LinesAdjacent>(width),
+        };
+
+    private TiledKernel Tiled<TA, TB>(int width)
+        where TA : struct, IGemmTileSource
+        where TB : struct, IGemmTileSource =>
+        width == 128
+            ? accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int, int>(GemmTiled.Multiply128<TA, TB>)
+            : accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int, int>(GemmTiled.Multiply64<TA, TB>);
+
+    private PackKernel Load(Action<ArrayView<float>, ArrayView<float>, int, int, int> kernel) => accelerator.LoadKernel(kernel);
+
+    private static KernelConfig Items(long count) => new(checked((int)((count + ItemsOfGroup - 1) / ItemsOfGroup)), ItemsOfGroup);
+
+    private static KernelConfig PackingGrid(GemmForm form, int k, int pieces)
+    {
+        int copies = form == GemmForm.NT ? Pieces(k, GemmPacking.Steps) : k;
+        return new KernelConfig(new Index3D(Math.Max(1, Pieces(copies, CopiesOfGroup)), pieces, 1), new Index3D(CopiesOfGroup, 1, 1));
+    }
+}

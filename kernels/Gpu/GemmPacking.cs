@@ -1,0 +1,56 @@
+using ILGPU;
+
+namespace MiniTransformer.Kernels.Gpu;
+
+/// <summary>Copies operands into the order in which <see cref="GemmPanels"/> reads them.</summary>
+internal static class GemmPacking
+{
+    /// <summary>Steps of k that a work item of <see cref="TransposedPanels"/> copies.</summary>
+    public const int Steps = 8;
+
+    /// <summary>
+    /// Panels of B (K, N), from column <paramref name="firstColumn"/>: a work item copies one row of one panel; grid (groups of k, panels). Columns
+    /// beyond N become zero.
+    /// </summary>
+    public static void Panels(ArrayView<float> b, ArrayView<float> panels, int n, int k, int firstColumn)
+    {
+        int depth = (Grid.IdxX * Group.DimX) + Group.IdxX, j = firstColumn + (Grid.IdxY * GemmPanels.Width);
+        if (depth >= k) return;
+        long from = ((long)depth * n) + j, to = (((long)Grid.IdxY * k) + depth) * (GemmPanels.Width / 8);
+        ArrayView<Float8> rows = panels.Cast<Float8>();
+        rows[to] = Float8.LoadSome(b, from, n - j);
+        rows[to + 1] = Float8.LoadSome(b, from + 8, n - j - 8);
+    }
+
+    /// <summary>Panels of Bᵀ, B stored (N, K): a work item copies <see cref="Steps"/> rows of one panel.</summary>
+    public static void TransposedPanels(ArrayView<float> b, ArrayView<float> panels, int n, int k, int firstColumn)
+    {
+        int depth = ((Grid.IdxX * Group.DimX) + Group.IdxX) * Steps, j = firstColumn + (Grid.IdxY * GemmPanels.Width);
+        if (depth >= k) return;
+        long to = (((long)Grid.IdxY * k) + depth) * GemmPanels.Width;
+        for (int column = 0; column < GemmPanels.Width; column++)
+        {
+            long from = ((long)(j + column) * k) + depth;
+            Float8 values = Float8.LoadSome(b, from, j + column < n ? k - depth : 0);
+            Float8.StoreSome(values, panels, to + column, GemmPanels.Width, k - depth);
+        }
+    }
+
+    /// <summary>
+    /// Tiles of Aᵀ, A stored (K, M), from row <paramref name="firstRow"/> of Aᵀ: a tile holds its rows for each k; a work item copies one k of one tile;
+    /// grid (groups of k, tiles). Rows beyond M are the last once more.
+    /// </summary>
+    public static void TransposedTiles(ArrayView<float> a, ArrayView<float> tiles, int m, int k, int firstRow)
+    {
+        int depth = (Grid.IdxX * Group.DimX) + Group.IdxX, i = firstRow + (Grid.IdxY * GemmPanels.Height);
+        if (depth >= k) return;
+        long from = ((long)depth * m) + i, to = (((long)Grid.IdxY * k) + depth) * GemmPanels.Height;
+        int last = m - 1 - i;
+        tiles[to] = a[from];
+        tiles[to + 1] = a[from + IntrinsicMath.Min(1, last)];
+        tiles[to + 2] = a[from + IntrinsicMath.Min(2, last)];
+        tiles[to + 3] = a[from + IntrinsicMath.Min(3, last)];
+        tiles[to + 4] = a[from + IntrinsicMath.Min(4, last)];
+        tiles[to + 5] = a[from + IntrinsicMath.Min(5, last)];
+    }
+}

@@ -1,0 +1,72 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+using System.Runtime.Loader;
+using ILGPU;
+using ILGPU.Runtime;
+using ILGPU.Runtime.CPU;
+using ILGPU.Runtime.OpenCL;
+
+namespace MiniTransformer.Tests.Gpu;
+
+/// <summary>
+/// The accelerators that kernels are tested on: ILGPU's own CPU accelerator, a thread a work item, for tiny sizes everywhere; OpenCL for all sizes
+/// where there is such a device.
+/// </summary>
+internal static class Accelerators
+{
+    public const string Threads = "threads", OpenCl = "OpenCL";
+
+    private static readonly Lazy<Accelerator> ThreadsAccelerator = new(() =>
+    {
+        var context = Context.Create(b => b.CPU(new CPUDevice(4, 64, 1)).EnableAlgorithms()); // groups of 4 · 64 work items
+        return context.GetCPUDevice(0).CreateAccelerator(context);
+    });
+
+    private static readonly Lazy<Accelerator?> OpenClAccelerator = new(OpenFirst);
+
+    /// <summary>Why tests on OpenCL are skipped; null where they are not.</summary>
+    public static string? OpenClAbsence =>
+        OpenClAccelerator.Value is null && !Required.Has("opencl") ? "No OpenCL device that ILGPU can use (.ci/opencl COMMAND runs a command where there is one)." : null;
+
+    /// <summary>Runs work on an accelerator, one caller at a time.</summary>
+    public static void On(string name, Action<Accelerator> work)
+    {
+        Accelerator accelerator = name == Threads ? ThreadsAccelerator.Value : OpenClAccelerator.Value ?? throw new InvalidOperationException("No OpenCL device.");
+        lock (accelerator)
+        {
+            accelerator.Bind();
+            work(accelerator);
+        }
+    }
+
+    private static Accelerator? OpenFirst()
+    {
+        AssemblyLoadContext.Default.ResolvingUnmanagedDll += Resolve;
+        try
+        {
+            var context = Context.Create(b => b.OpenCL().EnableAlgorithms());
+            return context.GetCLDevices().Count > 0 ? context.GetCLDevice(0).CreateAccelerator(context) : null;
+        }
+        catch (Exception e) when (e is DllNotFoundException or NotSupportedException or CLException)
+        {
+            return null;
+        }
+    }
+
+    private static IntPtr Resolve(Assembly assembly, string name) =>
+        name == "OpenCL" && NativeLibrary.TryLoad("libOpenCL.so.1", out IntPtr handle) ? handle : IntPtr.Zero;
+}
+
+/// <summary>A fact about OpenCL: skipped without a device, unless it is required.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class OpenClFactAttribute : FactAttribute
+{
+    public OpenClFactAttribute() => Skip = Accelerators.OpenClAbsence;
+}
+
+/// <summary>A theory about OpenCL: skipped without a device, unless it is required.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class OpenClTheoryAttribute : TheoryAttribute
+{
+    public OpenClTheoryAttribute() => Skip = Accelerators.OpenClAbsence;
+}

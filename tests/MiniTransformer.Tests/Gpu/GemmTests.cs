@@ -1,0 +1,194 @@
+using ILGPU;
+using ILGPU.Runtime;
+using MiniTransformer.Kernels.Cpu;
+using MiniTransformer.Kernels.Gpu;
+using MiniTransformer.Tests.Kernels;
+
+namespace MiniTransformer.Tests.Gpu;
+
+/// <summary>Products on accelerators against the same products in double precision (the bound is <see cref="GemmSample.AssertNearTheNaiveSum"/>'s), and against each other.</summary>
+public sealed class GemmTests
+{
+    private static readonly GemmVariant[] Variants = Enum.GetValues<GemmVariant>();
+    private static readonly GemmForm[] EachForm = Enum.GetValues<GemmForm>();
+
+    public static TheoryData<GemmVariant, GemmForm> VariantsAndForms
+    {
+        get
+        {
+            TheoryData<GemmVariant, GemmForm> data = [];
+            foreach (GemmVariant variant in Variants)
+            {
+                foreach (GemmForm form in EachForm) data.Add(variant, form);
+            }
+
+            return data;
+        }
+    }
+
+    /// <summary>Sizes around the tiles' (6, 16, 64, 128), unaligned rows, and a K of several blocks.</summary>
+    private static readonly (int M, int N, int K)[] TinySizes = [(1, 1, 1), (1, 9, 4), (7, 1, 3), (8, 12, 16), (5, 17, 21), (65, 66, 5), (3, 4, 260)];
+
+    private static readonly (int M, int N, int K)[] Sizes =
+    [
+        .. TinySizes, (6, 16, 16), (12, 32, 24), (64, 64, 64), (63, 65, 17), (128, 128, 32), (130, 140, 36), (127, 129, 33), (1, 200, 300), (200, 1, 513),
+        (100, 60, 1024), (60, 100, 777), (64, 64, 2048), (257, 70, 40),
+    ];
+
+    [Theory]
+    [MemberData(nameof(VariantsAndForms))]
+    public void Tiny_products_equal_the_naive_sum(GemmVariant variant, GemmForm form) => EqualTheNaiveSum(Accelerators.Threads, variant, form, TinySizes);
+
+    [OpenClTheory]
+    [MemberData(nameof(VariantsAndForms))]
+    public void Products_equal_the_naive_sum_on_OpenCL(GemmVariant variant, GemmForm form) => EqualTheNaiveSum(Accelerators.OpenCl, variant, form, Sizes);
+
+    private static void EqualTheNaiveSum(string device, GemmVariant variant, GemmForm form, (int M, int N, int K)[] sizes) => GemmRun.On(device, (accelerator, gemm) =>
+    {
+        foreach (((int m, int n, int k), int index) in sizes.Select((size, index) => (size, index)))
+        {
+            GemmSample sample = new(form, accumulate: index % 2 == 1, m, n, k, seed: index);
+
+            // Every alignment of every operand comes up, and so do aligned ones.
+            float[] product = GemmRun.Multiply(accelerator, gemm, variant, sample, offsetA: index % 3, offsetB: index % 4, offsetC: index % 5);
+            sample.AssertNearTheNaiveSum(product);
+        }
+    });
+
+    [OpenClTheory]
+    [MemberData(nameof(VariantsAndForms))]
+    public void Products_of_random_sizes_equal_the_naive_sum_on_OpenCL(GemmVariant variant, GemmForm form) => GemmRun.On(Accelerators.OpenCl, (accelerator, gemm) =>
+    {
+        for (int trial = 0; trial < 20; trial++)
+        {
+            GemmSample sample = GemmSample.RandomSize(form, accumulate: trial % 2 == 0, seed: 300 + trial);
+            sample.AssertNearTheNaiveSum(GemmRun.Multiply(accelerator, gemm, variant, sample, trial % 4, trial / 4 % 4, trial % 3));
+        }
+    });
+
+    [Fact]
+    public void Tiny_products_have_the_same_bits_by_every_variant() => HaveTheSameBits(Accelerators.Threads, [(7, 18, 261)]);
+
+    [OpenClFact]
+    public void Products_have_the_same_bits_by_every_variant_on_OpenCL() => HaveTheSameBits(Accelerators.OpenCl, Sizes);
+
+    private static void HaveTheSameBits(string device, (int M, int N, int K)[] sizes) => GemmRun.On(device, (accelerator, gemm) =>
+    {
+        foreach (((int m, int n, int k), int index) in sizes.Select((size, index) => (size, index)))
+        {
+            foreach (GemmForm form in EachForm)
+            {
+                GemmSample sample = new(form, accumulate: index % 2 == 0, m, n, k, seed: index);
+                float[] naive = GemmRun.Multiply(accelerator, gemm, GemmVariant.Naive, sample);
+                foreach (GemmVariant variant in Variants) Assert.Equal(naive, GemmRun.Multiply(accelerator, gemm, variant, sample, index % 4, 1, 2));
+            }
+        }
+    });
+
+    [OpenClFact]
+    public void A_product_that_shares_K_among_groups_has_the_same_bits_as_one_that_does_not() => GemmRun.On(Accelerators.OpenCl, (accelerator, gemm) =>
+    {
+        // The limit of scratch memory, not the number of blocks, decides for the taller one; its first rows are the same product.
+        const int n = 64, k = 2048;
+        GemmSample tall = new(GemmForm.NN, accumulate: true, 64 * 16, n, k, seed: 3);
+        GemmSample shared = tall.FirstRows(64);
+        Assert.Equal(GemmDepth.Blocks(k) * 64L * n, gemm.ScratchLength(GemmVariant.Tiled64, GemmForm.NN, 64, n, k));
+        Assert.Equal(0, gemm.ScratchLength(GemmVariant.Tiled64, GemmForm.NN, tall.M, n, k));
+        float[] expected = GemmRun.Multiply(accelerator, gemm, GemmVariant.Tiled64, tall);
+        for (int repeat = 0; repeat < 3; repeat++)
+            Assert.Equal(expected[..(64 * n)], GemmRun.Multiply(accelerator, gemm, GemmVariant.Tiled64, shared));
+    });
+
+    [OpenClTheory]
+    [InlineData(GemmForm.NN)]
+    [InlineData(GemmForm.NT)]
+    [InlineData(GemmForm.TN)]
+    public void Operands_beyond_the_scratch_memory_are_packed_piece_by_piece(GemmForm form) => GemmRun.On(Accelerators.OpenCl, (accelerator, gemm) =>
+    {
+        const int few = 7, many = 2100, k = 2048; // 2100 · 2048 floats are more than 16 MB
+        foreach ((int m, int n) in form == GemmForm.TN ? [(few, many), (many, few)] : new[] { (few, many) })
+        {
+            GemmSample sample = new(form, accumulate: false, m, n, k, seed: 1);
+            Assert.True(gemm.ScratchLength(GemmVariant.Panels, form, m, n, k) < (long)many * k);
+            Assert.Equal(GemmRun.Multiply(accelerator, gemm, GemmVariant.Naive, sample), GemmRun.Multiply(accelerator, gemm, GemmVariant.Panels, sample));
+        }
+    });
+
+    [OpenClTheory]
+    [MemberData(nameof(VariantsAndForms))]
+    public void Repeats_have_the_same_bits(GemmVariant variant, GemmForm form) => GemmRun.On(Accelerators.OpenCl, (accelerator, gemm) =>
+    {
+        GemmSample sample = new(form, accumulate: true, 150, 130, 600, seed: 9);
+        float[] first = GemmRun.Multiply(accelerator, gemm, variant, sample);
+        for (int repeat = 0; repeat < 5; repeat++) Assert.Equal(first, GemmRun.Multiply(accelerator, gemm, variant, sample));
+    });
+
+    [Theory]
+    [MemberData(nameof(VariantsAndForms))]
+    public void Sizes_of_zero_are_products_too(GemmVariant variant, GemmForm form) => GemmRun.On(Accelerators.Threads, (accelerator, gemm) =>
+    {
+        foreach (bool accumulate in new[] { false, true })
+        {
+            foreach ((int m, int n, int k) in new[] { (0, 3, 4), (3, 0, 4), (2, 3, 0) })
+            {
+                GemmSample sample = new(form, accumulate, m, n, k, seed: 1);
+                Assert.Equal(accumulate ? sample.C0 : new float[m * n], GemmRun.Multiply(accelerator, gemm, variant, sample));
+            }
+        }
+    });
+
+    [OpenClTheory]
+    [MemberData(nameof(VariantsAndForms))]
+    public void Infinities_stay_in_their_row_and_column(GemmVariant variant, GemmForm form) => GemmRun.On(Accelerators.OpenCl, (accelerator, gemm) =>
+    {
+        const int m = 66, n = 37, k = 9;
+        GemmSample sample = new(form, accumulate: false, m, n, k, seed: 1);
+        float[] finite = GemmRun.Multiply(accelerator, gemm, variant, sample);
+        sample.A[form == GemmForm.TN ? (2 * m) + 65 : (65 * k) + 2] = float.PositiveInfinity;
+        sample.B[form == GemmForm.NT ? (36 * k) + 4 : (4 * n) + 36] = float.NaN;
+        float[] product = GemmRun.Multiply(accelerator, gemm, variant, sample);
+        for (int i = 0; i < m; i++)
+        {
+            for (int j = 0; j < n; j++)
+            {
+                if (i == 65 || j == 36) Assert.False(float.IsFinite(product[(i * n) + j]));
+                else Assert.Equal(finite[(i * n) + j], product[(i * n) + j]);
+            }
+        }
+    });
+
+    [OpenClTheory]
+    [MemberData(nameof(VariantsAndForms))]
+    public void A_product_allocates_no_managed_memory(GemmVariant variant, GemmForm form) => GemmRun.On(Accelerators.OpenCl, (accelerator, gemm) =>
+    {
+        const int size = 130;
+        using MemoryBuffer1D<float, Stride1D.Dense> a = accelerator.Allocate1D<float>(size * size), b = accelerator.Allocate1D<float>(size * size);
+        using MemoryBuffer1D<float, Stride1D.Dense> c = accelerator.Allocate1D<float>(size * size), scratch = accelerator.Allocate1D<float>(gemm.ScratchLength(variant, form, size, size, size) + 1);
+        for (int warm = 0; warm < 2; warm++)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int repeat = 0; repeat < 10; repeat++)
+                gemm.Multiply(variant, accelerator.DefaultStream, form, a.View, b.View, c.View, size, size, size, true, scratch.View);
+            long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            if (warm == 1) Assert.Equal(0, allocated);
+        }
+
+        accelerator.DefaultStream.Synchronize();
+    });
+
+    [Fact]
+    public void Blocks_of_K_cover_it_in_whole_steps()
+    {
+        for (int k = 0; k < 3000; k++)
+        {
+            int blocks = GemmDepth.Blocks(k);
+            Assert.Equal(0, GemmDepth.Start(k, 0, blocks));
+            Assert.Equal(k, GemmDepth.Start(k, blocks, blocks));
+            for (int p = 0; p < blocks; p++)
+            {
+                Assert.Equal(0, GemmDepth.Start(k, p, blocks) % GemmDepth.Step);
+                Assert.InRange(GemmDepth.Start(k, p + 1, blocks) - GemmDepth.Start(k, p, blocks), k == 0 ? 0 : 1, GemmDepth.MaxDepth);
+            }
+        }
+    }
+}
