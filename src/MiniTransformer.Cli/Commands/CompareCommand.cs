@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Reports;
 using MiniTransformer.Cli.Runs;
@@ -89,7 +90,8 @@ internal sealed class CompareCommand
         {
             Progress.Show(terminal, open =>
             {
-                run.Run(Threads(settings), open, terminal.Stop);
+                (int atOnce, Func<Device> openDevice) = common.Many(settings);
+                run.Run(atOnce, openDevice, open, terminal.Stop);
                 return 0;
             });
         }
