@@ -38,7 +38,7 @@ public static class CommandLine
         CliCommand[] commands =
         [
             DemoCommand.Create(), SftCommand.Create(), AdviseCommand.Create(), RewardCommand.Create(), DprCommand.Create(), EvalCommand.Create(), GenerateCommand.Create(), TasksCommand.Create(),
-            CreditCommand.Create(), VerifyCommand.Create(), CompareCommand.Create(),
+            CreditCommand.Create(), VerifyCommand.Create(), CompareCommand.Create(), DevicesCommand.Create(),
         ];
         try
         {

@@ -2,10 +2,12 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Reports;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Data.Verifiers;
 using MiniTransformer.Experiments;
 using MiniTransformer.IO;
 using MiniTransformer.Reports;
@@ -18,35 +20,39 @@ internal sealed class CompareCommand
     // The sweep's seeds begin this far after the first evaluation seed.
     private const ulong SweepOffset = 100;
 
-    private static readonly string[] QuickRegimes = ["base-to-better", "lazyshift"];
-
     private readonly Command command = new("compare", "Run all methods in all regimes over several seeds, and compare them: accuracy, distance from SFT, equal KL.");
     private readonly CommonFlags common;
-    private readonly Flag<string> regimes = Flags.Words(
-        "--regimes", "the regimes, separated by commas, or all", [.. Regimes.All.Select(r => r.Name)], "all");
+    private readonly CompareSource source;
     private readonly Flag<int?> seeds = Flags.OptionalInt("--seeds", "evaluation seeds, from --seed on [default: 10; 3 with --quick]", min: 1, mayChange: true);
     private readonly Flag<int?> sweepSeeds = Flags.OptionalInt(
         "--sweep-seeds", "seeds of the sweeps, on which settings are chosen and methods compared at equal KL; 0 for no sweep [default: 3; 1 with --quick]", mayChange: true);
-    private readonly Flag<bool> quick = Flags.Switch("--quick", $"only {string.Join(" and ", QuickRegimes)}, with 3 seeds and 1 of the sweep: minutes instead of hours");
+    private readonly Flag<bool> quick = Flags.Switch("--quick", $"only {CompareSource.QuickNames}, with 3 seeds and 1 of the sweep: minutes instead of hours");
     private readonly Flag<bool> smoke = Flags.Switch("--smoke", "a reduced size that shows that everything works; its numbers mean nothing");
     private readonly Flag<bool> reportOnly = Flags.Switch(
         "--report-only", "compute nothing: write results.jsonl, results.md and report.html of --out again from the cells that are there, and say what is missing; it may run beside the comparison itself",
         saved: false);
     private readonly Flag<bool> resume = Flags.Switch("--resume", "continue the comparison in --out: finished cells are not repeated", saved: false);
 
-    private CompareCommand() => common = new CommonFlags(command, "folder of the results", seedDescription: "the first evaluation seed");
+    private CompareCommand()
+    {
+        common = new CommonFlags(command, "folder of the results", seedDescription: "the first evaluation seed");
+        source = new CompareSource(common.Seed);
+    }
 
     /// <summary>The command.</summary>
     public static CliCommand Create()
     {
         var compare = new CompareCommand();
-        foreach (Option flag in new Option[] { compare.regimes, compare.seeds, compare.sweepSeeds, compare.quick, compare.smoke, compare.resume, compare.reportOnly }) compare.command.Add(flag);
+        foreach (Option flag in compare.source.All) compare.command.Add(flag);
+        foreach (Option flag in new Option[] { compare.seeds, compare.sweepSeeds, compare.quick, compare.smoke, compare.resume, compare.reportOnly }) compare.command.Add(flag);
         string[] examples =
         [
             "compare --quick --out runs/quick",
             "compare --out runs/table",
             "compare --out runs/table --resume",
             "compare --out runs/table --report-only",
+            "compare --data problems.jsonl --verify numeric --seeds 5 --sweep-seeds 1 --out runs/mine",
+            "compare --data mine.jsonl --verify 'command:python3 check.py' --base runs/base --out runs/mine",
             "compare --regimes base-to-better,noisy --seeds 5 --sweep-seeds 2 --out runs/two",
         ];
         return new CliCommand(compare.command, compare.common, examples, compare.Run) { Resume = compare.resume, Reread = compare.reportOnly };
@@ -58,7 +64,8 @@ internal sealed class CompareCommand
         string path = settings.Required(common.Out);
         if (!rereading) TrainingRun.CheckFree(path, resuming, canBegin: true);
         else if (!RunDirectory.Exists(path)) throw new UsageException($"--report-only: there is no comparison in '{Invocation.Shown(path)}', the folder of --out.");
-        Regime[] chosen = [.. Chosen(isQuick && !settings.Given(regimes) ? string.Join(',', QuickRegimes) : settings.Get(regimes))];
+        using IVerifier? verifier = source.Verifier(settings, resuming && RunDirectory.Exists(path));
+        Regime[] chosen = source.Chosen(settings, isQuick, verifier);
         if (settings.Get(smoke)) chosen = [.. chosen.Select(r => r.Reduced())];
         ulong first = settings.Get(common.Seed);
         ulong[] evaluation = Numbers(first, settings.Resolve(seeds, settings.Get(seeds) ?? (isQuick ? 3 : 10))!.Value);
@@ -73,6 +80,9 @@ internal sealed class CompareCommand
         }
 
         JsonObject effective = settings.Effective();
+        source.AddHashes(settings, effective);
+        if (resuming && RunDirectory.Exists(path)) CompareSource.CheckUnchanged(RunDirectory.ReadConfiguration<JsonObject>(path), effective);
+        CompareSource.Check(chosen, terminal);
         using RunDirectory folder = resuming && RunDirectory.Exists(path) ? RunDirectory.Open(path) : RunDirectory.Create(path, effective);
         if (resuming) folder.SaveConfiguration(effective);
         terminal.Say($"{chosen.Length} regime(s) × {evaluation.Length} seed(s), {sweep.Length} more for the sweeps, {Threads(settings)} thread(s); results in {Invocation.Shown(path)}");
@@ -80,7 +90,8 @@ internal sealed class CompareCommand
         {
             Progress.Show(terminal, open =>
             {
-                run.Run(Threads(settings), open, terminal.Stop);
+                (int atOnce, Func<Device> openDevice) = common.Many(settings);
+                run.Run(atOnce, openDevice, open, terminal.Stop);
                 return 0;
             });
         }
@@ -106,24 +117,21 @@ internal sealed class CompareCommand
         string time = seconds is { } known ? Progress.Duration(known) : "not known";
         string configuration = settings.Effective().ToJsonString(new JsonSerializerOptions(RunDirectory.Json) { WriteIndented = true });
         AtomicFile.WriteAllText(page, report.ToHtml(
-            configuration, [("command", Command(chosen, settings)), .. RunReport.Machine(), ("threads", Threads(settings).ToString(CultureInfo.InvariantCulture)), ("time", time)]));
+            configuration, [("command", Command(settings)), .. RunReport.Machine(), ("threads", Threads(settings).ToString(CultureInfo.InvariantCulture)), ("time", time)]));
         terminal.Print("");
         terminal.Print($"Report: {Invocation.Shown(page)}  (tables: {Invocation.Shown(tables)}, numbers: {Invocation.Shown(results)})");
         if (seconds is not null) terminal.Print($"Took {time}, all starts together.");
     }
 
-    private string Command(Regime[] chosen, Settings settings) => Invocation.Of(
+    private string Command(Settings settings) => Invocation.Of(
     [
-        "compare", .. settings.Get(smoke) ? ["--smoke"] : Array.Empty<string>(), "--regimes", chosen.Length == Regimes.All.Count ? "all" : string.Join(',', chosen.Select(r => r.Name)), "--seeds", Number(settings.Get(seeds)!.Value),
-        "--sweep-seeds", Number(settings.Get(sweepSeeds)!.Value),
+        "compare", .. settings.Get(smoke) ? ["--smoke"] : Array.Empty<string>(), .. source.Written(settings), "--seeds", Number(settings.Get(seeds)!.Value),
+        "--sweep-seeds", Number(settings.Get(sweepSeeds)!.Value), .. settings.Given(common.Seed) ? ["--seed", settings.Get(common.Seed).ToString(CultureInfo.InvariantCulture)] : Array.Empty<string>(),
     ]);
 
     private int Threads(Settings settings) => settings.Get(common.Threads) is var t and > 0 ? t : Environment.ProcessorCount;
 
     private static string Number(int n) => n.ToString(CultureInfo.InvariantCulture);
-
-    private static IEnumerable<Regime> Chosen(string names) =>
-        names == "all" ? Regimes.All : names.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(Regimes.Named);
 
     private static ulong[] Numbers(ulong first, int count) => [.. Enumerable.Range(0, count).Select(i => first + (ulong)i)];
 }

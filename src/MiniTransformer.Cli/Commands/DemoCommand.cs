@@ -48,15 +48,15 @@ internal sealed class DemoCommand
         using RunDirectory folder = resuming && RunDirectory.Exists(path) ? RunDirectory.Open(path) : RunDirectory.Create(path, effective);
         if (resuming) folder.SaveConfiguration(effective);
 
-        int threads = settings.Get(common.Threads) is var t and > 0 ? t : Environment.ProcessorCount;
+        (int threads, Func<Device> openDevice) = common.Many(settings);
         ulong[] numbers = [.. Enumerable.Range(0, settings.Get(seeds)).Select(i => settings.Get(common.Seed) + (ulong)i)];
         terminal.Say($"{chosen.Name}: {chosen.Description}.");
-        terminal.Say($"{(numbers.Length == 1 ? "One seed" : $"{numbers.Length} seeds")} with {Math.Min(threads, numbers.Length)} thread(s): pretraining, SFT, continued SFT, DPR three times, and their evaluation.");
+        terminal.Say($"{(numbers.Length == 1 ? "One seed" : $"{numbers.Length} seeds")} {(settings.Get(common.DeviceName) is var name and not "cpu" ? $"on {name}" : $"with {Math.Min(threads, numbers.Length)} thread(s)")}: pretraining, SFT, continued SFT, DPR three times, and their evaluation.");
         long begin = Stopwatch.GetTimestamp();
         SeedResult[] results;
         try
         {
-            results = Progress.Show(terminal, open => RunSeeds(chosen, numbers, threads, folder.Path, open, terminal.Stop));
+            results = Progress.Show(terminal, open => RunSeeds(chosen, numbers, threads, openDevice, folder.Path, open, terminal.Stop));
         }
         catch (OperationCanceledException)
         {
@@ -80,8 +80,7 @@ internal sealed class DemoCommand
         return CommandLine.Done;
     }
 
-    // One single-threaded device a seed, as many at once as there are threads: the results of a seed do not depend on that.
-    private static SeedResult[] RunSeeds(Regime chosen, ulong[] numbers, int threads, string folder, Func<string, int, int, ITrack> open, CancellationToken stop)
+    private static SeedResult[] RunSeeds(Regime chosen, ulong[] numbers, int threads, Func<Device> openDevice, string folder, Func<string, int, int, ITrack> open, CancellationToken stop)
     {
         var results = new SeedResult[numbers.Length];
         var options = new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, threads), CancellationToken = stop };
@@ -96,7 +95,7 @@ internal sealed class DemoCommand
                     return;
                 }
 
-                using Device device = Device.Cpu(1);
+                using Device device = openDevice();
                 using var world = new World(chosen, numbers[i], device);
                 ITrack track = open($"seed {numbers[i]}", SeedResult.StepsOf(world), 0);
                 results[i] = SeedResult.Run(world, track.Report, stop);

@@ -13,6 +13,7 @@ internal sealed class CommonFlags
         Out = Flags.Path("--out", outDescription, outName, saved: false);
         command.Add(Out);
         command.Add(Seed);
+        command.Add(DeviceName);
         command.Add(Threads);
         command.Add(Config);
         command.Add(Debug);
@@ -24,8 +25,13 @@ internal sealed class CommonFlags
     /// <summary>Where the results go.</summary>
     public Flag<string?> Out { get; }
 
+    /// <summary>Where to compute; a run that is resumed may move to another device.</summary>
+    public Flag<string> DeviceName { get; } = new(
+        "--device", "where to compute: cpu; cuda or opencl, or one of several, such as cuda:1; auto for CUDA, else a GPU through OpenCL, else the CPU", DeviceText, "cpu", hasDefault: true)
+    { HelpName = "NAME", MayChange = true };
+
     /// <summary>Threads.</summary>
-    public Flag<int> Threads { get; } = Flags.Int("--threads", "threads to compute with, 0 for one a core; the results are the same for every number", 0, max: 1024, mayChange: true);
+    public Flag<int> Threads { get; } = Flags.Int("--threads", "threads of the CPU to compute with, 0 for one a core; the results are the same for every number", 0, max: 1024, mayChange: true);
 
     /// <summary>The configuration file.</summary>
     public Flag<string?> Config { get; } = Flags.Path("--config", "JSON file with flags as keys; flags on the command line override it", "FILE", saved: false);
@@ -34,5 +40,26 @@ internal sealed class CommonFlags
     public Flag<bool> Debug { get; } = Flags.Switch("--debug", "show the stack trace of an error", saved: false);
 
     /// <summary>The device of the settings.</summary>
-    public Device Device(Settings settings) => Backends.Device.Cpu(settings.Get(Threads));
+    /// <exception cref="DeviceException">There is no such device, or it cannot be used.</exception>
+    public Device Device(Settings settings) => Backends.Device.Open(settings.Get(DeviceName), settings.Get(Threads));
+
+    /// <summary>How commands that train many small models do it: on the CPU as many at once as there are threads, each on one; on another device one after the other.</summary>
+    public (int AtOnce, Func<Device> Open) Many(Settings settings)
+    {
+        if (settings.Get(DeviceName) != "cpu") return (1, () => Device(settings));
+        return (settings.Get(Threads) is var threads and > 0 ? threads : Environment.ProcessorCount, () => Backends.Device.Cpu(1));
+    }
+
+    private static string DeviceText(string text)
+    {
+        try
+        {
+            Backends.Device.CheckName(text);
+            return text;
+        }
+        catch (DeviceException e)
+        {
+            throw new UsageException(e.Message);
+        }
+    }
 }

@@ -9,7 +9,7 @@ namespace MiniTransformer.Cli.Options;
 internal static class ConfigFile
 {
     /// <summary>Keys of run.json that are not flags.</summary>
-    private static readonly string[] AboutTheRun = ["command", "sft", "advice", "dataSha256", "version"];
+    private static readonly string[] AboutTheRun = ["command", "sft", "advice", "dataSha256", "baseSha256", "version"];
 
     /// <summary>Reads a configuration; keys that the command does not have are refused.</summary>
     public static JsonObject Read(string path, Command command)
@@ -46,7 +46,7 @@ internal static class ConfigFile
         foreach (IFlag flag in FlagsOf(command))
         {
             if (onCommandLine.Contains(flag.Key) || !json.TryGetPropertyValue(flag.Key, out JsonNode? value) || value is null) continue;
-            yield return $"--{flag.Key}={Text(path, flag.Key, value)}";
+            foreach (JsonNode one in flag.Repeats && value is JsonArray items ? items.OfType<JsonNode>() : [value]) yield return $"--{flag.Key}={Text(path, flag.Key, one)}";
         }
     }
 

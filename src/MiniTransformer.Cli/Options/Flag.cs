@@ -15,6 +15,9 @@ internal interface IFlag
     /// <summary>Whether a resumed run may have another value than the run began with.</summary>
     bool MayChange { get; }
 
+    /// <summary>Whether it may be given several times, and has a list of values.</summary>
+    bool Repeats { get; }
+
     /// <summary>A value as JSON.</summary>
     JsonNode? ToJson(object? value);
 
@@ -27,16 +30,24 @@ internal sealed class Flag<T> : Option<T>, IFlag
 {
     /// <summary>A flag; what it is for is said by the description, and whether a value will do by <paramref name="parse"/>.</summary>
     public Flag(string name, string description, Func<string, T> parse, T? defaultValue = default, bool hasDefault = false)
+        : this(name, description, texts => typeof(T) == typeof(bool) && texts.Length == 0 ? (T)(object)true : parse(texts[0]))
+    {
+        if (hasDefault) DefaultValueFactory = _ => defaultValue!;
+        if (typeof(T) == typeof(bool)) Arity = ArgumentArity.ZeroOrOne;
+    }
+
+    /// <summary>A flag that may be given several times.</summary>
+    public static Flag<T> Repeated(string name, string description, Func<string[], T> parse) => new(name, description, parse) { Arity = ArgumentArity.OneOrMore, Repeats = true };
+
+    private Flag(string name, string description, Func<string[], T> parse)
         : base(name)
     {
         Description = description;
-        if (hasDefault) DefaultValueFactory = _ => defaultValue!;
         CustomParser = result =>
         {
-            if (typeof(T) == typeof(bool) && result.Tokens.Count == 0) return (T)(object)true;
             try
             {
-                return parse(result.Tokens[0].Value);
+                return parse([.. result.Tokens.Select(token => token.Value)]);
             }
             catch (UsageException e)
             {
@@ -44,7 +55,6 @@ internal sealed class Flag<T> : Option<T>, IFlag
                 return default;
             }
         };
-        if (typeof(T) == typeof(bool)) Arity = ArgumentArity.ZeroOrOne;
     }
 
     /// <inheritdoc/>
@@ -57,11 +67,16 @@ internal sealed class Flag<T> : Option<T>, IFlag
     public bool MayChange { get; init; }
 
     /// <inheritdoc/>
+    public bool Repeats { get; private init; }
+
+    /// <inheritdoc/>
     public JsonNode? ToJson(object? value) => value switch
     {
         null => null,
         double[] { Length: 0 } => JsonValue.Create("none"),
         double[] numbers => new JsonArray([.. numbers.Select(n => (JsonNode)JsonValue.Create(n))]),
+        string[] { Length: 0 } => null,
+        string[] texts => new JsonArray([.. texts.Select(t => (JsonNode)JsonValue.Create(t))]),
         bool b => JsonValue.Create(b),
         int i => JsonValue.Create(i),
         ulong u => JsonValue.Create(u),

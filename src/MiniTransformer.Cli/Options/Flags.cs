@@ -34,6 +34,10 @@ internal static class Flags
     public static Flag<string?> Path(string name, string description, string helpName = "DIR", bool saved = true) =>
         new(name, description, FullPath) { HelpName = helpName, Saved = saved };
 
+    /// <summary>Paths of files or folders, made absolute; the flag is given once for each.</summary>
+    public static Flag<string[]?> Paths(string name, string description, string helpName = "DIR") => Cast(
+        Flag<string[]?>.Repeated(name, description, texts => [.. texts.Select(FullPath)]), helpName);
+
     /// <summary>One of some words.</summary>
     public static Flag<string> Choice(string name, string description, string[] choices, string defaultValue) => new(
         name, $"{description}: {string.Join(", ", choices)}",
@@ -79,6 +83,12 @@ internal static class Flags
 
     /// <summary>An absolute path; an empty one is refused.</summary>
     public static string FullPath(string text) => text.Length > 0 ? System.IO.Path.GetFullPath(text) : throw new UsageException("the path is empty.");
+
+    private static Flag<T> Cast<T>(Flag<T> flag, string helpName)
+    {
+        flag.HelpName = helpName;
+        return flag;
+    }
 
     private static int Whole(string text, int min)
     {

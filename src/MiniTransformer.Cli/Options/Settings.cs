@@ -41,7 +41,7 @@ internal sealed class Settings(Command command, ParseResult result, IReadOnlySet
         foreach (IFlag flag in command.Options.OfType<IFlag>().Where(flag => flag.Saved))
         {
             object? value = resolved.TryGetValue(flag, out object? chosen) ? chosen : flag.ValueIn(result);
-            if (value is not null) json[flag.Key] = flag.ToJson(value);
+            if (value is not null && flag.ToJson(value) is { } node) json[flag.Key] = node;
         }
 
         return json;

@@ -29,13 +29,17 @@ internal sealed class VerifyFlag
     {
         string? given = settings.Get(Flag);
         if (!ownData) return given is null ? Default : throw new UsageException("--verify goes with --data; built-in tasks know their right answers.");
-        if (given is null && saved is not null && IsCommand(saved))
-        {
-            throw new UsageException(
-                $"the run was judged by '{saved}', and a command out of a run's folder is started only when it is given again: --verify '{saved}', or another verifier, such as --verify {Default}.");
-        }
-
+        if (given is null && saved is not null) RefuseCommand(saved);
         return settings.Resolve(Flag, given ?? saved ?? Default)!;
+    }
+
+    /// <summary>Refuses a command that was read in a run's folder and not given by the user.</summary>
+    /// <exception cref="UsageException">The verifier is a command.</exception>
+    public static void RefuseCommand(string saved)
+    {
+        if (!IsCommand(saved)) return;
+        throw new UsageException(
+            $"the run was judged by '{saved}', and a command out of a run's folder is started only when it is given again: --verify '{saved}', or another verifier, such as --verify {Default}.");
     }
 
     private static bool IsCommand(string verifier) =>

@@ -6,7 +6,7 @@ namespace MiniTransformer.Cli.Reports;
 /// <summary>The charts of a comparison, one regime each; with a caption each.</summary>
 internal static class CompareCharts
 {
-    private const string Accuracy = "exact match (fraction)";
+    private static string Accuracy(Regime regime) => $"{regime.Measured} (fraction)";
 
     /// <summary>Accuracy on validation prompts while the methods train.</summary>
     public static IEnumerable<(Chart Chart, string Caption)> Learning(RegimeResults results)
@@ -17,7 +17,7 @@ internal static class CompareCharts
             foreach (ChartSeries[] lines in followed.Select(r => Curve(r, quantity)).Chunk(ChartStyle.MostSeries))
             {
                 yield return (
-                    new Chart($"{results.Regime.Name}: {name} accuracy over further training", "further training (fraction of the budget)", Accuracy, lines),
+                    new Chart($"{results.Regime.Name}: {name} accuracy over further training", "further training (fraction of the budget)", Accuracy(results.Regime), lines),
                     $"On validation prompts, from the SFT policy on; each at its default setting. {Bands(results.Comparison.Seeds)}");
             }
         }
@@ -33,7 +33,7 @@ internal static class CompareCharts
             {
                 string settings = string.Join("; ", families.Select(f => $"{f.Name}: {f.Knob} = {string.Join(", ", Settings(results, f).Select(s => Numbers.Plain(s.Key)))}"));
                 yield return (
-                    new Chart($"{results.Regime.Name}: {name} accuracy against distance from SFT", "KL(π‖π_SFT) (nats a response)", Accuracy,
+                    new Chart($"{results.Regime.Name}: {name} accuracy against distance from SFT", "KL(π‖π_SFT) (nats a response)", Accuracy(results.Regime),
                         [.. families.Select(f => Line(f.Name, [.. Origin(results), .. Settings(results, f)], g => g.Average(c => c.Kl), quantity))]),
                     $"Means over the sweep's {SeedCount(results.SweepSeeds)}; all begin at SFT, KL = 0. Settings from left to right: {settings}. {Bands(results.SweepSeeds)}");
             }
@@ -48,7 +48,7 @@ internal static class CompareCharts
         double[] x = [.. Enumerable.Range(0, names.Length).Select(i => (double)i)];
         IGrouping<double, CellResult>[] groups = [.. x.SelectMany(i => OfReference(names[(int)i]).Select(c => (i, c))).GroupBy(p => p.i, p => p.c)];
         return (
-            new Chart($"{results.Regime.Name}: DPR by its reference", "reference (the base, or SFT's checkpoint after that part of its samples)", Accuracy,
+            new Chart($"{results.Regime.Name}: DPR by its reference", "reference (the base, or SFT's checkpoint after that part of its samples)", Accuracy(results.Regime),
                 [Line("DPR, greedy", groups, g => g.Key, c => c.Greedy), Line("DPR, sampled", groups, g => g.Key, c => c.Sampled), .. Levels(results, 0, names.Length - 1)])
             { Categories = names },
             $"Means over the sweep's {SeedCount(results.SweepSeeds)}. {Bands(results.SweepSeeds)}");
@@ -62,7 +62,7 @@ internal static class CompareCharts
         IGrouping<double, CellResult>[] groups = [.. Finished(results).Where(c => c.Knob == ControlMethods.Discount && c.Value is not null).GroupBy(c => c.Value!.Value).OrderBy(g => g.Key)];
         if (groups.Length < 2) return null;
         return (
-            new Chart($"{results.Regime.Name}: DPR by the discount γ of its return-to-go", "γ (0: each token for itself, 1: all that follows)", Accuracy,
+            new Chart($"{results.Regime.Name}: DPR by the discount γ of its return-to-go", "γ (0: each token for itself, 1: all that follows)", Accuracy(results.Regime),
                 [Line("DPR, greedy", groups, g => g.Key, c => c.Greedy), Line("DPR, sampled", groups, g => g.Key, c => c.Sampled), .. Levels(results, groups[0].Key, groups[^1].Key)]),
             $"At the same β, so not at the same distance from SFT: KL is {string.Join(", ", groups.Select(g => $"{Numbers.Decimal(g.Average(c => c.Kl))} at γ = {Numbers.Plain(g.Key)}"))} nats. "
             + $"Means over the sweep's {SeedCount(results.SweepSeeds)}. {Bands(results.SweepSeeds)}");

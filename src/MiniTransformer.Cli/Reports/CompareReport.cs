@@ -120,7 +120,14 @@ internal sealed class CompareReport
 
     private string Remarks() => reduced
         ? "This was a reduced run that shows that everything works: its numbers say nothing about the methods, and nothing is concluded from them."
-        : $"{OverallFindings.Multiplicity(regimes)} 'Clearly' and 'better' here mean: the 95% interval of the paired difference over seeds excludes zero. The regimes are built-in toy tasks with a small model; nothing follows for larger ones.";
+        : $"{OverallFindings.Multiplicity(regimes)} 'Clearly' and 'better' here mean: the 95% interval of the paired difference over seeds excludes zero.{Scope()}";
+
+    // What the numbers cannot say.
+    private string Scope() =>
+        (regimes.Any(r => r.Regime.Own is null) || regimes.Length == 0 ? " The built-in regimes are toy tasks with a small model; nothing follows for larger ones." : "")
+        + (regimes.Any(r => r.Regime.Own is not null)
+            ? " Own data are split once and not anew in every seed: the intervals leave out what other evaluation prompts would change, and what other demonstrations would."
+            : "");
 
     private string Setting()
     {
@@ -130,8 +137,9 @@ internal sealed class CompareReport
         string sweeps = sweep > 0
             ? $" {(sweep == 1 ? "One further seed serves" : $"{sweep} further seeds serve")} the sweeps: strengths are chosen there, on validation prompts, and methods are compared there at equal KL."
             : "";
+        IEnumerable<string> measures = regimes.GroupBy(r => r.Regime.Measured).Select(g => g.Count() == regimes.Length ? g.Key : $"{g.Key} in {string.Join(", ", g.Select(r => r.Regime.Name))}");
         return $"{methods} methods in {(regimes.Length == 1 ? "one regime" : $"{regimes.Length} regimes")} ({string.Join(", ", regimes.Select(r => r.Regime.Name))}), {Comparison.SeedCount(seeds)} each.{left} "
-            + "In a seed all methods share data, base and SFT policy; those that train on have as many training sequences as DPR draws. Accuracy is exact match on held-out prompts, with the most probable tokens (greedy) and with tokens "
-            + $"sampled at temperature 1. The recovered reward is r̂ = log π_SFT − log π_ref.{sweeps}";
+            + "In a seed all methods share data, base and SFT policy; those that train on have as many training sequences as DPR draws. "
+            + $"Counted on held-out prompts, with the most probable tokens (greedy) and with tokens sampled at temperature 1: {string.Join("; ", measures.DefaultIfEmpty("exact match"))}. The recovered reward is r̂ = log π_SFT − log π_ref.{sweeps}";
     }
 }

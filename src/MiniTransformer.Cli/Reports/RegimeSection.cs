@@ -29,7 +29,7 @@ internal sealed class RegimeSection(RegimeResults results, bool reduced)
     public IReadOnlyList<ReportTable> Differences => differences.Value;
 
     /// <summary>Accuracy per task.</summary>
-    public ReportTable? Tasks => results.Comparison.TaskTable() is { } table ? table with { Title = $"{Name}: {table.Title}" } : null;
+    public ReportTable? Tasks => results.Comparison.TaskTable() is { Headers.Count: > 2 } table ? table with { Title = $"{Name}: {table.Title}" } : null;
 
     /// <summary>Adds the section to a page.</summary>
     /// <param name="report">The page.</param>

@@ -65,9 +65,9 @@ internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ul
         }
     })];
 
-    /// <summary>Computes what is missing.</summary>
+    /// <summary>Computes what is missing, so many worlds at once, each on a device of its own.</summary>
     /// <exception cref="OperationCanceledException">Stopped; finished cells are saved.</exception>
-    public void Run(int threads, Func<string, int, int, ITrack> open, CancellationToken stop)
+    public void Run(int threads, Func<Device> openDevice, Func<string, int, int, ITrack> open, CancellationToken stop)
     {
         Read();
 
@@ -78,8 +78,8 @@ internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ul
         ITrack track = open("cells", units, done);
         try
         {
-            InParallel(sweepSeeds, sweep: true, threads, track, stop);
-            InParallel(seeds, sweep: false, threads, track, stop);
+            InParallel(sweepSeeds, sweep: true, threads, openDevice, track, stop);
+            InParallel(seeds, sweep: false, threads, openDevice, track, stop);
         }
         finally
         {
@@ -96,7 +96,7 @@ internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ul
         foreach (CellResult cell in Cells) writer.WriteLine(JsonSerializer.Serialize(cell, RunDirectory.Json));
     });
 
-    private void InParallel(IReadOnlyList<ulong> numbers, bool sweep, int threads, ITrack track, CancellationToken stop)
+    private void InParallel(IReadOnlyList<ulong> numbers, bool sweep, int threads, Func<Device> openDevice, ITrack track, CancellationToken stop)
     {
         var work = numbers.SelectMany(seed => Spread().Select(regime => (regime, seed))).ToArray();
         var options = new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = stop };
@@ -105,7 +105,7 @@ internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ul
             // One at a time from a queue, and not in blocks, so that the worlds are begun in their order.
             Parallel.ForEach(
                 Partitioner.Create(work, EnumerablePartitionerOptions.NoBuffering), options,
-                world => RunWorld(world.regime, world.seed, sweep, track, stop));
+                world => RunWorld(world.regime, world.seed, sweep, openDevice, track, stop));
         }
         catch (AggregateException e) when (stop.IsCancellationRequested)
         {
@@ -127,7 +127,7 @@ internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ul
         }
     }
 
-    private void RunWorld(Regime regime, ulong seed, bool sweep, ITrack track, CancellationToken stop)
+    private void RunWorld(Regime regime, ulong seed, bool sweep, Func<Device> openDevice, ITrack track, CancellationToken stop)
     {
         WorldResult result = results[(regime.Name, seed)];
         IReadOnlyList<(Method Method, bool Chosen)> cells = sweep
@@ -141,7 +141,7 @@ internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ul
             return;
         }
 
-        using Device device = Device.Cpu(1);
+        using Device device = openDevice();
         using var world = new World(regime, seed, device, Path.Combine(folder, "bases"));
         lock (bases.GetOrAdd(world.BaseFolder ?? name, _ => new Lock())) // a base that several regimes share is trained once
         {

@@ -77,7 +77,7 @@ internal sealed record SeedResult(ulong Seed, List<ArmResult> Arms, List<Curve> 
 
     private static IReadOnlyList<ScoredResponse> Score(World world, Accuracy sft, Accuracy dpr)
     {
-        IReadOnlyList<TaskPrompt> prompts = world.Splits.Evaluation;
+        IReadOnlyList<TaskPrompt> prompts = world.Data.Evaluation;
         int[] shown = Scored.Choose([.. prompts.Select(p => p.Task.Name)], sft.Right, dpr.Right);
         var vocabulary = new Vocabulary(world.Tokenizer, null, world.Tokenizer.EndId, world.Tokenizer.PadId, world.Tokenizer.VocabSize);
         return Scored.Responses(

@@ -49,13 +49,25 @@ public sealed class Device : IDisposable
     {
         if (specification == "auto") return Best(threads);
         if (specification == "cpu") return Cpu(threads);
+        (GpuApi api, int? index) = Parse(specification);
+        return new Device(GpuMachines.BackendOf(device => device.Api == api && (index is null || device.Index == index), specification));
+    }
+
+    /// <summary>Throws if a text has not the form of a specification; whether there is such a device is not asked.</summary>
+    /// <exception cref="DeviceException">It has not; the message says what there is.</exception>
+    public static void CheckName(string specification)
+    {
+        if (specification is not ("auto" or "cpu")) Parse(specification);
+    }
+
+    private static (GpuApi Api, int? Index) Parse(string specification)
+    {
         string[] parts = specification.Split(':');
         int index = -1;
         bool numbered = parts.Length == 2 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out index);
         if ((parts.Length != 1 && !numbered) || parts[0] is not ("cuda" or "opencl"))
             throw new DeviceException($"'{specification}' names no device; there are auto, cpu, cuda, opencl, and with a number cuda:1 or opencl:1.");
-        GpuApi api = parts[0] == "cuda" ? GpuApi.Cuda : GpuApi.OpenCl;
-        return new Device(GpuMachines.BackendOf(device => device.Api == api && (!numbered || device.Index == index), specification));
+        return (parts[0] == "cuda" ? GpuApi.Cuda : GpuApi.OpenCl, numbered ? index : null);
     }
 
     /// <summary>A device that computes nothing: what a step on it would need in memory can be read off, without needing it.</summary>

@@ -66,7 +66,7 @@ public sealed class Experiment(World world)
 
     private CurvePoint Point(int step, Transformer policy)
     {
-        var prompts = world.Splits.Validation.Take(CurvePrompts).ToArray();
+        var prompts = world.Data.Validation.Take(CurvePrompts).ToArray();
         return new CurvePoint(
             step, Evaluation.Accuracy(policy, prompts, world.Tokenizer, Sampling("validation") with { Temperature = 0 }).Total,
             Evaluation.Accuracy(policy, prompts, world.Tokenizer, Sampling("validation")).Total);
@@ -76,12 +76,12 @@ public sealed class Experiment(World world)
     {
         DenseReward reward = world.Reward(world.Regime.MainReference);
         SamplingOptions sampling = Sampling("evaluation") with { Temperature = method.Temperature };
-        Measurement m = Evaluation.Measure(policy, reward, world.Splits.Evaluation, world.Tokenizer, sampling);
+        Measurement m = Evaluation.Measure(policy, reward, world.Data.Evaluation, world.Tokenizer, sampling);
         SamplingOptions onValidation = Sampling("validation") with { Temperature = method.Temperature };
         CellResult cell = Cell(method) with
         {
-            ValidationGreedy = Evaluation.Accuracy(policy, world.Splits.Validation, world.Tokenizer, onValidation with { Temperature = 0 }).Total,
-            ValidationSampled = Evaluation.Accuracy(policy, world.Splits.Validation, world.Tokenizer, onValidation).Total,
+            ValidationGreedy = Evaluation.Accuracy(policy, world.Data.Validation, world.Tokenizer, onValidation with { Temperature = 0 }).Total,
+            ValidationSampled = Evaluation.Accuracy(policy, world.Data.Validation, world.Tokenizer, onValidation).Total,
             Greedy = method.Temperature == 1 ? m.Greedy.Total : double.NaN, // the most probable token is that of any temperature
             Sampled = m.Sampled.Total,
             Kl = m.Kl,

@@ -14,6 +14,9 @@ public sealed record Regime
     /// <summary>One sentence for people.</summary>
     public required string Description { get; init; }
 
+    /// <summary>The user's own data, which take the place of tasks, demonstrators and the base's corpus; null for tasks.</summary>
+    public OwnData? Own { get; init; }
+
     /// <summary>The tasks, by name.</summary>
     public string Tasks { get; init; } = "reverse,next,upper,swap";
 
@@ -53,14 +56,20 @@ public sealed record Regime
     /// <summary>The floor δ of the floored reward.</summary>
     public double Floor { get; init; } = .1;
 
-    /// <summary>Whether SFT starts from a pretrained base.</summary>
-    public bool HasBase => BaseDemonstrator is not null;
+    /// <summary>Whether SFT starts from a base.</summary>
+    public bool HasBase => PretrainsBase || Own?.BaseFolder is not null;
+
+    /// <summary>Whether the base is trained here, on its own corpus.</summary>
+    public bool PretrainsBase => BaseDemonstrator is not null;
 
     /// <summary>Whether the demonstrations change in kind while SFT goes through them.</summary>
     public bool IsOrdered => Demonstrators.Count > 1;
 
     /// <summary>The reference that the methods use unless they name another: the base, or else the checkpoint after a tenth of SFT.</summary>
     public string MainReference => HasBase ? World.Base : World.Fraction(.1);
+
+    /// <summary>What accuracy is, in a word or two.</summary>
+    public string Measured => Own?.Measured ?? "exact match";
 
     /// <summary>The model of about 130,000 parameters that the built-in regimes use.</summary>
     public static TransformerConfig SmallModel { get; } = new()
@@ -81,7 +90,8 @@ public sealed record Regime
     {
         Sizes = new PromptSplitSizes(Evaluation: 80, Validation: 40, Reinforcement: 400, Demonstrations: 400),
         Pretraining = Pretraining with { Steps = 150 },
-        Sft = Sft with { Steps = Sft.Steps > 0 ? 40 : 0 },
+        Own = Own?.Reduced(),
+        Sft = Sft with { Steps = Sft.Steps > 0 || Own is not null ? 40 : 0 },
         Dpr = Dpr with { Updates = 6, PromptsPerUpdate = 64 },
     };
 }

@@ -1,4 +1,5 @@
 using MiniTransformer.Data.Tasks;
+using MiniTransformer.Nn;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Experiments;
@@ -106,6 +107,29 @@ public static class Regimes
             Dpr = new DprOptions { MaxTokens = 16, PromptsPerUpdate = 96 },
         },
     ];
+
+    /// <summary>
+    /// The regime of the user's own data. SFT has the settings that the command sft has by default: one epoch from a base, five from random weights. DPR draws as many tokens an
+    /// update as in the other regimes: with longer responses fewer of them, but at least 16.
+    /// </summary>
+    /// <param name="own">The data.</param>
+    /// <param name="baseModel">The base's form; null for the small model, with as many positions as the data need.</param>
+    public static Regime OfOwn(OwnData own, TransformerConfig? baseModel)
+    {
+        int positions = own.LongestPrompt + own.ResponseRoom;
+        TransformerConfig model = baseModel ?? Regime.SmallModel with { MaxPositions = Math.Max(32, (positions + 15) / 16 * 16) };
+        int longest = Math.Clamp(own.ResponseRoom, 1, Math.Max(1, model.MaxPositions - own.LongestPrompt + 1));
+        return new Regime
+        {
+            Name = own.Name,
+            Description = own.Description,
+            Own = own,
+            Demonstrators = [],
+            Model = model,
+            Sft = own.BaseFolder is null ? new SftOptions { Epochs = 5, BatchSize = 64, LearningRate = 2e-3 } : new SftOptions(),
+            Dpr = new DprOptions { MaxTokens = longest, PromptsPerUpdate = Math.Clamp(1536 / longest / 4 * 4, 16, 192) },
+        };
+    }
 
     /// <summary>The regime of a name.</summary>
     /// <exception cref="ArgumentException">There is none; the message lists them.</exception>

@@ -1,6 +1,5 @@
 using MiniTransformer.Backends;
 using MiniTransformer.Data;
-using MiniTransformer.Data.Tasks;
 using MiniTransformer.Nn;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
@@ -30,10 +29,9 @@ public sealed class World : IDisposable
     public World(Regime regime, ulong seed, Device device, string? baseFolder = null)
     {
         (Regime, Seed, Device) = (regime, seed, device);
-        Splits = new PromptSplits(regime.TaskList, seed, regime.Sizes);
-        Prompts = [.. Splits.Reinforcement.Select(p => p.Encode(Tokenizer).Ids)];
-        Demonstrations = Demonstrate();
-        BaseFolder = baseFolder is null || !regime.HasBase ? null : Path.Combine(baseFolder, FormattableString.Invariant($"{BaseKey(regime):x16}-seed-{seed}"));
+        Data = WorldData.Of(regime, seed);
+        Prompts = [.. Data.Reinforcement.Select(p => p.Encode(Tokenizer).Ids)];
+        BaseFolder = baseFolder is null || !regime.PretrainsBase ? null : Path.Combine(baseFolder, FormattableString.Invariant($"{BaseKey(regime):x16}-seed-{seed}"));
     }
 
     /// <summary>The setting.</summary>
@@ -46,19 +44,19 @@ public sealed class World : IDisposable
     public Device Device { get; }
 
     /// <summary>Text to tokens.</summary>
-    public ITokenizer Tokenizer { get; } = new ByteTokenizer();
+    public ITokenizer Tokenizer => Data.Tokenizer;
 
     /// <summary>Where the base is kept; worlds that share one must not be prepared at the same time. Null where none is.</summary>
     public string? BaseFolder { get; }
 
-    /// <summary>The prompts in their parts.</summary>
-    public PromptSplits Splits { get; }
+    /// <summary>The prompts in their parts, and the demonstrations.</summary>
+    public WorldData Data { get; }
 
     /// <summary>Token ids of the prompts that reinforcement answers.</summary>
     public IReadOnlyList<int[]> Prompts { get; }
 
     /// <summary>The demonstrations, in their order.</summary>
-    public IReadOnlyList<Example> Demonstrations { get; }
+    public IReadOnlyList<Example> Demonstrations => Data.Demonstrations;
 
     /// <summary>What SFT starts from: the base, or random weights.</summary>
     public Transformer Start => start ?? throw NotPrepared();
@@ -70,7 +68,7 @@ public sealed class World : IDisposable
     public IReadOnlyDictionary<string, Transformer> References => references;
 
     /// <summary>Updates of the preparation.</summary>
-    public int Steps => (Regime.HasBase && !BaseIsKept ? Regime.Pretraining.Steps : 0) + Regime.Sft.StepsFor(Demonstrations.Count);
+    public int Steps => (Regime.PretrainsBase && !BaseIsKept ? Regime.Pretraining.Steps : 0) + Regime.Sft.StepsFor(Demonstrations.Count);
 
     private bool BaseIsKept => BaseFolder is not null && Checkpoint.IsModel(BaseFolder);
 
@@ -89,25 +87,27 @@ public sealed class World : IDisposable
     /// <summary>The dense reward of π_SFT relative to a reference, or to an ensemble of them: names joined by plus signs.</summary>
     public DenseReward Reward(string reference, RewardOptions? options = null) => new(Expert, [.. reference.Split('+').Select(Reference)], options);
 
-    /// <summary>The tasks' own verdict on responses to the prompts that reinforcement answers: 1 for a right one, else 0.</summary>
-    public ResponseVerifier Verifier => field ??= VerifierReward.Of(Splits.Reinforcement, Tokenizer);
+    /// <summary>The tasks' own verdict on responses to the prompts that reinforcement answers: their scores in [0, 1].</summary>
+    public ResponseVerifier Verifier => field ??= VerifierReward.Of(Data.Reinforcement, Tokenizer);
 
     /// <summary>Trains the base and π_SFT; the updates come as they happen.</summary>
     public IEnumerable<ExperimentEvent> Prepare()
     {
         Transformer policy;
-        if (BaseIsKept)
+        if (Regime.Own?.BaseFolder is { } own)
+        {
+            policy = Checkpoint.LoadModel(own, Device);
+        }
+        else if (BaseIsKept)
         {
             policy = Checkpoint.LoadModel(BaseFolder!, Device);
         }
         else
         {
             policy = new Transformer(Regime.Model, ParameterSource.Random(Device, Seed));
-            if (Regime.HasBase)
+            if (Regime.PretrainsBase)
             {
-                Example[] corpus = Regime.BaseDemonstrator!.Demonstrate(
-                    Splits.Corpus(Regime.Pretraining.Steps * Regime.Pretraining.BatchSize), Tokenizer, SeedOf("corpus"));
-                foreach (SftStep step in Sft.Train(policy, corpus, Regime.Pretraining with { Seed = Seed })) yield return new StepDone("pretraining", step);
+                foreach (SftStep step in Sft.Train(policy, Data.Corpus(), Regime.Pretraining with { Seed = Seed })) yield return new StepDone("pretraining", step);
                 if (BaseFolder is not null) Checkpoint.Save(BaseFolder, policy, Tokenizer);
             }
         }
@@ -139,20 +139,6 @@ public sealed class World : IDisposable
         foreach (Transformer model in references.Values.Append(start).Append(expert).OfType<Transformer>().Distinct()) model.Dispose();
         references.Clear();
         (start, expert) = (null, null);
-    }
-
-    // Everybody answers all prompts, with the same draws, and each one's part is taken from his.
-    private Example[] Demonstrate()
-    {
-        int n = Splits.Demonstrations.Count, parts = Regime.Demonstrators.Count;
-        var examples = new List<Example>(n);
-        for (int part = 0; part < parts; part++)
-        {
-            Example[] all = Regime.Demonstrators[part].Demonstrate(Splits.Demonstrations, Tokenizer, SeedOf("demonstrations"));
-            examples.AddRange(all[(n * part / parts)..(n * (part + 1) / parts)]);
-        }
-
-        return [.. examples];
     }
 
     // Regimes with the same tasks, prompts, corpus, model and pretraining share a base.

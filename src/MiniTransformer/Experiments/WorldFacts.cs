@@ -22,7 +22,7 @@ public sealed record WorldFacts(
     public static WorldFacts Of(World world, bool sweep)
     {
         var sampling = new SamplingOptions { MaxTokens = world.Regime.Dpr.MaxTokens, Seed = world.SeedOf("validation") };
-        IReadOnlyList<TaskPrompt> prompts = world.Splits.Validation;
+        IReadOnlyList<TaskPrompt> prompts = world.Data.Validation;
         int[][] ids = [.. prompts.Select(p => p.Encode(world.Tokenizer).Ids)];
         SampledResponse[] responses = Sampler.Generate(world.Expert, ids, world.Tokenizer.EndId, sampling);
         var batch = new ResponseBatch([.. responses.Select((r, i) => new Example(ids[i], r.Ids))], world.Tokenizer.PadId);

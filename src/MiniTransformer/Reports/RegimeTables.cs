@@ -30,7 +30,7 @@ public static class RegimeTables
         string collapsed = results.Rows.Any(r => r.Collapsed > 0) ? " Seeds whose policy collapsed have no numbers and are left out of a row's means: such a row looks better than it is." : "";
         return new ReportTable(
             $"{results.Regime.Name}: accuracy on held-out prompts", headers, rows,
-            $"Exact match, mean over seeds. {spread} Σ r̂ is relative to {ReferenceName(results.Regime)}; KL and Σ r̂ in nats a response, entropy in nats a token.{collapsed}");
+            $"{char.ToUpperInvariant(results.Regime.Measured[0])}{results.Regime.Measured[1..]}, mean over seeds. {spread} Σ r̂ is relative to {ReferenceName(results.Regime)}; KL and Σ r̂ in nats a response, entropy in nats a token.{collapsed}");
     }
 
     /// <summary>The percentile bootstrap's intervals of the accuracies, which stand in HTML as a hint only; null for too few seeds.</summary>

@@ -1,5 +1,6 @@
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
+using MiniTransformer.Data.Verifiers;
 using MiniTransformer.Nn;
 using MiniTransformer.Tensors;
 using MiniTransformer.Text;
@@ -101,14 +102,26 @@ public static class PlantedErrors
     /// <param name="prompts">Prompts, held out from training.</param>
     /// <param name="tokenizer">Text to tokens.</param>
     /// <param name="seed">Seed of places, replacements and resampling.</param>
-    /// <exception cref="ArgumentException">There is nothing to plant an error in.</exception>
+    /// <returns>The result; of 0 responses, without scores, where there is nothing to plant an error in.</returns>
     public static PlantedErrorResult Measure(
         Transformer expert, IReadOnlyList<NamedReference> references, IReadOnlyList<TaskPrompt> prompts, ITokenizer tokenizer, ulong seed)
     {
-        Example[] right = [.. prompts.Select(p => Example.FromText(p.Text, p.Task.Answer(p.Text), tokenizer))];
-        IReadOnlyList<PlantedExample> planted = Plant(
-            right, new TokenKinds(tokenizer, tokenizer.EndId), seed, (i, ids) => prompts[i].Accepts(ids, tokenizer));
-        return Measure(expert, references, planted, right.Length, tokenizer.PadId, seed);
+        // Responses are judged together, so that a slow verifier can work on several at a time. Of own data some answers may not be right.
+        Example[] answers = [.. prompts.Select(p => new Example(p.Encode(tokenizer).Ids, [.. tokenizer.Encode(p.Task.Answer(p.Text)), tokenizer.EndId], p.Text))];
+        Example[] right = Judged(answers, isRight: true);
+        PlantedExample[] changed = [.. Plant(right, new TokenKinds(tokenizer, tokenizer.EndId), seed)];
+        HashSet<Example> wrong = [.. Judged([.. changed.Select(p => p.Example)], isRight: false)];
+        PlantedExample[] planted = [.. changed.Where(p => wrong.Contains(p.Example))];
+        return planted.Length == 0
+            ? new PlantedErrorResult(seed, 0, answers.Length, double.NaN, double.NaN, [])
+            : Measure(expert, references, planted, answers.Length, tokenizer.PadId, seed);
+
+        Example[] Judged(Example[] examples, bool isRight)
+        {
+            Dictionary<string, TaskPrompt> byText = prompts.DistinctBy(p => p.Text).ToDictionary(p => p.Text);
+            double[] scores = TaskPrompt.Scores([.. examples.Select(e => byText[e.Prompt!])], [.. examples.Select(e => e.ResponseIds)], tokenizer);
+            return [.. examples.Where((_, i) => scores[i] >= Verifier.Right == isRight)];
+        }
     }
 
     /// <summary>Measures how well each score finds errors that are planted already.</summary>

@@ -9,6 +9,9 @@ using MiniTransformer.Tests.Nn;
 
 namespace MiniTransformer.Tests.Autograd;
 
+/// <summary>Counts what is shared by all devices of one machine: no other test may run meanwhile.</summary>
+[CollectionDefinition(nameof(AllocationTests), DisableParallelization = true)]
+[Collection(nameof(AllocationTests))]
 public class AllocationTests
 {
     [DeviceTheory, OnEveryDevice]

@@ -1,4 +1,5 @@
 using MiniTransformer.Backends;
+using MiniTransformer.Data.Tasks;
 using MiniTransformer.Experiments;
 using MiniTransformer.Tests.IO;
 
@@ -14,8 +15,9 @@ public class WorldTests
         using Device device = Device.Cpu(1);
         using var world = new World(Regimes.Named("lazyshift"), 1, device);
         int n = world.Demonstrations.Count;
+        IReadOnlyList<TaskPrompt> prompts = new PromptSplits(world.Regime.TaskList, 1, world.Regime.Sizes).Demonstrations;
         double Right(int from, int to) => Enumerable.Range(from, to - from).Average(i =>
-            world.Splits.Demonstrations[i].Accepts(world.Demonstrations[i].ResponseIds, world.Tokenizer) ? 1.0 : 0);
+            prompts[i].Accepts(world.Demonstrations[i].ResponseIds, world.Tokenizer) ? 1.0 : 0);
 
         // 6,000 draws with probability .10 and .45: five deviations are .02 and .03; a copied palindrome or sorted word is right too, in some percent.
         Assert.InRange(Right(0, n / 2), .08, .16);

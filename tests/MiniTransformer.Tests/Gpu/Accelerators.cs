@@ -1,10 +1,8 @@
-using System.Reflection;
-using System.Runtime.InteropServices;
-using System.Runtime.Loader;
 using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.OpenCL;
+using MiniTransformer.Backends.Gpu;
 
 namespace MiniTransformer.Tests.Gpu;
 
@@ -24,6 +22,8 @@ internal static class Accelerators
 
     private static readonly Lazy<Accelerator?> OpenClAccelerator = new(OpenFirst);
 
+    private static readonly Dictionary<(Accelerator, Type), object> Families = [];
+
     /// <summary>Why tests on OpenCL are skipped; null where they are not.</summary>
     public static string? OpenClAbsence =>
         OpenClAccelerator.Value is null && !Required.Has("opencl") ? "No OpenCL device that ILGPU can use (.ci/opencl COMMAND runs a command where there is one)." : null;
@@ -32,16 +32,24 @@ internal static class Accelerators
     public static void On(string name, Action<Accelerator> work)
     {
         Accelerator accelerator = name == Threads ? ThreadsAccelerator.Value : OpenClAccelerator.Value ?? throw new InvalidOperationException("No OpenCL device.");
-        lock (accelerator)
+        lock (Families)
         {
             accelerator.Bind();
             work(accelerator);
         }
     }
 
+    /// <summary>A family of kernels, compiled once for an accelerator.</summary>
+    public static T Kernel<T>(this Accelerator accelerator, Func<Accelerator, T> compile)
+        where T : class
+    {
+        if (!Families.TryGetValue((accelerator, typeof(T)), out object? family)) Families.Add((accelerator, typeof(T)), family = compile(accelerator));
+        return (T)family;
+    }
+
     private static Accelerator? OpenFirst()
     {
-        AssemblyLoadContext.Default.ResolvingUnmanagedDll += Resolve;
+        NativeLibraries.Resolve();
         try
         {
             var context = Context.Create(b => b.OpenCL().EnableAlgorithms());
@@ -52,9 +60,6 @@ internal static class Accelerators
             return null;
         }
     }
-
-    private static IntPtr Resolve(Assembly assembly, string name) =>
-        name == "OpenCL" && NativeLibrary.TryLoad("libOpenCL.so.1", out IntPtr handle) ? handle : IntPtr.Zero;
 }
 
 /// <summary>A fact about OpenCL: skipped without a device, unless it is required.</summary>

@@ -1,7 +1,10 @@
 using System.Text.RegularExpressions;
 using MiniTransformer.Cli.Reports;
 using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Data;
+using MiniTransformer.Data.Verifiers;
 using MiniTransformer.Experiments;
+using MiniTransformer.Text;
 
 namespace MiniTransformer.Tests.Reports;
 
@@ -95,6 +98,29 @@ public class CompareReportTests
         string page = report.ToHtml("{}", []);
         Assert.DoesNotContain("At equal KL", page);
         Assert.DoesNotContain("NaN", page);
+    }
+
+    [Fact]
+    public void Of_own_data_the_report_says_what_accuracy_is_and_what_the_intervals_leave_out()
+    {
+        var examples = Demonstrations.FromExamples(Enumerable.Range(0, 40).Select(i => Example.FromText($"{i}", "1", new ByteTokenizer())));
+        Regime own = Regimes.OfOwn(OwnData.Split("own", examples, new NumericVerifier(), .25, .25, 1), null);
+        string alone = Of([own], 3, 1).ToMarkdown(), beside = Of([Two[0], own], 3, 1).ToMarkdown();
+        Assert.Contains("at temperature 1: accuracy by numeric.", alone);
+        Assert.Contains("the intervals leave out what other evaluation prompts would change", alone);
+        Assert.DoesNotContain("toy tasks", alone);
+        Assert.Contains("at temperature 1: exact match in base-to-better; accuracy by numeric in own.", beside);
+        Assert.Contains("toy tasks", beside);
+        Assert.DoesNotContain("Own data", Report.ToMarkdown());
+    }
+
+    [Fact]
+    public void What_is_missing_stands_first()
+    {
+        var report = new CompareReport(Two, SampleComparison.Cells(Two, 3, 1), [], false, "This comparison is not finished: half.");
+        Assert.StartsWith("# Comparison of methods in 2 regimes\n\n**This comparison is not finished: half.**", report.ToMarkdown());
+        Assert.Contains("This comparison is not finished: half.", Regex.Match(report.ToHtml("{}", []), "<header>.*?</header>", RegexOptions.Singleline).Value);
+        Assert.EndsWith("half.", Printed(report).TrimEnd());
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using ILGPU;
 using MiniTransformer.Kernels.Gpu;
 
 namespace MiniTransformer.Backends.Gpu;
@@ -10,7 +11,9 @@ internal sealed partial class GpuBackend
     {
         if (y.Length == 0) return;
         using GpuMachine.Turn turn = machine.Enter();
-        Kernel(static a => new NaiveAttention(a)).Run(F(q), F(k), F(v), F(y), F(logSum), new NaiveAttentionSize(b, t, h, hkv, d, scale));
+        AttentionShape shape = Shape(t, h, hkv, d, scale, q, k, v, y);
+        if (machine.Device.IsGpu) Kernel(static a => new AttentionForward(a)).Run(F(q), F(k), F(v), F(y), F(logSum), b, shape);
+        else Kernel(static a => new AttentionForwardSerial(a)).Run(F(q), F(k), F(v), F(y), F(logSum), b, shape);
     }
 
     /// <inheritdoc/>
@@ -18,8 +21,12 @@ internal sealed partial class GpuBackend
     {
         if (y.Length == 0) return;
         using GpuMachine.Turn turn = machine.Enter();
-        var inputs = new NaiveAttentionInputs(F(q), F(k), F(v), F(y), F(logSum), F(dy));
-        Kernel(static a => new NaiveAttention(a)).RunBackward(inputs, F(dq), F(dk), F(dv), new NaiveAttentionSize(b, t, h, hkv, d, scale));
+        AttentionShape shape = Shape(t, h, hkv, d, scale, q, k, v, y, dy, dq, dk, dv);
+        ArrayView<float> delta = machine.Scratch(Kernels.Gpu.AttentionBackward.ScratchLength(b, t, h));
+        if (machine.Device.IsGpu)
+            Kernel(static a => new Kernels.Gpu.AttentionBackward(a)).Run(F(q), F(k), F(v), F(y), F(logSum), F(dy), delta, F(dq), F(dk), F(dv), b, shape);
+        else
+            Kernel(static a => new AttentionBackwardSerial(a)).Run(F(q), F(k), F(v), F(y), F(logSum), F(dy), delta, F(dq), F(dk), F(dv), b, shape);
     }
 
     /// <inheritdoc/>
@@ -41,5 +48,13 @@ internal sealed partial class GpuBackend
         using GpuMachine.Turn turn = machine.Enter();
         Kernel(static a => new NaiveDecode(a)).Run(
             F(q), F(cacheK), F(cacheV), I(slots), I(positions), F(y), new CacheSize(rows, h, hkv, d, context, scale));
+    }
+
+    // Four elements are one load where all rows start at a multiple of 16 bytes.
+    private static AttentionShape Shape(int t, int h, int hkv, int d, float scale, params ReadOnlySpan<Storage> operands)
+    {
+        bool quads = d % 4 == 0;
+        foreach (Storage operand in operands) quads &= operand.Offset % 4 == 0;
+        return new AttentionShape(t, h, hkv, d, scale, quads ? 1 : 0);
     }
 }

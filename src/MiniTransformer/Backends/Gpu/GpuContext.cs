@@ -53,7 +53,8 @@ public sealed class GpuContext : IDisposable
     // Each driver in a context of its own first: one that throws must not hide the other.
     private Context Create()
     {
-        bool cuda = Works("CUDA", b => b.Cuda()), openCl = Works("OpenCL", b => b.OpenCL());
+        bool cuda = Works("CUDA", "NVIDIA's driver (libcuda.so.1, nvcuda.dll) is not installed, or lists no device", b => b.Cuda());
+        bool openCl = Works("OpenCL", "no OpenCL driver (libOpenCL.so.1, OpenCL.dll) is installed, or none with the generic address space, which ILGPU needs (PoCL has it from version 6 on)", b => b.OpenCL());
         return Context.Create(b =>
         {
             if (cuda) b.Cuda();
@@ -63,13 +64,13 @@ public sealed class GpuContext : IDisposable
         });
     }
 
-    private bool Works(string driver, Action<Context.Builder> add)
+    private bool Works(string driver, string whyNone, Action<Context.Builder> add)
     {
         try
         {
             using Context trial = Context.Create(add);
-            if (trial.Devices.Length > 0) return true;
-            refused.Add(new RefusedDevice(driver, "no library of the driver, or no device that ILGPU can use (OpenCL needs the generic address space of OpenCL C 2.0 or 3.0)"));
+            if (trial.Devices.Any(device => device.AcceleratorType != AcceleratorType.CPU)) return true; // ILGPU adds its CPU device to an empty list
+            refused.Add(new RefusedDevice(driver, whyNone));
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {

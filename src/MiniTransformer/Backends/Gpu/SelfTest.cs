@@ -27,11 +27,18 @@ internal static class SelfTest
         machine.Kernel(static a => new Probe(a)).Run(input.View, output.View, Rows, Columns);
         output.View.CopyToCPU(actual);
 
-        for (int r = 0; r < Rows; r++)
+        Compare(machine.Device, expected, actual);
+    }
+
+    /// <summary>Throws where a device's result is wrong.</summary>
+    /// <exception cref="DeviceException">It is.</exception>
+    internal static void Compare(GpuDevice device, float[] expected, float[] actual)
+    {
+        for (int r = 0; r < expected.Length; r++)
         {
             if (Math.Abs(actual[r] - expected[r]) <= Tolerance * Math.Abs(expected[r])) continue;
-            throw new DeviceException(
-                $"{machine.Device.Specification} ({machine.Device.Name}) computes wrongly: row {r} of its self-test gave {actual[r]:G9} instead of {expected[r]:G9}. " +
+            throw new DeviceException(FormattableString.Invariant(
+                $"{device.Specification} ({device.Name}) computes wrongly: row {r} of its self-test gave {actual[r]:G9} instead of {expected[r]:G9}. ") +
                 "Update its driver, or use another device: `devices` lists them, and --device cpu always works.");
         }
     }

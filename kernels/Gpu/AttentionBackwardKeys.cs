@@ -1,0 +1,106 @@
+using System.Runtime.CompilerServices;
+using ILGPU;
+using ILGPU.Algorithms;
+
+namespace MiniTransformer.Kernels.Gpu;
+
+/// <summary>
+/// dkⱼ += Σᵢ dsᵢⱼ qᵢ and dvⱼ += Σᵢ pᵢⱼ dyᵢ. A group has 64 keys of one key-value head and up to 64 components of dk and dv, and passes over the
+/// queries that see them 64 at a time, one query head of the key-value head after the other. Rows of the tiles are keys, columns queries.
+/// </summary>
+public static class AttentionBackwardKeys
+{
+    /// <summary>The kernel.</summary>
+    public static void Kernel(
+        ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> logSum, ArrayView<float> dy, ArrayView<float> delta,
+        ArrayView<float> dk, ArrayView<float> dv, AttentionShape s)
+    {
+        // Shared: two operands (32, 64) of the scores, later dy or q (64, 64); p or ds (64, 64).
+        ArrayView<Float4> rows = SharedMemory.Allocate<Float4>(2 * AttentionTile.DepthLines);
+        ArrayView<Float4> weights = SharedMemory.Allocate<Float4>(AttentionTile.Size * AttentionTile.Side);
+        ArrayView<Float4> columns = rows.SubView(AttentionTile.DepthLines, AttentionTile.DepthLines);
+
+        // The first keys are seen by the most queries: they start first.
+        int tiles = AttentionTile.Count(s.T), chunks = AttentionTile.Count(s.D), item = Grid.IdxX / (tiles * chunks);
+        int chunk = Grid.IdxX / tiles % chunks * AttentionTile.Size, j0 = Grid.IdxX % tiles * AttentionTile.Size;
+        int row = Group.IdxX / AttentionTile.Side, column = Group.IdxX % AttentionTile.Side;
+        int b = item / s.Hkv, hkv = item % s.Hkv, heads = s.H / s.Hkv, queryStride = s.H * s.D, keyStride = s.Hkv * s.D;
+        long key = (((long)b * s.T + j0) * s.Hkv + hkv) * s.D;
+        int seen = XMath.Min(AttentionTile.Size, s.T - j0), j = j0 + 4 * row;
+        bool writes = 4 * row < seen && chunk + 4 * column < s.D;
+
+        Float4 zero = default, dk0 = zero, dk1 = zero, dk2 = zero, dk3 = zero, dv0 = zero, dv1 = zero, dv2 = zero, dv3 = zero;
+        for (int h = hkv * heads; h < (hkv + 1) * heads; h++)
+        {
+            for (int i0 = j0; i0 < s.T; i0 += AttentionTile.Size)
+            {
+                int i = i0 + 4 * column, queries = XMath.Min(AttentionTile.Size, s.T - i0), quads = (queries + 3) / 4;
+                bool active = 4 * row < seen && i < s.T && j <= i + 3;
+                long from = (((long)b * s.T + i0) * s.H + h) * s.D, statistics = ((long)b * s.H + h) * s.T + i;
+                Float4 s0 = zero, s1 = zero, s2 = zero, s3 = zero, p0 = zero, p1 = zero, p2 = zero, p3 = zero;
+                for (int d = 0; d < s.D; d += AttentionTile.Depth)
+                {
+                    // sᵀ = k qᵀ and dpᵀ = v dyᵀ
+                    int depth = (XMath.Min(AttentionTile.Depth, s.D - d) + 3) / 4;
+                    Group.Barrier();
+                    AttentionTile.LoadTransposed(k, key, keyStride, seen, d, s, rows, AttentionTile.Side - 1);
+                    AttentionTile.LoadTransposed(q, from, queryStride, queries, d, s, columns, 0);
+                    Group.Barrier();
+                    if (active) AttentionTile.Multiply(rows, columns, row, column, depth, ref s0, ref s1, ref s2, ref s3);
+                    Group.Barrier();
+                    AttentionTile.LoadTransposed(v, key, keyStride, seen, d, s, rows, AttentionTile.Side - 1);
+                    AttentionTile.LoadTransposed(dy, from, queryStride, queries, d, s, columns, 0);
+                    Group.Barrier();
+                    if (active) AttentionTile.Multiply(rows, columns, row, column, depth, ref p0, ref p1, ref p2, ref p3);
+                }
+
+                Float4 logs = AttentionTile.LoadSome(logSum, statistics, s.T - i), mean = AttentionTile.LoadSome(delta, statistics, s.T - i);
+                s0 = Probability(s0, s.Scale, logs, i - j, s.T - i);
+                s1 = Probability(s1, s.Scale, logs, i - j - 1, s.T - i);
+                s2 = Probability(s2, s.Scale, logs, i - j - 2, s.T - i);
+                s3 = Probability(s3, s.Scale, logs, i - j - 3, s.T - i);
+
+                Group.Barrier();
+                AttentionTile.StoreTransposed(s0, s1, s2, s3, weights, row, column);
+                AttentionTile.Load(dy, from, queryStride, queries, chunk, s, rows);
+                Group.Barrier();
+                if (writes) AttentionTile.Multiply(weights, rows, row, column, quads, ref dv0, ref dv1, ref dv2, ref dv3);
+
+                Group.Barrier();
+                AttentionTile.StoreTransposed(
+                    Gradient(s0, p0, s.Scale, mean), Gradient(s1, p1, s.Scale, mean), Gradient(s2, p2, s.Scale, mean), Gradient(s3, p3, s.Scale, mean),
+                    weights, row, column);
+                AttentionTile.Load(q, from, queryStride, queries, chunk, s, rows);
+                Group.Barrier();
+                if (writes) AttentionTile.Multiply(weights, rows, row, column, quads, ref dk0, ref dk1, ref dk2, ref dk3);
+            }
+        }
+
+        long to = key + (long)(4 * row) * keyStride;
+        int at = chunk + 4 * column;
+        Add(dk0, dv0, dk, dv, to, at, s, j);
+        Add(dk1, dv1, dk, dv, to + keyStride, at, s, j + 1);
+        Add(dk2, dv2, dk, dv, to + 2 * keyStride, at, s, j + 2);
+        Add(dk3, dv3, dk, dv, to + 3 * keyStride, at, s, j + 3);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Add(Float4 key, Float4 value, ArrayView<float> dk, ArrayView<float> dv, long to, int at, AttentionShape s, int j)
+    {
+        if (j >= s.T) return;
+        AttentionTile.Add(key, dk, to, at, s);
+        AttentionTile.Add(value, dv, to, at, s);
+    }
+
+    // p of one key and four queries, the first of them `ahead` tokens after the key: 0 where the query comes before it, or does not exist.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Float4 Probability(Float4 score, float scale, Float4 logs, int ahead, int exist) => AttentionTile.Four(
+        ahead >= 0 && exist > 0 ? XMath.Exp(scale * score.X - logs.X) : 0f,
+        ahead >= -1 && exist > 1 ? XMath.Exp(scale * score.Y - logs.Y) : 0f,
+        ahead >= -2 && exist > 2 ? XMath.Exp(scale * score.Z - logs.Z) : 0f,
+        ahead >= -3 && exist > 3 ? XMath.Exp(scale * score.W - logs.W) : 0f);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Float4 Gradient(Float4 p, Float4 dp, float scale, Float4 mean) => AttentionTile.Four(
+        scale * p.X * (dp.X - mean.X), scale * p.Y * (dp.Y - mean.Y), scale * p.Z * (dp.Z - mean.Z), scale * p.W * (dp.W - mean.W));
+}

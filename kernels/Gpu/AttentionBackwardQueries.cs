@@ -1,0 +1,83 @@
+using System.Runtime.CompilerServices;
+using ILGPU;
+using ILGPU.Algorithms;
+
+namespace MiniTransformer.Kernels.Gpu;
+
+/// <summary>
+/// dqᵢ += Σⱼ dsᵢⱼ kⱼ, dsᵢⱼ = scale · pᵢⱼ (⟨dyᵢ, vⱼ⟩ − δᵢ). A group has 64 queries of one head and up to 64 components of dq, and passes over
+/// the keys 64 at a time, as in <see cref="AttentionForward"/>.
+/// </summary>
+public static class AttentionBackwardQueries
+{
+    /// <summary>The kernel.</summary>
+    public static void Kernel(
+        ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> logSum, ArrayView<float> dy, ArrayView<float> delta,
+        ArrayView<float> dq, AttentionShape s)
+    {
+        // Shared: two operands (32, 64) of the scores, later k (64, 64); dsᵀ (64, 64).
+        ArrayView<Float4> rows = SharedMemory.Allocate<Float4>(2 * AttentionTile.DepthLines);
+        ArrayView<Float4> weights = SharedMemory.Allocate<Float4>(AttentionTile.Size * AttentionTile.Side);
+        ArrayView<Float4> columns = rows.SubView(AttentionTile.DepthLines, AttentionTile.DepthLines);
+
+        int tiles = AttentionTile.Count(s.T), chunks = AttentionTile.Count(s.D), item = Grid.IdxX / (tiles * chunks);
+        int chunk = Grid.IdxX / tiles % chunks * AttentionTile.Size, i0 = (tiles - 1 - Grid.IdxX % tiles) * AttentionTile.Size;
+        int row = Group.IdxX / AttentionTile.Side, column = Group.IdxX % AttentionTile.Side;
+        int b = item / s.H, h = item % s.H, queryStride = s.H * s.D, keyStride = s.Hkv * s.D;
+        long query = (((long)b * s.T + i0) * s.H + h) * s.D, key = ((long)b * s.T * s.Hkv + h / (s.H / s.Hkv)) * s.D;
+        int queries = XMath.Min(AttentionTile.Size, s.T - i0), i = i0 + 4 * row;
+        Float4 logs = AttentionTile.LoadSome(logSum, (long)item * s.T + i, s.T - i), mean = AttentionTile.LoadSome(delta, (long)item * s.T + i, s.T - i);
+
+        Float4 zero = default, dq0 = zero, dq1 = zero, dq2 = zero, dq3 = zero;
+        for (int j0 = 0; j0 <= i0; j0 += AttentionTile.Size)
+        {
+            int j = j0 + 4 * column, seen = XMath.Min(AttentionTile.Size, s.T - j0);
+            bool active = 4 * row < queries && j <= i + 3;
+            long from = key + (long)j0 * keyStride;
+            Float4 s0 = zero, s1 = zero, s2 = zero, s3 = zero, p0 = zero, p1 = zero, p2 = zero, p3 = zero;
+            for (int d = 0; d < s.D; d += AttentionTile.Depth)
+            {
+                // s = q kᵀ and dp = dy vᵀ
+                int quads = (XMath.Min(AttentionTile.Depth, s.D - d) + 3) / 4;
+                Group.Barrier();
+                AttentionTile.LoadTransposed(q, query, queryStride, queries, d, s, rows, AttentionTile.Side - 1);
+                AttentionTile.LoadTransposed(k, from, keyStride, seen, d, s, columns, 0);
+                Group.Barrier();
+                if (active) AttentionTile.Multiply(rows, columns, row, column, quads, ref s0, ref s1, ref s2, ref s3);
+                Group.Barrier();
+                AttentionTile.LoadTransposed(dy, query, queryStride, queries, d, s, rows, AttentionTile.Side - 1);
+                AttentionTile.LoadTransposed(v, from, keyStride, seen, d, s, columns, 0);
+                Group.Barrier();
+                if (active) AttentionTile.Multiply(rows, columns, row, column, quads, ref p0, ref p1, ref p2, ref p3);
+            }
+
+            p0 = Gradient(s0, p0, s.Scale, logs.X, mean.X, i - j);
+            p1 = Gradient(s1, p1, s.Scale, logs.Y, mean.Y, i + 1 - j);
+            p2 = Gradient(s2, p2, s.Scale, logs.Z, mean.Z, i + 2 - j);
+            p3 = Gradient(s3, p3, s.Scale, logs.W, mean.W, i + 3 - j);
+
+            Group.Barrier();
+            AttentionTile.StoreTransposed(p0, p1, p2, p3, weights, row, column);
+            AttentionTile.Load(k, from, keyStride, seen, chunk, s, rows);
+            Group.Barrier();
+            int last = XMath.Min(seen, i + 4 - j0);
+            if (4 * row < queries && chunk + 4 * column < s.D)
+                AttentionTile.Multiply(weights, rows, row, column, (last + 3) / 4, ref dq0, ref dq1, ref dq2, ref dq3);
+        }
+
+        long to = query + (long)(4 * row) * queryStride;
+        int at = chunk + 4 * column;
+        if (i < s.T) AttentionTile.Add(dq0, dq, to, at, s);
+        if (i + 1 < s.T) AttentionTile.Add(dq1, dq, to + queryStride, at, s);
+        if (i + 2 < s.T) AttentionTile.Add(dq2, dq, to + 2 * queryStride, at, s);
+        if (i + 3 < s.T) AttentionTile.Add(dq3, dq, to + 3 * queryStride, at, s);
+    }
+
+    // ds of one query and four keys, the first of them `ahead` tokens before the query: 0 where the key comes after it.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Float4 Gradient(Float4 score, Float4 dp, float scale, float logSum, float delta, int ahead) => AttentionTile.Four(
+        ahead >= 0 ? scale * XMath.Exp(scale * score.X - logSum) * (dp.X - delta) : 0f,
+        ahead >= 1 ? scale * XMath.Exp(scale * score.Y - logSum) * (dp.Y - delta) : 0f,
+        ahead >= 2 ? scale * XMath.Exp(scale * score.Z - logSum) * (dp.Z - delta) : 0f,
+        ahead >= 3 ? scale * XMath.Exp(scale * score.W - logSum) * (dp.W - delta) : 0f);
+}

@@ -1,0 +1,151 @@
+using System.Runtime.CompilerServices;
+using ILGPU;
+using ILGPU.Algorithms;
+using ILGPU.Runtime;
+
+namespace MiniTransformer.Kernels.Gpu;
+
+/// <summary>
+/// Causal attention: yᵢ = Σ_{j≤i} pᵢⱼ vⱼ, pᵢⱼ = e^(scale ⟨qᵢ, kⱼ⟩ − logSumᵢ). A group has 64 queries of one head and up to 64 components
+/// of y, and passes over the keys 64 at a time with the online softmax: for every row the maximum m so far, l = Σ e^(s − m) and
+/// Σ e^(s − m) v; when m grows, both sums are scaled down. A head of more than 64 components takes several groups, which form the scores again.
+/// </summary>
+public sealed class AttentionForward(Accelerator accelerator)
+{
+    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, AttentionShape> kernel =
+        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, AttentionShape>(Kernel);
+
+    /// <summary>The kernel.</summary>
+    public static void Kernel(
+        ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> y, ArrayView<float> logSum, AttentionShape s)
+    {
+        // Shared: qᵀ and kᵀ (32, 64) each, later v (64, 64); the row maxima by column of work items (64, 16), later pᵀ (64, 64).
+        ArrayView<Float4> operands = SharedMemory.Allocate<Float4>(2 * AttentionTile.DepthLines);
+        ArrayView<Float4> weights = SharedMemory.Allocate<Float4>(AttentionTile.Size * AttentionTile.Side);
+        ArrayView<Float4> keys = operands.SubView(AttentionTile.DepthLines, AttentionTile.DepthLines);
+        ArrayView<float> rowParts = weights.Cast<float>();
+
+        // The last queries see the most keys: they start first.
+        int tiles = AttentionTile.Count(s.T), chunks = AttentionTile.Count(s.D), item = Grid.IdxX / (tiles * chunks);
+        int chunk = Grid.IdxX / tiles % chunks * AttentionTile.Size, i0 = (tiles - 1 - Grid.IdxX % tiles) * AttentionTile.Size;
+        int row = Group.IdxX / AttentionTile.Side, column = Group.IdxX % AttentionTile.Side;
+        int b = item / s.H, h = item % s.H, queryStride = s.H * s.D, keyStride = s.Hkv * s.D;
+        long query = (((long)b * s.T + i0) * s.H + h) * s.D, key = ((long)b * s.T * s.Hkv + h / (s.H / s.Hkv)) * s.D;
+        int queries = XMath.Min(AttentionTile.Size, s.T - i0), i = i0 + 4 * row;
+
+        var zero = AttentionTile.Four(0f, 0f, 0f, 0f);
+        Float4 y0 = zero, y1 = zero, y2 = zero, y3 = zero, l = zero;
+        var m = AttentionTile.Four(float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity);
+        for (int j0 = 0; j0 <= i0; j0 += AttentionTile.Size)
+        {
+            // s = scale · q kᵀ, −∞ where the key comes after the query. Blocks without a visible score are left out.
+            int j = j0 + 4 * column, seen = XMath.Min(AttentionTile.Size, s.T - j0);
+            bool active = 4 * row < queries && j <= i + 3;
+            Float4 s0 = zero, s1 = zero, s2 = zero, s3 = zero;
+            for (int d = 0; d < s.D; d += AttentionTile.Depth)
+            {
+                Group.Barrier();
+                AttentionTile.LoadTransposed(q, query, queryStride, queries, d, s, operands, AttentionTile.Side - 1);
+                AttentionTile.LoadTransposed(k, key + (long)j0 * keyStride, keyStride, seen, d, s, keys, 0);
+                Group.Barrier();
+                int quads = (XMath.Min(AttentionTile.Depth, s.D - d) + 3) / 4;
+                if (active) AttentionTile.Multiply(operands, keys, row, column, quads, ref s0, ref s1, ref s2, ref s3);
+            }
+
+            s0 = Visible(s0, s.Scale, i - j);
+            s1 = Visible(s1, s.Scale, i - j + 1);
+            s2 = Visible(s2, s.Scale, i - j + 2);
+            s3 = Visible(s3, s.Scale, i - j + 3);
+
+            // The new maximum of each row, from the sixteen work items that share it. Key 0 is visible to every row: it is finite.
+            rowParts[4 * row * AttentionTile.Side + column] = Max(s0);
+            rowParts[(4 * row + 1) * AttentionTile.Side + column] = Max(s1);
+            rowParts[(4 * row + 2) * AttentionTile.Side + column] = Max(s2);
+            rowParts[(4 * row + 3) * AttentionTile.Side + column] = Max(s3);
+            Group.Barrier();
+            var top = AttentionTile.Four(
+                XMath.Max(m.X, RowMax(weights, 4 * row)), XMath.Max(m.Y, RowMax(weights, 4 * row + 1)),
+                XMath.Max(m.Z, RowMax(weights, 4 * row + 2)), XMath.Max(m.W, RowMax(weights, 4 * row + 3)));
+
+            s0 = Exp(s0, top.X);
+            s1 = Exp(s1, top.Y);
+            s2 = Exp(s2, top.Z);
+            s3 = Exp(s3, top.W);
+            var shrink = AttentionTile.Four(XMath.Exp(m.X - top.X), XMath.Exp(m.Y - top.Y), XMath.Exp(m.Z - top.Z), XMath.Exp(m.W - top.W));
+            l = AttentionTile.Four(l.X * shrink.X + Sum(s0), l.Y * shrink.Y + Sum(s1), l.Z * shrink.Z + Sum(s2), l.W * shrink.W + Sum(s3));
+            y0 = Scale(y0, shrink.X);
+            y1 = Scale(y1, shrink.Y);
+            y2 = Scale(y2, shrink.Z);
+            y3 = Scale(y3, shrink.W);
+            m = top;
+
+            Group.Barrier(); // everyone has read the maxima
+            AttentionTile.StoreTransposed(s0, s1, s2, s3, weights, row, column);
+            AttentionTile.Load(v, key + (long)j0 * keyStride, keyStride, seen, chunk, s, operands);
+            Group.Barrier();
+            int last = XMath.Min(seen, i + 4 - j0);
+            if (4 * row < queries && chunk + 4 * column < s.D)
+                AttentionTile.Multiply(weights, operands, row, column, (last + 3) / 4, ref y0, ref y1, ref y2, ref y3);
+        }
+
+        Group.Barrier();
+        rowParts[4 * row * AttentionTile.Side + column] = l.X;
+        rowParts[(4 * row + 1) * AttentionTile.Side + column] = l.Y;
+        rowParts[(4 * row + 2) * AttentionTile.Side + column] = l.Z;
+        rowParts[(4 * row + 3) * AttentionTile.Side + column] = l.W;
+        Group.Barrier();
+        l = AttentionTile.Four(RowSum(weights, 4 * row), RowSum(weights, 4 * row + 1), RowSum(weights, 4 * row + 2), RowSum(weights, 4 * row + 3));
+        Finish(y0, m.X, l.X, y, logSum, query, 0, s, item, i0, chunk);
+        Finish(y1, m.Y, l.Y, y, logSum, query, 1, s, item, i0, chunk);
+        Finish(y2, m.Z, l.Z, y, logSum, query, 2, s, item, i0, chunk);
+        Finish(y3, m.W, l.W, y, logSum, query, 3, s, item, i0, chunk);
+    }
+
+    /// <summary>Starts it for B sequences.</summary>
+    public void Run(ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> y, ArrayView<float> logSum, int B, AttentionShape s) =>
+        kernel(Launch.Groups((long)B * s.H * AttentionTile.Count(s.T) * AttentionTile.Count(s.D), AttentionTile.Items), q, k, v, y, logSum, s);
+
+    // Row r of the work item's four: y = Σ / l; the first column writes the log-sum.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Finish(
+        Float4 sum, float m, float l, ArrayView<float> y, ArrayView<float> logSum, long query, int r, AttentionShape s, int item, int i0, int chunk)
+    {
+        int at = Group.IdxX / AttentionTile.Side * 4 + r, column = Group.IdxX % AttentionTile.Side;
+        if (i0 + at >= s.T) return;
+        AttentionTile.Store(Scale(sum, 1f / l), y, query + (long)at * s.H * s.D, chunk + 4 * column, s);
+        if (column == 0 && chunk == 0) logSum[(long)item * s.T + i0 + at] = m + XMath.Log(l);
+    }
+
+    // The first of the four keys is `ahead` tokens before the query.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Float4 Visible(Float4 x, float scale, int ahead) => AttentionTile.Four(
+        ahead >= 0 ? x.X * scale : float.NegativeInfinity, ahead >= 1 ? x.Y * scale : float.NegativeInfinity,
+        ahead >= 2 ? x.Z * scale : float.NegativeInfinity, ahead >= 3 ? x.W * scale : float.NegativeInfinity);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Float4 Exp(Float4 x, float shift) =>
+        AttentionTile.Four(XMath.Exp(x.X - shift), XMath.Exp(x.Y - shift), XMath.Exp(x.Z - shift), XMath.Exp(x.W - shift));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Float4 Scale(Float4 x, float factor) => AttentionTile.Four(x.X * factor, x.Y * factor, x.Z * factor, x.W * factor);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Max(Float4 x) => XMath.Max(XMath.Max(x.X, x.Y), XMath.Max(x.Z, x.W));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Sum(Float4 x) => (x.X + x.Y) + (x.Z + x.W);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float RowMax(ArrayView<Float4> parts, int row)
+    {
+        int at = row * (AttentionTile.Side / 4);
+        return XMath.Max(XMath.Max(Max(parts[at]), Max(parts[at + 1])), XMath.Max(Max(parts[at + 2]), Max(parts[at + 3])));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float RowSum(ArrayView<Float4> parts, int row)
+    {
+        int at = row * (AttentionTile.Side / 4);
+        return (Sum(parts[at]) + Sum(parts[at + 1])) + (Sum(parts[at + 2]) + Sum(parts[at + 3]));
+    }
+}

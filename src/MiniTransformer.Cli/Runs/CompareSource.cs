@@ -1,0 +1,173 @@
+using System.CommandLine;
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Data;
+using MiniTransformer.Data.Verifiers;
+using MiniTransformer.Experiments;
+using MiniTransformer.IO;
+using MiniTransformer.Nn;
+using MiniTransformer.Training;
+
+namespace MiniTransformer.Cli.Runs;
+
+/// <summary>What a comparison compares in: built-in regimes, and a regime for each file of the user's own.</summary>
+internal sealed class CompareSource
+{
+    // With fewer evaluation prompts than this the user is told how coarse an accuracy is.
+    private const int FewPrompts = 100;
+
+    // What --regimes says where there are own data only.
+    private const string None = "none";
+
+    private static readonly string[] Quick = ["base-to-better", "lazyshift"];
+
+    private readonly Flag<string> regimes = Flags.Words(
+        "--regimes", $"the built-in regimes, separated by commas, or all, or {None}, which is the default with --data", [.. Regimes.All.Select(r => r.Name), None], "all");
+    private readonly Flag<string[]?> data = Flags.Paths(
+        "--data", "a regime of your own: demonstrations in JSONL, {\"prompt\",\"completion\"} or {\"messages\"} a line; give it again for further files, each of which is a regime", "FILE");
+    private readonly VerifyFlag verify = new();
+    private readonly Flag<string?> baseModel = Flags.Path(
+        "--base", "data: SFT starts from this model's folder, or from a run's final checkpoint, which is the main reference too; without it SFT starts from random weights");
+    private readonly Flag<double> validation = Flags.Number("--validation", "data: share of the prompts that settings are chosen on", .1, max: .9, open: true);
+    private readonly Flag<double> heldOut = Flags.Number(
+        "--held-out", "data: share of the prompts that is held out for evaluation. --seed draws the split; it is the same in every seed", .1, max: .9, open: true);
+
+    private readonly Flag<ulong> seed;
+
+    /// <summary>The flags; the seed is the command's own.</summary>
+    public CompareSource(Flag<ulong> seed) => this.seed = seed;
+
+    /// <summary>The flags.</summary>
+    public Option[] All => [regimes, data, verify.Flag, baseModel, validation, heldOut];
+
+    /// <summary>The regimes of --quick, for its description.</summary>
+    public static string QuickNames => string.Join(" and ", Quick);
+
+    /// <summary>The regimes.</summary>
+    /// <param name="settings">The command line.</param>
+    /// <param name="quick">Whether only some of the built-in regimes are run where none are named.</param>
+    /// <param name="verifier">What <see cref="Verifier"/> gave.</param>
+    /// <exception cref="DataException">A file has a line that cannot be used, or too few prompts.</exception>
+    public Regime[] Chosen(Settings settings, bool quick, IVerifier? verifier)
+    {
+        string[] files = Files(settings);
+        if (!settings.Given(regimes)) settings.Resolve(regimes, files.Length > 0 ? None : quick ? string.Join(',', Quick) : "all");
+        Regime[] builtIn = settings.Get(regimes) switch
+        {
+            "all" => [.. Regimes.All],
+            None => [],
+            var names => [.. names.Split(',', StringSplitOptions.TrimEntries).Where(name => name != None).Select(Regimes.Named)],
+        };
+        string[] twice = [.. builtIn.Select(r => r.Name).Concat(files.Select(NameOf)).GroupBy(n => n, StringComparer.OrdinalIgnoreCase).Where(g => g.Count() > 1).Select(g => g.Key)];
+        if (twice.Length > 0) throw new UsageException($"two regimes would be called '{twice[0]}'; name each one once, and rename a file that is called like another regime.");
+        return [.. builtIn, .. files.Length == 0 ? [] : Own(settings, files, verifier!)];
+    }
+
+    /// <summary>The verifier of own data; null where there are none.</summary>
+    /// <param name="settings">The command line.</param>
+    /// <param name="resumes">Whether the settings are those of an earlier start, whose command is started only if it is named again.</param>
+    /// <exception cref="UsageException">A flag is missing, or goes with --data only.</exception>
+    public IVerifier? Verifier(Settings settings, bool resumes)
+    {
+        if (Files(settings).Length == 0)
+        {
+            if (settings.Get(regimes) == None) throw new UsageException($"--regimes {None} leaves nothing to compare in; name some, or give --data.");
+            if (new IFlag[] { verify.Flag, baseModel, validation, heldOut }.FirstOrDefault(settings.OnCommandLine) is { } flag)
+                throw new UsageException($"--{flag.Key} goes with --data; the built-in regimes know their right answers, and make their bases and parts themselves.");
+            return null;
+        }
+
+        string how = settings.Get(verify.Flag) ?? throw new UsageException(
+            $"--verify is needed with --data: what makes a response right, such as --verify exact or --verify numeric. There are {Data.Verifiers.Verifier.Forms}.");
+        if (resumes && !settings.OnCommandLine(verify.Flag)) VerifyFlag.RefuseCommand(how);
+        return Data.Verifiers.Verifier.Parse(how);
+    }
+
+    /// <summary>Says what own data are like, and asks the verifier about some: what will not do is found before anything is trained.</summary>
+    public static void Check(IEnumerable<Regime> chosen, Terminal terminal)
+    {
+        foreach (Regime regime in chosen.Where(r => r.Own is not null))
+        {
+            terminal.Say($"{regime.Name}: {regime.Description}.");
+            regime.Own!.CheckVerifier();
+            int n = regime.Own.Evaluation.Count;
+            if (n < FewPrompts)
+                terminal.Say(FormattableString.Invariant($"{regime.Name}: {n} evaluation prompts are few: an accuracy of one half has a standard error of {.5 / Math.Sqrt(n):0.00}, which intervals over seeds do not show."));
+        }
+    }
+
+    /// <summary>The hashes of files and base, so that a comparison is never continued with others than it began with.</summary>
+    public void AddHashes(Settings settings, JsonObject configuration)
+    {
+        if (Files(settings) is { Length: > 0 } files) configuration["dataSha256"] = new JsonArray([.. files.Select(file => (JsonNode)Sha256(file))]);
+        if (settings.Get(baseModel) is { } folder) configuration["baseSha256"] = Sha256(Path.Combine(AtomicDirectory.Current(ModelFolder.Find(folder)), Checkpoint.ModelFile));
+    }
+
+    /// <summary>Refuses data or a base that have changed since the comparison began.</summary>
+    public static void CheckUnchanged(JsonObject began, JsonObject now)
+    {
+        foreach ((string key, string what) in new[] { ("dataSha256", "the data (--data)"), ("baseSha256", "the base (--base)") })
+        {
+            if (began[key]?.ToJsonString() != now[key]?.ToJsonString())
+                throw new InvalidDataException($"{what} have changed since the comparison began; put the old files back, or start another one with another --out.");
+        }
+    }
+
+    /// <summary>The flags of own data as they are written, for the command that made a report.</summary>
+    public IEnumerable<string> Written(Settings settings)
+    {
+        yield return "--regimes";
+        yield return settings.Get(regimes);
+        string[] files = Files(settings);
+        foreach (string file in files)
+        {
+            yield return "--data";
+            yield return Invocation.Shown(file);
+        }
+
+        if (files.Length == 0) yield break;
+        foreach ((string flag, string? value) in new[] { ("--verify", settings.Get(verify.Flag)), ("--base", settings.Get(baseModel) is { } folder ? Invocation.Shown(folder) : null) })
+        {
+            if (value is null) continue;
+            yield return flag;
+            yield return value;
+        }
+
+        foreach (Flag<double> share in new[] { validation, heldOut }.Where(settings.Given))
+        {
+            yield return share.Name;
+            yield return settings.Get(share).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        }
+    }
+
+    private IEnumerable<Regime> Own(Settings settings, string[] files, IVerifier verifier)
+    {
+        string? folder = settings.Get(baseModel) is { } named ? ModelFolder.Find(named) : null;
+        TransformerConfig? config = folder is null ? null : TransformerConfig.Load(AtomicDirectory.Current(folder));
+        Vocabulary vocabulary = folder is null ? Vocabulary.Bytes() : Vocabulary.Of(folder, config!);
+        vocabulary.Needed("--base: what a verifier judges");
+        if (settings.Get(validation) + settings.Get(heldOut) >= 1) throw new UsageException("--validation and --held-out leave nothing to train on: together they must be less than 1.");
+        foreach (string file in files)
+        {
+            if (!File.Exists(file)) throw new FileNotFoundException($"--data: there is no file '{Invocation.Shown(file)}'.");
+            var examples = Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size);
+            if (config is not null) examples.CheckLength(config.MaxPositions);
+            var own = OwnData.Split(NameOf(file), examples, verifier, settings.Get(validation), settings.Get(heldOut), settings.Get(seed), folder);
+            yield return Regimes.OfOwn(own, config);
+        }
+    }
+
+    private string[] Files(Settings settings) => settings.Get(data) ?? [];
+
+    // A regime's name is part of the names of files.
+    private static string NameOf(string file) =>
+        string.Concat(Path.GetFileNameWithoutExtension(file).Select(c => char.IsLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '-')).Trim('.') is { Length: > 0 } name ? name : "data";
+
+    private static string Sha256(string file)
+    {
+        using FileStream stream = File.OpenRead(file);
+        return Convert.ToHexStringLower(SHA256.HashData(stream));
+    }
+}

@@ -1,0 +1,52 @@
+using ILGPU.Runtime;
+using MiniTransformer.Kernels.Gpu;
+using MiniTransformer.Tests.Kernels;
+using MiniTransformer.Tests.Reference;
+
+namespace MiniTransformer.Tests.Gpu;
+
+/// <summary>Operands of one attention, and the kernels of one form: "tiled" for GPUs, "serial" for devices that compute on a CPU.</summary>
+internal sealed class AttentionCase(string form, int B, int T, int H, int Hkv, int D)
+{
+    private readonly float scale = 1 / MathF.Sqrt(D);
+
+    public float[] Q { get; } = Operand.Normal(B * T * H * D, seed: 1);
+
+    public float[] K { get; } = Operand.Normal(B * T * Hkv * D, seed: 2);
+
+    public float[] V { get; } = Operand.Normal(B * T * Hkv * D, seed: 3);
+
+    private AttentionShape Shape => new(T, H, Hkv, D, scale, quads: D % 4 == 0 ? 1 : 0);
+
+    public double[] Y() => AttentionReference.Forward(Q.Doubles(), K.Doubles(), V.Doubles(), B, T, H, Hkv, D, scale);
+
+    public double[] LogSum() => AttentionReference.LogSum(Q.Doubles(), K.Doubles(), B, T, H, Hkv, D, scale);
+
+    public (double[] Dq, double[] Dk, double[] Dv) Gradients(float[] dy) =>
+        AttentionReference.Backward(Q.Doubles(), K.Doubles(), V.Doubles(), dy.Doubles(), B, T, H, Hkv, D, scale);
+
+    public (float[] Y, float[] LogSum) Forward(Accelerator accelerator)
+    {
+        using Memory<float> q = new(accelerator, Q), k = new(accelerator, K), v = new(accelerator, V);
+        using Memory<float> y = new(accelerator, Uninitialised(Q.Length)), logSum = new(accelerator, Uninitialised(B * H * T));
+        if (form == "tiled") accelerator.Kernel(a => new AttentionForward(a)).Run(q, k, v, y, logSum, B, Shape);
+        else accelerator.Kernel(a => new AttentionForwardSerial(a)).Run(q, k, v, y, logSum, B, Shape);
+        accelerator.Synchronize();
+        return (y.ToArray(), logSum.ToArray());
+    }
+
+    public (float[] Dq, float[] Dk, float[] Dv) Backward(Accelerator accelerator, float[] dy, float[] dqBefore, float[] dkBefore, float[] dvBefore)
+    {
+        (float[] yValues, float[] logSums) = Forward(accelerator);
+        using Memory<float> q = new(accelerator, Q), k = new(accelerator, K), v = new(accelerator, V), y = new(accelerator, yValues);
+        using Memory<float> logSum = new(accelerator, logSums), dys = new(accelerator, dy);
+        using Memory<float> scratch = new(accelerator, Uninitialised(AttentionBackward.ScratchLength(B, T, H)));
+        using Memory<float> dq = new(accelerator, dqBefore), dk = new(accelerator, dkBefore), dv = new(accelerator, dvBefore);
+        if (form == "tiled") accelerator.Kernel(a => new AttentionBackward(a)).Run(q, k, v, y, logSum, dys, scratch, dq, dk, dv, B, Shape);
+        else accelerator.Kernel(a => new AttentionBackwardSerial(a)).Run(q, k, v, y, logSum, dys, scratch, dq, dk, dv, B, Shape);
+        accelerator.Synchronize();
+        return (dq.ToArray(), dk.ToArray(), dv.ToArray());
+    }
+
+    private static float[] Uninitialised(int n) => [.. Enumerable.Repeat(float.NaN, n)];
+}
