@@ -46,13 +46,31 @@ public struct Float4
         return value;
     }
 
-    /// <summary>Stores the first <paramref name="valid"/> of the four, or adds them to what is there.</summary>
+    /// <summary>Stores the first <paramref name="valid"/> of the four as neighbours, or adds them to what is there. Aligned: as for <see cref="Load"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static void Store(Float4 value, ArrayView<float> to, long at, int valid, bool accumulate)
+    internal static void Store(Float4 value, ArrayView<float> to, long at, int valid, bool accumulate, bool aligned)
     {
-        if (valid > 0) to[at] = accumulate ? to[at] + value.X : value.X;
-        if (valid > 1) to[at + 1] = accumulate ? to[at + 1] + value.Y : value.Y;
-        if (valid > 2) to[at + 2] = accumulate ? to[at + 2] + value.Z : value.Z;
-        if (valid > 3) to[at + 3] = accumulate ? to[at + 3] + value.W : value.W;
+        if (valid <= 0) return;
+        if (accumulate) value = Sum(Load(to, at, valid, aligned), value);
+        if (aligned)
+        {
+            to.Cast<Float4>()[at >> 2] = value;
+            return;
+        }
+
+        to[at] = value.X;
+        if (valid > 1) to[at + 1] = value.Y;
+        if (valid > 2) to[at + 2] = value.Z;
+        if (valid > 3) to[at + 3] = value.W;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Float4 Sum(Float4 a, Float4 b)
+    {
+        a.X += b.X;
+        a.Y += b.Y;
+        a.Z += b.Z;
+        a.W += b.W;
+        return a;
     }
 }

@@ -5,7 +5,7 @@ using MiniTransformer.Kernels.Cpu;
 
 namespace MiniTransformer.Kernels.Gpu;
 
-using TiledKernel = Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int, int>;
+using TiledKernel = Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int>;
 
 /// <summary>
 /// Matrix products on an ILGPU device. Kernels are compiled at their first use; after that a product allocates nothing. Calls come from one thread
@@ -90,17 +90,19 @@ public sealed partial class Gemm
     private void MultiplyTiled(
         int width, AcceleratorStream stream, GemmForm form, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, GemmShape s, ArrayView<float> scratch)
     {
+        // Where a quadruple cannot be read as one, a tile of 64 does: it needs no more parts.
+        bool aligned = IsAligned(a, form == GemmForm.TN ? s.M : s.K) && IsAligned(b, form == GemmForm.NT ? s.K : s.N) && IsAligned(c, s.N);
+        if (!aligned) width = 64;
         TiledKernel kernel = Tiled(width, form);
-        int alignedA = IsAligned(a, form == GemmForm.TN ? s.M : s.K) ? 1 : 0, alignedB = IsAligned(b, form == GemmForm.NT ? s.K : s.N) ? 1 : 0;
         int parts = Parts(width, s.M, s.N, s.K);
         KernelConfig grid = new(new Index3D(Pieces(s.N, width), Pieces(s.M, width), parts), new Index3D(GemmTiled.GroupSize, 1, 1));
         if (parts == 1)
         {
-            kernel(stream, grid, a, b, c, s, GemmDepth.Blocks(s.K), alignedA, alignedB);
+            kernel(stream, grid, a, b, c, s, GemmDepth.Blocks(s.K), aligned ? 1 : 0);
             return;
         }
 
-        kernel(stream, grid, a, b, scratch, s with { Accumulate = 0 }, 1, alignedA, alignedB);
+        kernel(stream, grid, a, b, scratch, s with { Accumulate = 0 }, 1, aligned ? 1 : 0);
         AddParts(stream, Items((long)s.M * s.N), scratch, c, (long)s.M * s.N, parts, s.Accumulate);
     }
 

@@ -5,7 +5,7 @@ using MiniTransformer.Kernels.Cpu;
 namespace MiniTransformer.Kernels.Gpu;
 
 using PackKernel = Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, int, int, int>;
-using TiledKernel = Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int, int>;
+using TiledKernel = Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int>;
 
 /// <summary>The compiled kernels, each made at its first use and kept.</summary>
 public sealed partial class Gemm
@@ -47,10 +47,12 @@ public sealed partial class Gemm
 
     private TiledKernel Tiled<TA, TB>(int width)
         where TA : struct, IGemmTileSource
-        where TB : struct, IGemmTileSource =>
-        width == 128
-            ? accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int, int>(GemmTiled.Multiply128<TA, TB>)
-            : accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int, int>(GemmTiled.Multiply64<TA, TB>);
+        where TB : struct, IGemmTileSource
+    {
+        if (width == 64) return accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int>(GemmTiled.Multiply64<TA, TB>);
+        var kernel = accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int>(GemmTiled.Multiply128<TA, TB>);
+        return (stream, grid, a, b, c, shape, blocksPerGroup, _) => kernel(stream, grid, a, b, c, shape, blocksPerGroup);
+    }
 
     private PackKernel Load(Action<ArrayView<float>, ArrayView<float>, int, int, int> kernel) => accelerator.LoadKernel(kernel);
 

@@ -44,13 +44,13 @@ internal static class GemmPacking
     {
         int depth = (Grid.IdxX * Group.DimX) + Group.IdxX, i = firstRow + (Grid.IdxY * GemmPanels.Height);
         if (depth >= k) return;
-        long from = ((long)depth * m) + i, to = (((long)Grid.IdxY * k) + depth) * GemmPanels.Height;
+        long from = ((long)depth * m) + i;
         int last = m - 1 - i;
-        tiles[to] = a[from];
-        tiles[to + 1] = a[from + IntrinsicMath.Min(1, last)];
-        tiles[to + 2] = a[from + IntrinsicMath.Min(2, last)];
-        tiles[to + 3] = a[from + IntrinsicMath.Min(3, last)];
-        tiles[to + 4] = a[from + IntrinsicMath.Min(4, last)];
-        tiles[to + 5] = a[from + IntrinsicMath.Min(5, last)];
+        Float4 rows;
+        rows.X = a[from];
+        rows.Y = a[from + IntrinsicMath.Min(1, last)];
+        rows.Z = a[from + IntrinsicMath.Min(2, last)];
+        rows.W = a[from + IntrinsicMath.Min(3, last)];
+        tiles.Cast<Float4>()[((long)Grid.IdxY * k) + depth] = rows;
     }
 }

@@ -12,6 +12,6 @@ public enum GemmVariant
     /// <summary>Tiles of C, 128 by 128: <see cref="GemmTiled.Multiply128"/>.</summary>
     Tiled128,
 
-    /// <summary>Tiles of C, 6 by 16, one a work item, from packed operands, for devices that are CPUs: <see cref="GemmPanels"/>.</summary>
+    /// <summary>Tiles of C, 4 by 16, one a work item, from packed operands, for devices that are CPUs: <see cref="GemmPanels"/>.</summary>
     Panels,
 }

@@ -26,7 +26,7 @@ public sealed class GemmTests
         }
     }
 
-    /// <summary>Sizes around the tiles' (6, 16, 64, 128), unaligned rows, and a K of several blocks.</summary>
+    /// <summary>Sizes around the tiles' (4, 16, 64, 128), unaligned rows, and a K of several blocks.</summary>
     private static readonly (int M, int N, int K)[] TinySizes = [(1, 1, 1), (1, 9, 4), (7, 1, 3), (8, 12, 16), (5, 17, 21), (65, 66, 5), (3, 4, 260)];
 
     private static readonly (int M, int N, int K)[] Sizes =
