@@ -1,5 +1,6 @@
 using System.Reflection;
 using MiniTransformer.Backends;
+using MiniTransformer.Tests.Gpu;
 using MiniTransformer.Tests.Kernels;
 using Xunit.Abstractions;
 using Xunit.Sdk;
@@ -75,7 +76,7 @@ internal sealed class OnEveryDeviceAttribute(params object[] arguments) : DataAt
     public override IEnumerable<object[]> GetData(MethodInfo testMethod) => Devices.Names.Select(name => (object[])[name, .. arguments]);
 }
 
-/// <summary>A theory whose rows begin with a device's name. Rows of a device that this machine lacks are reported as skipped.</summary>
+/// <summary>A theory whose rows begin with a device's name. Rows of a device that this machine lacks are reported as skipped, or fail where it is <see cref="Required"/>.</summary>
 [XunitTestCaseDiscoverer("MiniTransformer.Tests." + nameof(DeviceTheoryDiscoverer), "MiniTransformer.Tests")]
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class DeviceTheoryAttribute : TheoryAttribute;
@@ -86,7 +87,7 @@ public sealed class DeviceTheoryDiscoverer(IMessageSink messages) : TheoryDiscov
     /// <inheritdoc/>
     protected override IEnumerable<IXunitTestCase> CreateTestCasesForDataRow(
         ITestFrameworkDiscoveryOptions discoveryOptions, ITestMethod testMethod, IAttributeInfo theoryAttribute, object[] dataRow) =>
-        Devices.WhyAbsent((string)dataRow[0]) is { } reason
+        Devices.WhyAbsent((string)dataRow[0]) is { } reason && !Required.Has((string)dataRow[0])
             ? CreateTestCasesForSkippedDataRow(discoveryOptions, testMethod, theoryAttribute, dataRow, reason)
             : base.CreateTestCasesForDataRow(discoveryOptions, testMethod, theoryAttribute, dataRow);
 }

@@ -70,7 +70,8 @@ public sealed class HtmlReport(string title, string summary, bool wide = false)
     /// <summary>Adds a table.</summary>
     public HtmlReport Table(ReportTable table)
     {
-        body.Append($"<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{HtmlText.Escape(table.Title)}\"><table>\n");
+        string broad = Broadness(table) > BroadFrom ? " broad" : "";
+        body.Append($"<div class=\"scroll{broad}\" tabindex=\"0\" role=\"region\" aria-label=\"{HtmlText.Escape(table.Title)}\"><table>\n");
         body.Append($"<caption>{HtmlText.Escape(table.Title)}</caption>\n<thead><tr>");
         foreach (string header in table.Headers) body.Append($"<th scope=\"col\">{HtmlText.Escape(header)}</th>");
         body.Append("</tr></thead>\n<tbody>\n");
@@ -93,6 +94,12 @@ public sealed class HtmlReport(string title, string summary, bool wide = false)
         if (table.Note is { } note) body.Append($"<p class=\"note\">{HtmlText.Escape(note)}</p>\n");
         return this;
     }
+
+    // Characters of a row and the gaps between its columns: with more than fit on an upright page the table is printed on one that lies on its side.
+    private const int BroadFrom = 125;
+
+    private static int Broadness(ReportTable table) => Enumerable.Range(0, table.Headers.Count).Sum(c =>
+        table.Rows.Select(row => row[c].Text.Length).Append(table.Headers[c].Split(' ').Max(word => word.Length)).Max() + 2);
 
     /// <summary>Adds the tables and verdicts of a comparison, verdicts first.</summary>
     /// <param name="comparison">The comparison.</param>

@@ -10,7 +10,7 @@ internal static class HtmlReportStyle
         @media screen and (prefers-color-scheme:dark){:root{--page:#14171b;--text:#e6e8eb;--soft:#a3abb7;--line:#343941;--panel:#1d2126;--link:#7dbcf5;--good:#7dbcf5;--bad:#f5a25e}}
         *{box-sizing:border-box}
         body{margin:0 auto;padding:1.5rem 1rem 3rem;max-width:62rem;background:var(--page);color:var(--text);font:1rem/1.5 system-ui,-apple-system,"Segoe UI",Roboto,Helvetica,Arial,sans-serif;overflow-wrap:break-word}
-        .wide{max-width:76rem}
+        .wide{max-width:90rem}
         .wide table{font-size:.8125rem}
         .wide th,.wide td{padding:.25rem .45rem}
         h1{font-size:1.75rem;line-height:1.2;margin:0 0 .75rem}
@@ -52,8 +52,9 @@ internal static class HtmlReportStyle
         code{font-family:ui-monospace,SFMono-Regular,Consolas,"Liberation Mono",monospace}
         @media (max-width:38rem){dl div{grid-template-columns:1fr}h1{font-size:1.4rem}th{white-space:normal}tbody th{min-width:7rem;max-width:9rem}}
         @media print{details::details-content{content-visibility:visible;block-size:auto}summary{list-style:none;color:inherit}body{max-width:none;padding:0;font-size:10pt}nav{display:none}h2{break-after:avoid}figure,tr,dl div,.verdicts li{break-inside:avoid}
-        .scroll{overflow:visible;break-inside:avoid}.note{font-size:8.5pt}th:first-child{position:static}.chart{min-width:0}table{font-size:8.5pt}th,td{padding:.15rem .4rem}pre{white-space:pre-wrap}figure{max-width:16cm}}
+        .scroll{overflow:visible}caption,summary{break-after:avoid}.broad{page:broad}.note{font-size:8.5pt}th:first-child{position:static}.chart{min-width:0}table{font-size:8.5pt}th,td,.wide th,.wide td{padding:.15rem .4rem}.wide table{font-size:8pt}.broad thead th{white-space:normal}.broad th:first-child{min-width:9rem}pre{white-space:pre-wrap}figure{max-width:16cm}}
         @page{margin:16mm 14mm}
+        @page broad{size:landscape;margin:12mm}
 
         """;
 }

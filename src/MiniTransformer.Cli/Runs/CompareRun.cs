@@ -99,13 +99,25 @@ internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ul
     private void InParallel(IReadOnlyList<ulong> numbers, bool sweep, int threads, Func<Device> openDevice, ITrack track, CancellationToken stop)
     {
         var work = numbers.SelectMany(seed => Spread().Select(regime => (regime, seed))).ToArray();
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop); // a world that fails ends the others after their update
         var options = new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = stop };
         try
         {
             // One at a time from a queue, and not in blocks, so that the worlds are begun in their order.
             Parallel.ForEach(
                 Partitioner.Create(work, EnumerablePartitionerOptions.NoBuffering), options,
-                world => RunWorld(world.regime, world.seed, sweep, openDevice, track, stop));
+                world =>
+                {
+                    try
+                    {
+                        RunWorld(world.regime, world.seed, sweep, openDevice, track, ending.Token);
+                    }
+                    catch
+                    {
+                        ending.Cancel();
+                        throw;
+                    }
+                });
         }
         catch (AggregateException e) when (stop.IsCancellationRequested)
         {
@@ -113,7 +125,7 @@ internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ul
         }
         catch (AggregateException e)
         {
-            throw e.InnerExceptions[0];
+            throw e.InnerExceptions.FirstOrDefault(inner => inner is not OperationCanceledException) ?? e.InnerExceptions[0];
         }
     }
 

@@ -145,8 +145,13 @@ public sealed class RegimeFindings
         return best is null ? "no other was run" : $"the largest mean difference to SFT is that of {Described(best)}";
     }
 
-    // The main reference goes without saying.
-    private string Short(string label) => label.Replace($", reference {results.Regime.MainReference}", "", StringComparison.Ordinal);
+    // The main reference goes without saying; an ensemble, whose first it is, is named whole.
+    private string Short(string label)
+    {
+        string main = $", reference {results.Regime.MainReference}";
+        int at = label.IndexOf(main, StringComparison.Ordinal), end = at + main.Length;
+        return at < 0 || (end < label.Length && label[end] == '+') ? label : label.Remove(at, main.Length);
+    }
 
     private Finding Found(Outcome outcome, string claim, string[] labels) => new(outcome, claim, string.Join("; ", labels.Select(Described)));
 

@@ -140,12 +140,19 @@ public sealed class RunDirectory : IDisposable
         {
             return new FileStream(System.IO.Path.Combine(full, LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (IOException e) when (e is not (FileNotFoundException or DirectoryNotFoundException or PathTooLongException))
+        catch (IOException e) when (!IsHeld(e))
+        {
+            throw DiskSync.CannotWrite(path, e);
+        }
+        catch (IOException e)
         {
             throw new IOException(
                 $"'{path}' is being written by another process. Wait until it ends, or choose another folder with --out. ({e.Message})", e);
         }
     }
+
+    // EAGAIN of Linux and of macOS, and Windows' sharing and lock violations.
+    private static bool IsHeld(IOException e) => e.HResult is 11 or 35 or unchecked((int)0x80070020) or unchecked((int)0x80070021);
 
     private static void RequireRun(string full, string path)
     {

@@ -6,7 +6,8 @@ namespace MiniTransformer.Tests.Gpu;
 /// <summary>What each kernel uses on each architecture, written as Markdown to the file that MINITRANSFORMER_PTX_TABLE names, if it does.</summary>
 public sealed class PtxTable : IDisposable
 {
-    private const string Header = "| kernel | architecture | registers | shared memory, B | stack, B | spill stores, B | spill loads, B |\n|---|---|---:|---:|---:|---:|---:|\n";
+    private static readonly string Header =
+        $"| kernel | registers: {string.Join(" | ", PtxCompiler.Architectures.Keys)} | shared memory, B | stack, B | spilled, B |\n|---|---:|---:|---:|---:|---:|---:|\n";
 
     private readonly PtxCompiler compiler = new();
     private readonly Dictionary<(MethodInfo, string), string> ptx = [];
@@ -18,9 +19,11 @@ public sealed class PtxTable : IDisposable
         return text;
     }
 
-    internal string Add(string kernel, string architecture, PtxUse use)
+    // Registers on each architecture; of the rest what the worst needs.
+    internal string Add(string kernel, IReadOnlyList<PtxUse> uses)
     {
-        string row = $"| {kernel} | {architecture} | {use.Registers} | {use.SharedMemory} | {use.Stack} | {use.SpillStores} | {use.SpillLoads} |";
+        string registers = string.Join(" | ", uses.Select(use => use.Registers));
+        string row = $"| {kernel} | {registers} | {uses.Max(use => use.SharedMemory)} | {uses.Max(use => use.Stack)} | {uses.Max(use => use.SpillStores + use.SpillLoads)} |";
         rows.Add(row);
         return row;
     }

@@ -58,6 +58,14 @@ public class HtmlReportTests
     }
 
     [Fact]
+    public void A_table_too_broad_for_an_upright_page_is_printed_on_one_that_lies_on_its_side()
+    {
+        ReportTable Table(int columns) => new("t", [.. Enumerable.Range(0, columns).Select(c => "h")], [[.. Enumerable.Range(0, columns).Select(c => (ReportCell)"+.123 / +.456")]]);
+        Assert.Contains("<div class=\"scroll\"", new HtmlReport("t", "").Table(Table(8)).ToHtml());
+        Assert.Contains("<div class=\"scroll broad\"", new HtmlReport("t", "").Table(Table(9)).ToHtml());
+    }
+
+    [Fact]
     public void Every_text_is_escaped()
     {
         const string Evil = "<script>\"&'";

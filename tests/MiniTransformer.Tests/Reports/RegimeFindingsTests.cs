@@ -43,6 +43,12 @@ public class RegimeFindingsTests
         Assert.Equal("DPR, reference 50% (+.200 / +.200)", Only(Of(Even("DPR", "50%", .6, .5)), "Better than SFT and than continued SFT, greedy and sampled").Evidence);
 
     [Fact]
+    public void An_ensemble_is_named_with_all_its_references() =>
+        Assert.Equal(
+            "DPR, ensemble, reference base+10%+25% (+.200 / +.200)",
+            Only(Of(Even("DPR, ensemble", "base+10%+25%", .6, .5)), "Better than SFT and than continued SFT, greedy and sampled").Evidence);
+
+    [Fact]
     public void Better_than_SFT_alone_is_not_better_than_continued_SFT()
     {
         IReadOnlyList<Finding> findings = Of(Even("DPR", "base", .41, .31));

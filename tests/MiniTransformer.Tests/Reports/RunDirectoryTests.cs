@@ -44,6 +44,18 @@ public sealed class RunDirectoryTests : IDisposable
         RunDirectory.Open(folder).Dispose(); // free again
     }
 
+    [PosixFact]
+    public void A_folder_that_cannot_be_written_is_not_said_to_be_in_use()
+    {
+        RunDirectory.Create(folder, new { }).Dispose();
+        string held = Path.Combine(folder, ".lock");
+        File.Delete(held);
+        File.CreateSymbolicLink(held, held); // a loop: opening it fails
+        string message = Assert.Throws<IOException>(() => RunDirectory.Open(folder)).Message;
+        Assert.StartsWith("Cannot write", message);
+        Assert.DoesNotContain("another process", message);
+    }
+
     [Fact]
     public void A_folder_with_a_run_is_not_overwritten()
     {

@@ -5,15 +5,12 @@ namespace MiniTransformer.Backends.Gpu;
 /// <summary>Functions of rows of logits.</summary>
 internal sealed partial class GpuBackend
 {
-    private NaiveRows Rows => Kernel(static a => new NaiveRows(a));
-
     /// <inheritdoc/>
     public void GatherLogSoftmax(Storage logits, Storage ids, Storage logProb, Storage logZ, int rows, int v)
     {
         if (rows == 0) return;
         using GpuMachine.Turn turn = machine.Enter();
-        Rows.RunLogSumExp(F(logits), F(logZ), rows, v);
-        Rows.RunGather(F(logits), I(ids), F(logZ), F(logProb), v);
+        Kernel(static a => new GatherLogSoftmaxForward(a)).Run(F(logits), I(ids), F(logProb), F(logZ), rows, v);
     }
 
     /// <inheritdoc/>
@@ -21,8 +18,7 @@ internal sealed partial class GpuBackend
     {
         if (rows == 0) return;
         using GpuMachine.Turn turn = machine.Enter();
-        Rows.RunAddSoftmax(F(logits), F(logZ), F(dlogProb), F(dlogits), v, negative: true);
-        Rows.RunScatter(I(ids), F(dlogProb), F(dlogits), rows, v);
+        Kernel(static a => new Kernels.Gpu.GatherLogSoftmaxBackward(a)).Run(F(logits), F(logZ), I(ids), F(dlogProb), F(dlogits), rows, v);
     }
 
     /// <inheritdoc/>
@@ -30,7 +26,7 @@ internal sealed partial class GpuBackend
     {
         if (rows == 0) return;
         using GpuMachine.Turn turn = machine.Enter();
-        Rows.RunLogSumExp(F(logits), F(logZ), rows, v);
+        Kernel(static a => new LogSumExpForward(a)).Run(F(logits), F(logZ), rows, v);
     }
 
     /// <inheritdoc/>
@@ -38,7 +34,7 @@ internal sealed partial class GpuBackend
     {
         if (rows == 0) return;
         using GpuMachine.Turn turn = machine.Enter();
-        Rows.RunAddSoftmax(F(logits), F(logZ), F(dlogZ), F(dlogits), v, negative: false);
+        Kernel(static a => new Kernels.Gpu.LogSumExpBackward(a)).Run(F(logits), F(logZ), F(dlogZ), F(dlogits), rows, v);
     }
 
     /// <inheritdoc/>
@@ -46,7 +42,7 @@ internal sealed partial class GpuBackend
     {
         if (rows == 0) return;
         using GpuMachine.Turn turn = machine.Enter();
-        Rows.RunGather(F(x), I(ids), null, F(y), v);
+        Kernel(static a => new GatherForward(a)).Run(F(x), I(ids), F(y), rows, v);
     }
 
     /// <inheritdoc/>
@@ -54,7 +50,7 @@ internal sealed partial class GpuBackend
     {
         if (rows == 0) return;
         using GpuMachine.Turn turn = machine.Enter();
-        Rows.RunScatter(I(ids), F(dy), F(dx), rows, v);
+        Kernel(static a => new Kernels.Gpu.GatherBackward(a)).Run(I(ids), F(dy), F(dx), rows, v);
     }
 
     /// <inheritdoc/>
@@ -62,9 +58,7 @@ internal sealed partial class GpuBackend
     {
         if (rows == 0) return;
         using GpuMachine.Turn turn = machine.Enter();
-        Rows.RunLogSumExp(F(logits), F(logZ), rows, v);
-        Rows.RunLogSumExp(F(reference), F(referenceLogZ), rows, v);
-        Rows.RunKl(F(logits), F(reference), F(logZ), F(referenceLogZ), F(kl), rows, v);
+        Kernel(static a => new KlDivergenceForward(a)).Run(F(logits), F(reference), F(kl), F(logZ), F(referenceLogZ), rows, v);
     }
 
     /// <inheritdoc/>
@@ -72,7 +66,7 @@ internal sealed partial class GpuBackend
     {
         if (rows == 0) return;
         using GpuMachine.Turn turn = machine.Enter();
-        Rows.RunKlBackward(new KlInputs(F(logits), F(logZ), F(reference), F(referenceLogZ)), F(kl), F(dkl), F(dlogits), rows, v);
+        Kernel(static a => new Kernels.Gpu.KlDivergenceBackward(a)).Run(F(logits), F(logZ), F(reference), F(referenceLogZ), F(kl), F(dkl), F(dlogits), rows, v);
     }
 
     /// <inheritdoc/>
@@ -80,8 +74,7 @@ internal sealed partial class GpuBackend
     {
         if (rows == 0) return;
         using GpuMachine.Turn turn = machine.Enter();
-        Rows.RunLogSumExp(F(logits), F(logZ), rows, v);
-        Rows.RunEntropy(F(logits), F(logZ), F(entropy), rows, v);
+        Kernel(static a => new EntropyForward(a)).Run(F(logits), F(entropy), F(logZ), rows, v);
     }
 
     /// <inheritdoc/>
@@ -89,7 +82,7 @@ internal sealed partial class GpuBackend
     {
         if (rows == 0) return;
         using GpuMachine.Turn turn = machine.Enter();
-        Rows.RunEntropyBackward(F(logits), F(logZ), F(entropy), F(dentropy), F(dlogits), rows, v);
+        Kernel(static a => new Kernels.Gpu.EntropyBackward(a)).Run(F(logits), F(logZ), F(entropy), F(dentropy), F(dlogits), rows, v);
     }
 
     /// <inheritdoc/>
@@ -98,7 +91,7 @@ internal sealed partial class GpuBackend
         if (rows == 0) return;
         using GpuMachine.Turn turn = machine.Enter();
         var logZ = machine.Scratch(rows);
-        Rows.RunLogSumExp(F(logits), logZ, rows, v);
+        Kernel(static a => new LogSumExpForward(a)).Run(F(logits), logZ, rows, v);
         Kernel(static a => new NaiveSample(a)).Run(F(logits), logZ, F(uniforms), I(ids), F(logProb), new SampleOptions(rows, v, temperature, topK, topP));
     }
 }

@@ -120,8 +120,11 @@ internal sealed class GpuMachine : IDisposable
     public unsafe void Download(ArrayView<float> from, Span<byte> to)
     {
         if (to.IsEmpty) return;
-        fixed (byte* p = to) from.CopyToCPUUnsafeAsync(Accelerator.DefaultStream, ref *(float*)p, to.Length / sizeof(float));
-        Wait();
+        fixed (byte* p = to)
+        {
+            from.CopyToCPUUnsafeAsync(Accelerator.DefaultStream, ref *(float*)p, to.Length / sizeof(float));
+            Wait(); // before the collector may move what is written to
+        }
     }
 
     /// <inheritdoc/>
