@@ -2,9 +2,17 @@ using BenchmarkDotNet.Running;
 using MiniTransformer.Benchmarks;
 
 // throughput ...   whole training steps and sampling runs, one JSON line (see Throughput)
+// kernels ...      products and attention on any device (see DeviceKernels)
 // gpu-gemm ...     the variants of the product on a device beside the SIMD product (see GpuGemm)
+// report ...       what run.sh found, as results.md and results.json (see DeviceReport)
 // anything else    BenchmarkDotNet, such as --filter *Gemm*
-if (args.Length > 0 && args[0] == "throughput") return Throughput.Run(args[1..]);
-if (args.Length > 0 && args[0] == "gpu-gemm") return GpuGemm.Run(args[1..]);
-BenchmarkSwitcher.FromAssembly(typeof(Throughput).Assembly).Run(args);
-return 0;
+switch (args is [] ? "" : args[0])
+{
+    case "throughput": return Throughput.Run(args[1..]);
+    case "kernels": return DeviceKernels.Run(args[1..]);
+    case "gpu-gemm": return GpuGemm.Run(args[1..]);
+    case "report": return DeviceReport.Run(args[1..]);
+    default:
+        BenchmarkSwitcher.FromAssembly(typeof(Throughput).Assembly).Run(args);
+        return 0;
+}

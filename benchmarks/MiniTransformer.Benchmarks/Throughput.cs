@@ -13,7 +13,7 @@ namespace MiniTransformer.Benchmarks;
 /// <summary>
 /// Tokens a second of whole training steps (forward, cross-entropy, backward, clipping, AdamW: the path that trainers take) and of
 /// sampling (prompts of 16 tokens, 128 new ones each, drawn from the softmax, with the key/value cache).
-/// <code>throughput --config tiny|small|medium --mode train|sample --threads N --steps S --json</code>
+/// <code>throughput --device cpu|opencl|cuda --config tiny|small|medium --mode train|sample --threads N --steps S --json</code>
 /// </summary>
 public static class Throughput
 {
@@ -32,24 +32,20 @@ public static class Throughput
     /// <summary>Runs the command; returns the exit code.</summary>
     public static int Run(string[] args)
     {
-        string Get(string flag, string fallback)
-        {
-            int at = Array.IndexOf(args, flag);
-            return at >= 0 && at + 1 < args.Length ? args[at + 1] : fallback;
-        }
+        string Get(string flag, string fallback) => Arguments.Get(args, flag) ?? fallback;
 
         string name = Get("--config", "tiny"), mode = Get("--mode", "train");
         Size? size = Sizes.FirstOrDefault(s => s.Name == name);
         if (size is null || mode is not ("train" or "sample"))
         {
-            Console.Error.WriteLine("throughput --config tiny|small|medium --mode train|sample --threads N --steps S [--warmup W] [--json]");
+            Console.Error.WriteLine("throughput --device cpu|opencl|cuda --config tiny|small|medium --mode train|sample --threads N --steps S [--warmup W] [--json]");
             return 2;
         }
 
         int threads = int.Parse(Get("--threads", "1"), CultureInfo.InvariantCulture);
         int steps = int.Parse(Get("--steps", "10"), CultureInfo.InvariantCulture);
         int warmup = int.Parse(Get("--warmup", "3"), CultureInfo.InvariantCulture);
-        using Device device = Device.Cpu(threads);
+        using Device device = Device.Open(Get("--device", "cpu"), threads);
         using var model = new Transformer(ConfigOf(size), ParameterSource.Random(device, 1));
         var report = new Dictionary<string, object>
         {

