@@ -57,11 +57,7 @@ public static unsafe class GpuGemm
 
         return 0;
 
-        string Get(string flag, string fallback)
-        {
-            int at = Array.IndexOf(args, flag);
-            return at >= 0 && at + 1 < args.Length ? args[at + 1] : fallback;
-        }
+        string Get(string flag, string fallback) => Arguments.Get(args, flag) ?? fallback;
     }
 
     // The SIMD product's rate, then the variants'; 0 where one was left out.
