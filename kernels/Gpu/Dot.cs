@@ -5,7 +5,7 @@ namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
 /// Σ aᵢ bᵢ (or Σ aᵢ) in two passes: each group sums a part into <see cref="Compensated"/> partial sums, then one group sums those. The
-/// parts depend on the length alone, so the bits do too.
+/// parts depend on the length alone, so the bits do too. Products are rounded to a float before they are added.
 /// </summary>
 public sealed class Dot(Accelerator accelerator)
 {

@@ -5,8 +5,11 @@ namespace MiniTransformer.Kernels.Gpu;
 /// <summary>How many groups of how many work items a kernel is started with.</summary>
 public static class Launch
 {
-    /// <summary>Work items of a group where a kernel has no reason for another number; every device allows as many.</summary>
+    /// <summary>Work items of a group where a kernel has no reason for another number, and the most that any has; a device that allows fewer is refused.</summary>
     public const int GroupSize = 256;
+
+    /// <summary>The most shared memory that a group takes, in bytes; a device that has less is refused.</summary>
+    public const int SharedBytes = 32 << 10;
 
     /// <summary>One work item for each of n elements; the kernel ignores those past the end.</summary>
     public static KernelConfig Items(long n) => Groups(Math.Max(1, (n + GroupSize - 1) / GroupSize), GroupSize);

@@ -5,7 +5,7 @@ using ILGPU.Runtime;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
-/// The self-test's kernel: ln Σⱼ e^xⱼ + √(Σⱼ xⱼ²) a row, by one group. It uses what the other kernels rely on: shared memory, barriers, loops
+/// The self-test's kernel: ln Σⱼ e^xⱼ + √(Σⱼ xⱼ²) a row, by one group. It uses what most kernels rely on: shared memory, barriers, loops
 /// with a rest, exponential, logarithm and root.
 /// </summary>
 public sealed class Probe(Accelerator accelerator)
@@ -44,5 +44,5 @@ public sealed class Probe(Accelerator accelerator)
     }
 
     /// <summary>Starts it.</summary>
-    public void Run(ArrayView<float> x, ArrayView<float> y, int rows, int columns) => kernel(Launch.Groups(rows, 64), x, y, columns);
+    public void Run(ArrayView<float> x, ArrayView<float> y, int rows, int columns) => kernel(Launch.Groups(rows, Launch.GroupSize), x, y, columns);
 }

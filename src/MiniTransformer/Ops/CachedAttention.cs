@@ -8,7 +8,7 @@ namespace MiniTransformer.Ops;
 public static class CachedAttentionOps
 {
     /// <summary>
-    /// Row r attends to positions 0..positionsᵣ of its slot's cache. The result equals, bit for bit, that of
+    /// Row r attends to positions 0..positionsᵣ of its slot's cache. On the CPU the result equals, bit for bit, that of
     /// <see cref="AttentionOps.Attention"/> for the same token in the whole sequence.
     /// </summary>
     /// <param name="q">Queries, one new token a row, (N, H, D).</param>

@@ -44,6 +44,19 @@ public class AllocationTests
         Assert.Equal(waits + 5 * 2, machine.Waits); // for the gradient's norm, and for the loss
     }
 
+    [DeviceTheory]
+    [InlineData("opencl")]
+    [InlineData("cuda")]
+    public void Memory_that_is_freed_serves_the_next_request_of_its_size(string name)
+    {
+        using Device device = Device.Open(name);
+        GpuMachine machine = ((GpuBackend)device.Backend).Machine;
+        device.Free(device.Allocate(777_000));
+        int allocations = machine.Allocations;
+        for (int length = 777_000; length > 500_000; length -= 50_000) device.Free(device.Allocate(length));
+        Assert.Equal(allocations, machine.Allocations);
+    }
+
     [DeviceTheory, OnEveryDevice]
     public void From_the_second_step_on_the_arena_does_not_grow(string name)
     {

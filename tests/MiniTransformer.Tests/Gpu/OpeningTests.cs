@@ -73,19 +73,6 @@ public class OpeningTests
     [DeviceTheory]
     [InlineData("opencl")]
     [InlineData("cuda")]
-    public void Memory_that_is_freed_serves_the_next_request_of_its_size(string name)
-    {
-        using Device device = Device.Open(name);
-        GpuMachine machine = ((GpuBackend)device.Backend).Machine;
-        device.Free(device.Allocate(777_000));
-        int allocations = machine.Allocations;
-        for (int length = 777_000; length > 500_000; length -= 50_000) device.Free(device.Allocate(length));
-        Assert.Equal(allocations, machine.Allocations);
-    }
-
-    [DeviceTheory]
-    [InlineData("opencl")]
-    [InlineData("cuda")]
     public void An_upload_larger_than_the_staging_memory_arrives_whole_and_may_be_changed_at_once(string name)
     {
         using Device device = Device.Open(name);

@@ -11,7 +11,7 @@ namespace MiniTransformer.Backends.Gpu;
 internal sealed partial class GpuBackend : IBackend
 {
     private readonly GpuMachine machine;
-    private readonly Action release;
+    private Action? release;
 
     /// <summary>A backend on an opened machine.</summary>
     /// <param name="machine">Where it computes.</param>
@@ -25,7 +25,7 @@ internal sealed partial class GpuBackend : IBackend
     internal GpuMachine Machine => machine;
 
     /// <inheritdoc/>
-    public void Dispose() => release();
+    public void Dispose() => Interlocked.Exchange(ref release, null)?.Invoke();
 
     /// <inheritdoc/>
     public DeviceBuffer Allocate(long length) => machine.Allocate(length);

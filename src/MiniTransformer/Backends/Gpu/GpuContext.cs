@@ -12,6 +12,8 @@ namespace MiniTransformer.Backends.Gpu;
 /// </summary>
 public sealed class GpuContext : IDisposable
 {
+    private static readonly Lazy<GpuContext> SharedByAll = new(() => new GpuContext());
+
     private readonly Context context;
     private readonly List<(GpuDevice Device, ILGPU.Runtime.Device Handle)> devices = [];
     private readonly List<RefusedDevice> refused = [];
@@ -37,6 +39,9 @@ public sealed class GpuContext : IDisposable
             }
         }
     }
+
+    /// <summary>The context of this process: the drivers are asked once.</summary>
+    public static GpuContext Shared => SharedByAll.Value;
 
     /// <summary>The devices, in the drivers' order.</summary>
     public IReadOnlyList<GpuDevice> Devices => [.. devices.Select(d => d.Device)];

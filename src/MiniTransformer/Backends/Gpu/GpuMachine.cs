@@ -6,31 +6,28 @@ namespace MiniTransformer.Backends.Gpu;
 
 /// <summary>
 /// An opened accelerator with what is shared by all that compute on it: compiled kernels, spare memory, staging memory. Work is submitted to
-/// one in-order queue by one thread at a time: see <see cref="Enter"/>. Disposed of in the order memory, accelerator, context.
+/// one in-order queue by one thread at a time: see <see cref="Enter"/>. Disposed of in the order memory, accelerator; the context outlives it.
 /// </summary>
 internal sealed class GpuMachine : IDisposable
 {
     private const int StagingBytes = 4 << 20;
 
     private readonly object gate = new();
-    private readonly GpuContext context;
     private readonly Dictionary<Type, object> kernels = [];
     private readonly SpareMemory spare;
     private readonly unsafe byte* staging;
     private int staged;             // bytes of the staging memory that copies under way may still read
     private MemoryBuffer1D<float, Stride1D.Dense>? scratch;
-    private Thread? submitting;
 
     /// <summary>Opens a device.</summary>
     public GpuMachine(GpuContext context, GpuDevice device)
-        : this(context, device, context.Open(device))
+        : this(device, context.Open(device))
     {
     }
 
     /// <summary>Takes over an opened accelerator.</summary>
-    internal unsafe GpuMachine(GpuContext context, GpuDevice device, Accelerator accelerator)
+    internal unsafe GpuMachine(GpuDevice device, Accelerator accelerator)
     {
-        this.context = context;
         Device = device;
         Accelerator = accelerator;
         spare = new SpareMemory(accelerator, device);
@@ -56,10 +53,14 @@ internal sealed class GpuMachine : IDisposable
     public Turn Enter()
     {
         Monitor.Enter(gate);
-        if (submitting != Thread.CurrentThread)
+        try
         {
-            Accelerator.Bind();
-            submitting = Thread.CurrentThread;
+            Accelerator.Bind(); // a driver's current context is a thread's own
+        }
+        catch
+        {
+            Monitor.Exit(gate);
+            throw;
         }
 
         return new Turn(gate);
@@ -130,16 +131,18 @@ internal sealed class GpuMachine : IDisposable
     /// <inheritdoc/>
     public unsafe void Dispose()
     {
-        using (Turn turn = Enter())
+        try
         {
+            using Turn turn = Enter();
             Accelerator.Synchronize();
             scratch?.Dispose();
             spare.Dispose();
         }
-
-        Accelerator.Dispose();
-        context.Dispose();
-        NativeMemory.AlignedFree(staging);
+        finally
+        {
+            Accelerator.Dispose();
+            NativeMemory.AlignedFree(staging);
+        }
     }
 
     private void Wait()

@@ -7,53 +7,68 @@ namespace MiniTransformer.Backends.Gpu;
 /// </summary>
 internal static class GpuMachines
 {
-    private static readonly Dictionary<string, (GpuMachine Machine, int Users)> Open = [];
-
-    /// <summary>A backend on the first device that suits.</summary>
+    private static readonly Dictionary<GpuDevice, (GpuMachine Machine, int Users)> Open = [];
+    /// <summary>A backend on the first device that suits; of several that suit, one that cannot be used is passed over.</summary>
     /// <param name="suits">Which devices are meant.</param>
     /// <param name="wanted">How the user named them.</param>
-    /// <exception cref="DeviceException">There is none, or it computes wrongly.</exception>
+    /// <exception cref="DeviceException">There is none, or none that can be used.</exception>
     public static GpuBackend BackendOf(Func<GpuDevice, bool> suits, string wanted)
     {
         lock (Open)
         {
-            foreach ((GpuMachine known, int users) in Open.Values)
+            GpuDevice[] devices = [.. GpuContext.Shared.Devices.Where(suits)];
+            if (devices.Length == 0) throw new DeviceException(Missing(GpuContext.Shared, wanted));
+            var errors = new List<DeviceException>();
+            foreach (GpuDevice device in devices)
             {
-                if (!suits(known.Device)) continue;
-                Open[known.Device.Specification] = (known, users + 1);
-                return new GpuBackend(known, () => Release(known));
+                try
+                {
+                    return BackendOf(device);
+                }
+                catch (DeviceException e)
+                {
+                    errors.Add(e);
+                }
             }
 
-            GpuMachine machine = Start(suits, wanted);
-            Open.Add(machine.Device.Specification, (machine, 1));
-            return new GpuBackend(machine, () => Release(machine));
+            throw errors.Count == 1 ? errors[0] : new DeviceException(string.Join(' ', errors.Select(e => e.Message)), errors[0]);
         }
     }
 
-    private static GpuMachine Start(Func<GpuDevice, bool> suits, string wanted)
+    private static GpuBackend BackendOf(GpuDevice device)
     {
-        GpuContext? context = null;
+        (GpuMachine machine, int users) = Open.TryGetValue(device, out (GpuMachine, int) known) ? known : (Start(device), 0);
+        Open[device] = (machine, users + 1);
+        return new GpuBackend(machine, () => Release(machine));
+    }
+
+    private static GpuMachine Start(GpuDevice device)
+    {
+        GpuMachine? machine = null;
         try
         {
-            context = new GpuContext();
-            GpuDevice device = context.Devices.FirstOrDefault(suits) ?? throw new DeviceException(Missing(context, wanted));
-            var machine = new GpuMachine(context, device);
-            try
-            {
-                SelfTest.Check(machine);
-                return machine;
-            }
-            catch
-            {
-                machine.Dispose(); // and the context with it
-                throw;
-            }
+            machine = new GpuMachine(GpuContext.Shared, device);
+            SelfTest.Check(machine);
+            return machine;
         }
         catch (Exception e)
         {
-            context?.Dispose();
+            Close(machine);
             if (e is DeviceException) throw;
-            throw new DeviceException($"--device {wanted}: the device could not be opened: {e.Message} `devices` tells more; --device cpu always works.", e);
+            throw new DeviceException($"{device.Specification} ({device.Name}) could not be opened: {e.Message} --device cpu always works.", e);
+        }
+    }
+
+    // What goes wrong while a device is closed that could not be used says less than why it could not.
+    private static void Close(GpuMachine? machine)
+    {
+        try
+        {
+            machine?.Dispose();
+        }
+        catch (ILGPU.Runtime.AcceleratorException e)
+        {
+            System.Diagnostics.Trace.WriteLine(e);
         }
     }
 
@@ -70,11 +85,10 @@ internal static class GpuMachines
     {
         lock (Open)
         {
-            string key = machine.Device.Specification;
-            int users = Open[key].Users - 1;
-            Open[key] = (machine, users);
+            int users = Open[machine.Device].Users - 1;
+            Open[machine.Device] = (machine, users);
             if (users > 0) return;
-            Open.Remove(key);
+            Open.Remove(machine.Device);
             machine.Dispose();
         }
     }

@@ -18,6 +18,7 @@ internal static class SelfTest
     /// <exception cref="DeviceException">The device computes wrongly.</exception>
     public static void Check(GpuMachine machine)
     {
+        CheckLimits(machine);
         var x = new float[Rows * Columns];
         for (int i = 0; i < x.Length; i++) x[i] = (i * 37 % 101 - 50) / 10f;
         float[] expected = [.. Enumerable.Range(0, Rows).Select(r => Probe.Expected(x.AsSpan(r * Columns, Columns)))], actual = new float[Rows];
@@ -28,6 +29,16 @@ internal static class SelfTest
         output.View.CopyToCPU(actual);
 
         Compare(machine.Device, expected, actual);
+    }
+
+    // What kernels take for granted: groups of 256 work items, and the shared memory of attention's tiles.
+    private static void CheckLimits(GpuMachine machine)
+    {
+        Accelerator accelerator = machine.Accelerator;
+        if (accelerator.MaxNumThreadsPerGroup >= Launch.GroupSize && accelerator.MaxSharedMemoryPerGroup >= Launch.SharedBytes) return;
+        throw new DeviceException(
+            $"{machine.Device.Specification} ({machine.Device.Name}) allows groups of {accelerator.MaxNumThreadsPerGroup} work items and {accelerator.MaxSharedMemoryPerGroup} bytes of shared memory; " +
+            $"{Launch.GroupSize} and {Launch.SharedBytes} are needed. --device cpu always works.");
     }
 
     /// <summary>Throws where a device's result is wrong.</summary>

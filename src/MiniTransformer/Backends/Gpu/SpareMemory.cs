@@ -57,7 +57,7 @@ internal sealed class SpareMemory(Accelerator accelerator, GpuDevice device) : I
         {
             if (device.Memory > 0 && allocated + bytes > device.Memory) Dispose();
             if (device.Memory > 0 && allocated + bytes > device.Memory) throw TooMuch(bytes, null);
-            MemoryBuffer1D<float, Stride1D.Dense> block = accelerator.Allocate1D<float>(length);
+            MemoryBuffer1D<float, Stride1D.Dense> block = FromDriver(length);
             allocated += bytes;
             Allocations++;
             return block;
@@ -65,6 +65,20 @@ internal sealed class SpareMemory(Accelerator accelerator, GpuDevice device) : I
         catch (AcceleratorException e)
         {
             throw TooMuch(bytes, e);
+        }
+    }
+
+    // A driver may refuse for what other programs hold: then what is kept here goes back to it first.
+    private MemoryBuffer1D<float, Stride1D.Dense> FromDriver(long length)
+    {
+        try
+        {
+            return accelerator.Allocate1D<float>(length);
+        }
+        catch (AcceleratorException) when (blocks.Count > 0)
+        {
+            Dispose();
+            return accelerator.Allocate1D<float>(length);
         }
     }
 
