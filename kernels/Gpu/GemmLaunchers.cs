@@ -23,6 +23,9 @@ public sealed partial class Gemm
     private Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, long, int, int>? parts;
     private PackKernel? pack, packTransposed, packTiles;
 
+    /// <summary>Kernels compiled so far.</summary>
+    public int Compiled => tiled.Count(k => k is not null) + new object?[] { naive, panels, parts, pack, packTransposed, packTiles }.Count(k => k is not null);
+
     private Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape> Naive =>
         naive ??= accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape>(GemmNaive.Multiply);
 

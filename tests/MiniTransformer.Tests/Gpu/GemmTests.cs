@@ -3,6 +3,7 @@ using ILGPU.Runtime;
 using MiniTransformer.Kernels.Cpu;
 using MiniTransformer.Kernels.Gpu;
 using MiniTransformer.Tests.Kernels;
+using Gemm = MiniTransformer.Kernels.Gpu.Gemm;
 
 namespace MiniTransformer.Tests.Gpu;
 
@@ -31,7 +32,7 @@ public sealed class GemmTests
 
     private static readonly (int M, int N, int K)[] Sizes =
     [
-        .. TinySizes, (6, 16, 16), (12, 32, 24), (64, 64, 64), (63, 65, 17), (128, 128, 32), (130, 140, 36), (127, 129, 33), (1, 200, 300), (200, 1, 513),
+        .. TinySizes, (6, 16, 16), (12, 32, 24), (64, 64, 64), (63, 65, 17), (128, 128, 32), (132, 140, 36), (256, 260, 520), (127, 129, 33), (1, 200, 300), (200, 1, 513),
         (100, 60, 1024), (60, 100, 777), (64, 64, 2048), (257, 70, 40),
     ];
 
@@ -49,9 +50,9 @@ public sealed class GemmTests
         {
             GemmSample sample = new(form, accumulate: index % 2 == 1, m, n, k, seed: index);
 
-            // Every alignment of every operand comes up, and so do aligned ones.
-            float[] product = GemmRun.Multiply(accelerator, gemm, variant, sample, offsetA: index % 3, offsetB: index % 4, offsetC: index % 5);
-            sample.AssertNearTheNaiveSum(product);
+            // Every alignment of every operand comes up; aligned ones, which are read four at a time, for every size.
+            sample.AssertNearTheNaiveSum(GemmRun.Multiply(accelerator, gemm, variant, sample, offsetA: index % 3, offsetB: index % 4, offsetC: index % 5));
+            sample.AssertNearTheNaiveSum(GemmRun.Multiply(accelerator, gemm, variant, sample));
         }
     });
 
@@ -80,7 +81,11 @@ public sealed class GemmTests
             {
                 GemmSample sample = new(form, accumulate: index % 2 == 0, m, n, k, seed: index);
                 float[] naive = GemmRun.Multiply(accelerator, gemm, GemmVariant.Naive, sample);
-                foreach (GemmVariant variant in Variants) Assert.Equal(naive, GemmRun.Multiply(accelerator, gemm, variant, sample, index % 4, 1, 2));
+                foreach (GemmVariant variant in Variants)
+                {
+                    Assert.Equal(naive, GemmRun.Multiply(accelerator, gemm, variant, sample, index % 4, 1, 2));
+                    Assert.Equal(naive, GemmRun.Multiply(accelerator, gemm, variant, sample));
+                }
             }
         }
     });
@@ -89,8 +94,8 @@ public sealed class GemmTests
     public void A_product_that_shares_K_among_groups_has_the_same_bits_as_one_that_does_not() => GemmRun.On(Accelerators.OpenCl, (accelerator, gemm) =>
     {
         // The limit of scratch memory, not the number of blocks, decides for the taller one; its first rows are the same product.
-        const int n = 64, k = 2048;
-        GemmSample tall = new(GemmForm.NN, accumulate: true, 64 * 16, n, k, seed: 3);
+        const int n = 128, k = 2048;
+        GemmSample tall = new(GemmForm.NN, accumulate: true, 64 * 65, n, k, seed: 3);
         GemmSample shared = tall.FirstRows(64);
         Assert.Equal(GemmDepth.Blocks(k) * 64L * n, gemm.ScratchLength(GemmVariant.Tiled64, GemmForm.NN, 64, n, k));
         Assert.Equal(0, gemm.ScratchLength(GemmVariant.Tiled64, GemmForm.NN, tall.M, n, k));
@@ -174,6 +179,13 @@ public sealed class GemmTests
         }
 
         accelerator.DefaultStream.Synchronize();
+    });
+
+    [Fact]
+    public void Tf32_changes_nothing_where_there_are_no_tensor_cores() => Accelerators.On(Accelerators.Threads, accelerator =>
+    {
+        Gemm plain = new(accelerator), rounding = new(accelerator) { Tf32 = true };
+        foreach (int size in new[] { 1, 64, 128, 4096 }) Assert.Equal(plain.Choose(size, size, size), rounding.Choose(size, size, size));
     });
 
     [Fact]

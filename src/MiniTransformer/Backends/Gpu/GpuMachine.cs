@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using ILGPU;
 using ILGPU.Runtime;
+using MiniTransformer.Kernels.Gpu;
 
 namespace MiniTransformer.Backends.Gpu;
 
@@ -40,8 +41,8 @@ internal sealed class GpuMachine : IDisposable
     /// <summary>ILGPU's accelerator.</summary>
     public Accelerator Accelerator { get; }
 
-    /// <summary>Families of kernels compiled so far; constant once a program is warm.</summary>
-    public int Compiled => kernels.Count;
+    /// <summary>Families of kernels compiled so far, each kernel of products counted by itself; constant once a program is warm.</summary>
+    public int Compiled => kernels.Values.Sum(family => family is Gemm products ? products.Compiled : 1);
 
     /// <summary>Blocks of memory taken from the driver so far; constant once a program is warm.</summary>
     public int Allocations => spare.Allocations;

@@ -8,11 +8,13 @@ namespace MiniTransformer.Backends.Gpu;
 internal static class GpuMachines
 {
     private static readonly Dictionary<GpuDevice, (GpuMachine Machine, int Users)> Open = [];
+
     /// <summary>A backend on the first device that suits; of several that suit, one that cannot be used is passed over.</summary>
     /// <param name="suits">Which devices are meant.</param>
     /// <param name="wanted">How the user named them.</param>
+    /// <param name="tf32">Whether products may round their factors to TF32.</param>
     /// <exception cref="DeviceException">There is none, or none that can be used.</exception>
-    public static GpuBackend BackendOf(Func<GpuDevice, bool> suits, string wanted)
+    public static GpuBackend BackendOf(Func<GpuDevice, bool> suits, string wanted, bool tf32 = false)
     {
         lock (Open)
         {
@@ -23,7 +25,7 @@ internal static class GpuMachines
             {
                 try
                 {
-                    return BackendOf(device);
+                    return BackendOf(device, tf32);
                 }
                 catch (DeviceException e)
                 {
@@ -35,11 +37,11 @@ internal static class GpuMachines
         }
     }
 
-    private static GpuBackend BackendOf(GpuDevice device)
+    private static GpuBackend BackendOf(GpuDevice device, bool tf32)
     {
         (GpuMachine machine, int users) = Open.TryGetValue(device, out (GpuMachine, int) known) ? known : (Start(device), 0);
         Open[device] = (machine, users + 1);
-        return new GpuBackend(machine, () => Release(machine));
+        return new GpuBackend(machine, () => Release(machine)) { Tf32 = tf32 };
     }
 
     private static GpuMachine Start(GpuDevice device)
