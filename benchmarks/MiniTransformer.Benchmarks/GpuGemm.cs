@@ -38,7 +38,7 @@ public static unsafe class GpuGemm
         }
 
         using Accelerator accelerator = context.Open(device);
-        GemmVariant[] variants = Enum.GetValues<GemmVariant>();
+        GemmVariant[] variants = [GemmVariant.Naive, GemmVariant.Tiled64, GemmVariant.Tiled128, GemmVariant.Panels];
         using Workers workers = new(threads);
         Gemm gemm = new(accelerator);
         Console.WriteLine($"{device.Name}; SIMD: {CpuGemm.Path}, {threads} threads; GFLOP/s");
@@ -57,11 +57,7 @@ public static unsafe class GpuGemm
 
         return 0;
 
-        string Get(string flag, string fallback)
-        {
-            int at = Array.IndexOf(args, flag);
-            return at >= 0 && at + 1 < args.Length ? args[at + 1] : fallback;
-        }
+        string Get(string flag, string fallback) => Arguments.Get(args, flag) ?? fallback;
     }
 
     // The SIMD product's rate, then the variants'; 0 where one was left out.

@@ -1,5 +1,6 @@
 using ILGPU;
 using ILGPU.Runtime;
+using ILGPU.Runtime.Cuda;
 using ILGPU.Runtime.OpenCL;
 using MiniTransformer.Kernels.Cpu;
 
@@ -23,7 +24,7 @@ using TiledKernel = Action<AcceleratorStream, KernelConfig, ArrayView<float>, Ar
 /// <para>
 /// Nothing else enters: not M, not N, not the place of the row, not the variant, not the number of groups that share K. So a repeat has the same
 /// bits, and so has a row alone and in any batch. (Whether a multiply-add is rounded once or twice is the choice of the device's compiler: once
-/// on CUDA, twice on OpenCL and on ILGPU's own CPU accelerator.)
+/// on CUDA, twice on OpenCL and on ILGPU's own CPU accelerator.) The variant for tensor cores, which rounds factors and groups sums, is the exception.
 /// </para>
 /// </remarks>
 public sealed partial class Gemm
@@ -33,13 +34,17 @@ public sealed partial class Gemm
 
     private readonly bool isCpu;
     private readonly int multiprocessors;
+    private readonly bool tensorCores;
 
     /// <summary>The products of a device.</summary>
-    public Gemm(Accelerator accelerator)
+    /// <param name="accelerator">The device.</param>
+    /// <param name="tf32">Whether factors may be rounded to TF32 where the device is then faster; see <see cref="GemmTensorCores"/>.</param>
+    public Gemm(Accelerator accelerator, bool tf32 = false)
     {
         this.accelerator = accelerator;
         isCpu = accelerator.AcceleratorType == AcceleratorType.CPU || (accelerator is CLAccelerator cl && (cl.DeviceType & CLDeviceType.CL_DEVICE_TYPE_CPU) != 0);
         multiprocessors = accelerator.NumMultiprocessors;
+        tensorCores = tf32 && accelerator is CudaAccelerator cuda && cuda.Architecture >= CudaArchitecture.SM_80;
     }
 
     /// <summary>How many floats of scratch memory <see cref="Multiply(AcceleratorStream, GemmForm, ArrayView{float}, ArrayView{float}, ArrayView{float}, int, int, int, bool, ArrayView{float})"/> needs.</summary>
@@ -58,6 +63,7 @@ public sealed partial class Gemm
     internal GemmVariant Choose(int m, int n, int k)
     {
         if (isCpu) return GemmVariant.Panels;
+        if (tensorCores) return GemmVariant.TensorCores;
         bool fills = m >= 128 && n >= 128 && Pieces(m, 128) * Pieces(n, 128) * GemmDepth.Blocks(k) >= multiprocessors;
         return fills ? GemmVariant.Tiled128 : GemmVariant.Tiled64;
     }
@@ -66,9 +72,8 @@ public sealed partial class Gemm
     internal long ScratchLength(GemmVariant variant, GemmForm form, int m, int n, int k) => variant switch
     {
         GemmVariant.Panels => ((long)PanelColumns(n, k) * k) + TileScratch(form, m, k),
-        GemmVariant.Tiled64 => Parts(64, m, n, k) is > 1 and int parts ? (long)parts * m * n : 0,
-        GemmVariant.Tiled128 => Parts(128, m, n, k) is > 1 and int parts ? (long)parts * m * n : 0,
-        _ => 0,
+        GemmVariant.Naive => 0,
+        _ => Parts(Width(variant), m, n, k) is > 1 and int parts ? (long)parts * m * n : 0,
     };
 
     /// <summary>The product by a given variant.</summary>
@@ -81,21 +86,21 @@ public sealed partial class Gemm
         {
             case GemmVariant.Naive: Naive(stream, Items((long)m * n), a, b, c, shape); break;
             case GemmVariant.Panels: MultiplyPanels(stream, form, a, b, c, shape, scratch); break;
-            case GemmVariant.Tiled64: MultiplyTiled(64, stream, form, a, b, c, shape, scratch); break;
-            case GemmVariant.Tiled128: MultiplyTiled(128, stream, form, a, b, c, shape, scratch); break;
+            default: MultiplyTiled(variant, stream, form, a, b, c, shape, scratch); break;
         }
     }
 
     // A group takes all of K, unless there are too few groups to keep the device busy: then each takes one block, and a second pass adds the parts.
     private void MultiplyTiled(
-        int width, AcceleratorStream stream, GemmForm form, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, GemmShape s, ArrayView<float> scratch)
+        GemmVariant variant, AcceleratorStream stream, GemmForm form, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, GemmShape s, ArrayView<float> scratch)
     {
         // Where a quadruple cannot be read as one, a tile of 64 does: it needs no more parts.
         bool aligned = IsAligned(a, form == GemmForm.TN ? s.M : s.K) && IsAligned(b, form == GemmForm.NT ? s.K : s.N) && IsAligned(c, s.N);
-        if (!aligned) width = 64;
-        TiledKernel kernel = Tiled(width, form);
-        int parts = Parts(width, s.M, s.N, s.K);
-        KernelConfig grid = new(new Index3D(Pieces(s.N, width), Pieces(s.M, width), parts), new Index3D(GemmTiled.GroupSize, 1, 1));
+        if (variant == GemmVariant.Tiled128 && !aligned) variant = GemmVariant.Tiled64;
+        TiledKernel kernel = Tiled(variant, form);
+        int width = Width(variant), parts = Parts(width, s.M, s.N, s.K);
+        Index3D groups = new(Pieces(s.N, width), Pieces(s.M, width), parts), items = new(GemmTiled.GroupSize, 1, 1);
+        KernelConfig grid = variant == GemmVariant.TensorCores ? GemmTensorCores.Launch<TensorCores>(groups) : new(groups, items);
         if (parts == 1)
         {
             kernel(stream, grid, a, b, c, s, GemmDepth.Blocks(s.K), aligned ? 1 : 0);
@@ -133,6 +138,8 @@ public sealed partial class Gemm
             }
         }
     }
+
+    private static int Width(GemmVariant variant) => variant == GemmVariant.Tiled64 ? 64 : 128;
 
     private int Parts(int width, int m, int n, int k)
     {

@@ -17,7 +17,7 @@ public sealed partial class Gemm
     private const int CopiesOfGroup = 32;
 
     private readonly Accelerator accelerator;
-    private readonly TiledKernel?[] tiled = new TiledKernel?[6];
+    private readonly TiledKernel?[] tiled = new TiledKernel?[9];
     private Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape>? naive;
     private Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int>? panels;
     private Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, long, int, int>? parts;
@@ -37,19 +37,22 @@ public sealed partial class Gemm
     private PackKernel Pack(GemmForm form) =>
         form == GemmForm.NT ? packTransposed ??= Load(GemmPacking.TransposedPanels) : pack ??= Load(GemmPacking.Panels);
 
-    private TiledKernel Tiled(int width, GemmForm form) =>
-        tiled[((int)form * 2) + (width == 128 ? 1 : 0)] ??= form switch
+    private TiledKernel Tiled(GemmVariant variant, GemmForm form) =>
+        tiled[((int)form * 3) + (variant == GemmVariant.Tiled64 ? 0 : variant == GemmVariant.Tiled128 ? 1 : 2)] ??= form switch
         {
-            GemmForm.NN => Tiled<DepthAdjacent, LinesAdjacent>(width),
-            GemmForm.NT => Tiled<DepthAdjacent, DepthAdjacent>(width),
-            _ => Tiled<LinesAdjacent, LinesAdjacent>(width),
+            GemmForm.NN => Tiled<DepthAdjacent, LinesAdjacent>(variant),
+            GemmForm.NT => Tiled<DepthAdjacent, DepthAdjacent>(variant),
+            _ => Tiled<LinesAdjacent, LinesAdjacent>(variant),
         };
 
-    private TiledKernel Tiled<TA, TB>(int width)
+    private TiledKernel Tiled<TA, TB>(GemmVariant variant)
         where TA : struct, IGemmTileSource
         where TB : struct, IGemmTileSource
     {
-        if (width == 64) return accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int>(GemmTiled.Multiply64<TA, TB>);
+        if (variant == GemmVariant.Tiled64)
+            return accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int>(GemmTiled.Multiply64<TA, TB>);
+        if (variant == GemmVariant.TensorCores)
+            return accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int>(GemmTensorCores.Multiply<TA, TB, TensorCores>);
         var kernel = accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int>(GemmTiled.Multiply128<TA, TB>);
         return (stream, grid, a, b, c, shape, blocksPerGroup, _) => kernel(stream, grid, a, b, c, shape, blocksPerGroup);
     }

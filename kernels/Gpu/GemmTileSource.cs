@@ -11,6 +11,11 @@ internal interface IGemmTileSize
 
     /// <summary>Steps of k; width times depth is four floats for each of 256 work items.</summary>
     static abstract int Depth { get; }
+
+    /// <summary>
+    /// From k to k in shared memory, in quadruples: the width and some more, so that what the lanes of a warp read or write at once falls into different banks.
+    /// </summary>
+    static abstract int Row { get; }
 }
 
 /// <summary>64 lines by 16 k.</summary>
@@ -21,6 +26,9 @@ internal readonly struct Tile64 : IGemmTileSize
 
     /// <inheritdoc/>
     public static int Depth => 16;
+
+    /// <inheritdoc/>
+    public static int Row => 17;
 }
 
 /// <summary>128 lines by 8 k.</summary>
@@ -31,16 +39,34 @@ internal readonly struct Tile128 : IGemmTileSize
 
     /// <inheritdoc/>
     public static int Depth => 8;
+
+    /// <inheritdoc/>
+    public static int Row => 33;
+}
+
+/// <summary>128 lines by 8 k for tensor cores, whose lanes read four rows of eight neighbours at once.</summary>
+internal readonly struct TensorTile : IGemmTileSize
+{
+    /// <summary>Steps of k, of one instruction.</summary>
+    public const int Steps = 8;
+
+    /// <summary>From k to k in quadruples: 8 banks of 32 further.</summary>
+    public const int RowOfQuadruples = 34;
+
+    /// <inheritdoc/>
+    public static int Width => 128;
+
+    /// <inheritdoc/>
+    public static int Depth => Steps;
+
+    /// <inheritdoc/>
+    public static int Row => RowOfQuadruples;
 }
 
 /// <summary>
 /// How a tile comes from global memory into shared memory, where it always lies k-major: all forms of the product then share one inner loop.
 /// Each of 256 work items moves four neighbours in memory; what lies outside the operand is zero.
 /// </summary>
-/// <remarks>
-/// A row of the shared tile is its width and one <see cref="Float4"/> more, so that the four stores of a transposed quadruple, a row apart,
-/// fall into different banks.
-/// </remarks>
 internal interface IGemmTileSource
 {
     /// <summary>
@@ -71,7 +97,7 @@ internal readonly struct LinesAdjacent : IGemmTileSource
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store<TSize>(ArrayView<Float4> tile, Float4 value)
         where TSize : struct, IGemmTileSize =>
-        tile[(Group.IdxX / (TSize.Width / 4) * ((TSize.Width / 4) + 1)) + (Group.IdxX % (TSize.Width / 4))] = value;
+        tile[(Group.IdxX / (TSize.Width / 4) * TSize.Row) + (Group.IdxX % (TSize.Width / 4))] = value;
 }
 
 /// <summary>Steps of k are neighbours in memory: A of NN and NT, B of NT. A quadruple is four k of one line, transposed on its way.</summary>
@@ -92,10 +118,10 @@ internal readonly struct DepthAdjacent : IGemmTileSource
         where TSize : struct, IGemmTileSize
     {
         ArrayView<float> floats = tile.Cast<float>();
-        int at = (4 * (Group.IdxX % (TSize.Depth / 4)) * (TSize.Width + 4)) + (Group.IdxX / (TSize.Depth / 4));
+        int at = (16 * (Group.IdxX % (TSize.Depth / 4)) * TSize.Row) + (Group.IdxX / (TSize.Depth / 4));
         floats[at] = value.X;
-        floats[at + (TSize.Width + 4)] = value.Y;
-        floats[at + (2 * (TSize.Width + 4))] = value.Z;
-        floats[at + (3 * (TSize.Width + 4))] = value.W;
+        floats[at + (4 * TSize.Row)] = value.Y;
+        floats[at + (8 * TSize.Row)] = value.Z;
+        floats[at + (12 * TSize.Row)] = value.W;
     }
 }

@@ -14,4 +14,7 @@ public enum GemmVariant
 
     /// <summary>Tiles of C, 4 by 16, one a work item, from packed operands, for devices that are CPUs: <see cref="GemmPanels"/>.</summary>
     Panels,
+
+    /// <summary>Tiles of C, 128 by 128, on tensor cores with factors rounded to TF32: <see cref="GemmTensorCores"/>.</summary>
+    TensorCores,
 }

@@ -40,6 +40,11 @@ public sealed class LogSumExpForward(Accelerator accelerator, bool alone)
     /// <summary>ln Σ e^x of the row at start, the same for the whole team.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static float OfRow<TTeam>(ArrayView<float> x, long start, int V, int team)
+        where TTeam : struct, IRowTeam => OfRow<TTeam>(x, start, V, team, out _);
+
+    /// <summary>The same, with the row's largest element; <see cref="OnlineSum.Least"/> where all are −∞.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static float OfRow<TTeam>(ArrayView<float> x, long start, int V, int team, out float top)
         where TTeam : struct, IRowTeam
     {
         Float8 max = Lanes.Create(OnlineSum.Least), sum = default;
@@ -47,7 +52,8 @@ public sealed class LogSumExpForward(Accelerator accelerator, bool alone)
         for (; j <= V - 8; j += 8 * team) OnlineSum.Add(Lanes.Load(x, start + j), ref max, ref sum);
         if (j < V) OnlineSum.Add(Lanes.LoadSome(x, start + j, V - j, float.NegativeInfinity), ref max, ref sum);
 
-        float own = max.Max(), top = TTeam.Max(own, team);
+        float own = max.Max();
+        top = TTeam.Max(own, team);
         float total = TTeam.Sum(OnlineSum.Total(max, sum, own) * Lanes.Exp(own - top), team);
         return total > 0f ? top + XMath.Log(total) : float.NegativeInfinity;
     }

@@ -16,6 +16,12 @@ internal interface IRowTeam
 
     /// <summary>The sum of the team's numbers.</summary>
     static abstract float Sum(float value, int team);
+
+    /// <summary>The sums of the team's numbers and of its counts.</summary>
+    static abstract Compensated Sum(Compensated value, float count, int team, out float counts);
+
+    /// <summary>The sum of the numbers of the work items before this one, added in their order, and that of all.</summary>
+    static abstract Compensated Before(Compensated value, int team, out Compensated total);
 }
 
 /// <summary>A team of one.</summary>
@@ -24,25 +30,34 @@ internal readonly struct RowAlone : IRowTeam
     public static float Max(float value, int team) => value;
 
     public static float Sum(float value, int team) => value;
+
+    public static Compensated Sum(Compensated value, float count, int team, out float counts)
+    {
+        counts = count;
+        return value;
+    }
+
+    public static Compensated Before(Compensated value, int team, out Compensated total)
+    {
+        total = value;
+        return new Compensated(0f, 0f);
+    }
 }
 
-/// <summary>Teams of a power of two of neighbouring work items; a group holds one or several. All of the group must make each call.</summary>
+/// <summary>
+/// Teams of a power of two of neighbouring work items; a group holds one or several. All of the group must make each call. Every work item goes through
+/// the numbers of its team itself: no tree, and so no barrier within a loop, around which a compiler for a CPU has to build far more code.
+/// </summary>
 internal readonly struct RowTeam : IRowTeam
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Max(float value, int team)
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(Launch.GroupSize);
-        int i = Group.IdxX, lane = i & (team - 1);
-        shared[i] = value;
+        shared[Group.IdxX] = value;
         Group.Barrier();
-        for (int half = team / 2; half > 0; half /= 2)
-        {
-            if (lane < half) shared[i] = Lanes.Larger(shared[i], shared[i + half]);
-            Group.Barrier();
-        }
-
-        float max = shared[i - lane];
+        float max = value;
+        for (int first = Group.IdxX / team * team, j = first; j < first + team; j++) max = Lanes.Larger(max, shared[j]);
         Group.Barrier(); // all have read before a next call writes
         return max;
     }
@@ -51,16 +66,52 @@ internal readonly struct RowTeam : IRowTeam
     public static float Sum(float value, int team)
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(Launch.GroupSize);
-        int i = Group.IdxX, lane = i & (team - 1);
-        shared[i] = value;
+        shared[Group.IdxX] = value;
         Group.Barrier();
-        for (int half = team / 2; half > 0; half /= 2)
+        float sum = 0f;
+        for (int first = Group.IdxX / team * team, j = first; j < first + team; j++) sum += shared[j];
+        Group.Barrier();
+        return sum;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Compensated Before(Compensated value, int team, out Compensated total)
+    {
+        ArrayView<float> high = SharedMemory.Allocate<float>(Launch.GroupSize), low = SharedMemory.Allocate<float>(Launch.GroupSize);
+        int i = Group.IdxX, first = i / team * team;
+        high[i] = value.High;
+        low[i] = value.Low;
+        Group.Barrier();
+        Compensated sum = new(0f, 0f), before = sum;
+        for (int j = first; j < first + team; j++)
         {
-            if (lane < half) shared[i] += shared[i + half];
-            Group.Barrier();
+            before = j == i ? sum : before;
+            sum = sum.Plus(new Compensated(high[j], low[j]));
         }
 
-        float sum = shared[i - lane];
+        Group.Barrier();
+        total = sum;
+        return before;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Compensated Sum(Compensated value, float count, int team, out float counts)
+    {
+        ArrayView<float> high = SharedMemory.Allocate<float>(Launch.GroupSize), low = SharedMemory.Allocate<float>(Launch.GroupSize);
+        ArrayView<float> shared = SharedMemory.Allocate<float>(Launch.GroupSize);
+        int i = Group.IdxX, first = i / team * team;
+        high[i] = value.High;
+        low[i] = value.Low;
+        shared[i] = count;
+        Group.Barrier();
+        Compensated sum = new(0f, 0f);
+        counts = 0f;
+        for (int j = first; j < first + team; j++)
+        {
+            sum = sum.Plus(new Compensated(high[j], low[j]));
+            counts += shared[j];
+        }
+
         Group.Barrier();
         return sum;
     }

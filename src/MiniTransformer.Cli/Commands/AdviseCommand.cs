@@ -98,10 +98,12 @@ internal sealed class AdviseCommand
         if (candidates.Length == 0)
             throw new UsageException($"'{Invocation.Shown(sftRun)}' has no checkpoint that could be a reference; sft keeps those that --keep-at names, or name folders with --references.");
 
+        if (candidates.GroupBy(name => name, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice) throw new UsageException($"--references names '{twice.Key}' twice.");
+
         string? named = (file ?? source.File) is null ? null : verifier;
+        using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
         long begin = Stopwatch.GetTimestamp();
         Advice advice = RunAdvice.Of(sftRun, candidates, expert, vocabulary, own.Train, validation, scoredBy, options, terminal);
-        using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
         if (settings.Get(json))
         {
             results.Writer.WriteLine(RunAdvice.ToJson(advice, sftRun, named).ToJsonString(RunDirectory.Json));

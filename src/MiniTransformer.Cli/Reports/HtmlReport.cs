@@ -96,7 +96,7 @@ public sealed class HtmlReport(string title, string summary, bool wide = false)
     }
 
     // Characters of a row and the gaps between its columns: with more than fit on an upright page the table is printed on one that lies on its side.
-    private const int BroadFrom = 125;
+    private const int BroadFrom = 150;
 
     private static int Broadness(ReportTable table) => Enumerable.Range(0, table.Headers.Count).Sum(c =>
         table.Rows.Select(row => row[c].Text.Length).Append(table.Headers[c].Split(' ').Max(word => word.Length)).Max() + 2);

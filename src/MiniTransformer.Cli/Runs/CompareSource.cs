@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Terminals;
@@ -101,8 +100,8 @@ internal sealed class CompareSource
     /// <summary>The hashes of files and base, so that a comparison is never continued with others than it began with.</summary>
     public void AddHashes(Settings settings, JsonObject configuration)
     {
-        if (Files(settings) is { Length: > 0 } files) configuration["dataSha256"] = new JsonArray([.. files.Select(file => (JsonNode)Sha256(file))]);
-        if (settings.Get(baseModel) is { } folder) configuration["baseSha256"] = Sha256(Path.Combine(AtomicDirectory.Current(ModelFolder.Find(folder)), Checkpoint.ModelFile));
+        if (Files(settings) is { Length: > 0 } files) configuration["dataSha256"] = new JsonArray([.. files.Select(file => (JsonNode)DataSource.Sha256(file))]);
+        if (settings.Get(baseModel) is { } folder) configuration["baseSha256"] = DataSource.Sha256(Path.Combine(AtomicDirectory.Current(ModelFolder.Find(folder)), Checkpoint.ModelFile));
     }
 
     /// <summary>Refuses data or a base that have changed since the comparison began.</summary>
@@ -164,10 +163,4 @@ internal sealed class CompareSource
     // A regime's name is part of the names of files.
     private static string NameOf(string file) =>
         string.Concat(Path.GetFileNameWithoutExtension(file).Select(c => char.IsLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '-')).Trim('.') is { Length: > 0 } name ? name : "data";
-
-    private static string Sha256(string file)
-    {
-        using FileStream stream = File.OpenRead(file);
-        return Convert.ToHexStringLower(SHA256.HashData(stream));
-    }
 }

@@ -32,7 +32,13 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
     {
         if (File is null) return null;
         if (!System.IO.File.Exists(File)) throw new FileNotFoundException($"There is no file '{Invocation.Shown(File)}' (the run's --data).");
-        using FileStream stream = System.IO.File.OpenRead(File);
+        return Sha256(File);
+    }
+
+    /// <summary>A file's hash.</summary>
+    public static string Sha256(string file)
+    {
+        using FileStream stream = System.IO.File.OpenRead(file);
         return Convert.ToHexStringLower(SHA256.HashData(stream));
     }
 

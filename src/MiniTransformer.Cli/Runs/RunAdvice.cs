@@ -121,7 +121,7 @@ internal static class RunAdvice
     {
         var notes = new List<string>();
         if (advice.ScoredBy == AdviceScore.Accuracy && advice.Policies.All(p => p.Score == 0))
-            notes.Add("No greedy response of any policy is right, so that this says nothing: give a --verify that fits the data, or decide by --score log-likelihood.");
+            notes.Add("No greedy response of any policy is right, so that this says nothing: train SFT for longer, or, with data of your own, give a --verify that fits them or decide by --score log-likelihood.");
         if (ownHeldOut)
             notes.Add("These prompts are also those that eval reports on; decide on others, with --data, where the final number has to be unbiased.");
         notes.Add($"The run kept {string.Join(", ", ModelFolder.KeptReferences(sftRun, fromBase: true))}; sft --keep-at 0.05,0.1,0.25,0.5 would keep more candidates.");

@@ -107,7 +107,8 @@ public interface IBackend : IDisposable
     /// <summary>Writes row r of k and v (Hkv,D) to (slotsᵣ, positionsᵣ) of the cache; a negative position is skipped.</summary>
     void CacheAppend(Storage k, Storage v, Storage slots, Storage positions, Storage cacheK, Storage cacheV, int rows, int hkv, int d, int context);
 
-    /// <summary>Row r attends to positions 0..positionsᵣ of slotsᵣ; the same bits as <see cref="Attention"/>.</summary>
+    /// <summary>Row r attends to positions 0..positionsᵣ of slotsᵣ; on the CPU the same bits as <see cref="Attention"/>.</summary>
+    /// <remarks>GPU kernels for one row add in another order than those for a sequence: for values near 1 they agree within 1e-5.</remarks>
     void AttentionDecode(Storage q, Storage cacheK, Storage cacheV, Storage slots, Storage positions, Storage y, int rows, int h, int hkv, int d, int context, float scale);
 
     // ---- rows of logits ----

@@ -131,12 +131,13 @@ public static class Sampler
             int count = rows.Length;
             var uniforms = new float[count];
             for (int i = 0; i < count; i++) uniforms[i] = Rng.UniformAt(options.Seed, firstStream + (ulong)rows[i], (ulong)step);
-            Tensor draws = tape.Constant(uniforms, new Shape(count)), logProb = tape.NewTensor(new Shape(count), needsGrad: false);
-            Storage ids = tape.Saved(count);
-            tape.Backend.Sample(logits.Data, draws.Data, ids, logProb.Data, count, logits.Shape.Last, options.Temperature, options.TopK, options.TopP);
-            var drawn = new int[count];
-            tape.Backend.Download(ids, drawn);
-            return (drawn, logProb.ToArray());
+            Tensor draws = tape.Constant(uniforms, new Shape(count));
+            Storage both = tape.Saved(2 * count); // ids, then log-probabilities: one wait for the device brings both
+            tape.Backend.Sample(
+                logits.Data, draws.Data, both.Slice(0, count), both.Slice(count, count), count, logits.Shape.Last, options.Temperature, options.TopK, options.TopP);
+            var drawn = new int[2 * count];
+            tape.Backend.Download(both, drawn);
+            return (drawn[..count], Array.ConvertAll(drawn[count..], BitConverter.Int32BitsToSingle));
         }
     }
 }

@@ -5,11 +5,14 @@ public static class OverallFindings
 {
     private static readonly string[] Spoken = [ControlMethods.Dpr, ControlMethods.FlooredDpr, ControlMethods.Extrapolation, ControlMethods.Sentence];
 
-    /// <summary>For the central methods: in which regimes each is better than SFT and continued SFT, and in which it is worse than SFT.</summary>
+    /// <summary>
+    /// For the central methods: in which regimes each is better than SFT and continued SFT, and in which it is worse than SFT. Regimes with too few seeds for
+    /// intervals, of an unfinished comparison, are left out.
+    /// </summary>
     public static IReadOnlyList<Finding> Of(IReadOnlyList<RegimeResults> regimes)
     {
-        if (regimes.Any(r => r.Comparison.Seeds < Statistics.FewestForInterval || !r.Has(ControlMethods.Sft))) return [];
-        return [.. Spoken.Select(method => Finding(method, regimes)).OfType<Finding>()];
+        RegimeResults[] measured = [.. regimes.Where(r => r.Comparison.Seeds >= Statistics.FewestForInterval && r.Has(ControlMethods.Sft))];
+        return [.. Spoken.Select(method => Finding(method, measured)).OfType<Finding>()];
     }
 
     /// <summary>

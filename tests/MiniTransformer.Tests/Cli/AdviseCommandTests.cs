@@ -25,6 +25,12 @@ public sealed class AdviseCommandTests
         Assert.Contains("dpr --run", advice.GetProperty("nextCommand").GetString(), StringComparison.Ordinal);
         Assert.Contains("--reference base --verify 'regex:^a$'", advice.GetProperty("nextCommand").GetString(), StringComparison.Ordinal);
 
+        // What cannot be written or is named twice is said before anything is computed.
+        CliResult taken = Cli.Run(["advise", .. judged, "--out", Path.Combine(sft, "run.json")]);
+        Assert.Contains("exists already", taken.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("advise:", taken.Error, StringComparison.Ordinal); // no line of progress
+        Assert.Contains("names 'half' twice", Cli.Run(["advise", .. judged, "--references", "half,half"]).Error, StringComparison.Ordinal);
+
         CliResult people = Cli.Done(["advise", .. judged, "--references", "half", "--continued-steps", "0", "--alpha", "matched"]);
         Assert.Contains("| extrapolated from half, α = ", people.Out, StringComparison.Ordinal);
         Assert.DoesNotContain("continued SFT", people.Out, StringComparison.Ordinal);

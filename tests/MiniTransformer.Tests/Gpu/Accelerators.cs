@@ -23,7 +23,7 @@ internal static class Accelerators
 
     private static readonly Lazy<Accelerator?> OpenClAccelerator = new(OpenFirst);
 
-    private static readonly Dictionary<(Accelerator, Type), object> Families = [];
+    private static readonly Dictionary<(Accelerator, Type, bool Alone), object> Families = [];
 
     /// <summary>Why tests on OpenCL are skipped; null where they are not.</summary>
     public static string? OpenClAbsence =>
@@ -42,9 +42,13 @@ internal static class Accelerators
 
     /// <summary>A family of kernels, compiled once for an accelerator.</summary>
     public static T Kernel<T>(this Accelerator accelerator, Func<Accelerator, T> compile)
+        where T : class => accelerator.Kernel(false, (a, _) => compile(a));
+
+    /// <summary>A family of kernels in one of its two forms, compiled once for an accelerator.</summary>
+    public static T Kernel<T>(this Accelerator accelerator, bool alone, Func<Accelerator, bool, T> compile)
         where T : class
     {
-        if (!Families.TryGetValue((accelerator, typeof(T)), out object? family)) Families.Add((accelerator, typeof(T)), family = compile(accelerator));
+        if (!Families.TryGetValue((accelerator, typeof(T), alone), out object? family)) Families.Add((accelerator, typeof(T), alone), family = compile(accelerator, alone));
         return (T)family;
     }
 

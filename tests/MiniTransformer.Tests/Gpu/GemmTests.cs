@@ -9,7 +9,7 @@ namespace MiniTransformer.Tests.Gpu;
 /// <summary>Products on accelerators against the same products in double precision (the bound is <see cref="GemmSample.AssertNearTheNaiveSum"/>'s), and against each other.</summary>
 public sealed class GemmTests
 {
-    private static readonly GemmVariant[] Variants = Enum.GetValues<GemmVariant>();
+    private static readonly GemmVariant[] Variants = [GemmVariant.Naive, GemmVariant.Tiled64, GemmVariant.Tiled128, GemmVariant.Panels];
     private static readonly GemmForm[] EachForm = Enum.GetValues<GemmForm>();
 
     public static TheoryData<GemmVariant, GemmForm> VariantsAndForms

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using System.Text;
 
@@ -20,10 +21,10 @@ public sealed class PtxTable : IDisposable
     }
 
     // Registers on each architecture; of the rest what the worst needs.
-    internal string Add(string kernel, IReadOnlyList<PtxUse> uses)
+    internal string Add(string kernel, IReadOnlyList<PtxUse?> uses)
     {
-        string registers = string.Join(" | ", uses.Select(use => use.Registers));
-        string row = $"| {kernel} | {registers} | {uses.Max(use => use.SharedMemory)} | {uses.Max(use => use.Stack)} | {uses.Max(use => use.SpillStores + use.SpillLoads)} |";
+        string registers = string.Join(" | ", uses.Select(use => use is null ? "-" : use.Value.Registers.ToString(CultureInfo.InvariantCulture)));
+        string row = $"| {kernel} | {registers} | {uses.Max(use => use?.SharedMemory)} | {uses.Max(use => use?.Stack)} | {uses.Max(use => use?.SpillStores + use?.SpillLoads)} |";
         rows.Add(row);
         return row;
     }

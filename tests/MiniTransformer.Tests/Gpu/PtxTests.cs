@@ -27,13 +27,16 @@ public sealed class PtxTests(PtxTable table, ITestOutputHelper output) : IClassF
     [MemberData(nameof(Names))]
     public void A_kernel_assembles_and_products_and_attention_keep_their_numbers_in_registers(string kernel)
     {
-        PtxUse[] uses = [.. PtxCompiler.Architectures.Keys.Select(architecture => PtxAssembler.Assemble(table.Compile(Kernels[kernel], architecture), architecture))];
+        PtxUse?[] uses = [.. PtxCompiler.Architectures.Keys.Select(architecture => Suits(kernel, architecture) ? PtxAssembler.Assemble(table.Compile(Kernels[kernel], architecture), architecture) : (PtxUse?)null)];
         output.WriteLine(table.Add(kernel, uses));
-        foreach (PtxUse use in uses)
+        foreach (PtxUse use in uses.OfType<PtxUse>())
         {
             Assert.InRange(use.SharedMemory, 0, 48 << 10);
             if (kernel.Contains("Gemm") || kernel.Contains("Attention"))
                 Assert.Equal((0, 0, 0), (use.Stack, use.SpillStores, use.SpillLoads));
         }
     }
+
+    // Turing's tensor cores know no TF32; Gemm asks for Ampere.
+    private static bool Suits(string kernel, string architecture) => !kernel.Contains("TensorCores") || architecture != "sm_75";
 }

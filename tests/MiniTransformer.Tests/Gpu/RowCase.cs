@@ -17,17 +17,14 @@ internal sealed class RowCase
         using Memory<float> dLogProb = new(accelerator, before), dLogZ = new(accelerator, before), dKl = new(accelerator, before);
         using Memory<float> dEntropy = new(accelerator, before), dGathered = new(accelerator, before);
 
-        T Form<T>(Func<Accelerator, T> group, Func<Accelerator, T> single)
-            where T : class => alone ? accelerator.Kernel(a => new Alone<T>(single(a))).Value : accelerator.Kernel(a => new Team<T>(group(a))).Value;
-
-        Form(a => new GatherLogSoftmaxForward(a, false), a => new GatherLogSoftmaxForward(a, true)).Run(xs, pids, logProb, logZ, rows, V);
-        Form(a => new GatherLogSoftmaxBackward(a, false), a => new GatherLogSoftmaxBackward(a, true)).Run(xs, logZ, pids, dys, dLogProb, rows, V);
-        Form(a => new LogSumExpForward(a, false), a => new LogSumExpForward(a, true)).Run(xs, logZ, rows, V);
-        Form(a => new LogSumExpBackward(a, false), a => new LogSumExpBackward(a, true)).Run(xs, logZ, dys, dLogZ, rows, V);
-        Form(a => new KlDivergenceForward(a, false), a => new KlDivergenceForward(a, true)).Run(xs, qs, kl, z, zq, rows, V);
-        Form(a => new KlDivergenceBackward(a, false), a => new KlDivergenceBackward(a, true)).Run(xs, z, qs, zq, kl, dys, dKl, rows, V);
-        Form(a => new EntropyForward(a, false), a => new EntropyForward(a, true)).Run(xs, entropy, entropyZ, rows, V);
-        Form(a => new EntropyBackward(a, false), a => new EntropyBackward(a, true)).Run(xs, entropyZ, entropy, dys, dEntropy, rows, V);
+        accelerator.Kernel(alone, (a, form) => new GatherLogSoftmaxForward(a, form)).Run(xs, pids, logProb, logZ, rows, V);
+        accelerator.Kernel(alone, (a, form) => new GatherLogSoftmaxBackward(a, form)).Run(xs, logZ, pids, dys, dLogProb, rows, V);
+        accelerator.Kernel(alone, (a, form) => new LogSumExpForward(a, form)).Run(xs, logZ, rows, V);
+        accelerator.Kernel(alone, (a, form) => new LogSumExpBackward(a, form)).Run(xs, logZ, dys, dLogZ, rows, V);
+        accelerator.Kernel(alone, (a, form) => new KlDivergenceForward(a, form)).Run(xs, qs, kl, z, zq, rows, V);
+        accelerator.Kernel(alone, (a, form) => new KlDivergenceBackward(a, form)).Run(xs, z, qs, zq, kl, dys, dKl, rows, V);
+        accelerator.Kernel(alone, (a, form) => new EntropyForward(a, form)).Run(xs, entropy, entropyZ, rows, V);
+        accelerator.Kernel(alone, (a, form) => new EntropyBackward(a, form)).Run(xs, entropyZ, entropy, dys, dEntropy, rows, V);
         accelerator.Kernel(a => new GatherForward(a)).Run(xs, pids, gathered, rows, V);
         accelerator.Kernel(a => new GatherBackward(a)).Run(pids, dys, dGathered, rows, V);
         accelerator.Synchronize();
@@ -55,8 +52,4 @@ internal sealed class RowCase
     public float[] DEntropy { get; }
 
     public float[] DGathered { get; }
-
-    private sealed record Alone<T>(T Value);
-
-    private sealed record Team<T>(T Value);
 }

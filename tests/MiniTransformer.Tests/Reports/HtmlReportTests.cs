@@ -61,8 +61,8 @@ public class HtmlReportTests
     public void A_table_too_broad_for_an_upright_page_is_printed_on_one_that_lies_on_its_side()
     {
         ReportTable Table(int columns) => new("t", [.. Enumerable.Range(0, columns).Select(c => "h")], [[.. Enumerable.Range(0, columns).Select(c => (ReportCell)"+.123 / +.456")]]);
-        Assert.Contains("<div class=\"scroll\"", new HtmlReport("t", "").Table(Table(8)).ToHtml());
-        Assert.Contains("<div class=\"scroll broad\"", new HtmlReport("t", "").Table(Table(9)).ToHtml());
+        Assert.Contains("<div class=\"scroll\"", new HtmlReport("t", "").Table(Table(10)).ToHtml());
+        Assert.Contains("<div class=\"scroll broad\"", new HtmlReport("t", "").Table(Table(11)).ToHtml());
     }
 
     [Fact]

@@ -182,6 +182,11 @@ public class RegimeFindingsTests
             "clearly better than SFT and continued SFT greedy and sampled in 1 (base-to-better) of 2 regimes; worse than SFT in 1 (base-to-curated)", finding.Evidence);
         Assert.Equal(Outcome.Unclear, finding.Outcome);
 
+        // A regime with too few seeds for intervals says nothing, and does not silence the others.
+        RegimeResults few = new(Regimes.Named("noisy"), here.Where(c => c.Seed == 1).Select(c => c with { Regime = "noisy" }));
+        Assert.Equal(finding, Assert.Single(OverallFindings.Of([.. regimes, few])));
+        Assert.Empty(OverallFindings.Of([few]));
+
         // In each regime continued SFT and DPR greedy and sampled, and SFT at T = 0.5 sampled: five intervals, all of width 0.
         Assert.StartsWith("Of 10 intervals of differences to SFT 10 exclude zero", OverallFindings.Multiplicity(regimes));
     }

@@ -13,7 +13,7 @@ public class AdvisorTests
     // float32 through a model of 4 units against double: sums of at most three log-probabilities.
     private const double Tolerance = 1e-5;
 
-    [Theory]
+    [DeviceTheory]
     [OnEveryDevice(1f)]
     [OnEveryDevice(2.5f)]
     public void The_likelihood_of_an_extrapolated_policy_is_normalised_at_each_state(string device, float alpha)
@@ -90,7 +90,7 @@ public class AdvisorTests
         Assert.Equal([AdvisedKind.Sft, AdvisedKind.Reference, AdvisedKind.ContinuedSft], advice[0].Policies.Select(p => p.Kind));
     }
 
-    [Theory]
+    [DeviceTheory]
     [OnEveryDevice]
     public void The_matched_alpha_is_one_over_beta_times_the_rms_of_advantages(string device)
     {

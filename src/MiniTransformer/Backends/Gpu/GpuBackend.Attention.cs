@@ -46,8 +46,9 @@ internal sealed partial class GpuBackend
     {
         if (rows == 0) return;
         using GpuMachine.Turn turn = machine.Enter();
-        Kernel(static a => new NaiveDecode(a)).Run(
-            F(q), F(cacheK), F(cacheV), I(slots), I(positions), F(y), new CacheSize(rows, h, hkv, d, context, scale));
+        var size = new CacheSize(rows, h, hkv, d, context, scale);
+        if (machine.Device.IsGpu) Kernel(static a => new AttentionDecode(a)).Run(F(q), F(cacheK), F(cacheV), I(slots), I(positions), F(y), size);
+        else Kernel(static a => new AttentionDecodeSerial(a)).Run(F(q), F(cacheK), F(cacheV), I(slots), I(positions), F(y), size);
     }
 
     // Four elements are one load where all rows start at a multiple of 16 bytes.

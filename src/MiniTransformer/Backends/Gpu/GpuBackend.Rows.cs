@@ -90,8 +90,6 @@ internal sealed partial class GpuBackend
     {
         if (rows == 0) return;
         using GpuMachine.Turn turn = machine.Enter();
-        var logZ = machine.Scratch(rows);
-        Kernel(static a => new LogSumExpForward(a)).Run(F(logits), logZ, rows, v);
-        Kernel(static a => new NaiveSample(a)).Run(F(logits), logZ, F(uniforms), I(ids), F(logProb), new SampleOptions(rows, v, temperature, topK, topP));
+        Kernel(static a => new Kernels.Gpu.Sample(a)).Run(F(logits), F(uniforms), I(ids), F(logProb), new SampleOptions(rows, v, temperature, topK, topP));
     }
 }
