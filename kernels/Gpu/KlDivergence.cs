@@ -57,10 +57,14 @@ public sealed class KlDivergenceForward(Accelerator accelerator, bool alone)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Float8 Terms(Float8 x, float logZ, Float8 reference, float referenceLogZ, float offset) => new()
     {
-        S0 = Term(x.S0 - logZ, reference.S0 - referenceLogZ, offset), S1 = Term(x.S1 - logZ, reference.S1 - referenceLogZ, offset),
-        S2 = Term(x.S2 - logZ, reference.S2 - referenceLogZ, offset), S3 = Term(x.S3 - logZ, reference.S3 - referenceLogZ, offset),
-        S4 = Term(x.S4 - logZ, reference.S4 - referenceLogZ, offset), S5 = Term(x.S5 - logZ, reference.S5 - referenceLogZ, offset),
-        S6 = Term(x.S6 - logZ, reference.S6 - referenceLogZ, offset), S7 = Term(x.S7 - logZ, reference.S7 - referenceLogZ, offset),
+        S0 = Term(x.S0 - logZ, reference.S0 - referenceLogZ, offset),
+        S1 = Term(x.S1 - logZ, reference.S1 - referenceLogZ, offset),
+        S2 = Term(x.S2 - logZ, reference.S2 - referenceLogZ, offset),
+        S3 = Term(x.S3 - logZ, reference.S3 - referenceLogZ, offset),
+        S4 = Term(x.S4 - logZ, reference.S4 - referenceLogZ, offset),
+        S5 = Term(x.S5 - logZ, reference.S5 - referenceLogZ, offset),
+        S6 = Term(x.S6 - logZ, reference.S6 - referenceLogZ, offset),
+        S7 = Term(x.S7 - logZ, reference.S7 - referenceLogZ, offset),
     };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -10,7 +10,14 @@ internal static class Lanes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Float8 Load(ArrayView<float> from, long at) => new()
     {
-        S0 = from[at], S1 = from[at + 1], S2 = from[at + 2], S3 = from[at + 3], S4 = from[at + 4], S5 = from[at + 5], S6 = from[at + 6], S7 = from[at + 7],
+        S0 = from[at],
+        S1 = from[at + 1],
+        S2 = from[at + 2],
+        S3 = from[at + 3],
+        S4 = from[at + 4],
+        S5 = from[at + 5],
+        S6 = from[at + 6],
+        S7 = from[at + 7],
     };
 
     /// <summary>Stores eight neighbours.</summary>
@@ -31,15 +38,28 @@ internal static class Lanes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Float8 AddScaled(float term, float factor, Float8 x) => new()
     {
-        S0 = term + factor * x.S0, S1 = term + factor * x.S1, S2 = term + factor * x.S2, S3 = term + factor * x.S3,
-        S4 = term + factor * x.S4, S5 = term + factor * x.S5, S6 = term + factor * x.S6, S7 = term + factor * x.S7,
+        S0 = term + factor * x.S0,
+        S1 = term + factor * x.S1,
+        S2 = term + factor * x.S2,
+        S3 = term + factor * x.S3,
+        S4 = term + factor * x.S4,
+        S5 = term + factor * x.S5,
+        S6 = term + factor * x.S6,
+        S7 = term + factor * x.S7,
     };
 
     /// <summary>a·b, each with each.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Float8 Multiply(Float8 a, Float8 b) => new()
     {
-        S0 = a.S0 * b.S0, S1 = a.S1 * b.S1, S2 = a.S2 * b.S2, S3 = a.S3 * b.S3, S4 = a.S4 * b.S4, S5 = a.S5 * b.S5, S6 = a.S6 * b.S6, S7 = a.S7 * b.S7,
+        S0 = a.S0 * b.S0,
+        S1 = a.S1 * b.S1,
+        S2 = a.S2 * b.S2,
+        S3 = a.S3 * b.S3,
+        S4 = a.S4 * b.S4,
+        S5 = a.S5 * b.S5,
+        S6 = a.S6 * b.S6,
+        S7 = a.S7 * b.S7,
     };
 
     /// <summary>The sum of the eight.</summary>
@@ -50,8 +70,14 @@ internal static class Lanes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Float8 LoadSome(ArrayView<float> from, long at, int exist, float filler) => new()
     {
-        S0 = exist > 0 ? from[at] : filler, S1 = exist > 1 ? from[at + 1] : filler, S2 = exist > 2 ? from[at + 2] : filler, S3 = exist > 3 ? from[at + 3] : filler,
-        S4 = exist > 4 ? from[at + 4] : filler, S5 = exist > 5 ? from[at + 5] : filler, S6 = exist > 6 ? from[at + 6] : filler, S7 = exist > 7 ? from[at + 7] : filler,
+        S0 = exist > 0 ? from[at] : filler,
+        S1 = exist > 1 ? from[at + 1] : filler,
+        S2 = exist > 2 ? from[at + 2] : filler,
+        S3 = exist > 3 ? from[at + 3] : filler,
+        S4 = exist > 4 ? from[at + 4] : filler,
+        S5 = exist > 5 ? from[at + 5] : filler,
+        S6 = exist > 6 ? from[at + 6] : filler,
+        S7 = exist > 7 ? from[at + 7] : filler,
     };
 
     /// <summary>Stores the first of the eight that exist.</summary>
@@ -76,7 +102,14 @@ internal static class Lanes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Float8 Add(Float8 a, Float8 b) => new()
     {
-        S0 = a.S0 + b.S0, S1 = a.S1 + b.S1, S2 = a.S2 + b.S2, S3 = a.S3 + b.S3, S4 = a.S4 + b.S4, S5 = a.S5 + b.S5, S6 = a.S6 + b.S6, S7 = a.S7 + b.S7,
+        S0 = a.S0 + b.S0,
+        S1 = a.S1 + b.S1,
+        S2 = a.S2 + b.S2,
+        S3 = a.S3 + b.S3,
+        S4 = a.S4 + b.S4,
+        S5 = a.S5 + b.S5,
+        S6 = a.S6 + b.S6,
+        S7 = a.S7 + b.S7,
     };
 
     /// <summary>The largest of the eight.</summary>
@@ -87,7 +120,14 @@ internal static class Lanes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Float8 Exp(Float8 x) => new()
     {
-        S0 = Exp(x.S0), S1 = Exp(x.S1), S2 = Exp(x.S2), S3 = Exp(x.S3), S4 = Exp(x.S4), S5 = Exp(x.S5), S6 = Exp(x.S6), S7 = Exp(x.S7),
+        S0 = Exp(x.S0),
+        S1 = Exp(x.S1),
+        S2 = Exp(x.S2),
+        S3 = Exp(x.S3),
+        S4 = Exp(x.S4),
+        S5 = Exp(x.S5),
+        S6 = Exp(x.S6),
+        S7 = Exp(x.S7),
     };
 
     /// <summary>The larger of two numbers: one instruction, as neither is NaN.</summary>

@@ -73,16 +73,28 @@ internal struct SampleCut
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Float8 Weights(Float8 y, float bound, float temperature) => new()
     {
-        S0 = Weight(y.S0, bound, temperature), S1 = Weight(y.S1, bound, temperature), S2 = Weight(y.S2, bound, temperature), S3 = Weight(y.S3, bound, temperature),
-        S4 = Weight(y.S4, bound, temperature), S5 = Weight(y.S5, bound, temperature), S6 = Weight(y.S6, bound, temperature), S7 = Weight(y.S7, bound, temperature),
+        S0 = Weight(y.S0, bound, temperature),
+        S1 = Weight(y.S1, bound, temperature),
+        S2 = Weight(y.S2, bound, temperature),
+        S3 = Weight(y.S3, bound, temperature),
+        S4 = Weight(y.S4, bound, temperature),
+        S5 = Weight(y.S5, bound, temperature),
+        S6 = Weight(y.S6, bound, temperature),
+        S7 = Weight(y.S7, bound, temperature),
     };
 
     /// <summary>1 for each of eight tokens up to the bound, else 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Float8 Within(Float8 y, float bound) => new()
     {
-        S0 = y.S0 <= bound ? 1f : 0f, S1 = y.S1 <= bound ? 1f : 0f, S2 = y.S2 <= bound ? 1f : 0f, S3 = y.S3 <= bound ? 1f : 0f,
-        S4 = y.S4 <= bound ? 1f : 0f, S5 = y.S5 <= bound ? 1f : 0f, S6 = y.S6 <= bound ? 1f : 0f, S7 = y.S7 <= bound ? 1f : 0f,
+        S0 = y.S0 <= bound ? 1f : 0f,
+        S1 = y.S1 <= bound ? 1f : 0f,
+        S2 = y.S2 <= bound ? 1f : 0f,
+        S3 = y.S3 <= bound ? 1f : 0f,
+        S4 = y.S4 <= bound ? 1f : 0f,
+        S5 = y.S5 <= bound ? 1f : 0f,
+        S6 = y.S6 <= bound ? 1f : 0f,
+        S7 = y.S7 <= bound ? 1f : 0f,
     };
 
     /// <summary>Eight distances from j on; +∞ past the end of the row.</summary>

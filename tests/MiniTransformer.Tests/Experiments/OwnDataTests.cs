@@ -3,9 +3,9 @@ using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
 using MiniTransformer.Data.Verifiers;
 using MiniTransformer.Experiments;
+using MiniTransformer.Tests.IO;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
-using MiniTransformer.Tests.IO;
 
 namespace MiniTransformer.Tests.Experiments;
 
