@@ -34,18 +34,19 @@ public sealed partial class Gemm
 
     private readonly bool isCpu;
     private readonly int multiprocessors;
-    private readonly bool tensorCores;
+    private readonly bool hasTensorCores;
 
     /// <summary>The products of a device.</summary>
-    /// <param name="accelerator">The device.</param>
-    /// <param name="tf32">Whether factors may be rounded to TF32 where the device is then faster; see <see cref="GemmTensorCores"/>.</param>
-    public Gemm(Accelerator accelerator, bool tf32 = false)
+    public Gemm(Accelerator accelerator)
     {
         this.accelerator = accelerator;
         isCpu = accelerator.AcceleratorType == AcceleratorType.CPU || (accelerator is CLAccelerator cl && (cl.DeviceType & CLDeviceType.CL_DEVICE_TYPE_CPU) != 0);
         multiprocessors = accelerator.NumMultiprocessors;
-        tensorCores = tf32 && accelerator is CudaAccelerator cuda && cuda.Architecture >= CudaArchitecture.SM_80;
+        hasTensorCores = accelerator is CudaAccelerator cuda && cuda.Architecture >= CudaArchitecture.SM_80;
     }
+
+    /// <summary>Whether factors may be rounded to TF32, on devices that are then faster; see <see cref="GemmTensorCores"/>.</summary>
+    public bool Tf32 { get; set; }
 
     /// <summary>How many floats of scratch memory <see cref="Multiply(AcceleratorStream, GemmForm, ArrayView{float}, ArrayView{float}, ArrayView{float}, int, int, int, bool, ArrayView{float})"/> needs.</summary>
     public long ScratchLength(GemmForm form, int m, int n, int k) => ScratchLength(Choose(m, n, k), form, m, n, k);
@@ -63,7 +64,7 @@ public sealed partial class Gemm
     internal GemmVariant Choose(int m, int n, int k)
     {
         if (isCpu) return GemmVariant.Panels;
-        if (tensorCores) return GemmVariant.TensorCores;
+        if (Tf32 && hasTensorCores) return GemmVariant.TensorCores;
         bool fills = m >= 128 && n >= 128 && Pieces(m, 128) * Pieces(n, 128) * GemmDepth.Blocks(k) >= multiprocessors;
         return fills ? GemmVariant.Tiled128 : GemmVariant.Tiled64;
     }

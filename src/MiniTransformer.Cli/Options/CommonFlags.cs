@@ -15,6 +15,7 @@ internal sealed class CommonFlags
         command.Add(Seed);
         command.Add(DeviceName);
         command.Add(Threads);
+        command.Add(Precision);
         command.Add(Config);
         command.Add(Debug);
     }
@@ -33,6 +34,12 @@ internal sealed class CommonFlags
     /// <summary>Threads.</summary>
     public Flag<int> Threads { get; } = Flags.Int("--threads", "threads of the CPU to compute with, 0 for one a core; the results are the same for every number", 0, max: 1024, mayChange: true);
 
+    /// <summary>How exactly products are computed.</summary>
+    public Flag<string> Precision { get; } = new(
+        "--precision", "factors of matrix products: float32, or tf32 to round them to 11 bits on CUDA devices with tensor cores (elsewhere the same as float32)",
+        text => text is "float32" or "tf32" ? text : throw new UsageException($"'{text}' is none of float32, tf32."), "float32", hasDefault: true)
+    { HelpName = "WORD", MayChange = true };
+
     /// <summary>The configuration file.</summary>
     public Flag<string?> Config { get; } = Flags.Path("--config", "JSON file with flags as keys; flags on the command line override it", "FILE", saved: false);
 
@@ -41,7 +48,7 @@ internal sealed class CommonFlags
 
     /// <summary>The device of the settings.</summary>
     /// <exception cref="DeviceException">There is no such device, or it cannot be used.</exception>
-    public Device Device(Settings settings) => Backends.Device.Open(settings.Get(DeviceName), settings.Get(Threads));
+    public Device Device(Settings settings) => Backends.Device.Open(settings.Get(DeviceName), settings.Get(Threads), settings.Get(Precision) == "tf32");
 
     /// <summary>How commands that train many small models do it: on the CPU as many at once as there are threads, each on one; on another device one after the other.</summary>
     public (int AtOnce, Func<Device> Open) Many(Settings settings)

@@ -29,11 +29,12 @@ public sealed class Device : IDisposable
 
     /// <summary>The fastest device of this machine: CUDA, else a GPU through OpenCL, else the CPU.</summary>
     /// <param name="threads">Threads of the CPU; 0 means one per core.</param>
-    public static Device Best(int threads = 0)
+    /// <param name="tf32">As for <see cref="Open"/>.</param>
+    public static Device Best(int threads = 0, bool tf32 = false)
     {
         try
         {
-            return new Device(GpuMachines.BackendOf(device => device.IsGpu, "auto"));
+            return new Device(GpuMachines.BackendOf(device => device.IsGpu, "auto", tf32));
         }
         catch (DeviceException)
         {
@@ -44,13 +45,16 @@ public sealed class Device : IDisposable
     /// <summary>The device of a specification.</summary>
     /// <param name="specification">auto, cpu, cuda, opencl, or one of several, such as cuda:1.</param>
     /// <param name="threads">Threads of the CPU; 0 means one per core.</param>
+    /// <param name="tf32">
+    /// Whether products may round their factors to TF32 (11 significant bits) on CUDA devices with tensor cores for it; on others it changes nothing.
+    /// </param>
     /// <exception cref="DeviceException">There is no such device, or it cannot be used; the message says why.</exception>
-    public static Device Open(string specification, int threads = 0)
+    public static Device Open(string specification, int threads = 0, bool tf32 = false)
     {
-        if (specification == "auto") return Best(threads);
+        if (specification == "auto") return Best(threads, tf32);
         if (specification == "cpu") return Cpu(threads);
         (GpuApi api, int? index) = Parse(specification);
-        return new Device(GpuMachines.BackendOf(device => device.Api == api && (index is null || device.Index == index), specification));
+        return new Device(GpuMachines.BackendOf(device => device.Api == api && (index is null || device.Index == index), specification, tf32));
     }
 
     /// <summary>Throws if a text has not the form of a specification; whether there is such a device is not asked.</summary>

@@ -3,6 +3,7 @@ using ILGPU.Runtime;
 using MiniTransformer.Kernels.Cpu;
 using MiniTransformer.Kernels.Gpu;
 using MiniTransformer.Tests.Kernels;
+using Gemm = MiniTransformer.Kernels.Gpu.Gemm;
 
 namespace MiniTransformer.Tests.Gpu;
 
@@ -174,6 +175,13 @@ public sealed class GemmTests
         }
 
         accelerator.DefaultStream.Synchronize();
+    });
+
+    [Fact]
+    public void Tf32_changes_nothing_where_there_are_no_tensor_cores() => Accelerators.On(Accelerators.Threads, accelerator =>
+    {
+        Gemm plain = new(accelerator), rounding = new(accelerator) { Tf32 = true };
+        foreach (int size in new[] { 1, 64, 128, 4096 }) Assert.Equal(plain.Choose(size, size, size), rounding.Choose(size, size, size));
     });
 
     [Fact]

@@ -189,5 +189,9 @@ public class RegimeFindingsTests
 
         // In each regime continued SFT and DPR greedy and sampled, and SFT at T = 0.5 sampled: five intervals, all of width 0.
         Assert.StartsWith("Of 10 intervals of differences to SFT 10 exclude zero", OverallFindings.Multiplicity(regimes));
+
+        // One in twenty excludes a true zero: of 43 about 2.
+        RegimeResults many = new(Regime, [.. Controls(), .. Enumerable.Range(0, 20).SelectMany(i => Even($"method {i}", null, .6, .5))]);
+        Assert.StartsWith("Of 43 intervals of differences to SFT 43 exclude zero; if no method differed from SFT, about 2 would by chance", OverallFindings.Multiplicity([many]));
     }
 }

@@ -70,6 +70,16 @@ public class InverseQTests
     }
 
     [DeviceTheory, OnEveryDevice]
+    public void The_regulariser_takes_the_square_of_each_reward_over_four_alpha(string name)
+    {
+        using var random = new RandomBatch(name, seed: 8);
+        double meanSquare = TokenCredit.Score(random.Model, [], random.Batch).RQ.Average(r => (double)r * r); // the loss is a mean over tokens too
+        (double linear, _) = random.Evaluate(new Objective(ObjectiveKind.InverseQ));
+        (double chi2, _) = random.Evaluate(new Objective(ObjectiveKind.InverseQChi2, Alpha: 2));
+        Assert.Equal(meanSquare / (4 * 2), chi2 - linear, Tolerance * chi2);
+    }
+
+    [DeviceTheory, OnEveryDevice]
     public void The_value_of_the_state_after_the_last_token_must_not_be_kept(string name)
     {
         using var random = new RandomBatch(name, seed: 7);
@@ -122,6 +132,8 @@ public class InverseQTests
         }
 
         public Transformer Model { get; }
+
+        public ResponseBatch Batch => batch;
 
         public string NameOf(int parameter) => Model.Parameters[parameter].Name;
 

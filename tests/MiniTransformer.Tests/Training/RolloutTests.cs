@@ -57,6 +57,7 @@ public class RolloutTests
         var one = new BatchOrder(1, seed: 3);
         string[] Draw(int update) => [.. Rollout.Draw(model, prompts[..1], one, update, options with { PromptsPerUpdate = 1, SamplesPerPrompt = 20 }, out _).Select(e => string.Join(',', e.ResponseIds))];
         Assert.NotEqual(Draw(0), Draw(1));
+        Assert.NotEqual(Draw(0)[1..], Draw(1)[..^1]); // nor do they overlap
         Assert.Equal(Draw(1), Draw(1));
     }
 }

@@ -7,12 +7,16 @@ namespace MiniTransformer.Backends.Gpu;
 /// <summary>Matrix products.</summary>
 internal sealed partial class GpuBackend
 {
+    /// <summary>Whether factors of products may be rounded to TF32, where tensor cores know it.</summary>
+    public bool Tf32 { get; init; }
+
     /// <inheritdoc/>
     public void MatMul(GemmForm form, Storage a, Storage b, Storage c, int m, int n, int k, bool accumulate)
     {
         if (c.Length == 0) return;
         using GpuMachine.Turn turn = machine.Enter();
         Gemm gemm = Kernel(static accelerator => new Gemm(accelerator));
+        gemm.Tf32 = Tf32;
         long needed = gemm.ScratchLength(form, m, n, k);
         ArrayView<float> scratch = needed > 0 ? machine.Scratch(needed) : default;
         gemm.Multiply(machine.Accelerator.DefaultStream, form, F(a), F(b), F(c), m, n, k, accumulate, scratch);

@@ -12,8 +12,9 @@ internal static class GpuMachines
     /// <summary>A backend on the first device that suits.</summary>
     /// <param name="suits">Which devices are meant.</param>
     /// <param name="wanted">How the user named them.</param>
+    /// <param name="tf32">Whether products may round their factors to TF32.</param>
     /// <exception cref="DeviceException">There is none, or it computes wrongly.</exception>
-    public static GpuBackend BackendOf(Func<GpuDevice, bool> suits, string wanted)
+    public static GpuBackend BackendOf(Func<GpuDevice, bool> suits, string wanted, bool tf32 = false)
     {
         lock (Open)
         {
@@ -21,12 +22,12 @@ internal static class GpuMachines
             {
                 if (!suits(known.Device)) continue;
                 Open[known.Device.Specification] = (known, users + 1);
-                return new GpuBackend(known, () => Release(known));
+                return new GpuBackend(known, () => Release(known)) { Tf32 = tf32 };
             }
 
             GpuMachine machine = Start(suits, wanted);
             Open.Add(machine.Device.Specification, (machine, 1));
-            return new GpuBackend(machine, () => Release(machine));
+            return new GpuBackend(machine, () => Release(machine)) { Tf32 = tf32 };
         }
     }
 
