@@ -17,7 +17,7 @@ internal static class Accelerators
 
     private static readonly Lazy<Accelerator> ThreadsAccelerator = new(() =>
     {
-        var context = Context.Create(b => b.CPU(new CPUDevice(4, 64, 1)).EnableAlgorithms()); // groups of 4 · 64 work items
+        var context = Context.Create(b => GpuContext.ForKernels(b.CPU(new CPUDevice(4, 64, 1)))); // groups of 4 · 64 work items
         return context.GetCPUDevice(0).CreateAccelerator(context);
     });
 
@@ -58,7 +58,7 @@ internal static class Accelerators
         NativeLibraries.Resolve();
         try
         {
-            var context = Context.Create(b => (Required.Has("cuda") ? b.Cuda() : b.OpenCL()).EnableAlgorithms());
+            var context = Context.Create(b => GpuContext.ForKernels(Required.Has("cuda") ? b.Cuda() : b.OpenCL()));
             return context.Devices.Length > 0 ? context.Devices[0].CreateAccelerator(context) : null;
         }
         catch (Exception e) when (e is DllNotFoundException or NotSupportedException or CLException or CudaException)

@@ -3,6 +3,7 @@ using ILGPU;
 using ILGPU.Backends.EntryPoints;
 using ILGPU.Backends.PTX;
 using ILGPU.Runtime.Cuda;
+using MiniTransformer.Backends.Gpu;
 
 namespace MiniTransformer.Tests.Gpu;
 
@@ -12,7 +13,7 @@ internal sealed class PtxCompiler : IDisposable
     // ISA 8.0 is the first with sm_90, and the assembler of CUDA 12.4 knows those to 8.4.
     private static readonly CudaInstructionSet InstructionSet = CudaInstructionSet.ISA_80;
 
-    private readonly Context context = Context.Create(builder => builder.EnableAlgorithms());
+    private readonly Context context = Context.Create(builder => GpuContext.ForKernels(builder));
     private readonly Dictionary<string, PTXBackend> backends = [];
 
     /// <summary>Turing, Ampere and Hopper.</summary>
