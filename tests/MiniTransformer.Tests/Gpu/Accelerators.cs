@@ -21,7 +21,8 @@ internal static class Accelerators
         return context.GetCPUDevice(0).CreateAccelerator(context);
     });
 
-    private static readonly Lazy<Accelerator?> OpenClAccelerator = new(OpenFirst);
+    // Where there is no other device, ILGPU lists its own CPU device.
+    private static readonly Lazy<Accelerator?> OpenClAccelerator = new(() => OpenFirst() is { AcceleratorType: not AcceleratorType.CPU } found ? found : null);
 
     private static readonly Dictionary<(Accelerator, Type, bool Alone), object> Families = [];
 
