@@ -151,6 +151,6 @@ internal static class Lanes
         p = p * r + 1.6666665459e-1f;
         p = p * r + 5.0000001201e-1f;
         float value = (p * r * r + r + 1f) * Interop.IntAsFloat((uint)((n + 127) << 23));
-        return x > -87f ? value : 0f;
+        return x > -87f ? value : x <= -87f ? 0f : x; // NaN stays NaN: a loss that has gone wrong must show
     }
 }

@@ -55,7 +55,7 @@ public sealed class LogSumExpForward(Accelerator accelerator, bool alone)
         float own = max.Max();
         top = TTeam.Max(own, team);
         float total = TTeam.Sum(OnlineSum.Total(max, sum, own) * Lanes.Exp(own - top), team);
-        return total > 0f ? top + XMath.Log(total) : float.NegativeInfinity;
+        return total == 0f ? float.NegativeInfinity : top + XMath.Log(total);
     }
 }
 

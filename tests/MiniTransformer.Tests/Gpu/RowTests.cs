@@ -37,6 +37,25 @@ public class RowTests
     [MemberData(nameof(Sizes))]
     public void Functions_of_rows_agree_with_their_definitions_on_OpenCL(bool alone, int rows, int V) => Check(Accelerators.OpenCl, alone, rows, V);
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_logit_that_is_no_number_makes_its_row_no_number_and_no_other(bool alone) => Accelerators.On(Accelerators.Threads, accelerator =>
+    {
+        const int V = 19;
+        float[] x = Operand.Normal(2 * V, seed: 1), q = Operand.Normal(2 * V, seed: 2);
+        x[7] = float.NaN;
+        var c = new RowCase(accelerator, alone, x, q, [1, 4], [1f, 1f], new float[2 * V], V);
+        foreach (float[] result in (float[][])[c.LogZ, c.LogProb, c.Kl, c.Entropy])
+        {
+            Assert.Equal(float.NaN, result[0]);
+            Assert.True(float.IsFinite(result[1]));
+        }
+
+        Assert.Equal(float.NaN, c.DLogProb[0]);
+        Assert.All(c.DLogProb[V..], g => Assert.True(float.IsFinite(g)));
+    });
+
     [OpenClTheory]
     [InlineData(false)]
     [InlineData(true)]
