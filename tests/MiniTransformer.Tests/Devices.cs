@@ -54,7 +54,11 @@ internal static class Devices
                 // Kept open to the end: the tests share its compiled kernels.
                 try
                 {
-                    found = (Device.Open(name), "");
+                    Device kept = Device.Open(name);
+                    found = (kept, "");
+
+                    // Closing waits for work under way: a driver that still compiles a kernel while its libraries are unloaded crashes.
+                    AppDomain.CurrentDomain.ProcessExit += (_, _) => kept.Dispose();
                 }
                 catch (DeviceException e)
                 {

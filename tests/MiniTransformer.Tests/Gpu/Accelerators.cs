@@ -38,6 +38,7 @@ internal static class Accelerators
         {
             accelerator.Bind();
             work(accelerator);
+            accelerator.Synchronize();
         }
     }
 
