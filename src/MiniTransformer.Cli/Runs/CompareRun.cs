@@ -71,15 +71,19 @@ internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ul
     {
         Read();
 
-        // Sweeps first: they choose settings that the evaluation seeds run. Seeds before regimes: what several regimes share is made once.
+        // Sweeps first: they choose settings that the evaluation seeds of their regime run. Seeds before regimes: what several regimes share is made once.
+        List<Piece> work = [];
+        foreach (ulong seed in sweepSeeds) work.AddRange(Spread().Select(regime => new Piece(regime, seed, Sweep: true)));
+        foreach (ulong seed in seeds) work.AddRange(Spread().Select(regime => new Piece(regime, seed, Sweep: false)));
         int units = regimes.Sum(r => (sweepSeeds.Count + seeds.Count) * PreparationUnits + sweepSeeds.Count * Methods.SweepCells(r).Count
             + seeds.Count * (Methods.Of(r).Count + (sweepSeeds.Count > 0 ? Methods.StrengthSweeps(r).Count : 0)));
         done = results.Values.Sum(r => r.Cells.Count);
         ITrack track = open("cells", units, done);
         try
         {
-            InParallel(sweepSeeds, sweep: true, threads, openDevice, track, stop);
-            InParallel(seeds, sweep: false, threads, openDevice, track, stop);
+            OrderedWork.Run(
+                work, (piece, other) => other.Sweep && !piece.Sweep && other.Regime == piece.Regime, threads,
+                (piece, ending) => RunWorld(piece.Regime, piece.Seed, piece.Sweep, openDevice, track, ending), stop);
         }
         finally
         {
@@ -95,39 +99,6 @@ internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ul
         using var writer = new StreamWriter(stream, leaveOpen: true) { NewLine = "\n" };
         foreach (CellResult cell in Cells) writer.WriteLine(JsonSerializer.Serialize(cell, RunDirectory.Json));
     });
-
-    private void InParallel(IReadOnlyList<ulong> numbers, bool sweep, int threads, Func<Device> openDevice, ITrack track, CancellationToken stop)
-    {
-        var work = numbers.SelectMany(seed => Spread().Select(regime => (regime, seed))).ToArray();
-        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop); // a world that fails ends the others after their update
-        var options = new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = stop };
-        try
-        {
-            // One at a time from a queue, and not in blocks, so that the worlds are begun in their order.
-            Parallel.ForEach(
-                Partitioner.Create(work, EnumerablePartitionerOptions.NoBuffering), options,
-                world =>
-                {
-                    try
-                    {
-                        RunWorld(world.regime, world.seed, sweep, openDevice, track, ending.Token);
-                    }
-                    catch
-                    {
-                        ending.Cancel();
-                        throw;
-                    }
-                });
-        }
-        catch (AggregateException e) when (stop.IsCancellationRequested)
-        {
-            throw new OperationCanceledException("interrupted", e, stop);
-        }
-        catch (AggregateException e)
-        {
-            throw e.InnerExceptions.FirstOrDefault(inner => inner is not OperationCanceledException) ?? e.InnerExceptions[0];
-        }
-    }
 
     // Regimes with a base in turn with those without: while one thread trains a base, another has work that does not need it.
     private IEnumerable<Regime> Spread()
@@ -192,6 +163,8 @@ internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ul
     {
         lock (results) return [.. sweepSeeds.SelectMany(seed => results[(regime.Name, seed)].Cells)];
     }
+
+    private readonly record struct Piece(Regime Regime, ulong Seed, bool Sweep);
 
     private static bool IsOf(CellResult cell, Method method) =>
         cell.Method == method.Name && cell.Reference == method.Reference && cell.Knob == method.Knob && cell.Value == method.Value;

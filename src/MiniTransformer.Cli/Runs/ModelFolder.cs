@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.IO;
 using MiniTransformer.Reports;
@@ -31,6 +32,8 @@ internal static class ModelFolder
 
         string folder = RunDirectory.CheckpointPath(path, checkpoint);
         if (Checkpoint.IsModel(folder)) return folder;
+        if ((string?)RunDirectory.ReadConfiguration<JsonObject>(path)["command"] is { } command and not ("sft" or "dpr"))
+            throw new FileNotFoundException($"'{Invocation.Shown(path)}' is a run of '{command}', which keeps no model; one of sft or dpr is needed, or a model's folder.");
         string[] names = Checkpoints(path);
         string has = names.Length == 0 ? "it has none yet" : $"it has {string.Join(", ", names)}";
         string unfinished = checkpoint == Final ? " The run has not finished; continue it with --resume." : Nearest.Hint(checkpoint, names);

@@ -3,9 +3,12 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Autograd;
 
-/// <summary>A part of a model, a function from a tensor to one of the same shape, that can be run twice.</summary>
+/// <summary>A part of a model, a function from a tensor to a tensor, that can be run twice.</summary>
 internal interface IRecomputable
 {
+    // The shape of the result.
+    Shape ShapeOf(Tensor x);
+
     Tensor Forward(Tensor x);
 }
 
@@ -22,7 +25,7 @@ internal static class Recompute
     {
         Tape tape = Tape.Of("Recompute", x);
         if (!tape.Recording) return part.Forward(x);
-        Tensor y = tape.NewTensor(x.Shape, needsGrad: true);
+        Tensor y = tape.NewTensor(part.ShapeOf(x), needsGrad: true);
         Arena.Mark mark = tape.Arena.Here;
         using (tape.Pause()) tape.Backend.Copy(part.Forward(x).Data, y.Data);
         tape.Arena.Release(mark);

@@ -25,8 +25,8 @@ public sealed class CausalSelfAttention
         o = new Linear(source / "o_proj", h * d, config.HiddenSize, init.Residual);
     }
 
-    /// <summary>(B, T, C) → (B, T, C).</summary>
-    internal Tensor Forward(Tensor x, in Placement at)
+    /// <summary>What each token gathers from itself and the tokens before it: (B, T, C) → (B, T, H·D).</summary>
+    internal Tensor Mix(Tensor x, in Placement at)
     {
         int b = x.Shape[0], t = x.Shape[1];
         Tensor queries = q.Forward(x).Reshape(new Shape(b, t, h, d)).Rope(at.Positions, at.Cos, at.Sin);
@@ -45,8 +45,11 @@ public sealed class CausalSelfAttention
                 : queries.Attention(keys, values);
         }
 
-        return o.Forward(y.Reshape(new Shape(b, t, h * d)));
+        return y.Reshape(new Shape(b, t, h * d));
     }
+
+    /// <summary>The heads' results brought together: (.., H·D) → (.., C).</summary>
+    internal Tensor Project(Tensor mixed) => o.Forward(mixed);
 }
 
 /// <summary>Where a batch's tokens stand: their positions, the rotation tables, and the cache if there is one.</summary>

@@ -48,8 +48,9 @@ public sealed class Decoder : IDisposable
         }
 
         Tensor hidden = model.Hidden(
-            tape.Ids(ids, new Shape(b, t)), cache, tape.Ids(positions, flat), tape.Ids(slots, flat), tape.Ids(cachePositions, flat));
-        return model.Head(Ops.EmbeddingOps.SelectRows(hidden, tape.Ids(last, new Shape(b))));
+            tape.Ids(ids, new Shape(b, t)), cache, tape.Ids(positions, flat), tape.Ids(slots, flat), tape.Ids(cachePositions, flat),
+            tape.Ids(last, new Shape(b)));
+        return model.Head(hidden);
     }
 
     /// <summary>Appends one token to each named slot and returns the logits after it, (N, V).</summary>

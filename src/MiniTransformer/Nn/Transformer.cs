@@ -13,10 +13,15 @@ public sealed class Block(ParameterSource source, TransformerConfig config, int 
     private readonly RmsNorm mlpNorm = new(source / "post_attention_layernorm", config.HiddenSize, config.RmsNormEps);
     private readonly Mlp mlp = new(source / "mlp", config, init);
 
-    /// <summary>(B, T, C) → (B, T, C).</summary>
-    internal Tensor Forward(Tensor x, in Placement at)
+    /// <summary>
+    /// (B, T, C) → (B, T, C); or → (N, C), the N named rows of it. Tokens meet in the attention alone: what follows is computed only for the
+    /// rows that are asked for.
+    /// </summary>
+    internal Tensor Forward(Tensor x, in Placement at, TokenIds? rows = null)
     {
-        x = x + attention.Forward(inputNorm.Forward(x), at);
+        Tensor mixed = attention.Mix(inputNorm.Forward(x), at); // (B, T, H·D)
+        if (rows is { } wanted) (x, mixed) = (x.SelectRows(wanted), mixed.SelectRows(wanted));
+        x = x + attention.Project(mixed);
         return x + mlp.Forward(mlpNorm.Forward(x));
     }
 }
@@ -80,11 +85,13 @@ public sealed class Transformer : IDisposable
     /// <summary>Logits of every position: (B, T) → (B, T, V). Sequences are padded on the right.</summary>
     public Tensor Forward(TokenIds ids) => Head(Hidden(ids));
 
-    /// <summary>The final hidden states, normalised: (B, T) → (B, T, C). See <see cref="Head"/>.</summary>
-    public Tensor Hidden(TokenIds ids)
+    /// <summary>The final hidden states, normalised: (B, T) → (B, T, C), or with rows (N) → (N, C). See <see cref="Head"/>.</summary>
+    /// <param name="ids">Tokens (B, T).</param>
+    /// <param name="rows">The flat positions b·T + t that are needed; without them, all.</param>
+    public Tensor Hidden(TokenIds ids, TokenIds? rows = null)
     {
         (int b, int t) = BatchOf(ids);
-        return Run(ids, new Placement(((Tape)ids.Owner).Positions(b, t), cos, sin));
+        return Run(ids, new Placement(((Tape)ids.Owner).Positions(b, t), cos, sin), rows);
     }
 
     /// <summary>Logits of hidden states: (.., C) → (.., V).</summary>
@@ -92,9 +99,9 @@ public sealed class Transformer : IDisposable
 
     /// <summary>
     /// Logits of the named positions only: ids (B, T), rows (N) flat positions b·T + t → (N, V). Training and scoring use it with the
-    /// positions that predict response tokens.
+    /// positions that predict response tokens: neither the last block's perceptron nor the head is computed for the others.
     /// </summary>
-    public Tensor Logits(TokenIds ids, TokenIds rows) => Head(Hidden(ids).SelectRows(rows));
+    public Tensor Logits(TokenIds ids, TokenIds rows) => Head(Hidden(ids, rows));
 
     /// <summary>A copy of the weights at this moment, on the same device.</summary>
     /// <param name="trainable">False for a frozen policy, such as π_SFT or π_ref.</param>
@@ -121,19 +128,26 @@ public sealed class Transformer : IDisposable
     }
 
     // Tokens with a cache: either whole prompts (B, T), or one new token for each of B slots.
-    internal Tensor Hidden(TokenIds ids, KvCache cache, TokenIds positions, TokenIds slots, TokenIds cachePositions) =>
-        Run(ids, new Placement(positions, cos, sin, cache, slots, cachePositions, OneToken: ids.Shape[1] == 1));
+    internal Tensor Hidden(TokenIds ids, KvCache cache, TokenIds positions, TokenIds slots, TokenIds cachePositions, TokenIds? rows = null) =>
+        Run(ids, new Placement(positions, cos, sin, cache, slots, cachePositions, OneToken: ids.Shape[1] == 1), rows);
 
-    private Tensor Run(TokenIds ids, in Placement at)
+    private Tensor Run(TokenIds ids, in Placement at, TokenIds? rows)
     {
         Tensor x = tokens.Forward(ids); // (B, T, C)
-        foreach (Block block in blocks) x = Recompute ? Autograd.Recompute.Run(x, new BlockAt(block, at)) : block.Forward(x, at);
+        foreach (Block block in blocks)
+        {
+            var here = new BlockAt(block, at, block == blocks[^1] ? rows : null);
+            x = Recompute ? Autograd.Recompute.Run(x, here) : here.Forward(x);
+        }
+
         return norm.Forward(x);
     }
 
-    private readonly struct BlockAt(Block block, Placement at) : IRecomputable
+    private readonly struct BlockAt(Block block, Placement at, TokenIds? rows) : IRecomputable
     {
-        public Tensor Forward(Tensor x) => block.Forward(x, at);
+        public Shape ShapeOf(Tensor x) => rows is { } wanted ? new Shape(wanted.Shape.Count, x.Shape.Last) : x.Shape;
+
+        public Tensor Forward(Tensor x) => block.Forward(x, at, rows);
     }
 
     private (int B, int T) BatchOf(TokenIds ids)

@@ -39,6 +39,17 @@ public sealed class CreditCommandTests
     }
 
     [Fact]
+    public void A_run_that_keeps_no_model_is_named_for_what_it_is()
+    {
+        using var folder = new TemporaryFolder();
+        Directory.CreateDirectory(folder["table"]);
+        File.WriteAllText(Path.Combine(folder["table"], "run.json"), """{"command": "compare"}""");
+        CliResult refused = Cli.Run("credit", "--run", folder["table"], "--out", folder["credit.html"]);
+        Assert.NotEqual(CommandLine.Done, refused.Code);
+        Assert.Contains("is a run of 'compare', which keeps no model; one of sft or dpr is needed", refused.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_sums_that_a_page_shows_are_equal()
     {
         using var folder = new TemporaryFolder();
