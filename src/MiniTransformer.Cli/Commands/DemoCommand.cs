@@ -24,6 +24,7 @@ internal sealed class DemoCommand
         "--seeds", "how many seeds, from --seed on; intervals need 3, 5 are better", 2, min: 1, mayChange: true);
     private readonly Flag<bool> quick = Flags.Switch(
         "--quick", "a reduced size that shows that everything works, in seconds; its numbers mean nothing");
+    private readonly Flag<double?> initStd = ModelFlags.InitStd("");
     private readonly Flag<bool> resume = Flags.Switch("--resume", "continue the demo in --out: finished seeds are not repeated", saved: false);
 
     private DemoCommand() => common = new CommonFlags(command, "folder of the results, a new one [default: runs/demo-REGIME, numbered if it exists]", seedDescription: "the first seed");
@@ -32,7 +33,7 @@ internal sealed class DemoCommand
     public static CliCommand Create()
     {
         var demo = new DemoCommand();
-        foreach (Option flag in new Option[] { demo.regime, demo.seeds, demo.quick, demo.resume }) demo.command.Add(flag);
+        foreach (Option flag in new Option[] { demo.regime, demo.seeds, demo.quick, demo.initStd, demo.resume }) demo.command.Add(flag);
         string[] examples = ["demo", "demo --seeds 5", "demo --regime base-to-curated --seeds 5", "demo --quick --seeds 1"];
         return new CliCommand(demo.command, demo.common, examples, demo.Run) { Resume = demo.resume };
     }
@@ -41,6 +42,15 @@ internal sealed class DemoCommand
     {
         Regime chosen = Regimes.Named(settings.Get(regime));
         if (settings.Get(quick)) chosen = chosen.Reduced();
+        if (settings.Get(initStd) is { } deviation)
+        {
+            chosen = chosen with
+            {
+                Model = chosen.Model with { InitStd = (float)deviation },
+                Description = FormattableString.Invariant($"{chosen.Description}; weights begin with a deviation of {deviation}"),
+            };
+        }
+
         bool resuming = settings.Get(resume);
         string path = settings.Get(common.Out) ?? Free(Path.Combine("runs", $"demo-{chosen.Name}"));
         TrainingRun.CheckFree(path, resuming, canBegin: true);
@@ -72,12 +82,19 @@ internal sealed class DemoCommand
         report.Print(terminal);
         folder.SaveReport(report.ToHtml(
             effective.ToJsonString(new JsonSerializerOptions(RunDirectory.Json) { WriteIndented = true }),
-            [("command", Invocation.Of("demo", "--regime", chosen.Name, "--seeds", numbers.Length.ToString(CultureInfo.InvariantCulture))), .. RunReport.Machine(), ("time", time), ("peak memory", memory)]));
+            [("command", Command(settings)), .. RunReport.Machine(), ("time", time), ("peak memory", memory)]));
         AtomicFile.WriteAllText(Path.Combine(folder.Path, "accuracy.svg"), report.AccuracySvg());
         terminal.Print("");
         terminal.Print($"Report: {Invocation.Shown(folder.ReportPath)}  (numbers: {Invocation.Shown(Path.Combine(folder.Path, "results.jsonl"))})");
         terminal.Print($"Took {time}, at most {memory} of memory.");
         return CommandLine.Done;
+    }
+
+    private string Command(Settings settings)
+    {
+        List<string> words = ["demo", "--regime", settings.Get(regime), "--seeds", settings.Get(seeds).ToString(CultureInfo.InvariantCulture)];
+        if (settings.Get(initStd) is { } deviation) words.AddRange(["--init-std", deviation.ToString(CultureInfo.InvariantCulture)]);
+        return Invocation.Of([.. words]);
     }
 
     private static SeedResult[] RunSeeds(Regime chosen, ulong[] numbers, int threads, Func<Device> openDevice, string folder, Func<string, int, int, ITrack> open, CancellationToken stop)

@@ -15,10 +15,15 @@ internal sealed class ModelFlags
     private readonly Flag<int?> ffn = Flags.OptionalInt("--ffn", "new model: inner width of the feed-forward [default: 8/3 of the width]", min: 1);
     private readonly Flag<int?> context = Flags.OptionalInt(
         "--context", "new model: longest sequence in tokens [default: what the data needs, at least 32]", min: 2);
+    private readonly Flag<double?> initStd = InitStd("new model: ");
     private readonly Flag<bool> tie = Flags.Switch("--tie", "new model: the output projection is the embedding");
 
     /// <summary>All of them.</summary>
-    public Option[] All => [layers, hidden, heads, kvHeads, ffn, context, tie];
+    public Option[] All => [layers, hidden, heads, kvHeads, ffn, context, initStd, tie];
+
+    /// <summary>The flag for the deviation of new weights.</summary>
+    public static Flag<double?> InitStd(string prefix) => Flags.OptionalNumber(
+        "--init-std", $"{prefix}standard deviation of random weights, smaller for what adds to the residual stream [default: √(2 / 5·width), .079 at width 64]", max: 1, open: true);
 
     /// <summary>The configuration of the model: the base's, or a new one's.</summary>
     public TransformerConfig Resolve(Settings settings, TransformerConfig? baseConfig, Vocabulary vocabulary, RunData data)
@@ -43,6 +48,7 @@ internal sealed class ModelFlags
             NumHeads = h,
             NumKeyValueHeads = settings.Resolve(kvHeads, settings.Get(kvHeads) ?? h)!.Value,
             MaxPositions = settings.Resolve(context, settings.Get(context) ?? Math.Max(32, (needed + 15) / 16 * 16))!.Value,
+            InitStd = (float?)settings.Get(initStd),
             TieEmbeddings = settings.Get(tie),
             BeginId = vocabulary.Tokenizer?.BeginId,
             EndId = vocabulary.Tokenizer?.EndId,

@@ -47,8 +47,8 @@ public sealed class Mlp(ParameterSource source, TransformerConfig config, InitSc
 
 /// <summary>
 /// Deviations of new weights: √(2 / 5C) (T. Nguyen, J. Salazar, "Transformers without Tears", 2019), which is 0.02 at C = 1000 and more for
-/// smaller models. What adds to the residual stream starts smaller, by 1/√(2·layers), so that the stream's variance does not grow
-/// with depth (A. Radford et al., GPT-2, 2019).
+/// smaller models, or what the configuration says. What adds to the residual stream starts smaller, by 1/√(2·layers), so that the
+/// stream's variance does not grow with depth (A. Radford et al., GPT-2, 2019).
 /// </summary>
 /// <param name="Inner">For all other matrices.</param>
 /// <param name="Residual">For the output projections of attention and feed-forward.</param>
@@ -57,7 +57,7 @@ public readonly record struct InitScale(float Inner, float Residual)
     /// <summary>The deviations for a model of the given size.</summary>
     public static InitScale For(TransformerConfig config)
     {
-        double inner = Math.Sqrt(2.0 / (5.0 * config.HiddenSize));
+        double inner = config.InitStd ?? Math.Sqrt(2.0 / (5.0 * config.HiddenSize));
         return new((float)inner, (float)(inner / Math.Sqrt(2.0 * config.NumLayers)));
     }
 }

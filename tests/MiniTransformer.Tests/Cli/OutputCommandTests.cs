@@ -98,13 +98,14 @@ public sealed class OutputCommandTests
     public void The_quick_demo_writes_table_results_and_report()
     {
         using var folder = new TemporaryFolder();
-        CliResult demo = Cli.Done("demo", "--quick", "--seeds", "1", "--threads", "1", "--out", folder["demo"]);
+        CliResult demo = Cli.Done("demo", "--quick", "--seeds", "1", "--threads", "1", "--init-std", "0.05", "--out", folder["demo"]);
         string[] arms = [.. Methods.OfDemo(Regimes.All[0]).Select(method => method.Label)];
         Assert.All(arms, arm => Assert.Contains($"| {arm} ", demo.Out, StringComparison.Ordinal));
         Assert.Contains("its numbers say nothing about the method", demo.Out, StringComparison.Ordinal);
         string[] results = File.ReadAllLines(Path.Combine(folder["demo"], "results.jsonl"));
         Assert.Equal(arms, results.Select(line => JsonSerializer.Deserialize<JsonElement>(line).GetProperty("arm").GetString()));
         Assert.Contains("heat-tokens", File.ReadAllText(Path.Combine(folder["demo"], "report.html")), StringComparison.Ordinal);
+        Assert.Contains("--seeds 1 --init-std 0.05", File.ReadAllText(Path.Combine(folder["demo"], "report.html")), StringComparison.Ordinal);
 
         // A finished seed is not run again.
         CliResult again = Cli.Done("demo", "--out", folder["demo"], "--resume");

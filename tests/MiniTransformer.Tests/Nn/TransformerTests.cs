@@ -142,6 +142,25 @@ public class TransformerTests
         for (int i = 0; i < rows.Length; i++) Operand.Identical(all.AsSpan(rows[i] * v, v), some.AsSpan(i * v, v));
     }
 
+    [Theory]
+    [InlineData(null, .0791)] // √(2 / 5·64)
+    [InlineData(.02f, .02)]
+    public void New_weights_have_the_deviation_that_is_asked_for_and_a_smaller_one_where_they_add_to_the_stream(float? asked, double expected)
+    {
+        using Device device = Device.Cpu(1);
+        TransformerConfig config = new() { VocabSize = 300, HiddenSize = 64, IntermediateSize = 176, NumLayers = 2, NumHeads = 4, MaxPositions = 8, InitStd = asked };
+        using var model = new Transformer(config, ParameterSource.Random(device, 1));
+        foreach (Parameter p in model.Parameters.Where(p => p.Shape.Rank == 2))
+        {
+            bool adds = p.Name.Contains("o_proj", StringComparison.Ordinal) || p.Name.Contains("down_proj", StringComparison.Ordinal);
+            double deviation = Math.Sqrt(p.ToArray().Average(w => (double)w * w));
+            Assert.InRange(deviation / (adds ? expected / 2 : expected), .95, 1.05); // 1/√(2·layers) = 1/2
+        }
+
+        Assert.Equal(config with { InitStd = null }, config); // the same model, begun elsewhere
+        Assert.Throws<TransformerConfigException>(() => (config with { InitStd = 0 }).Validate());
+    }
+
     [Fact]
     public void A_frozen_clone_keeps_its_weights_and_takes_no_gradient()
     {
