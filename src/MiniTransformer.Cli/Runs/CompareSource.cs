@@ -32,6 +32,8 @@ internal sealed class CompareSource
     private readonly Flag<double> validation = Flags.Number("--validation", "data: share of the prompts that settings are chosen on", .1, max: .9, open: true);
     private readonly Flag<double> heldOut = Flags.Number(
         "--held-out", "data: share of the prompts that is held out for evaluation. --seed draws the split; it is the same in every seed", .1, max: .9, open: true);
+    private readonly Flag<bool> inOrder = Flags.Switch(
+        "--in-order", "data: SFT takes the demonstrations in their order, for data that improves over time; continued SFT is also run on the second half alone");
 
     private readonly Flag<ulong> seed;
 
@@ -39,7 +41,7 @@ internal sealed class CompareSource
     public CompareSource(Flag<ulong> seed) => this.seed = seed;
 
     /// <summary>The flags.</summary>
-    public Option[] All => [regimes, data, verify.Flag, baseModel, validation, heldOut];
+    public Option[] All => [regimes, data, verify.Flag, baseModel, validation, heldOut, inOrder];
 
     /// <summary>The regimes of --quick, for its description.</summary>
     public static string QuickNames => string.Join(" and ", Quick);
@@ -73,7 +75,7 @@ internal sealed class CompareSource
         if (Files(settings).Length == 0)
         {
             if (settings.Get(regimes) == None) throw new UsageException($"--regimes {None} leaves nothing to compare in; name some, or give --data.");
-            if (new IFlag[] { verify.Flag, baseModel, validation, heldOut }.FirstOrDefault(settings.OnCommandLine) is { } flag)
+            if (new IFlag[] { verify.Flag, baseModel, validation, heldOut, inOrder }.FirstOrDefault(settings.OnCommandLine) is { } flag)
                 throw new UsageException($"--{flag.Key} goes with --data; the built-in regimes know their right answers, and make their bases and parts themselves.");
             return null;
         }
@@ -139,6 +141,8 @@ internal sealed class CompareSource
             yield return share.Name;
             yield return settings.Get(share).ToString(System.Globalization.CultureInfo.InvariantCulture);
         }
+
+        if (settings.Get(inOrder)) yield return inOrder.Name;
     }
 
     private IEnumerable<Regime> Own(Settings settings, string[] files, IVerifier verifier)
@@ -154,7 +158,7 @@ internal sealed class CompareSource
             var examples = Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size);
             if (config is not null) examples.CheckLength(config.MaxPositions);
             var own = OwnData.Split(NameOf(file), examples, verifier, settings.Get(validation), settings.Get(heldOut), settings.Get(seed), folder);
-            yield return Regimes.OfOwn(own, config);
+            yield return Regimes.OfOwn(own, config, settings.Get(inOrder));
         }
     }
 

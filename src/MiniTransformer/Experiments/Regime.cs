@@ -63,7 +63,10 @@ public sealed record Regime
     public bool PretrainsBase => BaseDemonstrator is not null;
 
     /// <summary>Whether the demonstrations change in kind while SFT goes through them.</summary>
-    public bool IsOrdered => Demonstrators.Count > 1;
+    public bool IsOrdered => Parts > 1;
+
+    /// <summary>The number of equal parts of the demonstrations that follow one another: one for each demonstrator, two halves for own data in their order.</summary>
+    public int Parts => Own is null ? Demonstrators.Count : Sft.Shuffle ? 1 : 2;
 
     /// <summary>The reference that the methods use unless they name another: the base, or else the checkpoint after a tenth of SFT.</summary>
     public string MainReference => HasBase ? World.Base : World.Fraction(.1);

@@ -114,7 +114,8 @@ public static class Regimes
     /// </summary>
     /// <param name="own">The data.</param>
     /// <param name="baseModel">The base's form; null for the small model, with as many positions as the data need.</param>
-    public static Regime OfOwn(OwnData own, TransformerConfig? baseModel)
+    /// <param name="inOrder">Whether SFT takes the data in their order, for data that improve over time; their second half counts as the better part.</param>
+    public static Regime OfOwn(OwnData own, TransformerConfig? baseModel, bool inOrder = false)
     {
         int positions = own.LongestPrompt + own.ResponseRoom;
         TransformerConfig model = baseModel ?? Regime.SmallModel with { MaxPositions = Math.Max(32, (positions + 15) / 16 * 16) };
@@ -122,11 +123,11 @@ public static class Regimes
         return new Regime
         {
             Name = own.Name,
-            Description = own.Description,
+            Description = inOrder ? $"{own.Description}; taken in their order" : own.Description,
             Own = own,
             Demonstrators = [],
             Model = model,
-            Sft = own.BaseFolder is null ? new SftOptions { Epochs = 5, BatchSize = 64, LearningRate = 2e-3 } : new SftOptions(),
+            Sft = (own.BaseFolder is null ? new SftOptions { Epochs = 5, BatchSize = 64, LearningRate = 2e-3 } : new SftOptions()) with { Shuffle = !inOrder },
             Dpr = new DprOptions { MaxTokens = longest, PromptsPerUpdate = Math.Clamp(1536 / longest / 4 * 4, 16, 192) },
         };
     }

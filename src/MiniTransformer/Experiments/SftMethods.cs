@@ -55,7 +55,7 @@ public sealed record ContinuedSftMethod(double RateFactor = 1, bool LastPart = f
     public override IEnumerable<TrainingStep> Train(World world, Transformer policy)
     {
         IReadOnlyList<Example> demonstrations = world.Demonstrations;
-        if (LastPart) demonstrations = [.. demonstrations.Skip(demonstrations.Count * (world.Regime.Demonstrators.Count - 1) / world.Regime.Demonstrators.Count)];
+        if (LastPart) demonstrations = [.. demonstrations.Skip(demonstrations.Count * (world.Regime.Parts - 1) / world.Regime.Parts)];
         return Sft.Train(policy, demonstrations, Options(world));
     }
 

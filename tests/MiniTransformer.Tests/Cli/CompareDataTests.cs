@@ -1,3 +1,4 @@
+using System.Text.Json;
 using MiniTransformer.Cli;
 using MiniTransformer.Tests.IO;
 
@@ -39,6 +40,17 @@ public sealed class CompareDataTests : IDisposable
         Assert.Contains("is not what the run began with", Cli.Run("compare", "--out", killed, "--resume", "--held-out", "0.3").Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Data_in_their_order_are_compared_with_continued_SFT_on_the_second_half_too()
+    {
+        Cli.Done([.. Small, "--in-order", "--out", folder["ordered"]]);
+        string[] cells = File.ReadAllLines(Path.Combine(folder["ordered"], "results.jsonl"));
+        Assert.Contains("continued SFT, last part", cells.Select(cell => JsonDocument.Parse(cell).RootElement.GetProperty("method").GetString()));
+        string report = File.ReadAllText(Path.Combine(folder["ordered"], "report.html"));
+        Assert.Contains("--in-order", report, StringComparison.Ordinal);
+        Assert.Contains("taken in their order", report, StringComparison.Ordinal);
+    }
+
     [PosixFact]
     public void A_command_in_a_run_s_folder_is_not_started_unless_it_is_named_again()
     {
@@ -62,6 +74,7 @@ public sealed class CompareDataTests : IDisposable
     [InlineData("own.jsonl:60: the completion 'none' holds no number", "--data", "own.jsonl", "--verify", "numeric", "--held-out", ".2", "--validation", ".2")]
     [InlineData("two regimes would be called 'own'", "--data", "own.jsonl", "--data", "other/own.jsonl", "--verify", "exact")]
     [InlineData("--verify goes with --data", "--verify", "exact")]
+    [InlineData("--in-order goes with --data", "--in-order")]
     [InlineData("--base goes with --data", "--base", "base")]
     [InlineData("together they must be less than 1", "--data", "own.jsonl", "--verify", "exact", "--held-out", ".5", "--validation", ".5")]
     [InlineData("There is no folder", "--data", "own.jsonl", "--verify", "exact", "--base", "nowhere")]

@@ -45,6 +45,13 @@ public class OwnDataTests
         Assert.NotEqual(first.SftOptions.Seed, second.SftOptions.Seed);
     }
 
+    [Fact]
+    public void Data_in_their_order_are_two_halves()
+    {
+        Assert.True(Regimes.OfOwn(Own(), null) is { IsOrdered: false, Parts: 1, Sft.Shuffle: true });
+        Assert.True(Regimes.OfOwn(Own(), null, inOrder: true) is { IsOrdered: true, Parts: 2, Sft.Shuffle: false });
+    }
+
     [Theory]
     [InlineData(.1, .25, "4 would be for validation, and at least 10 are needed")]
     [InlineData(.25, .1, "4 would be for evaluation")]
