@@ -46,7 +46,7 @@ internal sealed class DemoCommand
         {
             chosen = chosen with
             {
-                Model = chosen.Model with { InitStd = (float)deviation },
+                Model = chosen.Model with { InitStd = deviation },
                 Description = FormattableString.Invariant($"{chosen.Description}; weights begin with a deviation of {deviation}"),
             };
         }

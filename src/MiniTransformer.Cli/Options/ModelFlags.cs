@@ -48,7 +48,7 @@ internal sealed class ModelFlags
             NumHeads = h,
             NumKeyValueHeads = settings.Resolve(kvHeads, settings.Get(kvHeads) ?? h)!.Value,
             MaxPositions = settings.Resolve(context, settings.Get(context) ?? Math.Max(32, (needed + 15) / 16 * 16))!.Value,
-            InitStd = (float?)settings.Get(initStd),
+            InitStd = settings.Get(initStd),
             TieEmbeddings = settings.Get(tie),
             BeginId = vocabulary.Tokenizer?.BeginId,
             EndId = vocabulary.Tokenizer?.EndId,

@@ -55,7 +55,7 @@ public sealed partial record TransformerConfig
     /// Deviation of new weights; null for √(2 / 5C), see <see cref="InitScale"/>. It concerns how weights are drawn and not what a model with weights
     /// computes: config.json does not have it, and equality leaves it out.
     /// </summary>
-    public float? InitStd { get; init; }
+    public double? InitStd { get; init; }
 
     // A size left to its default equals the same size given explicitly, so equality compares what the properties say.
     private (int, int, int, int, int, int, int, int, float, float, bool, int?, int?, int?) Values =>
@@ -104,7 +104,7 @@ public sealed partial record TransformerConfig
                 "head_dim", $"num_attention_heads × head_dim = {NumHeads} × {HeadDim} is more than 2³¹ − 1.");
         PositiveAndFinite("rope_theta", RopeTheta);
         PositiveAndFinite("rms_norm_eps", RmsNormEps);
-        if (InitStd is { } deviation) PositiveAndFinite("the deviation of new weights", deviation);
+        if (InitStd is { } deviation) PositiveAndFinite("the deviation of new weights", (float)deviation);
         Token("bos_token_id", BeginId);
         Token("eos_token_id", EndId);
         Token("pad_token_id", PadId);

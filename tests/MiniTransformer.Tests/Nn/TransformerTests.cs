@@ -144,8 +144,8 @@ public class TransformerTests
 
     [Theory]
     [InlineData(null, .0791)] // √(2 / 5·64)
-    [InlineData(.02f, .02)]
-    public void New_weights_have_the_deviation_that_is_asked_for_and_a_smaller_one_where_they_add_to_the_stream(float? asked, double expected)
+    [InlineData(.02, .02)]
+    public void New_weights_have_the_deviation_that_is_asked_for_and_a_smaller_one_where_they_add_to_the_stream(double? asked, double expected)
     {
         using Device device = Device.Cpu(1);
         TransformerConfig config = new() { VocabSize = 300, HiddenSize = 64, IntermediateSize = 176, NumLayers = 2, NumHeads = 4, MaxPositions = 8, InitStd = asked };
