@@ -42,12 +42,20 @@ public sealed class RunDirectory : IDisposable
     public string ReportPath => System.IO.Path.Combine(Path, "report.html");
 
     /// <summary>Starts a run in a folder that holds none yet, and saves its configuration.</summary>
-    /// <exception cref="IOException">The folder holds a run already, or another process is writing it.</exception>
+    /// <exception cref="IOException">The folder cannot be made, holds a run already, or another process is writing it.</exception>
     public static RunDirectory Create(string path, object configuration)
     {
         string full = System.IO.Path.GetFullPath(path);
         if (File.Exists(full)) throw new IOException($"'{path}' is a file; a folder is needed for the run. Choose another one with --out.");
-        Directory.CreateDirectory(full);
+        try
+        {
+            Directory.CreateDirectory(full);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"The folder '{path}' cannot be made: {e.Message} Choose another one with --out.", e);
+        }
+
         FileStream held = Lock(full, path);
         try
         {

@@ -16,6 +16,17 @@ public sealed class RunDirectoryTests : IDisposable
     private string MetricsFile => Path.Combine(folder, "metrics.jsonl");
 
     [Fact]
+    public void A_folder_that_cannot_be_made_is_named_with_the_way_out()
+    {
+        Directory.CreateDirectory(folder);
+        string file = Path.Combine(folder, "file"), inside = Path.Combine(file, "run");
+        File.WriteAllText(file, "");
+        string said = Assert.Throws<IOException>(() => RunDirectory.Create(inside, new { })).Message;
+        Assert.StartsWith($"The folder '{inside}' cannot be made: ", said, StringComparison.Ordinal);
+        Assert.EndsWith("Choose another one with --out.", said, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Configuration_and_metrics_come_back_as_written()
     {
         using (RunDirectory run = RunDirectory.Create(folder, new Settings(500, 2e-3, ["rev", "nxt"])))
