@@ -2,7 +2,6 @@ using MiniTransformer.Cli.Options;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
 using MiniTransformer.Nn;
-using MiniTransformer.Reports;
 using MiniTransformer.Text;
 
 namespace MiniTransformer.Cli.Runs;

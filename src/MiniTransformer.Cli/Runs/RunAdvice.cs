@@ -6,7 +6,6 @@ using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
-using MiniTransformer.Optim;
 using MiniTransformer.Reports;
 using MiniTransformer.Training;
 
