@@ -119,7 +119,7 @@ internal sealed record DprRun : TrainingSettings
         Optimizer = new AdamWOptions { WeightDecay = 0, ClipNorm = (float)MaxGradNorm },
         Seed = Seed,
         CollapseKl = CollapseKl,
-        EndId = vocabulary.EndId,
+        Ends = vocabulary.Ends,
         PadId = vocabulary.PadId,
     };
 }
