@@ -16,7 +16,7 @@ internal sealed class JinjaLimits
     public const int DeepestCall = 100;
 
     // An expression or statement is a step, and so are 32 characters of output or of a new string, or 4 items of a new list.
-    private const long MostSteps = 10_000_000;
+    private const long MostSteps = 4_000_000;
 
     private long steps;
 

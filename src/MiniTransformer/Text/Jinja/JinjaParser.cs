@@ -27,7 +27,7 @@ internal sealed partial class JinjaParser
     {
         using Nesting nesting = new(this);
         List<Node> body = [];
-        int opened = Now.Line;
+        int opened = tokens[Math.Max(0, at - 1)].Line;
         while (true)
         {
             Token token = Take();
@@ -50,7 +50,7 @@ internal sealed partial class JinjaParser
                     end = "";
                     return [.. body];
                 default:
-                    throw new JinjaException(token.Line, $"the block of line {opened} has no {string.Join(" or ", ends.Select(e => $"'{e}'"))}.");
+                    throw new JinjaException(opened, $"the block that begins here has no {string.Join(" or ", ends.Select(e => $"'{e}'"))}.");
             }
         }
     }
