@@ -65,7 +65,7 @@ internal sealed class CompareCommand
         if (!rereading) TrainingRun.CheckFree(path, resuming, canBegin: true);
         else if (!RunDirectory.Exists(path)) throw new UsageException($"--report-only: there is no comparison in '{Invocation.Shown(path)}', the folder of --out.");
         using IVerifier? verifier = source.Verifier(settings, resuming && RunDirectory.Exists(path));
-        Regime[] chosen = source.Chosen(settings, isQuick, verifier);
+        Regime[] chosen = terminal.Stop.Await(() => source.Chosen(settings, isQuick, verifier));
         if (settings.Get(smoke)) chosen = [.. chosen.Select(r => r.Reduced())];
         ulong first = settings.Get(common.Seed);
         ulong[] evaluation = Numbers(first, settings.Resolve(seeds, settings.Get(seeds) ?? (isQuick ? 3 : 10))!.Value);
@@ -80,9 +80,9 @@ internal sealed class CompareCommand
         }
 
         JsonObject effective = settings.Effective();
-        source.AddHashes(settings, effective);
+        terminal.Stop.Await(() => source.AddHashes(settings, effective));
         if (resuming && RunDirectory.Exists(path)) CompareSource.CheckUnchanged(RunDirectory.ReadConfiguration<JsonObject>(path), effective);
-        CompareSource.Check(chosen, terminal);
+        terminal.Stop.Await(() => CompareSource.Check(chosen, terminal));
         using RunDirectory folder = resuming && RunDirectory.Exists(path) ? RunDirectory.Open(path) : RunDirectory.Create(path, effective);
         if (resuming) folder.SaveConfiguration(effective);
         terminal.Say($"{chosen.Length} regime(s) × {evaluation.Length} seed(s), {sweep.Length} more for the sweeps, {Threads(settings)} thread(s); results in {Invocation.Shown(path)}");
@@ -90,7 +90,7 @@ internal sealed class CompareCommand
         {
             Progress.Show(terminal, open =>
             {
-                (int atOnce, Func<Device> openDevice) = common.Many(settings);
+                (int atOnce, Func<CancellationToken, Device> openDevice) = common.Many(settings);
                 run.Run(atOnce, openDevice, open, terminal.Stop);
                 return 0;
             });
@@ -98,7 +98,7 @@ internal sealed class CompareCommand
         catch (OperationCanceledException)
         {
             terminal.Say("Interrupted; finished cells are saved. Resume with:");
-            terminal.Say($"  {Invocation.Of("compare", "--out", Invocation.Shown(path), "--resume")}");
+            terminal.Say($"  {Invocation.Of(["compare", "--out", Invocation.Shown(path), "--resume", .. VerifyFlag.Again(effective)])}");
             return CommandLine.Interrupted;
         }
 

@@ -59,22 +59,30 @@ internal sealed class GenerateCommand
         if (settings.Get(prompt) is null && terminal.InIsTerminal)
             throw new UsageException("--prompt is needed, or prompts on standard input, one a line: generate --model DIR < prompts.txt.");
         string folder = ModelFolder.Find(path, settings.Get(checkpoint) ?? ModelFolder.Final);
-        using Device device = common.Device(settings);
+        using Device device = common.Device(settings, terminal.Stop);
         using Transformer transformer = Checkpoint.LoadModel(folder, device);
         Vocabulary vocabulary = Vocabulary.Of(folder, transformer.Config);
         using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
         int n = settings.Get(count);
         ulong stream = 0;
-        foreach (string[] texts in Prompts(settings, terminal).Chunk(PromptsTogether))
+        int answered = 0;
+        try
         {
-            terminal.Stop.ThrowIfCancellationRequested();
-            int[][] ids = [.. texts.Select(text => Encode(settings, vocabulary, text))];
-            int[][] repeated = [.. ids.SelectMany(p => Enumerable.Repeat(p, n))];
-            SamplingOptions options = Options(settings, ids, transformer.Config) with { FirstStream = stream };
-            SampledResponse[] responses = Sampler.Generate(transformer, repeated, vocabulary.EndId, options);
-            stream += (ulong)repeated.Length;
-            for (int i = 0; i < responses.Length; i++) Write(results.Writer, settings, vocabulary, texts[i / n], responses[i]);
-            results.Writer.Flush();
+            foreach (string[] texts in terminal.Stop.Await(Prompts(settings, terminal).Chunk(PromptsTogether)))
+            {
+                int[][] ids = [.. texts.Select(text => Encode(settings, vocabulary, text))];
+                int[][] repeated = [.. ids.SelectMany(p => Enumerable.Repeat(p, n))];
+                SamplingOptions options = Options(settings, ids, transformer.Config) with { FirstStream = stream };
+                SampledResponse[] responses = Sampler.Generate(transformer, repeated, vocabulary.EndId, options);
+                stream += (ulong)repeated.Length;
+                for (int i = 0; i < responses.Length; i++) Write(results.Writer, settings, vocabulary, texts[i / n], responses[i]);
+                results.Writer.Flush();
+                answered += texts.Length;
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            throw results.Part(answered == 0 ? null : $"the first {answered} prompts are answered");
         }
 
         if (stream == 0) throw new UsageException("there is no prompt: give --prompt, or prompts on standard input, one a line.");

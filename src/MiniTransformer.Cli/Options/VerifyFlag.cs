@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using MiniTransformer.Data.Verifiers;
 
 namespace MiniTransformer.Cli.Options;
@@ -41,6 +42,9 @@ internal sealed class VerifyFlag
         throw new UsageException(
             $"the run was judged by '{saved}', and a command out of a run's folder is started only when it is given again: --verify '{saved}', or another verifier, such as --verify {Default}.");
     }
+
+    /// <summary>The flag as it has to be given again when a run is resumed: a command out of a run's folder is not started by itself.</summary>
+    public static IEnumerable<string> Again(JsonObject run) => (string?)run["verify"] is { } how && IsCommand(how) ? ["--verify", how] : [];
 
     private static bool IsCommand(string verifier) =>
         verifier.StartsWith("command:", StringComparison.Ordinal) || verifier.StartsWith("worker:", StringComparison.Ordinal);

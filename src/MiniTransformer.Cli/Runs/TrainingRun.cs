@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Terminals;
@@ -17,9 +18,11 @@ internal sealed class TrainingRun : IDisposable
 
     private readonly Terminal terminal;
     private readonly Vocabulary vocabulary;
+    private readonly JsonObject configuration;
+    private int saved;
 
-    private TrainingRun(RunDirectory folder, Terminal terminal, Vocabulary vocabulary) =>
-        (Folder, this.terminal, this.vocabulary) = (folder, terminal, vocabulary);
+    private TrainingRun(RunDirectory folder, JsonObject configuration, Terminal terminal, Vocabulary vocabulary) =>
+        (Folder, this.configuration, this.terminal, this.vocabulary) = (folder, configuration, terminal, vocabulary);
 
     /// <summary>The folder.</summary>
     public RunDirectory Folder { get; }
@@ -45,7 +48,7 @@ internal sealed class TrainingRun : IDisposable
     {
         bool exists = RunDirectory.Exists(path);
         if (resume && !exists) terminal.Say($"There is nothing to resume in '{Invocation.Shown(path)}': a new run begins.");
-        var run = new TrainingRun(exists ? RunDirectory.Open(path) : RunDirectory.Create(path, configuration), terminal, vocabulary);
+        var run = new TrainingRun(exists ? RunDirectory.Open(path) : RunDirectory.Create(path, configuration), configuration, terminal, vocabulary);
         if (exists) run.Folder.SaveConfiguration(configuration);
         return run;
     }
@@ -60,7 +63,7 @@ internal sealed class TrainingRun : IDisposable
             TrainerState state = Checkpoint.Resume(last, policy, optimizer);
             if (state.Phase != phase || state.Seed != seed)
                 throw new InvalidDataException($"{last}: it is a checkpoint of {state.Phase} with seed {state.Seed}, not of {phase} with seed {seed}.");
-            updates = state.Updates;
+            updates = saved = state.Updates;
             terminal.Say($"Resumed after update {updates}.");
         }
         else
@@ -75,16 +78,38 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>Saves a model as one of the run's checkpoints.</summary>
     public void Keep(string name, Transformer model) => Checkpoint.Save(Folder.CheckpointPath(name), model, Saved);
 
-    /// <summary>Saves the checkpoint to resume from.</summary>
-    public void SaveLast(Transformer policy, AdamW optimizer, TrainerState state) =>
-        Checkpoint.Save(Folder.CheckpointPath(ModelFolder.Last), policy, Saved, optimizer, state);
-
-    /// <summary>Says how to go on after Ctrl+C; the exit code.</summary>
-    public int Interrupted(string command, int updates, int total)
+    /// <summary>Saves the checkpoint to resume from, if it is not saved already.</summary>
+    public void SaveLast(Transformer policy, AdamW optimizer, TrainerState state)
     {
-        terminal.Say($"Interrupted after update {updates} of {total}; a checkpoint is saved. Resume with:");
-        terminal.Say($"  {Invocation.Of(command, "--out", Invocation.Shown(Folder.Path), "--resume")}");
-        return CommandLine.Interrupted;
+        if (saved == state.Updates) return;
+        Checkpoint.Save(Folder.CheckpointPath(ModelFolder.Last), policy, Saved, optimizer, state);
+        saved = state.Updates;
+    }
+
+    /// <summary>Whether the accuracy curve lacks its point after an update: the run was stopped between the update and the measurement.</summary>
+    public bool LacksPoint(int updates) => !RunDirectory.ReadMetrics(Folder.Path).Any(line =>
+        line.TryGetProperty("kind", out JsonElement kind) && kind.GetString() == EvaluationPoint.KindName && line.GetProperty("step").GetInt32() == updates);
+
+    /// <summary>Does the run's work; when it is stopped, says how to go on.</summary>
+    /// <param name="command">sft or dpr.</param>
+    /// <param name="total">Updates of the whole run.</param>
+    /// <param name="work">Trains, saving what was done when it is stopped; measures and reports.</param>
+    /// <returns>The exit code.</returns>
+    public int Work(string command, int total, Action work)
+    {
+        try
+        {
+            work();
+            return CommandLine.Done;
+        }
+        catch (OperationCanceledException)
+        {
+            terminal.Say(saved == 0 ? "Interrupted before an update was done. Begin again with:"
+                : saved < total ? $"Interrupted after update {saved} of {total}; a checkpoint is saved. Resume with:"
+                : $"Interrupted after the training; all {total} updates are done and saved. For the measurements, resume with:");
+            terminal.Say($"  {Invocation.Of([command, "--out", Invocation.Shown(Folder.Path), "--resume", .. VerifyFlag.Again(configuration)])}");
+            return CommandLine.Interrupted;
+        }
     }
 
     /// <summary>Releases the folder.</summary>
