@@ -83,7 +83,7 @@ internal sealed class AdviseCommand
             throw new UsageException("--score log-likelihood goes with own data; built-in tasks know their right answers.");
 
         ulong seed = settings.Given(common.Seed) ? settings.Get(common.Seed) : source.Seed;
-        var dpr = new DprOptions { EndId = vocabulary.EndId, PadId = vocabulary.PadId };
+        var dpr = new DprOptions { Ends = vocabulary.Ends, PadId = vocabulary.PadId };
         SftOptions continued = RunAdvice.Continued(sft, dpr, vocabulary.PadId);
         var options = new AdvisorOptions
         {

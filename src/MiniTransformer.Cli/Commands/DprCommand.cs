@@ -245,7 +245,7 @@ internal sealed class DprCommand
             Optimizer = new AdamWOptions { WeightDecay = 0, ClipNorm = (float)settings.Get(maxGradNorm) },
             Seed = settings.Resolve(common.Seed, settings.Given(common.Seed) ? settings.Get(common.Seed) : sftSeed),
             CollapseKl = settings.Get(collapseKl),
-            EndId = vocabulary.EndId,
+            Ends = vocabulary.Ends,
             PadId = vocabulary.PadId,
         };
         UsageException.Check(options.Validate);

@@ -15,8 +15,8 @@ namespace MiniTransformer.Cli.Commands;
 /// <summary>generate: responses of a model to prompts.</summary>
 internal sealed class GenerateCommand
 {
-    // Prompts of standard input that are answered together.
-    private const int PromptsTogether = 256;
+    // Responses that are drawn together.
+    private const int SequencesTogether = 256;
 
     private readonly Command command = new("generate", "Answer prompts with a model.");
     private readonly CommonFlags common;
@@ -64,28 +64,25 @@ internal sealed class GenerateCommand
         Vocabulary vocabulary = Vocabulary.Of(folder, transformer.Config);
         using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
         int n = settings.Get(count);
-        ulong stream = 0;
-        int answered = 0;
+        long answered = 0;
         try
         {
-            foreach (string[] texts in terminal.Stop.Await(Prompts(settings, terminal).Chunk(PromptsTogether)))
+            var asked = Prompts(settings, terminal).Select(text => (Text: text, Ids: Encode(settings, vocabulary, text))).SelectMany(prompt => Enumerable.Repeat(prompt, n));
+            foreach ((string Text, int[] Ids)[] prompts in terminal.Stop.Await(asked.Chunk(SequencesTogether)))
             {
-                int[][] ids = [.. texts.Select(text => Encode(settings, vocabulary, text))];
-                int[][] repeated = [.. ids.SelectMany(p => Enumerable.Repeat(p, n))];
-                SamplingOptions options = Options(settings, ids, transformer.Config) with { FirstStream = stream };
-                SampledResponse[] responses = Sampler.Generate(transformer, repeated, vocabulary.EndId, options);
-                stream += (ulong)repeated.Length;
-                for (int i = 0; i < responses.Length; i++) Write(results.Writer, settings, vocabulary, texts[i / n], responses[i]);
+                int[][] ids = [.. prompts.Select(p => p.Ids)];
+                SampledResponse[] responses = Sampler.Generate(transformer, ids, vocabulary.Ends, Options(settings, ids, transformer.Config) with { FirstStream = (ulong)answered });
+                for (int i = 0; i < responses.Length; i++) Write(results.Writer, settings, vocabulary, prompts[i].Text, responses[i]);
                 results.Writer.Flush();
-                answered += texts.Length;
+                answered += responses.Length;
             }
         }
         catch (OperationCanceledException)
         {
-            throw results.Part(answered == 0 ? null : $"the first {answered} prompts are answered");
+            throw results.Part(answered == 0 ? null : $"the first {answered} responses are there");
         }
 
-        if (stream == 0) throw new UsageException("there is no prompt: give --prompt, or prompts on standard input, one a line.");
+        if (answered == 0) throw new UsageException("there is no prompt: give --prompt, or prompts on standard input, one a line.");
         results.Keep();
         return CommandLine.Done;
     }
@@ -109,7 +106,7 @@ internal sealed class GenerateCommand
     {
         if (vocabulary.Tokenizer is { } tokenizer)
         {
-            if (!settings.Get(chat)) return [tokenizer.BeginId, .. tokenizer.Encode(text)];
+            if (!settings.Get(chat)) return tokenizer.EncodePrompt(text);
             ChatMessage[] messages = settings.Get(system) is { } instruction ? [new("system", instruction), new("user", text)] : [new("user", text)];
             return ChatTemplate.EncodePrompt(messages, tokenizer);
         }

@@ -63,7 +63,7 @@ internal sealed class TasksCommand
             "reinforcement" => sizes with { Reinforcement = n, Demonstrations = 0 },
             _ => sizes with { Demonstrations = n },
         };
-        PromptSplits splits = stop.Await(() => DataSource.Split(names, seed, sizes));
+        PromptSplits splits = DataSource.Split(names, seed, sizes, stop);
         IReadOnlyList<TaskPrompt> prompts = part switch
         {
             "evaluation" => splits.Evaluation,

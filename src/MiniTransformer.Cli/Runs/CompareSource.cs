@@ -157,7 +157,7 @@ internal sealed class CompareSource
             if (!File.Exists(file)) throw new FileNotFoundException($"--data: there is no file '{Invocation.Shown(file)}'.");
             var examples = Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size);
             if (config is not null) examples.CheckLength(config.MaxPositions);
-            var own = OwnData.Split(NameOf(file), examples, verifier, settings.Get(validation), settings.Get(heldOut), settings.Get(seed), folder);
+            var own = OwnData.Split(NameOf(file), examples, verifier, settings.Get(validation), settings.Get(heldOut), settings.Get(seed), folder, vocabulary.Tokenizer);
             yield return Regimes.OfOwn(own, config, settings.Get(inOrder));
         }
     }

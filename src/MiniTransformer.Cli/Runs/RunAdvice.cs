@@ -39,8 +39,8 @@ internal static class RunAdvice
         {
             foreach (string name in references) candidates.Add((name, Load(ModelFolder.Reference(sftRun, name), expert.Device)));
             IEnumerable<AdvisedPolicy> measured = scoredBy == AdviceScore.Accuracy
-                ? Advisor.ByAccuracy(expert, candidates, validation.Ids, validation.Judge, vocabulary.EndId, demonstrations, options)
-                : Advisor.ByLikelihood(expert, candidates, validation.Examples, vocabulary.EndId, vocabulary.PadId, demonstrations, options);
+                ? Advisor.ByAccuracy(expert, candidates, validation.Ids, validation.Judge, vocabulary.Ends, demonstrations, options)
+                : Advisor.ByLikelihood(expert, candidates, validation.Examples, vocabulary.Ends, vocabulary.PadId, demonstrations, options);
             Progress.Show(terminal, open =>
             {
                 ITrack track = open("advise", policies, 0);

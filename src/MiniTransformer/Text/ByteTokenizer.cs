@@ -6,7 +6,8 @@ namespace MiniTransformer.Text;
 /// Tokens 0 to 255 are the bytes of UTF-8; begin, end, padding and the three chat roles follow. It needs no training, loses nothing
 /// and has no unknown token.
 /// </summary>
-public sealed class ByteTokenizer : ITokenizer
+/// <param name="tokens">Begin, end and padding of a model that names others; its own by default.</param>
+public sealed class ByteTokenizer(Tokens? tokens = null) : ITokenizer
 {
     /// <summary>The id of <c>&lt;begin&gt;</c>.</summary>
     public const int Begin = 256;
@@ -28,6 +29,8 @@ public sealed class ByteTokenizer : ITokenizer
 
     private const int Size = 262;
 
+    private static readonly Tokens Own = new(Begin, End, Pad);
+
     private static readonly string[] SpecialTexts = ["<begin>", "<end>", "<pad>", "<system>", "<user>", "<assistant>"];
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -35,13 +38,10 @@ public sealed class ByteTokenizer : ITokenizer
     public int VocabSize => Size;
 
     /// <inheritdoc/>
-    public int BeginId => Begin;
+    public Tokens Tokens { get; } = tokens ?? Own;
 
     /// <inheritdoc/>
-    public int EndId => End;
-
-    /// <inheritdoc/>
-    public int PadId => Pad;
+    public ITokenizer With(Tokens tokens) => new ByteTokenizer(tokens);
 
     /// <inheritdoc/>
     public int[] Encode(string text)
@@ -83,7 +83,7 @@ public sealed class ByteTokenizer : ITokenizer
     }
 
     /// <inheritdoc/>
-    public bool IsSpecial(int id) => id >= Begin;
+    public bool IsSpecial(int id) => id >= Begin || Tokens.Ends.Contains(id);
 
     /// <inheritdoc/>
     public int? RoleId(string role) => role switch { "system" => SystemRole, "user" => UserRole, "assistant" => AssistantRole, _ => null };

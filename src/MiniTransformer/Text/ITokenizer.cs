@@ -9,18 +9,21 @@ public interface ITokenizer
     /// <summary>Number of ids: every id lies in [0, VocabSize).</summary>
     int VocabSize { get; }
 
-    /// <summary>The token that every sequence begins with.</summary>
-    int BeginId { get; }
+    /// <summary>The tokens that begin a sequence, end a response and pad a batch.</summary>
+    Tokens Tokens { get; }
 
-    /// <summary>The token that ends a response.</summary>
-    int EndId { get; }
-
-    /// <summary>The token that fills a batch's shorter rows.</summary>
-    int PadId { get; }
+    /// <summary>The same tokenizer for a model whose configuration names other begin, end or padding tokens.</summary>
+    ITokenizer With(Tokens tokens);
 
     /// <summary>The tokens of a text, without begin and end.</summary>
     /// <exception cref="ArgumentException">The text holds half of a surrogate pair, which no UTF-8 text can hold.</exception>
     int[] Encode(string text);
+
+    /// <summary>A prompt: the begin token, where there is one, and the text.</summary>
+    int[] EncodePrompt(string text) => Tokens.Begin is { } begin ? [begin, .. Encode(text)] : Encode(text);
+
+    /// <summary>A response: the text and the first end token, where there is one.</summary>
+    int[] EncodeResponse(string text) => Tokens.Ends.First is { } end ? [.. Encode(text), end] : Encode(text);
 
     /// <summary>The text of tokens; special tokens are skipped.</summary>
     /// <exception cref="ArgumentOutOfRangeException">An id lies outside the vocabulary.</exception>
@@ -31,7 +34,7 @@ public interface ITokenizer
     string TokenText(int id);
 
     /// <summary>True for tokens that stand for no text.</summary>
-    bool IsSpecial(int id) => id == BeginId || id == EndId || id == PadId;
+    bool IsSpecial(int id) => id == Tokens.Begin || Tokens.Ends.Contains(id) || id == Tokens.Pad;
 
     /// <summary>The marker that opens a chat message of this role ("system", "user", "assistant"), or null where there is none.</summary>
     int? RoleId(string role) => null;

@@ -29,7 +29,9 @@ internal static class Cli
     public static CliResult RunStopped(params string[] args) => Run(args, input: null, new CancellationToken(canceled: true));
 
     /// <summary>The same as if Ctrl+C had been pressed as soon as a condition holds: it strikes wherever the command then is.</summary>
-    public static CliResult RunStopped(Func<bool> when, params string[] args)
+    public static CliResult RunStopped(Func<bool> when, params string[] args) => RunStopped(when, null, args);
+
+    public static CliResult RunStopped(Func<bool> when, TextReader? input, params string[] args)
     {
         using var stop = new CancellationTokenSource();
         using var ended = new ManualResetEventSlim();
@@ -41,7 +43,7 @@ internal static class Cli
         watching.Start();
         try
         {
-            return Run(args, input: null, stop.Token);
+            return Run(args, input, stop.Token);
         }
         finally
         {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json;
 using MiniTransformer.Cli;
 using MiniTransformer.Tests.IO;
 
@@ -28,9 +29,9 @@ public sealed class InterruptionTests(InterruptionTests.Run sft) : IClassFixture
 
     [Theory]
     [InlineData("verify", "--cases", "100000000")]
-    [InlineData("tasks", "--task", "reverse", "--count", "100000000")]
+    [InlineData("tasks", "--task", "reverse", "--count", "5000000")]
     [InlineData("advise", "--run", "SFT", "--continued-steps", "10000000", "--threads", "1")]
-    [InlineData("credit", "--run", "SFT", "--plant", "--task", "reverse", "--prompts", "3000", "--threads", "1")]
+    [InlineData("credit", "--run", "SFT", "--plant", "--task", "reverse", "--prompts", "100000", "--threads", "1")]
     [InlineData("demo", "--seeds", "50", "--out", "NEW")]
     [InlineData("compare", "--seeds", "50", "--out", "NEW")]
     [InlineData("generate", "--model", "SFT", "--prompt", "rev:abc=", "--count", "100000000", "--threads", "1")]
@@ -67,13 +68,38 @@ public sealed class InterruptionTests(InterruptionTests.Run sft) : IClassFixture
     }
 
     [Fact]
-    public void Statements_that_were_checked_are_shown()
+    public void Rewards_that_were_computed_are_kept_beside_the_file_that_is_not_whole()
     {
-        string page = folder["verify.txt"];
-        CliResult stopped = Cli.RunStopped(Lately(folder["none"], 1500), "verify", "--cases", "3000", "--out", page);
-        Assert.Equal(CommandLine.Interrupted, stopped.Code);
-        Assert.False(File.Exists(page));
-        Assert.Contains("statements are checked", stopped.Error, StringComparison.Ordinal);
-        Assert.Contains("of the nearest false statement", File.ReadAllText($"{page}.partial"), StringComparison.Ordinal);
+        File.WriteAllLines(folder["data.jsonl"], Enumerable.Repeat("""{"prompt": "rev:abc=", "completion": "cba"}""", 20_000));
+        string whole = folder["rewards.jsonl"], part = $"{whole}.partial";
+        CliResult stopped = Cli.RunStopped(
+            () => Directory.EnumerateFiles(Path.GetDirectoryName(whole)!, "rewards.jsonl.tmp*").Any(file => new FileInfo(file).Length > 0),
+            "reward", "--policy", sft.Path, "--reference", "base", "--data", folder["data.jsonl"], "--batch", "1", "--json", "--threads", "1", "--out", whole);
+        Assert.True(stopped.Code == CommandLine.Interrupted, stopped.Error);
+        Assert.False(File.Exists(whole));
+        string[] lines = File.ReadAllLines(part);
+        Assert.Contains($"Interrupted: the first {lines.Length} responses are scored, in {part}.", stopped.Error, StringComparison.Ordinal);
+        Assert.All(lines, line => JsonDocument.Parse(line));
+    }
+
+    // Standard input on which nothing comes until the end of the test.
+    private sealed class SilentReader : TextReader
+    {
+        private readonly ManualResetEventSlim ended = new();
+
+        public bool IsAsked { get; private set; }
+
+        public override string? ReadLine()
+        {
+            IsAsked = true;
+            ended.Wait();
+            return null;
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            ended.Set();
+            base.Dispose(disposing);
+        }
     }
 }
