@@ -1,9 +1,7 @@
-using System.Text.Json.Nodes;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
 using MiniTransformer.Nn;
-using MiniTransformer.Reports;
 using MiniTransformer.Text;
 
 namespace MiniTransformer.Cli.Runs;
@@ -34,14 +32,8 @@ internal sealed record CreditData(string What, IReadOnlyList<Example> Examples, 
     /// <param name="vocabulary">What ids mean.</param>
     public static CreditData OfRun(string run, int prompts, Vocabulary vocabulary)
     {
-        JsonObject configuration = RunDirectory.ReadConfiguration<JsonObject>(run);
-        JsonObject? sft = (string?)configuration["command"] switch
-        {
-            "sft" => configuration,
-            "dpr" => configuration["sft"] as JsonObject,
-            var other => throw new UsageException($"'{Invocation.Shown(run)}' is a run of '{other}'; one of sft or dpr is needed, or a model's folder with --data or --task."),
-        };
-        DataSource source = DataSource.Of(sft ?? throw new InvalidDataException($"'{Invocation.Shown(run)}': run.json does not say what its SFT run was; give --data or --task."));
+        SftRun sft = RunSettings.ReadTraining(run, "--run").Demonstrated;
+        DataSource source = sft.Source;
         source.CheckUnchanged(sft);
         if (source.Tasks is { } tasks) return OfTasks(tasks, source.Seed, prompts, vocabulary.Needed("--task"));
         Example[] heldOut = [.. source.Load(vocabulary).Evaluation.Examples.Take(prompts)];

@@ -18,11 +18,10 @@ internal sealed class TrainingRun : IDisposable
 
     private readonly Terminal terminal;
     private readonly Vocabulary vocabulary;
-    private readonly JsonObject configuration;
     private int saved;
 
-    private TrainingRun(RunDirectory folder, JsonObject configuration, Terminal terminal, Vocabulary vocabulary) =>
-        (Folder, this.configuration, this.terminal, this.vocabulary) = (folder, configuration, terminal, vocabulary);
+    private TrainingRun(RunDirectory folder, Terminal terminal, Vocabulary vocabulary) =>
+        (Folder, this.terminal, this.vocabulary) = (folder, terminal, vocabulary);
 
     /// <summary>The folder.</summary>
     public RunDirectory Folder { get; }
@@ -44,11 +43,12 @@ internal sealed class TrainingRun : IDisposable
     }
 
     /// <summary>Begins a run, or opens it again.</summary>
-    public static TrainingRun Open(string path, bool resume, JsonObject configuration, Terminal terminal, Vocabulary vocabulary)
+    public static TrainingRun Open(string path, bool resume, TrainingSettings settings, Terminal terminal, Vocabulary vocabulary)
     {
+        JsonObject configuration = settings.ToJson();
         bool exists = RunDirectory.Exists(path);
         if (resume && !exists) terminal.Say($"There is nothing to resume in '{Invocation.Shown(path)}': a new run begins.");
-        var run = new TrainingRun(exists ? RunDirectory.Open(path) : RunDirectory.Create(path, configuration), configuration, terminal, vocabulary);
+        var run = new TrainingRun(exists ? RunDirectory.Open(path) : RunDirectory.Create(path, configuration), terminal, vocabulary);
         if (exists) run.Folder.SaveConfiguration(configuration);
         return run;
     }
@@ -93,9 +93,10 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>Does the run's work; when it is stopped, says how to go on.</summary>
     /// <param name="command">sft or dpr.</param>
     /// <param name="total">Updates of the whole run.</param>
+    /// <param name="again">What has to be given again to resume.</param>
     /// <param name="work">Trains, saving what was done when it is stopped; measures and reports.</param>
     /// <returns>The exit code.</returns>
-    public int Work(string command, int total, Action work)
+    public int Work(string command, int total, string[] again, Action work)
     {
         try
         {
@@ -107,7 +108,7 @@ internal sealed class TrainingRun : IDisposable
             terminal.Say(saved == 0 ? "Interrupted before an update was done. Begin again with:"
                 : saved < total ? $"Interrupted after update {saved} of {total}; a checkpoint is saved. Resume with:"
                 : $"Interrupted after the training; all {total} updates are done and saved. For the measurements, resume with:");
-            terminal.Say($"  {Invocation.Of([command, "--out", Invocation.Shown(Folder.Path), "--resume", .. VerifyFlag.Again(configuration)])}");
+            terminal.Say($"  {Invocation.Of([command, "--out", Invocation.Shown(Folder.Path), "--resume", .. again])}");
             return CommandLine.Interrupted;
         }
     }

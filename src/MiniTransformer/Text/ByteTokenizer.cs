@@ -59,6 +59,31 @@ public sealed class ByteTokenizer(Tokens? tokens = null) : ITokenizer
         }
     }
 
+    /// <inheritdoc/>
+    public TextToken[] Tokenize(string text, bool markup)
+    {
+        int[] bytes = Encode(text);
+        List<TextToken> tokens = [];
+        for (int i = 0, b = 0; i < text.Length;)
+        {
+            int special = markup && text[i] == '<' ? Array.FindIndex(SpecialTexts, s => text.AsSpan(i).StartsWith(s, StringComparison.Ordinal)) : -1;
+            int length = special >= 0 ? SpecialTexts[special].Length : char.IsHighSurrogate(text[i]) ? 2 : 1;
+            int size = Encoding.UTF8.GetByteCount(text.AsSpan(i, length));
+            if (special >= 0) tokens.Add(new TextToken(Begin + special, i, i + length));
+            else tokens.AddRange(bytes.AsSpan(b, size).ToArray().Select(id => new TextToken(id, i, i + length)));
+            (i, b) = (i + length, b + size);
+        }
+
+        return [.. tokens];
+    }
+
+    /// <inheritdoc/>
+    public int[] EncodeWhole(string text)
+    {
+        IEnumerable<int> ids = Tokenize(text, markup: true).Select(token => token.Id);
+        return Tokens.Begin is { } begin ? [begin, .. ids] : [.. ids];
+    }
+
     /// <summary>The text of tokens; special tokens are skipped, and bytes that are not UTF-8 become U+FFFD.</summary>
     /// <exception cref="ArgumentOutOfRangeException">An id lies outside the vocabulary.</exception>
     public string Decode(ReadOnlySpan<int> ids)
