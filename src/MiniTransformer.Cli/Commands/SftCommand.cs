@@ -117,7 +117,7 @@ internal sealed class SftCommand
             terminal.Say(FormattableString.Invariant(
                 $"SFT: {runData.Train.Count} demonstrations, {policy.ParameterCount:#,0} parameters, {total} updates of {options.BatchSize}, on {device.Name}."));
             if (done >= total) terminal.Say("All updates are done.");
-            var evaluation = new RunEvaluation(runData, vocabulary, config, options.Seed);
+            var evaluation = new RunEvaluation(runData, vocabulary, options.Seed);
             Progress.Show(terminal, open => Train(open("SFT", total, done)));
 
             run.Keep(ModelFolder.Final, policy);

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using MiniTransformer.Cli;
 
@@ -31,7 +32,7 @@ internal static class Cli
     /// <summary>The same as if Ctrl+C had been pressed as soon as a condition holds: it strikes wherever the command then is.</summary>
     public static CliResult RunStopped(Func<bool> when, params string[] args) => RunStopped(when, null, args);
 
-    public static CliResult RunStopped(Func<bool> when, TextReader? input, params string[] args)
+    public static CliResult RunStopped(Func<bool> when, Stream? input, params string[] args)
     {
         using var stop = new CancellationTokenSource();
         using var ended = new ManualResetEventSlim();
@@ -52,7 +53,9 @@ internal static class Cli
         }
     }
 
-    public static CliResult RunWith(string input, params string[] args) => Run(args, new StringReader(input));
+    public static CliResult RunWith(string input, params string[] args) => RunWith(Encoding.UTF8.GetBytes(input), args);
+
+    public static CliResult RunWith(byte[] input, params string[] args) => Run(args, new MemoryStream(input));
 
     /// <summary>Lines of a run's metrics so far.</summary>
     public static int LinesOfMetrics(string run)
@@ -83,7 +86,7 @@ internal static class Cli
         return string.Join(',', json.EnumerateObject().Where(p => p.Name is not ("seconds" or "tokensPerSecond")).Select(p => p.ToString()));
     })];
 
-    private static CliResult Run(string[] args, TextReader? input, CancellationToken stop = default)
+    private static CliResult Run(string[] args, Stream? input, CancellationToken stop = default)
     {
         using StringWriter output = new() { NewLine = "\n" }, error = new() { NewLine = "\n" };
         int code = CommandLine.Run(args, output, error, input, stop);

@@ -49,7 +49,7 @@ public sealed class InterruptionTests(InterruptionTests.Run sft) : IClassFixture
     [Fact]
     public void Waiting_for_standard_input_hears_it()
     {
-        using var silent = new SilentReader();
+        using var silent = new SilentStream();
         CliResult stopped = Cli.RunStopped(() => silent.IsAsked, silent, "generate", "--model", sft.Path, "--threads", "1");
         Assert.True(stopped.Code == CommandLine.Interrupted, stopped.Error);
         Assert.Contains("the same command begins again", stopped.Error, StringComparison.Ordinal);
@@ -83,17 +83,19 @@ public sealed class InterruptionTests(InterruptionTests.Run sft) : IClassFixture
     }
 
     // Standard input on which nothing comes until the end of the test.
-    private sealed class SilentReader : TextReader
+    private sealed class SilentStream : MemoryStream
     {
         private readonly ManualResetEventSlim ended = new();
 
         public bool IsAsked { get; private set; }
 
-        public override string? ReadLine()
+        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+
+        public override int Read(Span<byte> buffer)
         {
             IsAsked = true;
             ended.Wait();
-            return null;
+            return 0;
         }
 
         protected override void Dispose(bool disposing)
