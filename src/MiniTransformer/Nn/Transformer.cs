@@ -45,6 +45,7 @@ public sealed class Transformer : IDisposable
         config.Validate();
         Config = config;
         Device = source.Device;
+        Device.Require(sizeof(float) * config.ParameterCount, $"A model of {config.SizeInWords}", "a smaller one is needed, or a device with more memory");
         InitScale init = InitScale.For(config);
         ParameterSource model = source / "model";
         tokens = new Embedding(model / "embed_tokens", config.VocabSize, config.HiddenSize, init.Inner);

@@ -93,6 +93,7 @@ public sealed partial record TransformerConfig
         if ((long)NumHeads * HeadDim > int.MaxValue)
             throw new TransformerConfigException(
                 "head_dim", $"num_attention_heads × head_dim = {NumHeads} × {HeadDim} is more than 2³¹ − 1.");
+        CheckSize();
         PositiveAndFinite("rope_theta", RopeTheta);
         PositiveAndFinite("rms_norm_eps", RmsNormEps);
         if (InitStd is { } deviation) PositiveAndFinite("the deviation of new weights", (float)deviation);
