@@ -20,6 +20,12 @@ public static class Pointwise
     /// <summary>x · σ(x).</summary>
     public static Tensor Silu(this Tensor x) => Map<Silu>(x, "Silu");
 
+    /// <summary>GELU in its approximation by tanh: ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))).</summary>
+    public static Tensor Gelu(this Tensor x) => Map<Gelu>(x, "Gelu");
+
+    /// <summary>1 + x.</summary>
+    public static Tensor PlusOne(this Tensor x) => Map<PlusOne>(x, "PlusOne");
+
     /// <summary>x².</summary>
     public static Tensor Square(this Tensor x) => Map<Square>(x, "Square");
 

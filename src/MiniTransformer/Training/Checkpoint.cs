@@ -1,4 +1,3 @@
-using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
 using MiniTransformer.IO;
 using MiniTransformer.Nn;
@@ -8,24 +7,30 @@ using MiniTransformer.Text;
 namespace MiniTransformer.Training;
 
 /// <summary>
-/// A model in a folder: model.safetensors with Hugging Face's names, config.json in its Llama form, and tokenizer.json where there is a
+/// A model in a folder: its weights in safetensors, config.json, both with Hugging Face's names of the model's family, and tokenizer.json where there is a
 /// tokenizer. A checkpoint to resume from also has optimizer.safetensors (adamw.m.NAME, adamw.v.NAME) and trainer.json
 /// (<see cref="TrainerState"/>). Folders are written under another name, flushed and renamed: a reader finds the old one or the whole new one.
 /// </summary>
 public static class Checkpoint
 {
     /// <summary>The weights' file.</summary>
-    public const string ModelFile = "model.safetensors";
+    public const string ModelFile = ModelWeights.File;
 
     /// <summary>The optimizer's file.</summary>
     public const string OptimizerFile = "optimizer.safetensors";
 
     /// <summary>Writes a model.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="tokenizer">Its tokenizer, if it has one.</param>
+    /// <param name="type">The type of the weights in the file; null for the one that each came in (float32 for a new model).</param>
+    /// <param name="shardBytes">The bytes that one file takes; more are cut into several with an index.</param>
     /// <exception cref="IOException">The folder cannot be written.</exception>
-    public static void Save(string folder, Transformer model, ITokenizer? tokenizer) =>
-        AtomicDirectory.Write(folder, temporary => WriteModel(temporary, model, tokenizer));
+    public static void Save(
+        string folder, Transformer model, ITokenizer? tokenizer, ElementType? type = null, long shardBytes = ModelWeights.ShardBytes) =>
+        AtomicDirectory.Write(folder, temporary => WriteModel(temporary, model, tokenizer, type, toResume: false, shardBytes));
 
-    /// <summary>Writes a checkpoint to resume from.</summary>
+    /// <summary>Writes a checkpoint to resume from: weights in float32, whatever type they came in, so that nothing is lost on the way.</summary>
     /// <exception cref="IOException">The folder cannot be written.</exception>
     public static void Save(string folder, Transformer model, ITokenizer? tokenizer, AdamW optimizer, TrainerState state)
     {
@@ -33,7 +38,7 @@ public static class Checkpoint
             throw new ArgumentException($"Checkpoint: the state says {state.Updates} updates, the optimizer has made {optimizer.Updates}.");
         AtomicDirectory.Write(folder, temporary =>
         {
-            WriteModel(temporary, model, tokenizer);
+            WriteModel(temporary, model, tokenizer, ElementType.F32, toResume: true, ModelWeights.ShardBytes);
             SafetensorsWriter.Write(Path.Combine(temporary, OptimizerFile), optimizer.State().Select(s => new TensorData(s.Name, s.Shape, s.Values)));
             state.Save(temporary);
         });
@@ -43,19 +48,19 @@ public static class Checkpoint
     public static bool IsModel(string folder) => File.Exists(Path.Combine(AtomicDirectory.Current(folder), "config.json"));
 
     /// <summary>
-    /// Reads a model from any Hugging Face Llama folder: config.json and model.safetensors in float32. The configuration is checked against
-    /// the weights before anything is loaded. The parameters are trainable.
+    /// Reads a model from a Hugging Face folder of one of the families: config.json, and weights in float32, float16 or bfloat16, in one file or several. The
+    /// configuration is checked against the weights before anything is loaded. The parameters are trainable, and float32 in memory.
     /// </summary>
     /// <exception cref="FileNotFoundException">A file is missing; the message says which, and what is there instead.</exception>
-    /// <exception cref="TransformerConfigException">The configuration is not a Llama model's, or does not fit the weights.</exception>
-    /// <exception cref="SafetensorsException">The weights are damaged, or not float32.</exception>
+    /// <exception cref="TransformerConfigException">The configuration asks for what is not implemented, or does not fit the weights.</exception>
+    /// <exception cref="SafetensorsException">The weights are damaged, or of a type that is not read.</exception>
     public static Transformer LoadModel(string folder, Device device)
     {
         string current = Existing(folder);
         TransformerConfig config = TransformerConfig.Load(current);
-        using SafetensorsReader weights = OpenWeights(current);
+        using ITensorFile weights = ModelWeights.Open(current);
         config.CheckAgainst(weights);
-        return new Transformer(config, ParameterSource.From(device, weights));
+        return Transformer.Load(config, device, weights);
     }
 
     /// <summary>The tokenizer of a model's folder; or null and the reason where it has none or another tool's.</summary>
@@ -81,19 +86,19 @@ public static class Checkpoint
         string current = Existing(folder);
         TrainerState state = TrainerState.Load(current);
         policy.Config.CheckSame(TransformerConfig.Load(current), current);
-        using SafetensorsReader weights = OpenWeights(current), moments = SafetensorsReader.Open(Path.Combine(current, OptimizerFile));
+        using ITensorFile weights = ModelWeights.Open(current);
+        using SafetensorsReader moments = SafetensorsReader.Open(Path.Combine(current, OptimizerFile));
         policy.Config.CheckAgainst(weights);
-        foreach (Parameter parameter in policy.Parameters) parameter.Set(weights.ReadFloat32(parameter.Name));
+        policy.Fill(weights);
         optimizer.Restore(state.Updates, (name, values) => moments.ReadFloat32(name, values));
         return state;
     }
 
-    private static void WriteModel(string folder, Transformer model, ITokenizer? tokenizer)
+    private static void WriteModel(
+        string folder, Transformer model, ITokenizer? tokenizer, ElementType? type, bool toResume, long shardBytes)
     {
-        model.Config.Save(folder);
-        SafetensorsWriter.Write(
-            Path.Combine(folder, ModelFile),
-            model.Parameters.Select(p => new TensorData(p.Name, p.Shape.ToArray(), sink => sink(p.ToArray()))));
+        model.Config.Save(folder, type ?? model.StoredAs);
+        ModelWeights.Write(folder, model.Tensors(type), model.Metadata(toResume), shardBytes);
         if (tokenizer is not null) TokenizerFile.Save(tokenizer, folder);
     }
 
@@ -104,19 +109,6 @@ public static class Checkpoint
         return Directory.Exists(current)
             ? current
             : throw new FileNotFoundException($"There is no folder '{folder}'; a model's folder holds config.json and {ModelFile}.", folder);
-    }
-
-    private static SafetensorsReader OpenWeights(string folder)
-    {
-        string file = Path.Combine(folder, ModelFile);
-        if (File.Exists(file)) return SafetensorsReader.Open(file);
-        string instead = File.Exists(file + ".index.json")
-            ? "its weights are cut into several files (model.safetensors.index.json), which is not implemented; write them as one, "
-                + "for example in Python: model.save_pretrained(folder, max_shard_size=\"100GB\")"
-            : File.Exists(Path.Combine(folder, "pytorch_model.bin"))
-                ? "its weights are in PyTorch's pickle form (pytorch_model.bin), which is not read; in Python: model.save_pretrained(folder)"
-                : "a model's folder holds config.json and " + ModelFile;
-        throw new FileNotFoundException($"'{folder}' has no {ModelFile}: {instead}.", file);
     }
 
     private static void CheckSame(this TransformerConfig needed, TransformerConfig found, string folder)
