@@ -108,21 +108,6 @@ internal sealed class ConfigFields
             : throw new TransformerConfigException(field, $"{field} = {Show(value)} must be true or false.");
     }
 
-    /// <summary>A token id or, of a list of them, the first; null if it is absent, null, or not in the vocabulary.</summary>
-    public int? Token(string field, int vocabSize)
-    {
-        if (Find(field) is not { } value) return null;
-        JsonElement[] ids = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray()] : [value];
-        foreach (JsonElement id in ids)
-        {
-            if (id.ValueKind != JsonValueKind.Number || !id.TryGetInt64(out long number))
-                throw new TransformerConfigException(field, $"{field} = {Show(value)} must be a token id, a list of them, or null.");
-            if (number >= 0 && number < vocabSize) return (int)number;
-        }
-
-        return null;
-    }
-
     /// <summary>A text that must be one of some, if it is there: the others are not implemented.</summary>
     public void OneOf(string field, params ReadOnlySpan<string> implemented)
     {

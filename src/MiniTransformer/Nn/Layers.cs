@@ -29,7 +29,7 @@ public sealed class Norm(ParameterSource source, NormKind kind, int c, float eps
     /// <summary>(.., C) → (.., C). A layer norm is the RMS norm of what is left when the mean is taken away: var x = mean (x − mean x)².</summary>
     public Tensor Forward(Tensor x) => kind switch
     {
-        NormKind.RmsOnePlus => x.RmsNorm(Weight.Tensor.PlusOne(), epsilon),
+        NormKind.RmsOnePlus => x.RmsNormOnePlus(Weight, epsilon),
         NormKind.Layer => x.Centre().RmsNorm(Weight, epsilon).AddRow(Bias!),
         _ => x.RmsNorm(Weight, epsilon),
     };

@@ -16,7 +16,7 @@ public sealed partial record TransformerConfig
     /// <summary>Reads the config.json of a Hugging Face model of one of the families.</summary>
     /// <param name="path">The model's folder, or the path of its config.json.</param>
     /// <remarks>
-    /// What an absent field means is Hugging Face's value of the family: see Nn/Families. The begin, end and pad ids alone have no default.
+    /// What an absent field means is Hugging Face's value of the family: see Nn/Families. The begin, end and pad ids alone have no default; the end ids of generation_config.json count beside those of config.json.
     /// One outside the vocabulary (−1 is in use for "none") can never occur and reads as absent. Fields that ask for what is not implemented
     /// are refused by name, all others are passed over, and written back by <see cref="Save"/>.
     /// </remarks>
@@ -31,7 +31,7 @@ public sealed partial record TransformerConfig
                 $"There is no '{file}'. A model's folder holds config.json and model.safetensors in Hugging Face's form.", file);
         try
         {
-            return Read(File.ReadAllText(file)).Validate();
+            return Read(File.ReadAllText(file), CompanionFiles.Read(Path.GetDirectoryName(Path.GetFullPath(file))!)).Validate();
         }
         catch (TransformerConfigException e)
         {
@@ -57,7 +57,7 @@ public sealed partial record TransformerConfig
     /// <summary>The text of config.json: that of the file that the configuration was read from, if nothing was changed since, else its fields.</summary>
     public string ToJson(ElementType weights = ElementType.F32)
     {
-        if (Source is { } source && Read(source) == this) return WithType(source, weights.Name());
+        if (Source is { } source && Read(source, Companions) == this) return WithType(source, weights.Name());
         Family family = Family.Of(Form);
         var json = new ConfigWriter();
         family.Write(json, this);
@@ -68,25 +68,19 @@ public sealed partial record TransformerConfig
 
         // Written out even if null: an absent bos or eos id would mean 1 or 2 to Hugging Face.
         json.OptionalInt("bos_token_id", BeginId);
-        json.OptionalInt("eos_token_id", EndId);
+        json.Add("eos_token_id", WriteEnds);
         json.OptionalInt("pad_token_id", PadId);
         return json.ToString();
     }
 
-    private static TransformerConfig Read(string text)
+    private static TransformerConfig Read(string text, CompanionFiles companions)
     {
         var strict = new JsonDocumentOptions { AllowDuplicateProperties = false };
         using JsonDocument json = JsonDocument.Parse(text, strict);
         var fields = new ConfigFields(json.RootElement);
         TransformerConfig config = Family.Of(fields).Read(fields);
         fields.RefuseWhatIsNotImplemented();
-        return config with
-        {
-            BeginId = fields.Token("bos_token_id", config.VocabSize),
-            EndId = fields.Token("eos_token_id", config.VocabSize),
-            PadId = fields.Token("pad_token_id", config.VocabSize),
-            Source = text,
-        };
+        return config.WithTokens(json.RootElement, companions) with { Source = text };
     }
 
     // The file's own text, but for the type of the weights.

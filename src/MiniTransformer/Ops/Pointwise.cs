@@ -36,7 +36,13 @@ public static class Pointwise
     public static Tensor Map<TOp>(this Tensor x, string name)
         where TOp : unmanaged, IUnaryOp
     {
-        Tape tape = Tape.Of(name, x);
+        return Map<TOp>(Tape.Of(name, x), x);
+    }
+
+    // Of an operand that may be a parameter, on the step that goes on with it.
+    internal static Tensor Map<TOp>(Tape tape, Tensor x)
+        where TOp : unmanaged, IUnaryOp
+    {
         Tensor y = tape.NewTensor(x.Shape, x.NeedsGrad);
         tape.Backend.Map<TOp>(x.Data, y.Data);
         tape.Add(new MapBackward<TOp>(x, y));

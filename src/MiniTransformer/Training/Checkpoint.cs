@@ -63,7 +63,9 @@ public static class Checkpoint
         return Transformer.Load(config, device, weights);
     }
 
-    /// <summary>The tokenizer of a model's folder; or null and the reason where it has none or another tool's.</summary>
+    /// <summary>
+    /// The tokenizer of a model's folder, with all end tokens that the model's configuration has; or null and the reason where it has none or another tool's.
+    /// </summary>
     /// <exception cref="InvalidDataException">The file is damaged, or its ids lie outside the model's vocabulary.</exception>
     public static ITokenizer? LoadTokenizer(string folder, TransformerConfig config, out string? whyNone)
     {
@@ -74,7 +76,11 @@ public static class Checkpoint
                 $"{folder}: the tokenizer has {tokenizer.VocabSize} tokens, but the model's vocab_size is {config.VocabSize}; they do not belong together.");
         }
 
-        return tokenizer;
+        if (tokenizer is null) return null;
+
+        // The tokenizer says which end token follows a text; whatever else the configuration ends responses with ends them too.
+        Tokens own = tokenizer.Tokens, tokens = own with { Ends = own.Ends.Union(config.Ends), Pad = own.Pad ?? config.PadId };
+        return tokens == own ? tokenizer : tokenizer.With(tokens);
     }
 
     /// <summary>Takes up weights, moments and the number of updates from a checkpoint; returns its state.</summary>
@@ -98,8 +104,9 @@ public static class Checkpoint
         string folder, Transformer model, ITokenizer? tokenizer, ElementType? type, bool toResume, long shardBytes)
     {
         model.Config.Save(folder, type ?? model.StoredAs);
+        model.Config.Companions.Write(folder);
         ModelWeights.Write(folder, model.Tensors(type), model.Metadata(toResume), shardBytes);
-        if (tokenizer is not null) TokenizerFile.Save(tokenizer, folder);
+        if (tokenizer is not null && model.Config.Companions.Find(TokenizerFile.FileName) is null) TokenizerFile.Save(tokenizer, folder);
     }
 
     private static string Existing(string folder)

@@ -24,7 +24,7 @@ public sealed class CheckpointTests
         NumKeyValueHeads = 2,
         MaxPositions = 32,
         BeginId = 256,
-        EndId = 257,
+        Ends = 257,
         PadId = 258,
     };
 
@@ -45,6 +45,27 @@ public sealed class CheckpointTests
         Assert.Equal(Config, loaded.Config);
         Assert.Equal(Logits(model), Logits(loaded));
         Assert.IsType<ByteTokenizer>(Checkpoint.LoadTokenizer(folder["model"], loaded.Config, out _));
+    }
+
+    [Fact]
+    public void A_models_other_files_are_carried_byte_for_byte_and_its_end_tokens_reach_its_tokenizer()
+    {
+        using var folder = new TemporaryFolder();
+        using Device device = Device.Cpu(1);
+        using var model = new Transformer(Config with { Ends = new EndTokens(261, 257) }, ParameterSource.Random(device, 1));
+        Checkpoint.Save(folder["model"], model, new ByteTokenizer());
+        byte[] generation = [.. "{ \"eos_token_id\": 10 }\r\n"u8], template = [0xEF, 0xBB, 0xBF, .. "{{ messages }}"u8];
+        File.WriteAllBytes(Path.Combine(folder["model"], "generation_config.json"), generation);
+        File.WriteAllBytes(Path.Combine(folder["model"], "chat_template.jinja"), template);
+        using Transformer loaded = Checkpoint.LoadModel(folder["model"], device);
+        ITokenizer tokenizer = Checkpoint.LoadTokenizer(folder["model"], loaded.Config, out _)!;
+        Assert.Equal("257, 261, 10", $"{tokenizer.Tokens.Ends}"); // the tokenizer's own follows a text
+        using Transformer trained = loaded.Clone();
+        Checkpoint.Save(folder["copy"], trained, tokenizer);
+        Assert.Equal(["chat_template.jinja", "config.json", "generation_config.json", "model.safetensors", "tokenizer.json"], Files(folder["copy"]));
+        Assert.Equal(generation, File.ReadAllBytes(Path.Combine(folder["copy"], "generation_config.json")));
+        Assert.Equal(template, File.ReadAllBytes(Path.Combine(folder["copy"], "chat_template.jinja")));
+        Assert.Equal(File.ReadAllText(Path.Combine(folder["model"], "config.json")), File.ReadAllText(Path.Combine(folder["copy"], "config.json")));
     }
 
     [Fact]
@@ -112,6 +133,33 @@ public sealed class CheckpointTests
     }
 
     [Fact]
+    public void Weights_that_came_in_bfloat16_are_trained_and_resumed_in_float32_and_written_in_bfloat16_when_done()
+    {
+        using var folder = new TemporaryFolder();
+        using Device device = Device.Cpu(1);
+        using (var drawn = new Transformer(Config, ParameterSource.Random(device, 1))) Checkpoint.Save(folder["base"], drawn, null, ElementType.BF16);
+        using Transformer model = Checkpoint.LoadModel(folder["base"], device), same = model.Clone();
+        Assert.Equal((ElementType.BF16, ElementType.BF16), (model.StoredAs, same.StoredAs));
+        Assert.Contains("\"torch_dtype\": \"bfloat16\"", File.ReadAllText(Path.Combine(folder["base"], "config.json")), StringComparison.Ordinal);
+
+        // A step so small that bfloat16 would lose it.
+        foreach (Parameter p in model.Parameters) p.Set([.. p.ToArray().Select(w => w * (1 + 1e-6f))]);
+        using var optimizer = new AdamW(model.Parameters);
+        Checkpoint.Save(folder["last"], model, null, optimizer, TrainerState.Sft(0, Options, 1));
+        using Transformer resumed = same.Clone(trainable: true);
+        using var again = new AdamW(resumed.Parameters);
+        Checkpoint.Resume(folder["last"], resumed, again);
+        Assert.Equal(WeightsOf(model), WeightsOf(resumed));
+        Assert.NotEqual(WeightsOf(same), WeightsOf(resumed));
+        Assert.Equal(ElementType.BF16, resumed.StoredAs);
+        Checkpoint.Save(folder["final"], resumed, null);
+        Checkpoint.Save(folder["exact"], resumed, null, ElementType.F32);
+        Assert.True(new FileInfo(Path.Combine(folder["final"], "model.safetensors")).Length < new FileInfo(Path.Combine(folder["exact"], "model.safetensors")).Length);
+        using Transformer final = Checkpoint.LoadModel(folder["final"], device), exact = Checkpoint.LoadModel(folder["exact"], device);
+        Assert.Equal((WeightsOf(same), WeightsOf(resumed)), (WeightsOf(final), WeightsOf(exact)));
+    }
+
+    [Fact]
     public void A_folder_that_cannot_be_used_is_refused_with_the_reason()
     {
         using var folder = new TemporaryFolder();
@@ -132,7 +180,7 @@ public sealed class CheckpointTests
 
         string weights = Path.Combine(folder["model"], "model.safetensors");
         File.Move(weights, weights + ".index.json");
-        Assert.Contains("several files", Assert.Throws<FileNotFoundException>(() => Checkpoint.LoadModel(folder["model"], device)).Message, StringComparison.Ordinal);
+        Assert.Contains("not valid JSON", Assert.ThrowsAny<Exception>(() => Checkpoint.LoadModel(folder["model"], device)).Message, StringComparison.Ordinal);
     }
 
     private static string[] Files(string folder) => [.. Directory.GetFiles(folder).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal)];
