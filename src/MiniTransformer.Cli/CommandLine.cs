@@ -32,9 +32,9 @@ public static class CommandLine
     /// <param name="input">For prompts; empty if null.</param>
     /// <param name="stop">Asks long work to finish its update, save and leave.</param>
     /// <returns>The exit code.</returns>
-    public static int Run(string[] args, TextWriter output, TextWriter error, TextReader? input = null, CancellationToken stop = default)
+    public static int Run(string[] args, TextWriter output, TextWriter error, Stream? input = null, CancellationToken stop = default)
     {
-        var terminal = new Terminal(output, error, input ?? TextReader.Null, stop);
+        var terminal = new Terminal(output, error, input ?? Stream.Null, stop);
         CliCommand[] commands =
         [
             DemoCommand.Create(), SftCommand.Create(), AdviseCommand.Create(), RewardCommand.Create(), DprCommand.Create(), EvalCommand.Create(), GenerateCommand.Create(), TasksCommand.Create(),

@@ -100,7 +100,7 @@ internal sealed class DprCommand
         RunData data = source.Load(vocabulary);
         IReadOnlyList<Prompt> asked = settings.Get(prompts) is { } file ? [.. PromptReader.Read(file, vocabulary.Tokenizer, vocabulary.Size)] : data.Prompts;
         if (asked.Count == 0) throw new DataException($"{settings.Get(prompts)}: the file holds no prompt.");
-        DprOptions options = Options(settings, vocabulary, data, asked, expert.Config, sft.Seed);
+        DprOptions options = Options(settings, vocabulary, data, sft.Seed);
         Advice? advice = null;
         if (settings.Get(reference) == Auto)
         {
@@ -115,6 +115,7 @@ internal sealed class DprCommand
         string referenceName = settings.Resolve(reference, advice?.Reference ?? ReferenceOf(settings, sft))!;
         Transformer[] others = [.. ModelFolder.References(sftRun, referenceName).Select(folder => Frozen(folder, device))];
         var dense = UsageException.Check(() => new DenseReward(expert, others, RunSettings.Of<DprRun>(settings).RewardOptions));
+        asked = PromptRoom.Answerable(asked, dense.MaxPositions, terminal.Say);
         int every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, options.Updates / 10))!.Value;
         int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, options.Updates / 10))!.Value;
 
@@ -132,7 +133,7 @@ internal sealed class DprCommand
         if (done >= options.Updates) terminal.Say("All updates are done.");
 
         int[][] ids = [.. asked.Select(p => p.Ids)];
-        var evaluation = new RunEvaluation(data, vocabulary, expert.Config, source.Seed, options.MaxTokens);
+        var evaluation = new RunEvaluation(data, vocabulary, source.Seed, options.MaxTokens);
         bool stopped;
         try
         {
@@ -180,7 +181,7 @@ internal sealed class DprCommand
         if (candidates.Length == 0) throw new UsageException($"--reference auto: '{Invocation.Shown(sftRun)}' has no checkpoint that could be a reference; sft keeps those that --keep-at names.");
         var advisor = new AdvisorOptions
         {
-            Sampling = new RunEvaluation(data, vocabulary, expert.Config, options.Seed, options.MaxTokens).Sampling with { Seed = NamedSeed.Of("advisor", options.Seed) },
+            Sampling = new RunEvaluation(data, vocabulary, options.Seed, options.MaxTokens).Sampling with { Seed = NamedSeed.Of("advisor", options.Seed) },
             Continued = RunAdvice.Continued(sft, options),
         };
         Advice advice = RunAdvice.Of(sftRun, candidates, expert, vocabulary, data.Train, data.Choices, AdviceScore.Accuracy, advisor, terminal);
@@ -205,15 +206,9 @@ internal sealed class DprCommand
     // A folder by its last part.
     private static string Shown(string reference) => Path.GetFileName(Path.TrimEndingDirectorySeparator(reference));
 
-    private DprOptions Options(Settings settings, Vocabulary vocabulary, RunData data, IReadOnlyList<Prompt> asked, TransformerConfig config, ulong sftSeed)
+    private DprOptions Options(Settings settings, Vocabulary vocabulary, RunData data, ulong sftSeed)
     {
-        Prompt longest = asked.MaxBy(p => p.Ids.Length)!;
-        int room = config.MaxPositions - longest.Ids.Length + 1;
-        if (room < 1)
-            throw new DataException($"{longest.Source ?? "a prompt"}: it has {longest.Ids.Length} tokens, and the model has {config.MaxPositions} positions; there is no room for a response.");
-        int most = settings.Resolve(maxTokens, settings.Get(maxTokens) ?? Math.Min(room, data.ResponseRoom))!.Value;
-        if (most > room)
-            throw new UsageException($"--max-tokens {most} does not fit: the longest prompt has {longest.Ids.Length} tokens, and the model {config.MaxPositions} positions, which leaves {room}.");
+        int most = settings.Resolve(maxTokens, settings.Get(maxTokens) ?? data.ResponseRoom)!.Value;
         settings.Resolve(common.Seed, settings.Given(common.Seed) ? settings.Get(common.Seed) : sftSeed);
         DprOptions options = RunSettings.Of<DprRun>(settings).Options(most, vocabulary);
         UsageException.Check(options.Validate);

@@ -21,7 +21,7 @@ internal sealed class EvalCommand
     private readonly VerifyFlag verify = new();
     private readonly Flag<double> temperature = Flags.Number("--temperature", "temperature of the sampled column", 1, open: true);
     private readonly Flag<int?> maxTokens = Flags.OptionalInt(
-        "--max-tokens", "longest response [default: the longest right one and one more]", min: 1);
+        "--max-tokens", "longest response, where the model's context has room for it [default: the longest right one and one more]", min: 1);
     private readonly Flag<bool> json = Flags.Switch("--json", "one JSON line a policy", saved: false);
 
     private EvalCommand() =>
@@ -60,8 +60,8 @@ internal sealed class EvalCommand
         source = source with { Verify = verify.Resolve(settings, source.File is not null, training?.Verify ?? sft?.Verify) };
         RunData runData = source.Load(vocabulary);
         if (runData.Evaluation.Count == 0) throw new UsageException("the run holds nothing out (--held-out 0); give the data to measure on with --data or --task.");
-        RunEvaluation.CheckLength(runData, model.Config);
-        var evaluation = new RunEvaluation(runData, vocabulary, model.Config, source.Seed, settings.Get(maxTokens) ?? training?.LongestDrawn);
+        RunEvaluation.NameTooLong(runData.Evaluation, model.Config, terminal.Say);
+        var evaluation = new RunEvaluation(runData, vocabulary, source.Seed, settings.Get(maxTokens) ?? training?.LongestDrawn);
         SamplingOptions sampling = evaluation.Sampling with { Temperature = (float)settings.Get(temperature) };
 
         // π_SFT and π_ref of the run, for KL and reward; a model on its own is compared with itself.

@@ -116,7 +116,7 @@ internal sealed class SftCommand
             $"SFT: {runData.Train.Count} demonstrations, {policy.ParameterCount:#,0} parameters, {total} updates of {options.BatchSize}, on {device.Name}."));
         if (done >= total) terminal.Say("All updates are done.");
 
-        var evaluation = new RunEvaluation(runData, vocabulary, config, options.Seed);
+        var evaluation = new RunEvaluation(runData, vocabulary, options.Seed);
         bool stopped = Progress.Show(terminal, open =>
         {
             ITrack track = open("SFT", total, done);
