@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using MiniTransformer.Tests.Reference;
 
 namespace MiniTransformer.Tests.Reference.Families;
 
