@@ -5,7 +5,9 @@ using System.CommandLine.Parsing;
 using System.Text.Json.Nodes;
 using MiniTransformer.Cli.Commands;
 using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
+using MiniTransformer.IO;
 using MiniTransformer.Reports;
 
 namespace MiniTransformer.Cli;
@@ -56,7 +58,7 @@ public static class CommandLine
         catch (Exception e) when (!args.Contains("--debug"))
         {
             terminal.Say(Messages.Explains(e)
-                ? $"error: {Messages.Of(e)}"
+                ? $"error: {Messages.Of(e)}{(e is ChecksumException damaged ? WayOut.Of(damaged) : "")}"
                 : $"error: unexpected {e.GetType().Name}: {Messages.Of(e)} (run again with --debug to see where)");
             return Failed;
         }

@@ -128,7 +128,7 @@ internal sealed class DprCommand
         using TrainingRun training = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
         using Transformer policy = expert.Clone(trainable: true);
         using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
-        int done = resuming ? training.TakeUp(policy, optimizer, "dpr", options.Seed) : 0;
+        int done = resuming ? training.TakeUp(policy, optimizer, updates => TrainerState.Dpr(updates, options, asked.Count), options.Updates) : 0;
         terminal.Say($"DPR: {options.Updates} updates of {options.PromptsPerUpdate} prompts, reference {referenceName}{(advice is null ? "" : ", chosen by the advisor")}, on {device.Name}.");
         if (done >= options.Updates) terminal.Say("All updates are done.");
 

@@ -111,7 +111,7 @@ internal sealed class SftCommand
         using Transformer first = policy.Clone();
         if (!Checkpoint.IsModel(run.Folder.CheckpointPath(ModelFolder.Base))) run.Keep(ModelFolder.Base, first);
         using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
-        int done = resuming ? run.TakeUp(policy, optimizer, "sft", options.Seed) : 0;
+        int done = resuming ? run.TakeUp(policy, optimizer, updates => TrainerState.Sft(updates, options, runData.Train.Count), total) : 0;
         terminal.Say(FormattableString.Invariant(
             $"SFT: {runData.Train.Count} demonstrations, {policy.ParameterCount:#,0} parameters, {total} updates of {options.BatchSize}, on {device.Name}."));
         if (done >= total) terminal.Say("All updates are done.");

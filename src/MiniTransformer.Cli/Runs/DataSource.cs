@@ -1,8 +1,8 @@
-using System.Security.Cryptography;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
 using MiniTransformer.Data.Verifiers;
+using MiniTransformer.IO;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
 
@@ -26,14 +26,7 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
     {
         if (File is null) return null;
         if (!System.IO.File.Exists(File)) throw new FileNotFoundException($"There is no file '{Invocation.Shown(File)}' (the run's --data).");
-        return Sha256(File);
-    }
-
-    /// <summary>A file's hash.</summary>
-    public static string Sha256(string file)
-    {
-        using FileStream stream = System.IO.File.OpenRead(file);
-        return Convert.ToHexStringLower(SHA256.HashData(stream));
+        return Checksums.OfFile(File);
     }
 
     /// <summary>Refuses a file that has changed since the run began.</summary>

@@ -15,17 +15,22 @@ public static class ModelWeights
     /// <summary>The bytes of tensors that one file takes where nothing else is said: 5 GB, as Hugging Face has it.</summary>
     public const long ShardBytes = 5_000_000_000;
 
-    /// <summary>Whether a folder holds weights that can be opened.</summary>
-    public static bool Exist(string folder) => System.IO.File.Exists(Path.Combine(folder, File)) || System.IO.File.Exists(Path.Combine(folder, Index));
-
     /// <summary>Opens the weights of a folder.</summary>
     /// <exception cref="FileNotFoundException">There are none; the message says what is there instead.</exception>
     /// <exception cref="SafetensorsException">A file is damaged.</exception>
     public static ITensorFile Open(string folder)
     {
+        string path = Find(folder);
+        return path.EndsWith(Index, StringComparison.Ordinal) ? SafetensorsShards.Open(path) : SafetensorsReader.Open(path);
+    }
+
+    /// <summary>The path of a folder's weights, or of their index.</summary>
+    /// <exception cref="FileNotFoundException">There are none; the message says what is there instead.</exception>
+    public static string Find(string folder)
+    {
         string file = Path.Combine(folder, File), index = Path.Combine(folder, Index);
-        if (System.IO.File.Exists(file)) return SafetensorsReader.Open(file);
-        if (System.IO.File.Exists(index)) return SafetensorsShards.Open(index);
+        if (System.IO.File.Exists(file)) return file;
+        if (System.IO.File.Exists(index)) return index;
         string instead = Directory.EnumerateFiles(folder, "*.safetensors").Any()
             ? $"there are .safetensors files of other names, and no {Index} that says which belong together"
             : Directory.EnumerateFiles(folder, "pytorch_model*.bin").Any()
