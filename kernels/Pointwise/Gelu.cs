@@ -11,50 +11,43 @@ public readonly struct Gelu : IUnaryOp
 {
     private const float Slope = 1.5957691216f, Cubic = 0.044715f; // 2 √(2/π)
 
-    // σ is 0 or 1 to the last bit beyond this, and the derivative's second term 0: bounded, no square or cube overflows.
-    private const float Most = 16f;
+    // Beyond the first, σ is 0 or 1 to the last bit, and no cube overflows; beyond the second, y′ is 0 or 1 but for 1e-27, and e^−v is finite.
+    private const float Most = 16f, Steep = 9f;
 
     /// <inheritdoc/>
-    public static float Forward(float x) => x / (1f + MathF.Exp(-Argument(x)));
+    public static float Forward(float x) => x / (1f + MathF.Exp(-Argument(Bounded(x, Most))));
 
     /// <inheritdoc/>
-    public static Vector<float> Forward(Vector<float> x) => x * VectorMath.Sigmoid(Argument(x));
+    public static Vector<float> Forward(Vector<float> x) => x * VectorMath.Sigmoid(Argument(Bounded(x, Most)));
 
     /// <inheritdoc/>
     public static float Derivative(float x, float y)
     {
-        float s = 1f / (1f + MathF.Exp(-Argument(x))), b = Bounded(x);
-        return s + b * s * (1f - s) * (Slope + 3f * Cubic * Slope * b * b);
+        // 1 − σ = e^−v σ, without the rounding of a difference.
+        float b = Bounded(x, Steep), e = MathF.Exp(-Argument(b)), s = 1f / (1f + e);
+        return s + b * s * (e * s) * (Slope + 3f * Cubic * Slope * b * b);
     }
 
     /// <inheritdoc/>
     public static Vector<float> Derivative(Vector<float> x, Vector<float> y)
     {
-        Vector<float> s = VectorMath.Sigmoid(Argument(x)), b = Bounded(x);
-        return s + b * s * (Vector<float>.One - s) * (Vector.Create(Slope) + Vector.Create(3f * Cubic * Slope) * b * b);
+        Vector<float> b = Bounded(x, Steep), e = VectorMath.Exp(-Argument(b)), s = Vector<float>.One / (Vector<float>.One + e);
+        return s + b * s * (e * s) * (Vector.Create(Slope) + Vector.Create(3f * Cubic * Slope) * b * b);
     }
 
     // NaN stays NaN: both comparisons fail.
-    private static float Bounded(float x) => x > Most ? Most : x < -Most ? -Most : x;
+    private static float Bounded(float x, float most) => x > most ? most : x < -most ? -most : x;
 
-    private static Vector<float> Bounded(Vector<float> x)
+    private static Vector<float> Bounded(Vector<float> x, float most)
     {
-        Vector<float> most = Vector.Create(Most);
-        x = Vector.ConditionalSelect(Vector.GreaterThan(x, most), most, x);
-        return Vector.ConditionalSelect(Vector.LessThan(x, -most), -most, x);
+        Vector<float> limit = Vector.Create(most);
+        x = Vector.ConditionalSelect(Vector.GreaterThan(x, limit), limit, x);
+        return Vector.ConditionalSelect(Vector.LessThan(x, -limit), -limit, x);
     }
 
-    private static float Argument(float x)
-    {
-        float b = Bounded(x);
-        return Slope * (b + Cubic * b * b * b);
-    }
+    private static float Argument(float x) => Slope * (x + Cubic * x * x * x);
 
-    private static Vector<float> Argument(Vector<float> x)
-    {
-        Vector<float> b = Bounded(x);
-        return Vector.Create(Slope) * (b + Vector.Create(Cubic) * b * b * b);
-    }
+    private static Vector<float> Argument(Vector<float> x) => Vector.Create(Slope) * (x + Vector.Create(Cubic) * x * x * x);
 }
 
 /// <summary>y = gelu(a) b, the gated unit of GeGLU (N. Shazeer, "GLU Variants Improve Transformer", 2020): a is the gate, b the up projection.</summary>

@@ -42,7 +42,8 @@ public unsafe class PointwiseTests
             Assert.Equal(x, Gelu.Forward(x));
             Assert.Equal(0f, Gelu.Forward(Vector.Create(-x))[0]);
             Assert.Equal((1f, 1f), (Gelu.Derivative(Vector.Create(x), default)[0], Gelu.Derivative(x, x)));
-            Assert.Equal((0f, 0f), (Gelu.Derivative(Vector.Create(-x), default)[0], Gelu.Derivative(-x, 0)));
+            Assert.Equal(0, Gelu.Derivative(Vector.Create(-x), default)[0], 1e-20);
+            Assert.Equal(0, Gelu.Derivative(-x, 0), 1e-20);
         }
 
         Assert.True(float.IsNaN(Gelu.Forward(Vector.Create(float.NaN))[0]));
