@@ -5,8 +5,9 @@ using System.CommandLine.Parsing;
 using System.Text.Json.Nodes;
 using MiniTransformer.Cli.Commands;
 using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
-using MiniTransformer.Reports;
+using MiniTransformer.Lab;
 
 namespace MiniTransformer.Cli;
 

@@ -3,8 +3,9 @@ using System.Text.Json;
 using MiniTransformer.Backends;
 using MiniTransformer.Backends.Gpu;
 using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
-using MiniTransformer.Reports;
+using MiniTransformer.Lab;
 
 namespace MiniTransformer.Cli.Commands;
 

@@ -5,8 +5,8 @@ using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Lab;
 using MiniTransformer.Nn;
-using MiniTransformer.Reports;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
 

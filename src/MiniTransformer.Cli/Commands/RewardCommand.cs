@@ -6,8 +6,8 @@ using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
+using MiniTransformer.Lab;
 using MiniTransformer.Nn;
-using MiniTransformer.Reports;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Commands;

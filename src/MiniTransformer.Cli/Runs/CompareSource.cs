@@ -3,9 +3,9 @@ using System.Text.Json.Nodes;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
-using MiniTransformer.Data.Verifiers;
-using MiniTransformer.Experiments;
 using MiniTransformer.IO;
+using MiniTransformer.Judges;
+using MiniTransformer.Lab;
 using MiniTransformer.Nn;
 using MiniTransformer.Training;
 
@@ -26,7 +26,7 @@ internal sealed class CompareSource
         "--regimes", $"the built-in regimes, separated by commas, or all, or {None}, which is the default with --data", [.. Regimes.All.Select(r => r.Name), None], "all");
     private readonly Flag<string[]?> data = Flags.Paths(
         "--data", "a regime of your own: demonstrations in JSONL, {\"prompt\",\"completion\"} or {\"messages\"} a line; give it again for further files, each of which is a regime", "FILE");
-    private readonly VerifyFlag verify = new();
+    private readonly JudgeFlag verify = new();
     private readonly Flag<string?> baseModel = Flags.Path(
         "--base", "data: SFT starts from this model's folder, or from a run's final checkpoint, which is the main reference too; without it SFT starts from random weights");
     private readonly Flag<double> validation = Flags.Number("--validation", "data: share of the prompts that settings are chosen on", .1, max: .9, open: true);
@@ -49,9 +49,9 @@ internal sealed class CompareSource
     /// <summary>The regimes.</summary>
     /// <param name="settings">The command line.</param>
     /// <param name="quick">Whether only some of the built-in regimes are run where none are named.</param>
-    /// <param name="verifier">What <see cref="Verifier"/> gave.</param>
+    /// <param name="verifier">What <see cref="Judge"/> gave.</param>
     /// <exception cref="DataException">A file has a line that cannot be used, or too few prompts.</exception>
-    public Regime[] Chosen(Settings settings, bool quick, IVerifier? verifier)
+    public Regime[] Chosen(Settings settings, bool quick, IJudge? verifier)
     {
         string[] files = Files(settings);
         if (!settings.Given(regimes)) settings.Resolve(regimes, files.Length > 0 ? None : quick ? string.Join(',', Quick) : "all");
@@ -70,7 +70,7 @@ internal sealed class CompareSource
     /// <param name="settings">The command line.</param>
     /// <param name="resumes">Whether the settings are those of an earlier start, whose command is started only if it is named again.</param>
     /// <exception cref="UsageException">A flag is missing, or goes with --data only.</exception>
-    public IVerifier? Verifier(Settings settings, bool resumes)
+    public IJudge? Judge(Settings settings, bool resumes)
     {
         if (Files(settings).Length == 0)
         {
@@ -81,9 +81,9 @@ internal sealed class CompareSource
         }
 
         string how = settings.Get(verify.Flag) ?? throw new UsageException(
-            $"--verify is needed with --data: what makes a response right, such as --verify exact or --verify numeric. There are {Data.Verifiers.Verifier.Forms}.");
-        if (resumes && !settings.OnCommandLine(verify.Flag)) VerifyFlag.RefuseCommand(how);
-        return Data.Verifiers.Verifier.Parse(how);
+            $"--verify is needed with --data: what makes a response right, such as --verify exact or --verify numeric. There are {Judges.Judge.Forms}.");
+        if (resumes && !settings.OnCommandLine(verify.Flag)) JudgeFlag.RefuseCommand(how);
+        return Judges.Judge.Parse(how);
     }
 
     /// <summary>Says what own data are like, and asks the verifier about some: what will not do is found before anything is trained.</summary>
@@ -92,7 +92,7 @@ internal sealed class CompareSource
         foreach (Regime regime in chosen.Where(r => r.Own is not null))
         {
             terminal.Say($"{regime.Name}: {regime.Description}.");
-            regime.Own!.CheckVerifier();
+            regime.Own!.CheckJudge();
             int n = regime.Own.Evaluation.Count;
             if (n < FewPrompts)
                 terminal.Say(FormattableString.Invariant($"{regime.Name}: {n} evaluation prompts are few: an accuracy of one half has a standard error of {.5 / Math.Sqrt(n):0.00}, which intervals over seeds do not show."));
@@ -145,7 +145,7 @@ internal sealed class CompareSource
         if (settings.Get(inOrder)) yield return inOrder.Name;
     }
 
-    private IEnumerable<Regime> Own(Settings settings, string[] files, IVerifier verifier)
+    private IEnumerable<Regime> Own(Settings settings, string[] files, IJudge verifier)
     {
         string? folder = settings.Get(baseModel) is { } named ? ModelFolder.Find(named) : null;
         TransformerConfig? config = folder is null ? null : TransformerConfig.Load(AtomicDirectory.Current(folder));

@@ -2,8 +2,8 @@ using System.Text.Json.Nodes;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
+using MiniTransformer.Lab;
 using MiniTransformer.Nn;
-using MiniTransformer.Reports;
 using MiniTransformer.Text;
 
 namespace MiniTransformer.Cli.Runs;

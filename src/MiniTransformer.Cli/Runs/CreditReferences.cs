@@ -1,8 +1,8 @@
 using System.Globalization;
 using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
+using MiniTransformer.Lab;
 using MiniTransformer.Nn;
-using MiniTransformer.Reports;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Runs;

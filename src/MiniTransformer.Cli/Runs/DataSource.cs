@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
-using MiniTransformer.Data.Verifiers;
+using MiniTransformer.Judges;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
 
@@ -16,8 +16,8 @@ namespace MiniTransformer.Cli.Runs;
 /// <param name="Demonstrations">Tasks: how many demonstrations.</param>
 /// <param name="HeldOut">File: the share of the prompts that is held out.</param>
 /// <param name="Seed">The run's seed.</param>
-/// <param name="Verify">File: the verifier of responses, as <see cref="Verifier.Parse"/> reads it.</param>
-internal sealed record DataSource(string? Tasks, string? File, double Good, int Demonstrations, double HeldOut, ulong Seed, string Verify = VerifyFlag.Default)
+/// <param name="Verify">File: the verifier of responses, as <see cref="Judge.Parse"/> reads it.</param>
+internal sealed record DataSource(string? Tasks, string? File, double Good, int Demonstrations, double HeldOut, ulong Seed, string Verify = JudgeFlag.Default)
 {
     // Prompts that the accuracy curve of a running training is measured on.
     private const int MostForCurves = 200;
@@ -25,7 +25,7 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
     /// <summary>The source in the configuration of an SFT run.</summary>
     public static DataSource Of(JsonObject run) => new(
         (string?)run["task"], (string?)run["data"], (double?)run["good"] ?? 1, (int?)run["demonstrations"] ?? 0, (double?)run["held-out"] ?? 0, (ulong?)run["seed"] ?? 1,
-        (string?)run["verify"] ?? VerifyFlag.Default);
+        (string?)run["verify"] ?? JudgeFlag.Default);
 
     /// <summary>The file's hash, so that a run is never continued or measured with other data than it began with.</summary>
     public string? Sha256()
@@ -97,7 +97,7 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
             }
         }
 
-        IVerifier verifier = Verifier.Parse(Verify);
+        IJudge verifier = Judge.Parse(Verify);
         return new RunData
         {
             Train = train,

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.IO;
-using MiniTransformer.Reports;
+using MiniTransformer.Lab;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Runs;

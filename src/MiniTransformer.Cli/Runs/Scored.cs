@@ -1,6 +1,7 @@
+using MiniTransformer.Cli.Html;
 using MiniTransformer.Data;
+using MiniTransformer.Lab;
 using MiniTransformer.Nn;
-using MiniTransformer.Reports;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Runs;

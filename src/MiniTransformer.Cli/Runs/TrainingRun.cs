@@ -1,9 +1,9 @@
 using System.Text.Json.Nodes;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Lab;
 using MiniTransformer.Nn;
 using MiniTransformer.Optim;
-using MiniTransformer.Reports;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
 

@@ -1,4 +1,4 @@
-using MiniTransformer.Reports;
+using MiniTransformer.Lab;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Tests.Reports;

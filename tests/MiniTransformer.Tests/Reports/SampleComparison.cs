@@ -1,4 +1,4 @@
-using MiniTransformer.Experiments;
+using MiniTransformer.Lab;
 using MiniTransformer.Tensors;
 using MiniTransformer.Training;
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using MiniTransformer.Reports;
+using MiniTransformer.Lab;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Tests.Training;

@@ -2,8 +2,8 @@ using System.Text.Json;
 using MiniTransformer.Backends;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
+using MiniTransformer.Lab;
 using MiniTransformer.Nn;
-using MiniTransformer.Reports;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
 
