@@ -7,7 +7,7 @@ using MiniTransformer.Cli.Commands;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
-using MiniTransformer.Lab;
+using MiniTransformer.IO;
 
 namespace MiniTransformer.Cli;
 
@@ -33,9 +33,9 @@ public static class CommandLine
     /// <param name="input">For prompts; empty if null.</param>
     /// <param name="stop">Asks long work to finish its update, save and leave.</param>
     /// <returns>The exit code.</returns>
-    public static int Run(string[] args, TextWriter output, TextWriter error, TextReader? input = null, CancellationToken stop = default)
+    public static int Run(string[] args, TextWriter output, TextWriter error, Stream? input = null, CancellationToken stop = default)
     {
-        var terminal = new Terminal(output, error, input ?? TextReader.Null, stop);
+        var terminal = new Terminal(output, error, input ?? Stream.Null, stop);
         CliCommand[] commands =
         [
             DemoCommand.Create(), SftCommand.Create(), AdviseCommand.Create(), RewardCommand.Create(), DprCommand.Create(), EvalCommand.Create(), GenerateCommand.Create(), TasksCommand.Create(),
@@ -57,7 +57,7 @@ public static class CommandLine
         catch (Exception e) when (!args.Contains("--debug"))
         {
             terminal.Say(Messages.Explains(e)
-                ? $"error: {Messages.Of(e)}"
+                ? $"error: {Messages.Of(e)}{(e is ChecksumException damaged ? WayOut.Of(damaged) : "")}"
                 : $"error: unexpected {e.GetType().Name}: {Messages.Of(e)} (run again with --debug to see where)");
             return Failed;
         }
@@ -68,13 +68,16 @@ public static class CommandLine
         }
     }
 
+    // A value that begins with @ is a value like any other, and not the name of a file to read flags from.
+    private static ParserConfiguration Parsing { get; } = new() { ResponseFileTokenReplacer = null };
+
     private static int Run(string[] args, CliCommand[] commands, Terminal terminal)
     {
         RootCommand root = Root(commands);
         string[] rootFlags = ["--help", "-h", "-?", "/?", "/h", "--version"];
         if (args.Length == 0 || (args[0].StartsWith('-') && !rootFlags.Contains(args[0]))) args = ["demo", .. args];
 
-        ParseResult typed = root.Parse(args);
+        ParseResult typed = root.Parse(args, Parsing);
         var streams = new InvocationConfiguration { Output = terminal.Out, Error = terminal.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
         if (typed.Action is not (null or ParseErrorAction)) return typed.Invoke(streams); // help and version
         RefuseErrors(typed, commands, config: null);
@@ -86,9 +89,9 @@ public static class CommandLine
         if (json is null) return command.Run(new Settings(command.Command, typed, onCommandLine), terminal);
 
         // The configuration becomes part of the command line, so that there is one way to read a value.
-        ParseResult whole = root.Parse([args[0], .. ConfigFile.Tokens(path!, json, command.Command, onCommandLine), .. args[1..]]);
+        ParseResult whole = root.Parse([args[0], .. ConfigFile.Tokens(path!, json, command.Command, onCommandLine), .. args[1..]], Parsing);
         RefuseErrors(whole, commands, path);
-        var settings = new Settings(command.Command, whole, onCommandLine);
+        var settings = new Settings(command.Command, whole, onCommandLine, resumes);
         if (resumes) settings.CheckSame(json);
         return command.Run(settings, terminal);
     }

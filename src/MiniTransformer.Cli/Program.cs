@@ -7,7 +7,7 @@ if (OperatingSystem.IsWindows()) Console.OutputEncoding = new UTF8Encoding(encod
 using var stop = new CancellationTokenSource();
 using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
 using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-return CommandLine.Run(args, Console.Out, Console.Error, Console.In, stop.Token);
+return CommandLine.Run(args, Console.Out, Console.Error, Console.OpenStandardInput(), stop.Token);
 
 void Stop(PosixSignalContext context)
 {

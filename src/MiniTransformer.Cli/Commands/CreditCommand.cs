@@ -80,7 +80,7 @@ internal sealed class CreditCommand
         {
             Example[] right = [.. shown.Examples.Take(settings.Get(prompts))];
             ulong seed = settings.Get(common.Seed);
-            planted = PlantedErrors.Plant(right, new TokenKinds(vocabulary.Tokenizer, vocabulary.EndId), seed, shown.Accepts);
+            planted = PlantedErrors.Plant(right, new TokenKinds(vocabulary.Tokenizer, vocabulary.Ends), seed, shown.Accepts);
             result = PlantedErrors.Measure(expert, references.All, planted, right.Length, vocabulary.PadId, seed);
             if (settings.Get(json)) terminal.Print(JsonSerializer.Serialize(result, RunDirectory.Json));
             else Print(terminal, result);
@@ -91,7 +91,7 @@ internal sealed class CreditCommand
             terminal.Stop.ThrowIfCancellationRequested();
             var responses = new CreditReport(path, references, vocabulary, expert);
             page.Writer.Write(responses.ToHtml(
-                shown, shown.Responses(expert, settings.Get(count), vocabulary, Sampling(settings, shown, positions)), result, [.. planted.Take(PlantedShown)]));
+                shown, shown.Responses(expert, settings.Get(count), vocabulary, Sampling(settings, shown) with { MaxPositions = positions }), result, [.. planted.Take(PlantedShown)]));
             page.Keep();
         }
 
@@ -129,16 +129,13 @@ internal sealed class CreditCommand
             : CreditData.OfRun(path, needed, vocabulary);
     }
 
-    private SamplingOptions Sampling(Settings settings, CreditData shown, int positions)
+    private SamplingOptions Sampling(Settings settings, CreditData shown)
     {
         Example[] first = [.. shown.Examples.Take(settings.Get(count))];
-        int longestPrompt = first.Max(e => e.PromptIds.Length), room = Math.Max(1, positions - longestPrompt + 1);
-        if (settings.Get(maxTokens) is { } wanted && wanted > room)
-            throw new UsageException($"--max-tokens {wanted} does not fit: the longest prompt has {longestPrompt} tokens, and the smallest context is {positions}, which leaves {room}.");
         return new SamplingOptions
         {
             Temperature = (float)settings.Get(temperature),
-            MaxTokens = settings.Get(maxTokens) ?? Math.Min(room, first.Max(e => e.ResponseIds.Length) + 1),
+            MaxTokens = settings.Get(maxTokens) ?? first.Max(e => e.ResponseIds.Length) + 1,
             Seed = NamedSeed.Of("evaluation", settings.Get(common.Seed)),
         };
     }

@@ -5,7 +5,6 @@ using MiniTransformer.Backends.Gpu;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
-using MiniTransformer.Lab;
 
 namespace MiniTransformer.Cli.Commands;
 

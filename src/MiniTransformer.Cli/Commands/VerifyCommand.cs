@@ -111,7 +111,7 @@ internal sealed class VerifyCommand
         if (own is not null) output.WriteLine($"T1 to T4 on {own.Name}; T5 to T7 on random transformers.");
         output.WriteLine($"{rows.Count(row => row.Holds)} of {rows.Count} statements hold. 'if false' is the error of the nearest false statement on");
         output.WriteLine("the same cases; it has to be large, or nothing was shown; --json names it.");
-        output.WriteLine("What the statements say: src/MiniTransformer/Theory/README.md");
+        output.WriteLine("What the statements say: src/MiniTransformer.Training/Theory/README.md");
     }
 
     private OwnModel Load(Settings settings, string policyPath, string file, Device device, ulong seed)

@@ -2,7 +2,6 @@ using MiniTransformer.Cli.Runs;
 using MiniTransformer.Data;
 using MiniTransformer.Lab;
 using MiniTransformer.Nn;
-using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Html;
 

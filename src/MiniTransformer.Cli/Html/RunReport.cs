@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Data;
 using MiniTransformer.Lab;
 using MiniTransformer.Nn;
 using MiniTransformer.Training;
@@ -24,11 +24,11 @@ internal static class RunReport
     /// <param name="terminal">Where the table goes.</param>
     /// <param name="method">"SFT" or "DPR".</param>
     public static void Write(
-        RunDirectory folder, RunEvaluation evaluation, JsonObject configuration, DenseReward reward, IReadOnlyList<(string Name, Transformer Model)> policies,
+        RunDirectory folder, RunEvaluation evaluation, TrainingSettings configuration, DenseReward reward, IReadOnlyList<(string Name, Transformer Model)> policies,
         Terminal terminal, string method)
     {
         HeldOutPrompts prompts = evaluation.Data.Evaluation;
-        string what = (string?)configuration["task"] ?? (string?)(configuration["sft"]?["task"]) ?? Path.GetFileName((string?)configuration["data"] ?? (string?)configuration["sft"]?["data"]) ?? "";
+        string what = configuration.Demonstrated.Task ?? Path.GetFileName(configuration.Demonstrated.Data) ?? "";
         string result = "", table = "";
         PolicyRow[] rows = [];
         if (prompts.Count > 0)
@@ -53,11 +53,11 @@ internal static class RunReport
         foreach ((Chart chart, string caption) in RunCharts.Of(RunDirectory.ReadMetrics(folder.Path))) report.Chart(chart, caption);
         if (rows.Length > 0)
         {
-            string reference = (string?)configuration["reference"] is { } named ? Path.GetFileName(Path.TrimEndingDirectorySeparator(named)) : policies[0].Name;
+            string reference = (configuration as DprRun)?.Reference is { } named ? Path.GetFileName(Path.TrimEndingDirectorySeparator(named)) : policies[0].Name;
             Heatmap(report, evaluation, reward, reference, rows);
         }
 
-        report.Section("Configuration").Code(configuration.ToJsonString(new JsonSerializerOptions(RunDirectory.Json) { WriteIndented = true }));
+        report.Section("Configuration").Code(configuration.ToJson().ToJsonString(new JsonSerializerOptions(RunDirectory.Json) { WriteIndented = true }));
         report.Section("Machine").Facts(Machine());
         folder.SaveReport(report.ToHtml());
         terminal.Say($"The run is in {Invocation.Shown(folder.Path)}, its report in {Invocation.Shown(folder.ReportPath)}.");
@@ -91,7 +91,7 @@ internal static class RunReport
         int[] shown = [.. Scored.Choose(
                 [.. prompts.Texts.Select(text => Data.Tasks.BuiltIn.Of(text)?.Name ?? "")], before.Measurement.Greedy.Right, after.Measurement.Greedy.Right,
                 perTask: prompts.Examples.Length > 0 ? MostPrompts : 2)
-            .Where(i => before.Measurement.Greedy.Responses[i].Ids.Length <= LongestShown && after.Measurement.Greedy.Responses[i].Ids.Length <= LongestShown)
+            .Where(i => CanBeShown(before, i) && CanBeShown(after, i))
             .Take(2 * MostPrompts)];
         if (shown.Length == 0) return;
         string[] names = ModelFolder.ReferenceNames(reference);
@@ -102,5 +102,12 @@ internal static class RunReport
         report.Section("Where the reward is")
             .Paragraph($"Held-out prompts with the greedy responses of {before.Name} and {after.Name}, each token coloured by its recovered reward.")
             .Heatmap(scored);
+
+        // Short enough to be read, and to be scored by the policies with the smallest context.
+        bool CanBeShown(PolicyRow row, int i)
+        {
+            int[] response = row.Measurement.Greedy.Responses[i].Ids;
+            return response.Length <= LongestShown && new Example(prompts.Ids[i], response).Positions <= reward.MaxPositions;
+        }
     }
 }

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using MiniTransformer.Cli.Runs;
-using MiniTransformer.Lab;
 
 namespace MiniTransformer.Cli.Prove;
 

@@ -1,7 +1,6 @@
 using System.Globalization;
 using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
-using MiniTransformer.Lab;
 using MiniTransformer.Nn;
 using MiniTransformer.Training;
 

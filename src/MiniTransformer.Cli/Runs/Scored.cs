@@ -1,6 +1,5 @@
 using MiniTransformer.Cli.Html;
 using MiniTransformer.Data;
-using MiniTransformer.Lab;
 using MiniTransformer.Nn;
 using MiniTransformer.Training;
 

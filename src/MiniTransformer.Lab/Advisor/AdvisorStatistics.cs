@@ -1,5 +1,3 @@
-using MiniTransformer.Training;
-
 namespace MiniTransformer.Lab;
 
 /// <summary>How good the advisor's advice is, over regimes and seeds.</summary>

@@ -1,5 +1,3 @@
-using MiniTransformer.Training;
-
 namespace MiniTransformer.Lab;
 
 /// <summary>The advisor's forecasts beside what the methods then reached.</summary>

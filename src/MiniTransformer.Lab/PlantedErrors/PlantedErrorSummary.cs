@@ -1,5 +1,3 @@
-using MiniTransformer.Training;
-
 namespace MiniTransformer.Lab;
 
 /// <summary>Planted errors in all regimes: how well each score finds them, mean over seeds.</summary>

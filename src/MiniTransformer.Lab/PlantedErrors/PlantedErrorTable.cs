@@ -1,5 +1,3 @@
-using MiniTransformer.Training;
-
 namespace MiniTransformer.Lab;
 
 /// <summary>Planted errors as a table, and what it means in words.</summary>

@@ -48,7 +48,7 @@ public static class Evaluation
     public static Accuracy Accuracy(Policy policy, IReadOnlyList<TaskPrompt> prompts, ITokenizer tokenizer, SamplingOptions options)
     {
         int[][] ids = [.. prompts.Select(p => p.Encode(tokenizer).Ids)];
-        return Judge(prompts, policy.Generate(ids, tokenizer.EndId, options), tokenizer);
+        return Judge(prompts, policy.Generate(ids, tokenizer.Tokens.Ends, options), tokenizer);
     }
 
     /// <summary>The fractions of responses that are right, in total and by task.</summary>
@@ -64,25 +64,27 @@ public static class Evaluation
     public static Measurement Measure(
         Policy policy, DenseReward reward, IReadOnlyList<TaskPrompt> prompts, ITokenizer tokenizer, SamplingOptions sampling) => Measure(
         policy, reward, [.. prompts.Select(p => p.Encode(tokenizer).Ids)], responses => Judge(prompts, responses, tokenizer),
-        tokenizer.EndId, tokenizer.PadId, sampling);
+        tokenizer.Tokens.Ends, tokenizer.Tokens.Filler, sampling);
 
     /// <summary>All measures of one policy, on prompts that need no task.</summary>
     /// <param name="policy">The policy: a model, or an <see cref="Extrapolation"/>.</param>
     /// <param name="reward">π_SFT as its expert, and the reference of the reward that is reported.</param>
     /// <param name="prompts">Token ids of held-out prompts.</param>
     /// <param name="judge">Says which of the responses, one a prompt, are right.</param>
-    /// <param name="endId">The token that ends a response.</param>
+    /// <param name="ends">The tokens that end a response.</param>
     /// <param name="padId">The token that pads a batch.</param>
     /// <param name="sampling">Longest response, seed, and the temperature of the sampled column.</param>
     public static Measurement Measure(
-        Policy policy, DenseReward reward, IReadOnlyList<int[]> prompts, Func<SampledResponse[], Accuracy> judge, int endId, int padId,
+        Policy policy, DenseReward reward, IReadOnlyList<int[]> prompts, Func<SampledResponse[], Accuracy> judge, EndTokens ends, int padId,
         SamplingOptions sampling)
     {
-        Accuracy greedy = judge(policy.Generate(prompts, endId, sampling with { Temperature = 0 }));
-        Accuracy sampled = judge(policy.Generate(prompts, endId, sampling));
+        Accuracy greedy = judge(policy.Generate(prompts, ends, sampling with { Temperature = 0 }));
+        Accuracy sampled = judge(policy.Generate(prompts, ends, sampling));
         double kl = 0, entropy = 0, rewards = 0;
         int tokens = 0;
-        foreach (Example[] examples in sampled.Responses.Select((r, i) => new Example(prompts[i], r.Ids)).Chunk(256))
+        Example[] responses = [.. sampled.Responses.Select((r, i) => new Example(prompts[i], r.Ids))];
+        Example[] scored = Array.FindAll(responses, e => e.ResponseIds.Length > 0 && e.Positions <= reward.MaxPositions);
+        foreach (Example[] examples in scored.Chunk(256))
         {
             var batch = new ResponseBatch(examples, padId);
             using Tape tape = Tape.NoGrad(policy.Device);
@@ -93,9 +95,9 @@ public static class Evaluation
             tokens += batch.N;
         }
 
-        int n = prompts.Count;
-        double ended = sampled.Responses.Count(r => r.Ended) / (double)n;
-        return new Measurement(greedy, sampled, kl / n, rewards / n, entropy / tokens, tokens / (double)n, ended);
+        double n = Math.Max(1, scored.Length), ended = sampled.Responses.Average(r => r.Ended ? 1.0 : 0);
+        return new Measurement(
+            greedy, sampled, kl / n, rewards / n, entropy / Math.Max(1, tokens), responses.Average(e => (double)e.ResponseIds.Length), ended);
     }
 
     /// <summary>Mean over responses of log π(response), and the same per token, on demonstrations: for data without a verifier.</summary>

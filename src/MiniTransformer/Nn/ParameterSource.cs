@@ -53,10 +53,7 @@ public sealed class ParameterSource
     public static ParameterSource From(Device device, SafetensorsReader file) => new(device, [], "", (parameter, _) =>
     {
         var values = new float[parameter.Shape.Count];
-        file.ReadFloat32(parameter.Name, values);
-        int at = Array.FindIndex(values, x => !float.IsFinite(x));
-        if (at >= 0)
-            throw new SafetensorsException(file.Path, parameter.Name, $"element {at} is {values[at]}; a model with such a weight computes nothing. Take a checkpoint from before it diverged.");
+        file.ReadFinite(parameter.Name, values);
         parameter.Set(values);
     });
 

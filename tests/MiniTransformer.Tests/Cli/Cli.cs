@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using MiniTransformer.Cli;
 
@@ -28,7 +29,9 @@ internal static class Cli
     /// <summary>The same as if Ctrl+C had been pressed at once: a training stops after its next update.</summary>
     public static CliResult RunStopped(params string[] args) => Run(args, input: null, stopped: true);
 
-    public static CliResult RunWith(string input, params string[] args) => Run(args, new StringReader(input), stopped: false);
+    public static CliResult RunWith(string input, params string[] args) => RunWith(Encoding.UTF8.GetBytes(input), args);
+
+    public static CliResult RunWith(byte[] input, params string[] args) => Run(args, new MemoryStream(input), stopped: false);
 
     /// <summary>Runs a command line that has to succeed.</summary>
     public static CliResult Done(params string[] args)
@@ -49,7 +52,7 @@ internal static class Cli
         return string.Join(',', json.EnumerateObject().Where(p => p.Name is not ("seconds" or "tokensPerSecond")).Select(p => p.ToString()));
     })];
 
-    private static CliResult Run(string[] args, TextReader? input, bool stopped)
+    private static CliResult Run(string[] args, Stream? input, bool stopped)
     {
         using StringWriter output = new() { NewLine = "\n" }, error = new() { NewLine = "\n" };
         int code = CommandLine.Run(args, output, error, input, new CancellationToken(stopped));

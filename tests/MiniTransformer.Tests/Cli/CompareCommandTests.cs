@@ -1,6 +1,6 @@
 using System.Globalization;
 using MiniTransformer.Cli;
-using MiniTransformer.Lab;
+using MiniTransformer.Cli.Runs;
 using MiniTransformer.Tests.IO;
 
 namespace MiniTransformer.Tests.Cli;

@@ -2,7 +2,9 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using MiniTransformer.Backends;
 using MiniTransformer.Cli;
+using MiniTransformer.Cli.Runs;
 using MiniTransformer.Data.Tasks;
+using MiniTransformer.Lab;
 using MiniTransformer.Nn;
 using MiniTransformer.Tests.IO;
 using MiniTransformer.Tests.Reports;
@@ -83,7 +85,7 @@ public sealed class CreditCommandTests
         PlantedErrorResult expected = PlantedErrors.Measure(expert, [new NamedReference("one", one)], prompts, Tokenizer, seed: 3);
         string[] command = ["credit", "--policy", folder["expert"], "--reference", folder["one"], "--task", "reverse,upper", "--plant", "--prompts", "40", "--seed", "3"];
         CliResult result = Cli.Done([.. command, "--json", "--out", folder["credit.html"]]);
-        Assert.Equal(JsonSerializer.Serialize(expected, MiniTransformer.Lab.RunDirectory.Json), result.Out.TrimEnd());
+        Assert.Equal(JsonSerializer.Serialize(expected, RunDirectory.Json), result.Out.TrimEnd());
         string page = File.ReadAllText(folder["credit.html"]);
         Assert.Contains("Planted errors in 40 right responses", page, StringComparison.Ordinal);
         Assert.Equal(6, page.Split("class=\"tok marked\"").Length - 1);
@@ -131,7 +133,6 @@ public sealed class CreditCommandTests
     [InlineData("--json needs --plant", "--policy", "@expert", "--reference", "@one", "--task", "reverse", "--json", "--out", "@new.html")]
     [InlineData("--prompts needs --plant", "--policy", "@expert", "--reference", "@one", "--task", "reverse", "--prompts", "9", "--out", "@new.html")]
     [InlineData("--temperature does not go with --data", "--policy", "@expert", "--reference", "@one", "--data", "@data.jsonl", "--temperature", "1", "--plant")]
-    [InlineData("--max-tokens 90 does not fit", "--policy", "@expert", "--reference", "@one", "--task", "reverse", "--max-tokens", "90", "--out", "@new.html")]
     [InlineData("Did you mean 'reverse'?", "--policy", "@expert", "--reference", "@one", "--task", "revers", "--plant")]
     public void Bad_usage_names_the_flag_and_the_way_out(string expected, params string[] flags)
     {

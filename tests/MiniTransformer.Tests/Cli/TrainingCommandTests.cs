@@ -105,6 +105,38 @@ public sealed class TrainingCommandTests
     }
 
     [Fact]
+    public void Counters_that_contradict_each_other_or_the_run_are_refused()
+    {
+        using var folder = new TemporaryFolder();
+        Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "3", "--out", folder["sft"]]);
+        string last = folder["sft/checkpoints/last"], state = Path.Combine(last, "trainer.json"), whole = File.ReadAllText(state);
+        foreach ((string field, string other) in new[] { ("\"updates\": 3", "\"updates\": 2"), ("\"epoch\": 0", "\"epoch\": 1"), ("\"step\": 3", "\"step\": 4"), ("\"stream\": 0", "\"stream\": 1") })
+        {
+            Assert.Contains(field, whole, StringComparison.Ordinal);
+            File.WriteAllText(state, whole.Replace(field, other, StringComparison.Ordinal));
+            MiniTransformer.IO.Checksums.Write(last); // not a flipped bit, but somebody's hand
+            CliResult result = Cli.Run("sft", "--out", folder["sft"], "--resume");
+            Assert.Equal(CommandLine.Failed, result.Code);
+            Assert.Contains("counters contradict each other", result.Error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void A_resumed_run_goes_on_and_not_back()
+    {
+        using var folder = new TemporaryFolder();
+        Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "1", "--out", folder["sft"]]);
+        Cli.Done(["dpr", "--run", folder["sft"], "--updates", "4", "--prompts-per-update", "4", "--threads", "1", .. Cli.NoCurve, "--out", folder["dpr"]]);
+        string weights = Cli.WeightsOf(folder["dpr"]);
+        CliResult result = Cli.Run("dpr", "--out", folder["dpr"], "--resume", "--updates", "3");
+        Assert.Equal(CommandLine.BadUsage, result.Code);
+        Assert.Contains("the run has made 4 updates already, and 3 are asked for", result.Error, StringComparison.Ordinal);
+        Assert.Contains("\"updates\": 4", File.ReadAllText(folder["dpr/run.json"]), StringComparison.Ordinal);
+        Cli.Done("dpr", "--out", folder["dpr"], "--resume", "--updates", "5");
+        Assert.NotEqual(weights, Cli.WeightsOf(folder["dpr"]));
+    }
+
+    [Fact]
     public void The_saved_configuration_repeats_the_run()
     {
         using var folder = new TemporaryFolder();

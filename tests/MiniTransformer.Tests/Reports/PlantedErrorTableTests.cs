@@ -1,5 +1,4 @@
 using MiniTransformer.Lab;
-using MiniTransformer.Training;
 
 namespace MiniTransformer.Tests.Reports;
 

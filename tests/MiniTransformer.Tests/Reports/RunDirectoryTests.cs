@@ -1,5 +1,5 @@
 using System.Text.Json;
-using MiniTransformer.Lab;
+using MiniTransformer.Cli.Runs;
 
 namespace MiniTransformer.Tests.Reports;
 

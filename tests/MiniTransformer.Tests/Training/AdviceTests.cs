@@ -1,6 +1,6 @@
 using System.Text.Json;
+using MiniTransformer.Cli.Runs;
 using MiniTransformer.Lab;
-using MiniTransformer.Training;
 
 namespace MiniTransformer.Tests.Training;
 
