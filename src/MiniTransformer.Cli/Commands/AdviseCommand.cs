@@ -62,18 +62,18 @@ internal sealed class AdviseCommand
     {
         string sftRun = settings.Required(run);
         SftRun sft = RunAdvice.SftRun(sftRun, "the advisor");
-        using Device device = common.Device(settings);
+        using Device device = common.Device(settings, terminal.Stop);
         string expertFolder = ModelFolder.Find(sftRun);
         using Transformer expert = Checkpoint.LoadModel(expertFolder, device);
         Vocabulary vocabulary = Vocabulary.Of(expertFolder, expert.Config);
 
         // What to decide on: the run's own validation prompts, or another file.
         DataSource source = sft.Source;
-        source.CheckUnchanged(sft);
+        terminal.Stop.Await(() => source.CheckUnchanged(sft));
         string? file = settings.Get(data);
         string verifier = verify.Resolve(settings, (file ?? source.File) is not null, sft.Verify);
-        RunData own = (source with { Verify = verifier }).Load(vocabulary);
-        RunData decided = file is null ? own : new DataSource(null, file, 1, 0, 1, source.Seed, verifier).Load(vocabulary);
+        RunData own = terminal.Stop.Await(() => (source with { Verify = verifier }).Load(vocabulary));
+        RunData decided = file is null ? own : terminal.Stop.Await(() => new DataSource(null, file, 1, 0, 1, source.Seed, verifier).Load(vocabulary));
         HeldOutPrompts validation = decided.Choices;
         if (validation.Count == 0) throw new UsageException("the run holds nothing out (--held-out 0); give the data to decide on with --data.");
         AdviceScore scoredBy = settings.Get(score) == "accuracy" ? AdviceScore.Accuracy : AdviceScore.LogLikelihood;

@@ -40,8 +40,8 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
     public RunData Load(Vocabulary vocabulary) => Tasks is not null ? FromTasks(vocabulary.Needed("--task")) : FromFile(vocabulary);
 
     /// <summary>The prompts of built-in tasks in their parts.</summary>
-    public static PromptSplits Split(string tasks, ulong seed, PromptSplitSizes sizes) =>
-        UsageException.Check(() => new PromptSplits(BuiltIn.Parse(tasks), seed, sizes), "--task: ");
+    public static PromptSplits Split(string tasks, ulong seed, PromptSplitSizes sizes, CancellationToken stop = default) =>
+        UsageException.Check(() => new PromptSplits(BuiltIn.Parse(tasks), seed, sizes, stop), "--task: ");
 
     /// <summary>Demonstrations of prompts: the same for the same seed in every command.</summary>
     public static Example[] Demonstrate(IReadOnlyList<TaskPrompt> prompts, double good, ITokenizer tokenizer, ulong seed) =>

@@ -31,6 +31,7 @@ public static class DensePathReinforce
         Rollout.CheckRoom(policy, reward, prompts);
         using AdamW? own = optimizer is null ? new AdamW(policy.Parameters, options.Optimizer) : null;
         optimizer ??= own!;
+        optimizer.ClearGradients(); // of an update that was stopped
         var schedule = Schedule.Constant(options.LearningRate, options.WarmupUpdates);
         var order = new BatchOrder(prompts.Count, options.Seed);
         while (optimizer.Updates < options.Updates) yield return Update(policy, reward, prompts, order, schedule, options, optimizer);

@@ -60,6 +60,7 @@ public static class Rloo
         Rollout.CheckRoom(policy, reward, prompts);
         using AdamW? own = optimizer is null ? new AdamW(policy.Parameters, options.Optimizer) : null;
         optimizer ??= own!;
+        optimizer.ClearGradients(); // of an update that was stopped
         var schedule = Schedule.Constant(options.LearningRate, options.WarmupUpdates);
         var order = new BatchOrder(prompts.Count, options.Seed);
         while (optimizer.Updates < options.Updates)
