@@ -101,8 +101,8 @@ internal sealed class CompareSource
     /// <summary>The hashes of files and base, so that a comparison is never continued with others than it began with.</summary>
     public ComparisonRun WithHashes(ComparisonRun run) => run with
     {
-        DataSha256 = run.Data is { } files ? [.. files.Select(DataSource.Sha256)] : null,
-        BaseSha256 = run.Base is { } folder ? DataSource.Sha256(Path.Combine(AtomicDirectory.Current(ModelFolder.Find(folder)), Checkpoint.ModelFile)) : null,
+        DataSha256 = run.Data is { } files ? [.. files.Select(Checksums.OfFile)] : null,
+        BaseSha256 = run.Base is { } folder ? Checksums.OfFile(Path.Combine(AtomicDirectory.Current(ModelFolder.Find(folder)), Checkpoint.ModelFile)) : null,
     };
 
     /// <summary>Refuses data or a base that have changed since the comparison began.</summary>

@@ -1,8 +1,8 @@
-using System.Security.Cryptography;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
 using MiniTransformer.Data.Verifiers;
+using MiniTransformer.IO;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
 
@@ -26,14 +26,7 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
     {
         if (File is null) return null;
         if (!System.IO.File.Exists(File)) throw new FileNotFoundException($"There is no file '{Invocation.Shown(File)}' (the run's --data).");
-        return Sha256(File);
-    }
-
-    /// <summary>A file's hash.</summary>
-    public static string Sha256(string file)
-    {
-        using FileStream stream = System.IO.File.OpenRead(file);
-        return Convert.ToHexStringLower(SHA256.HashData(stream));
+        return Checksums.OfFile(File);
     }
 
     /// <summary>Refuses a file that has changed since the run began.</summary>
@@ -47,8 +40,8 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
     public RunData Load(Vocabulary vocabulary) => Tasks is not null ? FromTasks(vocabulary.Needed("--task")) : FromFile(vocabulary);
 
     /// <summary>The prompts of built-in tasks in their parts.</summary>
-    public static PromptSplits Split(string tasks, ulong seed, PromptSplitSizes sizes) =>
-        UsageException.Check(() => new PromptSplits(BuiltIn.Parse(tasks), seed, sizes), "--task: ");
+    public static PromptSplits Split(string tasks, ulong seed, PromptSplitSizes sizes, CancellationToken stop = default) =>
+        UsageException.Check(() => new PromptSplits(BuiltIn.Parse(tasks), seed, sizes, stop), "--task: ");
 
     /// <summary>Demonstrations of prompts: the same for the same seed in every command.</summary>
     public static Example[] Demonstrate(IReadOnlyList<TaskPrompt> prompts, double good, ITokenizer tokenizer, ulong seed) =>
