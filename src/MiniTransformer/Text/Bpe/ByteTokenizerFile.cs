@@ -83,7 +83,7 @@ internal static class ByteTokenizerFile
 
     private static void CheckOlder(JsonElement root)
     {
-        if (!root.TryGetProperty("type", out JsonElement type)) throw new InvalidDataException("the field 'model' is missing.");
+        if (!root.TryGetProperty("type", out JsonElement type)) throw new InvalidDataException("field 'type' is missing; needed is \"byte\", or 'model' as Hugging Face writes it.");
         if (type.ValueKind != JsonValueKind.String || !type.ValueEquals("byte"))
             throw new InvalidDataException($"field 'type' is {type.GetRawText()}; the type that is implemented is \"byte\".");
         foreach ((string field, int value) in OlderFields)
