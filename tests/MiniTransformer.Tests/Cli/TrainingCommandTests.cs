@@ -126,7 +126,7 @@ public sealed class TrainingCommandTests
     {
         using var folder = new TemporaryFolder();
         Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "1", "--out", folder["sft"]]);
-        Cli.Done(["dpr", "--run", folder["sft"], "--updates", "4", "--prompts-per-update", "4", "--threads", "1", .. Cli.NoCurve, "--out", folder["dpr"]]);
+        Cli.Done(["dpr", "--run", folder["sft"], "--reference", "base", "--updates", "4", "--prompts-per-update", "4", "--threads", "1", .. Cli.NoCurve, "--out", folder["dpr"]]);
         string weights = Cli.WeightsOf(folder["dpr"]);
         CliResult result = Cli.Run("dpr", "--out", folder["dpr"], "--resume", "--updates", "3");
         Assert.Equal(CommandLine.BadUsage, result.Code);
