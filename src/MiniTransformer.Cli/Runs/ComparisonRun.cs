@@ -1,5 +1,5 @@
 using System.Text.Json.Serialization;
-using MiniTransformer.Experiments;
+using MiniTransformer.Lab;
 
 namespace MiniTransformer.Cli.Runs;
 

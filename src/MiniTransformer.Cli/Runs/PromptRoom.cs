@@ -1,4 +1,3 @@
-using MiniTransformer.Cli.Options;
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
 

@@ -4,7 +4,6 @@ using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.IO;
-using MiniTransformer.Reports;
 
 namespace MiniTransformer.Cli.Runs;
 

@@ -1,6 +1,6 @@
+using MiniTransformer.Cli.Html;
 using MiniTransformer.Data.Tasks;
-using MiniTransformer.Experiments;
-using MiniTransformer.Reports;
+using MiniTransformer.Lab;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Runs;
@@ -20,7 +20,7 @@ internal sealed record Curve(string Stage, string Quantity, List<double> X, List
 internal sealed record SeedResult(ulong Seed, List<ArmResult> Arms, List<Curve> Curves, List<ScoredResponse> Responses)
 {
     /// <summary>Prepares a world and runs the demo's methods in it; <paramref name="report"/> learns the updates done and what is going on.</summary>
-    public static SeedResult Run(World world, Action<int, string> report, CancellationToken stop)
+    public static SeedResult Run(World world, Action<int, string> report)
     {
         var result = new SeedResult(world.Seed, [], [], []);
         int done = 0;
@@ -40,7 +40,6 @@ internal sealed record SeedResult(ulong Seed, List<ArmResult> Arms, List<Curve> 
 
         void Note(ExperimentEvent happened)
         {
-            stop.ThrowIfCancellationRequested();
             switch (happened)
             {
                 case StepDone { Stage: var stage, Step: var step }:

@@ -1,6 +1,6 @@
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
-using MiniTransformer.Experiments;
+using MiniTransformer.Lab;
 using MiniTransformer.Tests.IO;
 using MiniTransformer.Tests.Reports;
 

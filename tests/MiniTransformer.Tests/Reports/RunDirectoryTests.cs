@@ -1,5 +1,5 @@
 using System.Text.Json;
-using MiniTransformer.Reports;
+using MiniTransformer.Cli.Runs;
 
 namespace MiniTransformer.Tests.Reports;
 
@@ -141,10 +141,10 @@ public sealed class RunDirectoryTests : IDisposable
 
         Assert.Throws<InvalidDataException>(() => RunDirectory.ReadMetrics(folder));
         using (var log = new MetricsLog(MetricsFile)) log.TruncateAfter(3, _ => { });
-        Assert.Equal(2, RunDirectory.ReadMetrics(folder).Count); // one was lost, one came after
+        Assert.Equal(3, RunDirectory.ReadMetrics(folder).Count); // the last hash is still damaged, and its line came after
         File.Delete(MetricsLog.SumsOf(MetricsFile));
         using (var log = new MetricsLog(MetricsFile)) log.Append(new Update(4, .5));
-        Assert.Equal(3, RunDirectory.ReadMetrics(folder).Count);
+        Assert.Equal(4, RunDirectory.ReadMetrics(folder).Count);
 
         void Check(bool twoLines)
         {
