@@ -1,4 +1,3 @@
-using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
 using MiniTransformer.IO;
 using MiniTransformer.Nn;
@@ -8,28 +7,34 @@ using MiniTransformer.Text;
 namespace MiniTransformer.Training;
 
 /// <summary>
-/// A model in a folder: model.safetensors with Hugging Face's names, config.json in its Llama form, and tokenizer.json where there is a
+/// A model in a folder: its weights in safetensors, config.json, both with Hugging Face's names of the model's family, and tokenizer.json where there is a
 /// tokenizer. A checkpoint to resume from also has optimizer.safetensors (adamw.m.NAME, adamw.v.NAME) and trainer.json
 /// (<see cref="TrainerState"/>). Folders are written under another name, flushed and renamed: a reader finds the old one or the whole new one.
 /// </summary>
 public static class Checkpoint
 {
     /// <summary>The weights' file.</summary>
-    public const string ModelFile = "model.safetensors";
+    public const string ModelFile = ModelWeights.File;
 
     /// <summary>The optimizer's file.</summary>
     public const string OptimizerFile = "optimizer.safetensors";
 
     /// <summary>Writes a model.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="tokenizer">Its tokenizer, if it has one.</param>
+    /// <param name="type">The type of the weights in the file; null for the one that each came in (float32 for a new model).</param>
+    /// <param name="shardBytes">The bytes that one file takes; more are cut into several with an index.</param>
     /// <exception cref="IOException">The folder cannot be written.</exception>
-    public static void Save(string folder, Transformer model, ITokenizer? tokenizer) =>
+    public static void Save(
+        string folder, Transformer model, ITokenizer? tokenizer, ElementType? type = null, long shardBytes = ModelWeights.ShardBytes) =>
         AtomicDirectory.Write(folder, temporary =>
         {
-            WriteModel(temporary, model, tokenizer);
+            WriteModel(temporary, model, tokenizer, type, toResume: false, shardBytes);
             Checksums.Write(temporary);
         });
 
-    /// <summary>Writes a checkpoint to resume from.</summary>
+    /// <summary>Writes a checkpoint to resume from: weights in float32, whatever type they came in, so that nothing is lost on the way.</summary>
     /// <exception cref="IOException">The folder cannot be written.</exception>
     public static void Save(string folder, Transformer model, ITokenizer? tokenizer, AdamW optimizer, TrainerState state)
     {
@@ -37,7 +42,7 @@ public static class Checkpoint
             throw new ArgumentException($"Checkpoint: the state says {state.Updates} updates, the optimizer has made {optimizer.Updates}.");
         AtomicDirectory.Write(folder, temporary =>
         {
-            WriteModel(temporary, model, tokenizer);
+            WriteModel(temporary, model, tokenizer, ElementType.F32, toResume: true, ModelWeights.ShardBytes);
             SafetensorsWriter.Write(Path.Combine(temporary, OptimizerFile), optimizer.State().Select(s => new TensorData(s.Name, s.Shape, s.Values)));
             state.Save(temporary);
             Checksums.Write(temporary);
@@ -48,19 +53,19 @@ public static class Checkpoint
     public static bool IsModel(string folder) => File.Exists(Path.Combine(AtomicDirectory.Current(folder), "config.json"));
 
     /// <summary>
-    /// Reads a model from any Hugging Face Llama folder: config.json and model.safetensors in float32. The configuration is checked against
-    /// the weights before anything is loaded. The parameters are trainable.
+    /// Reads a model from a Hugging Face folder of one of the families: config.json, and weights in float32, float16 or bfloat16, in one file or several. The
+    /// configuration is checked against the weights before anything is loaded. The parameters are trainable, and float32 in memory.
     /// </summary>
     /// <exception cref="FileNotFoundException">A file is missing; the message says which, and what is there instead.</exception>
-    /// <exception cref="TransformerConfigException">The configuration is not a Llama model's, or does not fit the weights.</exception>
-    /// <exception cref="SafetensorsException">The weights are damaged, or not float32.</exception>
+    /// <exception cref="TransformerConfigException">The configuration asks for what is not implemented, or does not fit the weights.</exception>
+    /// <exception cref="SafetensorsException">The weights are damaged, or of a type that is not read.</exception>
     /// <exception cref="ChecksumException">A file is not what this library wrote.</exception>
     public static Transformer LoadModel(string folder, Device device) => Read(folder, IsOfModel, current =>
     {
         TransformerConfig config = TransformerConfig.Load(current);
-        using SafetensorsReader weights = SafetensorsReader.Open(WeightsOf(current));
+        using ITensorFile weights = ModelWeights.Open(current);
         config.CheckAgainst(weights);
-        return new Transformer(config, ParameterSource.From(device, weights));
+        return Transformer.Load(config, device, weights);
     });
 
     /// <summary>
@@ -94,15 +99,10 @@ public static class Checkpoint
         {
             TrainerState state = TrainerState.Load(current);
             policy.Config.CheckSame(TransformerConfig.Load(current), current);
-            using SafetensorsReader weights = SafetensorsReader.Open(WeightsOf(current)), moments = SafetensorsReader.Open(Path.Combine(current, OptimizerFile));
+            using ITensorFile weights = ModelWeights.Open(current);
+            using SafetensorsReader moments = SafetensorsReader.Open(Path.Combine(current, OptimizerFile));
             policy.Config.CheckAgainst(weights);
-            foreach (Parameter parameter in policy.Parameters)
-            {
-                var values = new float[parameter.Shape.Count];
-                weights.ReadFinite(parameter.Name, values);
-                parameter.Set(values);
-            }
-
+            policy.Fill(weights);
             optimizer.Restore(state.Updates, moments.ReadFinite);
             return state;
         });
@@ -130,7 +130,7 @@ public static class Checkpoint
             try
             {
                 CheckThere(folder, current);
-                if (which(ModelFile)) _ = WeightsOf(current);
+                if (which(ModelFile)) _ = ModelWeights.Find(current);
                 Verify(current, which);
                 T value = read(current);
                 if (attempt == Attempts || !Replaced()) return value;
@@ -169,7 +169,7 @@ public static class Checkpoint
             try
             {
                 TransformerConfig config = TransformerConfig.Load(folder);
-                using SafetensorsReader weights = SafetensorsReader.Open(WeightsOf(folder));
+                using ITensorFile weights = ModelWeights.Open(folder);
                 config.CheckAgainst(weights);
             }
             catch (Exception more) when (more is IOException or FormatException or InvalidDataException)
@@ -181,33 +181,19 @@ public static class Checkpoint
         }
     }
 
-    private static void WriteModel(string folder, Transformer model, ITokenizer? tokenizer)
+    private static void WriteModel(
+        string folder, Transformer model, ITokenizer? tokenizer, ElementType? type, bool toResume, long shardBytes)
     {
-        model.Config.Save(folder);
+        model.Config.Save(folder, type ?? model.StoredAs);
         model.Config.Companions.Write(folder);
-        SafetensorsWriter.Write(
-            Path.Combine(folder, ModelFile),
-            model.Parameters.Select(p => new TensorData(p.Name, p.Shape.ToArray(), sink => sink(p.ToArray()))));
-        if (tokenizer is not null) TokenizerFile.Save(tokenizer, folder);
+        ModelWeights.Write(folder, model.Tensors(type), model.Metadata(toResume), shardBytes);
+        if (tokenizer is not null && model.Config.Companions.Find(TokenizerFile.FileName) is null) TokenizerFile.Save(tokenizer, folder);
     }
 
     private static void CheckThere(string folder, string current)
     {
         if (File.Exists(current)) throw new FileNotFoundException($"'{folder}' is a file; a model's folder is needed, with config.json and {ModelFile} in it.", folder);
         if (!Directory.Exists(current)) throw new FileNotFoundException($"There is no folder '{folder}'; a model's folder holds config.json and {ModelFile}.", folder);
-    }
-
-    private static string WeightsOf(string folder)
-    {
-        string file = Path.Combine(folder, ModelFile);
-        if (File.Exists(file)) return file;
-        string instead = File.Exists(file + ".index.json")
-            ? "its weights are cut into several files (model.safetensors.index.json), which is not implemented; write them as one, "
-                + "for example in Python: model.save_pretrained(folder, max_shard_size=\"100GB\")"
-            : File.Exists(Path.Combine(folder, "pytorch_model.bin"))
-                ? "its weights are in PyTorch's pickle form (pytorch_model.bin), which is not read; in Python: model.save_pretrained(folder)"
-                : "a model's folder holds config.json and " + ModelFile;
-        throw new FileNotFoundException($"'{folder}' has no {ModelFile}: {instead}.", file);
     }
 
     private static void CheckSame(this TransformerConfig needed, TransformerConfig found, string folder)
