@@ -55,6 +55,7 @@ internal sealed class DprCommand
         "--checkpoint-every", "updates between checkpoints to resume from [default: a tenth of the updates]", min: 1, mayChange: true);
     private readonly Flag<int?> evaluateEvery = Flags.OptionalInt(
         "--evaluate-every", "updates between points of the accuracy curve, 0 for none [default: a tenth of the updates]", mayChange: true);
+    private readonly Flag<string?> saveType = TypeFlag.Create();
 
     private DprCommand() => common = new CommonFlags(command, "folder of the run, a new one", seedDescription: "seed of the order of the prompts and of the draws [default: the SFT run's]");
 
@@ -67,7 +68,7 @@ internal sealed class DprCommand
             dpr.run, dpr.resume, dpr.updates, dpr.reference, dpr.reward, dpr.floor, dpr.centred, dpr.clip, dpr.gamma, dpr.sentenceLevel, dpr.noBaseline, dpr.noWhiten, dpr.beta,
             dpr.betaRef, dpr.kl, dpr.entropyBonus, dpr.promptsPerUpdate, dpr.lr, dpr.warmup, dpr.maxGradNorm, dpr.temperature, dpr.maxTokens, dpr.collapseKl, dpr.prompts,
             dpr.verify.Flag, dpr.checkpointEvery,
-            dpr.evaluateEvery,
+            dpr.evaluateEvery, dpr.saveType,
         }) dpr.command.Add(flag);
         string[] examples =
         [
