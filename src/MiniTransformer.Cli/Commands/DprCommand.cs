@@ -18,6 +18,9 @@ internal sealed class DprCommand
 {
     private const string Auto = "auto";
 
+    // Returns of so few nats, some times the least that is divided by, are hardly a reward.
+    private const double AllButNothing = 10 * Returns.SmallestRms;
+
     private readonly Command command = new("dpr", "Improve an SFT run's policy with its recovered dense reward (Dense-Path REINFORCE).");
     private readonly CommonFlags common;
     private readonly Flag<string?> run = Flags.Path("--run", "folder of the SFT run");
@@ -115,6 +118,7 @@ internal sealed class DprCommand
         string referenceName = settings.Resolve(reference, advice?.Reference ?? ReferenceOf(settings, sft))!;
         Transformer[] others = [.. ModelFolder.References(sftRun, referenceName).Select(folder => Frozen(folder, device))];
         var dense = UsageException.Check(() => new DenseReward(expert, others, RunSettings.Of<DprRun>(settings).RewardOptions));
+        RefuseSame(expert, referenceName, others, dense.Options.Kind, terminal);
         asked = PromptRoom.Answerable(asked, dense.MaxPositions, terminal.Say);
         int every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, options.Updates / 10))!.Value;
         int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, options.Updates / 10))!.Value;
@@ -158,8 +162,17 @@ internal sealed class DprCommand
         {
             ITrack track = open("DPR", options.Updates, done);
             if (done == 0 && curveEvery > 0) evaluation.Point(policy, "dpr", 0, training.Folder.Metrics);
+            bool warned = false;
             foreach (DprStep step in DensePathReinforce.Train(policy, dense, ids, options, optimizer))
             {
+                if (!warned && step.AdvantageRms is { } rms && rms < AllButNothing)
+                {
+                    warned = true;
+                    terminal.Say(string.Create(CultureInfo.InvariantCulture,
+                        $"Warning: the reward is all but nothing: its returns have a root mean square of {rms:0.######} nats at update {step.Step}. The reference {referenceName} is all but π_SFT "
+                        + $"itself, and dividing by so little makes much of small differences; the least that is divided by is {Returns.SmallestRms}. Take an earlier reference, such as base or 0.1."));
+                }
+
                 training.Folder.Metrics.Append(step);
                 bool last = step.Step == options.Updates, stop = terminal.Stop.IsCancellationRequested && !last;
                 if (curveEvery > 0 && (last || step.Step % curveEvery == 0)) evaluation.Point(policy, "dpr", step.Step, training.Folder.Metrics);
@@ -170,6 +183,18 @@ internal sealed class DprCommand
 
             return false;
         }
+    }
+
+    // r̂ against π_SFT's own weights is 0 everywhere: there would be nothing to reinforce but rounding.
+    private static void RefuseSame(Transformer expert, string reference, Transformer[] others, RewardKind kind, Terminal terminal)
+    {
+        if (kind != RewardKind.BaselineRelative) return;
+        string[] same = [.. ModelFolder.ReferenceNames(reference).Zip(others).Where(r => r.Second.HasWeightsOf(expert)).Select(r => r.First)];
+        if (same.Length == 0) return;
+        string what = $"the reference {string.Join(" and ", same)} has the weights of π_SFT itself, to the bit";
+        if (same.Length == others.Length)
+            throw new UsageException($"--reference: {what}: r̂ = log π_SFT − log π_ref is 0 for every token, and there is nothing to reinforce. Name an earlier checkpoint.");
+        terminal.Say($"Warning: {what}; it only brings the mean of the references nearer to π_SFT.");
     }
 
     // --reference auto: the advisor, with this run's budget, on the prompts for choices.

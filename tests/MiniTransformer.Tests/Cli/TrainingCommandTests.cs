@@ -125,7 +125,7 @@ public sealed class TrainingCommandTests
     public void A_resumed_run_goes_on_and_not_back()
     {
         using var folder = new TemporaryFolder();
-        Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "1", "--out", folder["sft"]]);
+        Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "2", "--out", folder["sft"]]);
         Cli.Done(["dpr", "--run", folder["sft"], "--updates", "4", "--prompts-per-update", "4", "--threads", "1", .. Cli.NoCurve, "--out", folder["dpr"]]);
         string weights = Cli.WeightsOf(folder["dpr"]);
         CliResult result = Cli.Run("dpr", "--out", folder["dpr"], "--resume", "--updates", "3");
