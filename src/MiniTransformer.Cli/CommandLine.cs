@@ -8,7 +8,6 @@ using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.IO;
-using MiniTransformer.Reports;
 
 namespace MiniTransformer.Cli;
 
@@ -32,7 +31,7 @@ public static class CommandLine
     /// <param name="output">For results.</param>
     /// <param name="error">For messages and progress.</param>
     /// <param name="input">For prompts; empty if null.</param>
-    /// <param name="stop">Asks long work to finish its update, save and leave.</param>
+    /// <param name="stop">Asks the command to keep what was done and leave.</param>
     /// <returns>The exit code.</returns>
     public static int Run(string[] args, TextWriter output, TextWriter error, Stream? input = null, CancellationToken stop = default)
     {
@@ -51,8 +50,9 @@ public static class CommandLine
             terminal.Say($"error: {e.Message}");
             return BadUsage;
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException e)
         {
+            terminal.Say(e is Interruption ? e.Message : "Interrupted before there was anything to keep; the same command begins again.");
             return Interrupted;
         }
         catch (Exception e) when (!args.Contains("--debug"))

@@ -5,8 +5,8 @@ using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Lab;
 using MiniTransformer.Nn;
-using MiniTransformer.Reports;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Commands;
@@ -21,7 +21,7 @@ internal sealed class AdviseCommand
     private readonly CommonFlags common;
     private readonly Flag<string?> run = Flags.Path("--run", "folder of the SFT run");
     private readonly Flag<string?> data = Flags.Path("--data", "JSONL to decide on, which nothing was trained on [default: what the run held out for validation]", "FILE");
-    private readonly VerifyFlag verify = new();
+    private readonly JudgeFlag verify = new();
     private readonly Flag<string?> references = Flags.Text(
         "--references", "candidates: base, half, fractions that sft kept, or folders [default: base if the run had one, and all fractions that it kept]", "NAME,...");
     private readonly Flag<string> alpha = new(
@@ -62,18 +62,18 @@ internal sealed class AdviseCommand
     {
         string sftRun = settings.Required(run);
         SftRun sft = RunAdvice.SftRun(sftRun, "the advisor");
-        using Device device = common.Device(settings);
+        using Device device = common.Device(settings, terminal.Stop);
         string expertFolder = ModelFolder.Find(sftRun);
         using Transformer expert = Checkpoint.LoadModel(expertFolder, device);
         Vocabulary vocabulary = Vocabulary.Of(expertFolder, expert.Config);
 
         // What to decide on: the run's own validation prompts, or another file.
         DataSource source = sft.Source;
-        source.CheckUnchanged(sft);
+        terminal.Stop.Await(() => source.CheckUnchanged(sft));
         string? file = settings.Get(data);
         string verifier = verify.Resolve(settings, (file ?? source.File) is not null, sft.Verify);
-        RunData own = (source with { Verify = verifier }).Load(vocabulary);
-        RunData decided = file is null ? own : new DataSource(null, file, 1, 0, 1, source.Seed, verifier).Load(vocabulary);
+        RunData own = terminal.Stop.Await(() => (source with { Verify = verifier }).Load(vocabulary));
+        RunData decided = file is null ? own : terminal.Stop.Await(() => new DataSource(null, file, 1, 0, 1, source.Seed, verifier).Load(vocabulary));
         HeldOutPrompts validation = decided.Choices;
         if (validation.Count == 0) throw new UsageException("the run holds nothing out (--held-out 0); give the data to decide on with --data.");
         AdviceScore scoredBy = settings.Get(score) == "accuracy" ? AdviceScore.Accuracy : AdviceScore.LogLikelihood;

@@ -1,13 +1,13 @@
 using System.CommandLine;
 using System.Text.Json;
 using MiniTransformer.Backends;
+using MiniTransformer.Cli.Html;
 using MiniTransformer.Cli.Options;
-using MiniTransformer.Cli.Reports;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
+using MiniTransformer.Lab;
 using MiniTransformer.Nn;
-using MiniTransformer.Reports;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Commands;
@@ -64,7 +64,7 @@ internal sealed class CreditCommand
         bool planting = settings.Get(plant);
         Check(settings, path);
         string policyFolder = ModelFolder.Find(path);
-        using Device device = common.Device(settings);
+        using Device device = common.Device(settings, terminal.Stop);
         using Transformer expert = Checkpoint.LoadModel(policyFolder, device);
         using CreditReferences references = CreditReferences.Load(path, settings.Get(reference), expert, device);
         Vocabulary vocabulary = references.Folders.Zip(references.All, (folder, r) => (folder, r.Model)).Prepend((policyFolder, expert))
@@ -72,7 +72,7 @@ internal sealed class CreditCommand
         int positions = references.All.Min(r => r.Model.Config.MaxPositions) is var most && most < expert.Config.MaxPositions ? most : expert.Config.MaxPositions;
         foreach (NamedReference same in references.All.Where(r => r.Model.HasWeightsOf(expert)))
             terminal.Say($"Warning: the reference {same.Name} has the weights of the policy itself, to the bit: r̂ is 0 for every token.");
-        CreditData shown = Data(settings, path, vocabulary);
+        CreditData shown = terminal.Stop.Await(() => Data(settings, path, vocabulary));
         Demonstrations.FromExamples(shown.Examples).CheckLength(positions);
 
         using ResultFile? page = settings.Get(common.Out) is { } file ? ResultFile.Open(file, terminal) : null;
@@ -90,7 +90,6 @@ internal sealed class CreditCommand
 
         if (page is not null)
         {
-            terminal.Stop.ThrowIfCancellationRequested();
             var responses = new CreditReport(path, references, vocabulary, expert);
             page.Writer.Write(responses.ToHtml(
                 shown, shown.Responses(expert, settings.Get(count), vocabulary, Sampling(settings, shown) with { MaxPositions = positions }), result, [.. planted.Take(PlantedShown)]));

@@ -1,14 +1,14 @@
 using System.CommandLine;
 using System.Globalization;
 using MiniTransformer.Backends;
+using MiniTransformer.Cli.Html;
 using MiniTransformer.Cli.Options;
-using MiniTransformer.Cli.Reports;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
+using MiniTransformer.Lab;
 using MiniTransformer.Nn;
 using MiniTransformer.Optim;
-using MiniTransformer.Reports;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Commands;
@@ -53,7 +53,7 @@ internal sealed class DprCommand
         "--max-tokens", "longest response [default: the longest demonstrated one and one more]", min: 1);
     private readonly Flag<double> collapseKl = Flags.Number("--collapse-kl", "stop if a response is this many nats away from π_SFT", 30, open: true);
     private readonly Flag<string?> prompts = Flags.Path("--prompts", "JSONL of prompts to answer instead of the SFT run's", "FILE");
-    private readonly VerifyFlag verify = new();
+    private readonly JudgeFlag verify = new();
     private readonly Flag<int?> checkpointEvery = Flags.OptionalInt(
         "--checkpoint-every", "updates between checkpoints to resume from [default: a tenth of the updates]", min: 1, mayChange: true);
     private readonly Flag<int?> evaluateEvery = Flags.OptionalInt(
@@ -91,17 +91,17 @@ internal sealed class DprCommand
         TrainingRun.CheckFree(path, resuming, canBegin: settings.Get(run) is not null);
         string sftRun = settings.Required(run);
         SftRun sft = RunAdvice.SftRun(sftRun, "DPR");
-        using Device device = common.Device(settings);
+        using Device device = common.Device(settings, terminal.Stop);
 
         // π_SFT, π_ref, and the data of the SFT run.
         string expertFolder = ModelFolder.Find(sftRun);
         using Transformer expert = Frozen(expertFolder, device);
         Vocabulary vocabulary = Vocabulary.Of(expertFolder, expert.Config);
         DataSource source = sft.Source;
-        source.CheckUnchanged(sft);
+        terminal.Stop.Await(() => source.CheckUnchanged(sft));
         source = source with { Verify = verify.Resolve(settings, source.File is not null, sft.Verify) };
-        RunData data = source.Load(vocabulary);
-        IReadOnlyList<Prompt> asked = settings.Get(prompts) is { } file ? [.. PromptReader.Read(file, vocabulary.Tokenizer, vocabulary.Size)] : data.Prompts;
+        RunData data = terminal.Stop.Await(() => source.Load(vocabulary));
+        IReadOnlyList<Prompt> asked = settings.Get(prompts) is { } file ? terminal.Stop.Await<Prompt[]>(() => [.. PromptReader.Read(file, vocabulary.Tokenizer, vocabulary.Size)]) : data.Prompts;
         if (asked.Count == 0) throw new DataException($"{settings.Get(prompts)}: the file holds no prompt.");
         DprOptions options = Options(settings, vocabulary, data, sft.Seed);
         Advice? advice = null;
@@ -130,60 +130,66 @@ internal sealed class DprCommand
                 : resuming && RunDirectory.Exists(path) ? RunSettings.Read<DprRun>(path).Advice : null,
         };
         using TrainingRun training = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
-        using Transformer policy = expert.Clone(trainable: true);
-        using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
-        int done = resuming ? training.TakeUp(policy, optimizer, updates => TrainerState.Dpr(updates, options, asked.Count), options.Updates) : 0;
-        terminal.Say($"DPR: {options.Updates} updates of {options.PromptsPerUpdate} prompts, reference {referenceName}{(advice is null ? "" : ", chosen by the advisor")}, on {device.Name}.");
-        if (done >= options.Updates) terminal.Say("All updates are done.");
-
         int[][] ids = [.. asked.Select(p => p.Ids)];
-        var evaluation = new RunEvaluation(data, vocabulary, source.Seed, options.MaxTokens);
-        bool stopped;
-        try
+        return training.Work("dpr", options.Updates, verify.Again(settings), () =>
         {
-            stopped = Progress.Show(terminal, Train);
-        }
-        catch (PolicyCollapseException)
-        {
-            string last = training.Folder.CheckpointPath(ModelFolder.Last);
-            if (Checkpoint.IsModel(last)) terminal.Say($"The policy as it was after update {TrainerState.Load(last).Updates} is in {Invocation.Shown(last)}.");
-            throw;
-        }
+            using Transformer policy = expert.Clone(trainable: true);
+            using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
+            int done = resuming ? training.TakeUp(policy, optimizer, updates => TrainerState.Dpr(updates, options, asked.Count), options.Updates) : 0;
+            terminal.Say($"DPR: {options.Updates} updates of {options.PromptsPerUpdate} prompts, reference {referenceName}{(advice is null ? "" : ", chosen by the advisor")}, on {device.Name}.");
+            if (done >= options.Updates) terminal.Say("All updates are done.");
+            var evaluation = new RunEvaluation(data, vocabulary, source.Seed, options.MaxTokens);
+            Progress.Show(terminal, open => Train(open("DPR", options.Updates, done)));
 
-        if (stopped) return training.Interrupted("dpr", optimizer.Updates, options.Updates, verify.Again(settings));
+            training.Keep(ModelFolder.Final, policy);
+            IEnumerable<(string, Transformer)> references = ModelFolder.ReferenceNames(referenceName).Zip(others, (name, model) => ($"reference ({Shown(name)})", model));
+            RunReport.Write(training.Folder, evaluation, effective, new DenseReward(expert, others), [.. references, ("SFT", expert), ("DPR", policy)], terminal, "DPR");
 
-        training.Keep(ModelFolder.Final, policy);
-        IEnumerable<(string, Transformer)> references = ModelFolder.ReferenceNames(referenceName).Zip(others, (name, model) => ($"reference ({Shown(name)})", model));
-        RunReport.Write(training.Folder, evaluation, effective, new DenseReward(expert, others), [.. references, ("SFT", expert), ("DPR", policy)], terminal, "DPR");
-        return CommandLine.Done;
-
-        // True if it was stopped before its end.
-        bool Train(Func<string, int, int, ITrack> open)
-        {
-            ITrack track = open("DPR", options.Updates, done);
-            if (done == 0 && curveEvery > 0) evaluation.Point(policy, "dpr", 0, training.Folder.Metrics);
-            bool warned = false;
-            foreach (DprStep step in DensePathReinforce.Train(policy, dense, ids, options, optimizer))
+            // Updates, checkpoints and points of the curve; what a measurement could lose is saved before it.
+            int Train(ITrack track)
             {
-                if (!warned && step.AdvantageRms is { } rms && rms < AllButNothing)
+                try
                 {
-                    warned = true;
-                    terminal.Say(string.Create(CultureInfo.InvariantCulture,
-                        $"Warning: the reward is all but nothing: its returns have a root mean square of {rms:0.######} nats at update {step.Step}. The reference {referenceName} is all but π_SFT "
-                        + $"itself, and dividing by so little makes much of small differences; the least that is divided by is {Returns.SmallestRms}. Take an earlier reference, such as base or 0.1."));
+                    if (IsDue(done) && training.LacksPoint(done)) evaluation.Point(policy, "dpr", done, training.Folder.Metrics);
+                    bool warned = false;
+                    foreach (DprStep step in DensePathReinforce.Train(policy, dense, ids, options, optimizer))
+                    {
+                        if (!warned && step.AdvantageRms is { } rms && rms < AllButNothing)
+                        {
+                            warned = true;
+                            terminal.Say(Warning(rms, step.Step, referenceName));
+                        }
+
+                        training.Folder.Metrics.Append(step);
+                        if (step.Step % every == 0 || step.Step == options.Updates || IsDue(step.Step)) Save();
+                        if (IsDue(step.Step)) evaluation.Point(policy, "dpr", step.Step, training.Folder.Metrics);
+                        track.Report(step.Step, string.Create(CultureInfo.InvariantCulture, $"reward {step.Reward:0.00}, KL {step.Kl:0.00}, length {step.Length:0.0}"));
+                    }
+                }
+                catch (OperationCanceledException)
+                {
+                    Save();
+                    throw;
+                }
+                catch (PolicyCollapseException)
+                {
+                    string last = training.Folder.CheckpointPath(ModelFolder.Last);
+                    if (Checkpoint.IsModel(last)) terminal.Say($"The policy as it was after update {TrainerState.Load(last).Updates} is in {Invocation.Shown(last)}.");
+                    throw;
                 }
 
-                training.Folder.Metrics.Append(step);
-                bool last = step.Step == options.Updates, stop = terminal.Stop.IsCancellationRequested && !last;
-                if (curveEvery > 0 && (last || step.Step % curveEvery == 0)) evaluation.Point(policy, "dpr", step.Step, training.Folder.Metrics);
-                track.Report(step.Step, string.Create(CultureInfo.InvariantCulture, $"reward {step.Reward:0.00}, KL {step.Kl:0.00}, length {step.Length:0.0}"));
-                if (stop || last || step.Step % every == 0) training.SaveLast(policy, optimizer, TrainerState.Dpr(step.Step, options, ids.Length));
-                if (stop) return true;
+                return optimizer.Updates;
             }
 
-            return false;
-        }
+            void Save() => training.SaveLast(policy, optimizer, TrainerState.Dpr(optimizer.Updates, options, ids.Length));
+        });
+
+        bool IsDue(int step) => curveEvery > 0 && (step % curveEvery == 0 || step == options.Updates);
     }
+
+    private static string Warning(double rms, int update, string reference) => string.Create(CultureInfo.InvariantCulture,
+        $"Warning: the reward is all but nothing: its returns have a root mean square of {rms:0.######} nats at update {update}. The reference {reference} is all but π_SFT itself, "
+        + $"and dividing by so little makes much of small differences; the least that is divided by is {Returns.SmallestRms}. Take an earlier reference, such as base or 0.1.");
 
     // r̂ against π_SFT's own weights is 0 everywhere: there would be nothing to reinforce but rounding.
     private static void RefuseSame(Transformer expert, string reference, Transformer[] others, RewardKind kind, Terminal terminal)

@@ -3,8 +3,8 @@ using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Lab;
 using MiniTransformer.Nn;
-using MiniTransformer.Reports;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Commands;
@@ -18,7 +18,7 @@ internal sealed class EvalCommand
     private readonly Flag<string> checkpoint = new("--checkpoint", "of a run: base, fraction-0.50, final ...; or 'all'", text => text, ModelFolder.Final, hasDefault: true) { HelpName = "NAME" };
     private readonly Flag<string?> task = Flags.Text("--task", "measure on these built-in tasks instead of the run's own data", "NAME,...");
     private readonly Flag<string?> data = Flags.Path("--data", "measure on all examples of this JSONL file instead of the run's own data", "FILE");
-    private readonly VerifyFlag verify = new();
+    private readonly JudgeFlag verify = new();
     private readonly Flag<double> temperature = Flags.Number("--temperature", "temperature of the sampled column", 1, open: true);
     private readonly Flag<int?> maxTokens = Flags.OptionalInt(
         "--max-tokens", "longest response, where the model's context has room for it [default: the longest right one and one more]", min: 1);
@@ -53,12 +53,12 @@ internal sealed class EvalCommand
         SftRun? sft = training?.Demonstrated;
         (string Name, string Folder)[] policies = Policies(settings, path, isRun);
 
-        using Device device = common.Device(settings);
+        using Device device = common.Device(settings, terminal.Stop);
         using Transformer model = Checkpoint.LoadModel(policies[^1].Folder, device);
         Vocabulary vocabulary = Vocabulary.Of(policies[^1].Folder, model.Config);
-        DataSource source = Source(settings, sft, path);
+        DataSource source = Source(settings, sft, path, terminal.Stop);
         source = source with { Verify = verify.Resolve(settings, source.File is not null, training?.Verify ?? sft?.Verify) };
-        RunData runData = source.Load(vocabulary);
+        RunData runData = terminal.Stop.Await(() => source.Load(vocabulary));
         if (runData.Evaluation.Count == 0) throw new UsageException("the run holds nothing out (--held-out 0); give the data to measure on with --data or --task.");
         RunEvaluation.NameTooLong(runData.Evaluation, model.Config, terminal.Say);
         var evaluation = new RunEvaluation(runData, vocabulary, source.Seed, settings.Get(maxTokens) ?? training?.LongestDrawn);
@@ -74,18 +74,31 @@ internal sealed class EvalCommand
 
         using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
         var rows = new List<PolicyRow>();
-        foreach ((string name, string folder) in policies)
+        try
         {
-            terminal.Stop.ThrowIfCancellationRequested();
-            using Transformer policy = Checkpoint.LoadModel(folder, device);
-            rows.Add(PolicyRow.Measure(name, policy, reward, runData.Evaluation, vocabulary, sampling));
-            if (settings.Get(json)) results.Writer.WriteLine(rows[^1].ToJson(sampling.Temperature).ToJsonString());
+            foreach ((string name, string folder) in policies)
+            {
+                using Transformer policy = Checkpoint.LoadModel(folder, device);
+                rows.Add(PolicyRow.Measure(name, policy, reward, runData.Evaluation, vocabulary, sampling));
+                if (settings.Get(json)) results.Writer.WriteLine(rows[^1].ToJson(sampling.Temperature).ToJsonString());
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            if (rows.Count > 0) WriteTables();
+            throw results.Part(rows.Count == 0 ? null : $"{rows.Count} of {policies.Length} policies are measured");
         }
 
-        if (!settings.Get(json)) Write(PolicyTable.Of(rows, sampling.Temperature));
-        if (!settings.Get(json) && PolicyTable.PerTask(rows) is { } perTask) Write(perTask);
+        WriteTables();
         results.Keep();
         return CommandLine.Done;
+
+        void WriteTables()
+        {
+            if (settings.Get(json)) return;
+            Write(PolicyTable.Of(rows, sampling.Temperature));
+            if (PolicyTable.PerTask(rows) is { } perTask) Write(perTask);
+        }
 
         void Write(ReportTable table)
         {
@@ -104,14 +117,14 @@ internal sealed class EvalCommand
         return [.. names.Select(n => (n, ModelFolder.Find(path, n)))];
     }
 
-    private DataSource Source(Settings settings, SftRun? sft, string path)
+    private DataSource Source(Settings settings, SftRun? sft, string path, CancellationToken stop)
     {
         ulong seed = settings.Given(common.Seed) || sft is null ? settings.Get(common.Seed) : sft.Seed;
         if (settings.Get(task) is { } tasks) return new DataSource(tasks, null, 1, 0, 0, seed);
         if (settings.Get(data) is { } file) return new DataSource(null, file, 1, 0, WholeFile, seed);
         if (sft is null) throw new UsageException($"'{Invocation.Shown(path)}' is a model, not a run: say what to measure it on with --task or --data.");
         DataSource source = sft.Source;
-        source.CheckUnchanged(sft);
+        stop.Await(() => source.CheckUnchanged(sft));
         return source;
     }
 

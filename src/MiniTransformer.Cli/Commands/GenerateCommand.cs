@@ -7,7 +7,6 @@ using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
-using MiniTransformer.Reports;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
 
@@ -16,7 +15,7 @@ namespace MiniTransformer.Cli.Commands;
 /// <summary>generate: responses of a model to prompts.</summary>
 internal sealed class GenerateCommand
 {
-    // Prompts of standard input that are answered together.
+    // Prompts of standard input that are read, and responses that are drawn, together.
     private const int PromptsTogether = 256;
 
     private readonly Command command = new("generate", "Answer prompts with a model.");
@@ -59,33 +58,41 @@ internal sealed class GenerateCommand
         if (settings.Get(prompt) is null && terminal.InIsTerminal)
             throw new UsageException("--prompt is needed, or prompts on standard input, one a line: generate --model DIR < prompts.txt.");
         string folder = ModelFolder.Find(path, settings.Get(checkpoint) ?? ModelFolder.Final);
-        using Device device = common.Device(settings);
+        using Device device = common.Device(settings, terminal.Stop);
         using Transformer transformer = Checkpoint.LoadModel(folder, device);
         Vocabulary vocabulary = Vocabulary.Of(folder, transformer.Config);
         using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
         int n = settings.Get(count);
-        ulong stream = 0;
+        long answered = 0;
         bool allFit = true;
-        foreach (Prompt[] prompts in Prompts(settings, vocabulary, terminal).Chunk(PromptsTogether))
+        try
         {
-            terminal.Stop.ThrowIfCancellationRequested();
-
-            // A prompt that is too long has an empty response, so that the lines of prompts and responses match.
-            if (PromptRoom.TooLong(prompts, transformer.Config.MaxPositions) is { } sentence)
+            foreach (Prompt[] prompts in terminal.Stop.Await(Prompts(settings, vocabulary, terminal).Chunk(PromptsTogether)))
             {
-                if (settings.Get(prompt) is not null) throw new UsageException(sentence);
-                terminal.Say(sentence);
-                allFit = false;
-            }
+                // A prompt that is too long has an empty response, so that the lines of prompts and responses match.
+                if (PromptRoom.TooLong(prompts, transformer.Config.MaxPositions) is { } sentence)
+                {
+                    if (settings.Get(prompt) is not null) throw new UsageException(sentence);
+                    terminal.Say(sentence);
+                    allFit = false;
+                }
 
-            int[][] repeated = [.. prompts.SelectMany(p => Enumerable.Repeat(p.Ids, n))];
-            SampledResponse[] responses = Sampler.Generate(transformer, repeated, vocabulary.Ends, Options(settings) with { FirstStream = stream });
-            stream += (ulong)repeated.Length;
-            for (int i = 0; i < responses.Length; i++) Write(results.Writer, settings, vocabulary, prompts[i / n].Text!, responses[i]);
-            results.Writer.Flush();
+                foreach (Prompt[] asked in prompts.SelectMany(p => Enumerable.Repeat(p, n)).Chunk(PromptsTogether))
+                {
+                    SampledResponse[] responses = Sampler.Generate(
+                        transformer, [.. asked.Select(p => p.Ids)], vocabulary.Ends, Options(settings) with { FirstStream = (ulong)answered });
+                    for (int i = 0; i < responses.Length; i++) Write(results.Writer, settings, vocabulary, asked[i].Text!, responses[i]);
+                    results.Writer.Flush();
+                    answered += responses.Length;
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            throw results.Part(answered == 0 ? null : $"the first {answered} responses are there");
         }
 
-        if (stream == 0) throw new UsageException("there is no prompt: give --prompt, or prompts on standard input, one a line.");
+        if (answered == 0) throw new UsageException("there is no prompt: give --prompt, or prompts on standard input, one a line.");
         results.Keep();
         return allFit ? CommandLine.Done : CommandLine.Failed;
     }

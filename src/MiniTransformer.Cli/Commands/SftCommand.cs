@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using MiniTransformer.Backends;
+using MiniTransformer.Cli.Html;
 using MiniTransformer.Cli.Options;
-using MiniTransformer.Cli.Reports;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
@@ -48,7 +48,7 @@ internal sealed class SftCommand
     private readonly Flag<double> good = Flags.Number(
         "--good", "tasks: probability of a right answer in a demonstration; the others are lazy", 1, max: 1);
     private readonly Flag<double> heldOut = Flags.Number("--held-out", "data: share of the prompts that is held out for evaluation", .1, max: .9);
-    private readonly VerifyFlag verify = new();
+    private readonly JudgeFlag verify = new();
     private readonly Flag<bool> inOrder = Flags.Switch("--in-order", "take the demonstrations in their order, for data that improves over time");
     private readonly Flag<string> objective = Flags.Choice("--objective", "what is maximised", ["sft", "inverse-q", "inverse-q-chi2", "dft"], "sft");
     private readonly Flag<double> gamma = Flags.Number("--gamma", "discount of the inverse-q objectives", 1, max: 1, open: true);
@@ -89,13 +89,13 @@ internal sealed class SftCommand
         string path = measuring ? "" : settings.Required(common.Out);
         if (!measuring) TrainingRun.CheckFree(path, resuming, canBegin: settings.Get(task) is not null || settings.Get(data) is not null);
         SftRun asked = Asked(settings);
-        using Device device = common.Device(settings);
+        using Device device = common.Device(settings, terminal.Stop);
 
         // The model to start from, and what its ids mean.
         string? start = settings.Get(baseModel) is { } folder ? ModelFolder.Find(folder) : null;
         using Transformer? loaded = start is null ? null : Checkpoint.LoadModel(start, device);
         Vocabulary vocabulary = loaded is null ? Vocabulary.Bytes() : Vocabulary.Of(start!, loaded.Config);
-        RunData runData = asked.Source.Load(vocabulary);
+        RunData runData = terminal.Stop.Await(() => asked.Source.Load(vocabulary));
         TransformerConfig config = model.Resolve(settings, loaded?.Config, vocabulary, runData);
         RunEvaluation.CheckLength(runData, config);
         SftOptions options = asked.Options(vocabulary.PadId);
@@ -104,43 +104,55 @@ internal sealed class SftCommand
         int total = options.StepsFor(runData.Train.Count), every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, total / 10))!.Value;
         int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, total / 10))!.Value;
 
-        SftRun effective = RunSettings.Of<SftRun>(settings) with { DataSha256 = asked.Source.Sha256() };
+        SftRun effective = RunSettings.Of<SftRun>(settings) with { DataSha256 = terminal.Stop.Await(asked.Source.Sha256) };
         using TrainingRun run = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
-        Transformer policy = loaded ?? new Transformer(config, ParameterSource.Random(device, options.Seed));
-        policy.Recompute = effective.Recompute;
-        using Transformer first = policy.Clone();
-        if (!Checkpoint.IsModel(run.Folder.CheckpointPath(ModelFolder.Base))) run.Keep(ModelFolder.Base, first);
-        using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
-        int done = resuming ? run.TakeUp(policy, optimizer, updates => TrainerState.Sft(updates, options, runData.Train.Count), total) : 0;
-        terminal.Say(FormattableString.Invariant(
-            $"SFT: {runData.Train.Count} demonstrations, {policy.ParameterCount:#,0} parameters, {total} updates of {options.BatchSize}, on {device.Name}."));
-        if (done >= total) terminal.Say("All updates are done.");
-
-        var evaluation = new RunEvaluation(runData, vocabulary, options.Seed);
-        bool stopped = Progress.Show(terminal, open =>
+        return run.Work("sft", total, verify.Again(settings), () =>
         {
-            ITrack track = open("SFT", total, done);
-            if (done == 0 && curveEvery > 0) evaluation.Point(policy, "sft", 0, run.Folder.Metrics);
-            foreach (SftStep step in Sft.Train(policy, runData.Train, options, optimizer))
+            Transformer policy = loaded ?? new Transformer(config, ParameterSource.Random(device, options.Seed));
+            policy.Recompute = effective.Recompute;
+            using Transformer first = policy.Clone();
+            if (!Checkpoint.IsModel(run.Folder.CheckpointPath(ModelFolder.Base))) run.Keep(ModelFolder.Base, first);
+            using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
+            int done = resuming ? run.TakeUp(policy, optimizer, updates => TrainerState.Sft(updates, options, runData.Train.Count), total) : 0;
+            terminal.Say(FormattableString.Invariant(
+                $"SFT: {runData.Train.Count} demonstrations, {policy.ParameterCount:#,0} parameters, {total} updates of {options.BatchSize}, on {device.Name}."));
+            if (done >= total) terminal.Say("All updates are done.");
+            var evaluation = new RunEvaluation(runData, vocabulary, options.Seed);
+            Progress.Show(terminal, open => Train(open("SFT", total, done)));
+
+            run.Keep(ModelFolder.Final, policy);
+            using Transformer expert = policy.Clone();
+            var reward = new DenseReward(expert, first);
+            RunReport.Write(run.Folder, evaluation, effective, reward, [(loaded is null ? "random weights" : "base", first), ("SFT", expert)], terminal, "SFT");
+
+            // Updates, checkpoints and points of the curve; what a measurement could lose is saved before it.
+            int Train(ITrack track)
             {
-                run.Folder.Metrics.Append(step);
-                foreach (double fraction in options.KeepAt.Where(f => (int)Math.Ceiling(f * total - 1e-9) == step.Step)) run.Keep(ModelFolder.Fraction(fraction), policy);
-                if (curveEvery > 0 && (step.Step % curveEvery == 0 || step.Step == total)) evaluation.Point(policy, "sft", step.Step, run.Folder.Metrics);
-                track.Report(step.Step, string.Create(CultureInfo.InvariantCulture, $"loss {step.Loss:0.000}"));
-                bool stop = terminal.Stop.IsCancellationRequested && step.Step < total;
-                if (stop || step.Step % every == 0 || step.Step == total) run.SaveLast(policy, optimizer, TrainerState.Sft(step.Step, options, runData.Train.Count));
-                if (stop) return true;
+                try
+                {
+                    if (IsDue(done) && run.LacksPoint(done)) evaluation.Point(policy, "sft", done, run.Folder.Metrics);
+                    foreach (SftStep step in Sft.Train(policy, runData.Train, options, optimizer))
+                    {
+                        run.Folder.Metrics.Append(step);
+                        foreach (double fraction in options.KeepAt.Where(f => (int)Math.Ceiling(f * total - 1e-9) == step.Step)) run.Keep(ModelFolder.Fraction(fraction), policy);
+                        if (step.Step % every == 0 || step.Step == total || IsDue(step.Step)) Save();
+                        if (IsDue(step.Step)) evaluation.Point(policy, "sft", step.Step, run.Folder.Metrics);
+                        track.Report(step.Step, string.Create(CultureInfo.InvariantCulture, $"loss {step.Loss:0.000}"));
+                    }
+                }
+                catch (OperationCanceledException)
+                {
+                    Save();
+                    throw;
+                }
+
+                return optimizer.Updates;
             }
 
-            return false;
+            void Save() => run.SaveLast(policy, optimizer, TrainerState.Sft(optimizer.Updates, options, runData.Train.Count));
         });
-        if (stopped) return run.Interrupted("sft", optimizer.Updates, total, verify.Again(settings));
 
-        run.Keep(ModelFolder.Final, policy);
-        using Transformer expert = policy.Clone();
-        var reward = new DenseReward(expert, first);
-        RunReport.Write(run.Folder, evaluation, effective, reward, [(loaded is null ? "random weights" : "base", first), ("SFT", expert)], terminal, "SFT");
-        return CommandLine.Done;
+        bool IsDue(int step) => curveEvery > 0 && (step % curveEvery == 0 || step == total);
     }
 
     // The memory of the largest step there can be: one of the longest demonstrations.

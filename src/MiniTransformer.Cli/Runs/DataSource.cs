@@ -1,8 +1,8 @@
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
-using MiniTransformer.Data.Verifiers;
 using MiniTransformer.IO;
+using MiniTransformer.Judges;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
 
@@ -15,8 +15,8 @@ namespace MiniTransformer.Cli.Runs;
 /// <param name="Demonstrations">Tasks: how many demonstrations.</param>
 /// <param name="HeldOut">File: the share of the prompts that is held out.</param>
 /// <param name="Seed">The run's seed.</param>
-/// <param name="Verify">File: the verifier of responses, as <see cref="Verifier.Parse"/> reads it.</param>
-internal sealed record DataSource(string? Tasks, string? File, double Good, int Demonstrations, double HeldOut, ulong Seed, string Verify = VerifyFlag.Default)
+/// <param name="Verify">File: the verifier of responses, as <see cref="Judge.Parse"/> reads it.</param>
+internal sealed record DataSource(string? Tasks, string? File, double Good, int Demonstrations, double HeldOut, ulong Seed, string Verify = JudgeFlag.Default)
 {
     // Prompts that the accuracy curve of a running training is measured on.
     private const int MostForCurves = 200;
@@ -40,8 +40,8 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
     public RunData Load(Vocabulary vocabulary) => Tasks is not null ? FromTasks(vocabulary.Needed("--task")) : FromFile(vocabulary);
 
     /// <summary>The prompts of built-in tasks in their parts.</summary>
-    public static PromptSplits Split(string tasks, ulong seed, PromptSplitSizes sizes) =>
-        UsageException.Check(() => new PromptSplits(BuiltIn.Parse(tasks), seed, sizes), "--task: ");
+    public static PromptSplits Split(string tasks, ulong seed, PromptSplitSizes sizes, CancellationToken stop = default) =>
+        UsageException.Check(() => new PromptSplits(BuiltIn.Parse(tasks), seed, sizes, stop), "--task: ");
 
     /// <summary>Demonstrations of prompts: the same for the same seed in every command.</summary>
     public static Example[] Demonstrate(IReadOnlyList<TaskPrompt> prompts, double good, ITokenizer tokenizer, ulong seed) =>
@@ -84,7 +84,7 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
             }
         }
 
-        IVerifier verifier = Verifier.Parse(Verify);
+        IJudge verifier = Judge.Parse(Verify);
         return new RunData
         {
             Train = train,

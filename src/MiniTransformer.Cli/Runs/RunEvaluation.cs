@@ -1,6 +1,5 @@
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
-using MiniTransformer.Reports;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Runs;
@@ -44,7 +43,7 @@ internal sealed class RunEvaluation
         double greedy = Data.Validation.Accuracy(policy, Vocabulary, Sampling with { Temperature = 0 }).Total;
         double sampled = Data.Validation.Accuracy(policy, Vocabulary, Sampling).Total;
         double? logLikelihood = Data.Validation.LogLikelihood(policy, Vocabulary)?.PerToken;
-        metrics.Append(new EvaluationPoint("evaluation", phase, step, Data.Validation.Count, greedy, sampled, -logLikelihood));
+        metrics.Append(new EvaluationPoint(EvaluationPoint.KindName, phase, step, Data.Validation.Count, greedy, sampled, -logLikelihood));
     }
 }
 
@@ -56,4 +55,8 @@ internal sealed class RunEvaluation
 /// <param name="Greedy">Accuracy of the most probable tokens.</param>
 /// <param name="Sampled">Accuracy of one sampled response.</param>
 /// <param name="HeldOutLoss">Own data: −log π of the held-out completions, in nats a token.</param>
-internal sealed record EvaluationPoint(string Kind, string Phase, int Step, int Prompts, double Greedy, double Sampled, double? HeldOutLoss);
+internal sealed record EvaluationPoint(string Kind, string Phase, int Step, int Prompts, double Greedy, double Sampled, double? HeldOutLoss)
+{
+    /// <summary>The kind of all of them.</summary>
+    public const string KindName = "evaluation";
+}

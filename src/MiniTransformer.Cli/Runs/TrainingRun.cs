@@ -1,8 +1,8 @@
+using System.Text.Json;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Nn;
 using MiniTransformer.Optim;
-using MiniTransformer.Reports;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
 
@@ -17,6 +17,7 @@ internal sealed class TrainingRun : IDisposable
     private readonly TrainingSettings settings;
     private readonly Terminal terminal;
     private readonly Vocabulary vocabulary;
+    private int saved;
 
     private TrainingRun(RunDirectory folder, TrainingSettings settings, Terminal terminal, Vocabulary vocabulary) =>
         (Folder, this.settings, this.terminal, this.vocabulary) = (folder, settings, terminal, vocabulary);
@@ -67,7 +68,7 @@ internal sealed class TrainingRun : IDisposable
                 throw new InvalidDataException($"{Path.Combine(last, TrainerState.FileName)}: its counters contradict each other, or the run: after {state.Updates} updates this run stands at {needed.Data} and {needed.Random}, not at {state.Data} and {state.Random}. Delete the folder {last}, and --resume begins again at update 0.");
             if (state.Updates > total)
                 throw new UsageException($"the run has made {state.Updates} updates already, and {total} are asked for; a resumed run can only go on.");
-            updates = state.Updates;
+            updates = saved = state.Updates;
             terminal.Say($"Resumed after update {updates}.");
         }
         else
@@ -83,20 +84,39 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>Saves a model as one of the run's checkpoints.</summary>
     public void Keep(string name, Transformer model) => Checkpoint.Save(Folder.CheckpointPath(name), model, Saved);
 
-    /// <summary>Saves the checkpoint to resume from.</summary>
-    public void SaveLast(Transformer policy, AdamW optimizer, TrainerState state) =>
-        Checkpoint.Save(Folder.CheckpointPath(ModelFolder.Last), policy, Saved, optimizer, state);
-
-    /// <summary>Says how to go on after Ctrl+C; the exit code.</summary>
-    /// <param name="command">"sft" or "dpr".</param>
-    /// <param name="updates">Updates done.</param>
-    /// <param name="total">Updates of the whole run.</param>
-    /// <param name="again">What has to be given again.</param>
-    public int Interrupted(string command, int updates, int total, params string[] again)
+    /// <summary>Saves the checkpoint to resume from, if it is not saved already.</summary>
+    public void SaveLast(Transformer policy, AdamW optimizer, TrainerState state)
     {
-        terminal.Say($"Interrupted after update {updates} of {total}; a checkpoint is saved. Resume with:");
-        terminal.Say($"  {Invocation.Of([command, "--out", Invocation.Shown(Folder.Path), "--resume", .. again])}");
-        return CommandLine.Interrupted;
+        if (saved == state.Updates) return;
+        Checkpoint.Save(Folder.CheckpointPath(ModelFolder.Last), policy, Saved, optimizer, state);
+        saved = state.Updates;
+    }
+
+    /// <summary>Whether the accuracy curve lacks its point after an update: the run was stopped between the update and the measurement.</summary>
+    public bool LacksPoint(int updates) => !RunDirectory.ReadMetrics(Folder.Path).Any(line =>
+        line.TryGetProperty("kind", out JsonElement kind) && kind.GetString() == EvaluationPoint.KindName && line.GetProperty("step").GetInt32() == updates);
+
+    /// <summary>Does the run's work; when it is stopped, says how to go on.</summary>
+    /// <param name="command">sft or dpr.</param>
+    /// <param name="total">Updates of the whole run.</param>
+    /// <param name="again">What has to be given again to resume.</param>
+    /// <param name="work">Trains, saving what was done when it is stopped; measures and reports.</param>
+    /// <returns>The exit code.</returns>
+    public int Work(string command, int total, string[] again, Action work)
+    {
+        try
+        {
+            work();
+            return CommandLine.Done;
+        }
+        catch (OperationCanceledException)
+        {
+            terminal.Say(saved == 0 ? "Interrupted before an update was done. Begin again with:"
+                : saved < total ? $"Interrupted after update {saved} of {total}; a checkpoint is saved. Resume with:"
+                : $"Interrupted after the training; all {total} updates are done and saved. For the measurements, resume with:");
+            terminal.Say($"  {Invocation.Of([command, "--out", Invocation.Shown(Folder.Path), "--resume", .. again])}");
+            return CommandLine.Interrupted;
+        }
     }
 
     /// <summary>Releases the folder.</summary>

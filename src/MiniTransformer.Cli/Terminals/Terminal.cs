@@ -1,5 +1,5 @@
 using System.Globalization;
-using MiniTransformer.Reports;
+using MiniTransformer.Lab;
 using Spectre.Console;
 
 namespace MiniTransformer.Cli.Terminals;
@@ -35,7 +35,7 @@ internal sealed class Terminal
     /// <summary>Standard input as somebody types it.</summary>
     public TextReader In => field ??= InIsTerminal ? Console.In : new StreamReader(InBytes);
 
-    /// <summary>Set by Ctrl+C: finish the update, save and leave.</summary>
+    /// <summary>Set by Ctrl+C: keep what was done and leave.</summary>
     public CancellationToken Stop { get; }
 
     /// <summary>Whether people read the results as they come.</summary>
