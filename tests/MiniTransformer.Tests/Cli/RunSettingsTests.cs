@@ -6,7 +6,6 @@ using MiniTransformer.Cli;
 using MiniTransformer.Cli.Commands;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
-using MiniTransformer.Lab;
 using MiniTransformer.Tests.IO;
 using MiniTransformer.Training;
 
