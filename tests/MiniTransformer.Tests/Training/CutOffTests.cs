@@ -1,7 +1,6 @@
 using MiniTransformer.Backends;
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
-using MiniTransformer.Tests.Nn;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
 
