@@ -159,6 +159,7 @@ internal sealed class CompareSource
         foreach (string file in files)
         {
             if (!File.Exists(file)) throw new FileNotFoundException($"--data: there is no file '{Invocation.Shown(file)}'.");
+            DataSource.RequireFile("--data", file);
             var examples = Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size);
             if (config is not null) examples.CheckLength(config.MaxPositions);
             var own = OwnData.Split(NameOf(file), examples, verifier, settings.Get(validation), settings.Get(heldOut), settings.Get(seed), folder, vocabulary.Tokenizer);
@@ -168,7 +169,7 @@ internal sealed class CompareSource
 
     private string[] Files(Settings settings) => settings.Get(data) ?? [];
 
-    // A regime's name is part of the names of files.
-    private static string NameOf(string file) =>
+    /// <summary>What the regime of a file is called; it is part of the names of files.</summary>
+    public static string NameOf(string file) =>
         string.Concat(Path.GetFileNameWithoutExtension(file).Select(c => char.IsLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '-')).Trim('.') is { Length: > 0 } name ? name : "data";
 }
