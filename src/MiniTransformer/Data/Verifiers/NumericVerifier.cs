@@ -27,7 +27,7 @@ public sealed class NumericVerifier(double tolerance = 0) : IVerifier
     {
         string completion = Verifier.GoldOf(a, Name);
         Number gold = NumberText.Last(completion) ?? throw new DataException(
-            $"{a.Source ?? "an example made in memory"}: the completion '{Verifier.Short(completion)}' holds no number, which the verifier {Name} needs; correct the line, or use another verifier.");
+            $"{a.Source ?? "an example made in memory"}: the right answer '{Verifier.Short(completion)}' holds no number that can be read, which the verifier {Name} needs; correct the line, or use another verifier.");
         return NumberText.Last(a.Response) is { } number && number.Equals(gold, Tolerance) ? 1.0 : 0;
     })];
 }
