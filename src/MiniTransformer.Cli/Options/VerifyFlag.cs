@@ -37,11 +37,8 @@ internal sealed class VerifyFlag
     /// <exception cref="UsageException">The verifier is a command.</exception>
     public static void RefuseCommand(string saved)
     {
-        if (!IsCommand(saved)) return;
+        if (!Verifier.IsCommand(saved)) return;
         throw new UsageException(
             $"the run was judged by '{saved}', and a command out of a run's folder is started only when it is given again: --verify '{saved}', or another verifier, such as --verify {Default}.");
     }
-
-    private static bool IsCommand(string verifier) =>
-        verifier.StartsWith("command:", StringComparison.Ordinal) || verifier.StartsWith("worker:", StringComparison.Ordinal);
 }

@@ -11,9 +11,19 @@ public static class Verifier
     /// <summary>The forms that <see cref="Parse"/> reads, for help texts.</summary>
     public const string Forms = "exact, numeric, numeric:TOLERANCE, regex (each line's 'pattern'), regex:PATTERN, command:CMD, worker:CMD";
 
+    /// <summary>Whether a text names a command, which runs what its user wrote.</summary>
+    public static bool IsCommand(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return text.StartsWith("command:", StringComparison.Ordinal) || text.StartsWith("worker:", StringComparison.Ordinal);
+    }
+
+    /// <summary>Ends all commands that judge; a program that is about to end without its usual way out calls it.</summary>
+    public static void EndCommands() => ShellProcess.EndAll();
+
     /// <summary>The verifier of a text such as "exact", "numeric:0.01", "regex:^yes", "command:./check.py" or "worker:python3 check.py".</summary>
     /// <exception cref="ArgumentException">The text names no verifier; the message says what can be named.</exception>
-    public static IVerifier Parse(string text)
+    public static IVerifier Parse(string text, JudgeOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(text);
         int colon = text.IndexOf(':', StringComparison.Ordinal);
@@ -25,19 +35,27 @@ public static class Verifier
             ("numeric", _) => new NumericVerifier(double.TryParse(rest, NumberStyles.Float, CultureInfo.InvariantCulture, out double tolerance)
                 ? tolerance
                 : throw new ArgumentException($"'{rest}' is no tolerance; a number is needed, such as numeric:0.01.")),
-            ("regex", null) => new RegexVerifier(),
-            ("regex", { Length: > 0 }) => new RegexVerifier(rest),
-            ("command", { Length: > 0 }) => new CommandVerifier(rest),
-            ("worker", { Length: > 0 }) => new WorkerVerifier(rest),
+            ("regex", null) => new RegexVerifier(options: options),
+            ("regex", { Length: > 0 }) => new RegexVerifier(rest, options: options),
+            ("command", { Length: > 0 }) => new CommandVerifier(rest, options),
+            ("worker", { Length: > 0 }) => new WorkerVerifier(rest, options),
             ("command" or "worker", _) => throw new ArgumentException($"'{text}' names no command; write {kind}:CMD, such as {kind}:./check.py."),
             ("regex", _) => throw new ArgumentException("'regex:' has no pattern; write regex:PATTERN, or regex alone where every line has a 'pattern'."),
             _ => throw new ArgumentException($"'{text}' is no verifier; there are {Forms}."),
         };
     }
 
-    /// <summary>The completion, which the verifier needs.</summary>
+    /// <summary>The right answer, which the verifier needs.</summary>
     internal static string GoldOf(Answer answer, string verifier) => answer.Gold ?? throw new DataException(
         $"{answer.Source ?? "an example made in memory"}: there is no completion as text, which the verifier {verifier} needs.");
+
+    /// <summary>Asks a command about right answers: if it fails on all of them, it is the command that will not do, and not a response.</summary>
+    internal static void CheckAsks(IReadOnlyList<Answer> golds, Func<IReadOnlyList<Answer>, Action<int, VerifierException>, double[]> ask)
+    {
+        var failures = new System.Collections.Concurrent.ConcurrentQueue<VerifierException>();
+        ask(golds, (_, e) => failures.Enqueue(e));
+        if (golds.Count > 0 && failures.Count == golds.Count && failures.TryPeek(out VerifierException? first)) throw first;
+    }
 
     /// <summary>A text for an error message: one line, and not too long.</summary>
     internal static string Short(string text, int longest = 120)
