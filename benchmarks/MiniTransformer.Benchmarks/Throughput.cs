@@ -7,6 +7,7 @@ using MiniTransformer.Nn;
 using MiniTransformer.Ops;
 using MiniTransformer.Optim;
 using MiniTransformer.Tensors;
+using MiniTransformer.Text;
 
 namespace MiniTransformer.Benchmarks;
 
@@ -121,7 +122,7 @@ public static class Throughput
         for (int step = -warmup; step < steps; step++)
         {
             long start = Stopwatch.GetTimestamp();
-            Sampler.Generate(model, prompts, endId: -1, new SamplingOptions { MaxTokens = NewTokens, Seed = (ulong)(step + warmup) });
+            Sampler.Generate(model, prompts, EndTokens.None, new SamplingOptions { MaxTokens = NewTokens, Seed = (ulong)(step + warmup) });
             if (step >= 0) seconds.Add(Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
 

@@ -67,13 +67,16 @@ public static class CommandLine
         }
     }
 
+    // A value that begins with @ is a value like any other, and not the name of a file to read flags from.
+    private static ParserConfiguration Parsing { get; } = new() { ResponseFileTokenReplacer = null };
+
     private static int Run(string[] args, CliCommand[] commands, Terminal terminal)
     {
         RootCommand root = Root(commands);
         string[] rootFlags = ["--help", "-h", "-?", "/?", "/h", "--version"];
         if (args.Length == 0 || (args[0].StartsWith('-') && !rootFlags.Contains(args[0]))) args = ["demo", .. args];
 
-        ParseResult typed = root.Parse(args);
+        ParseResult typed = root.Parse(args, Parsing);
         var streams = new InvocationConfiguration { Output = terminal.Out, Error = terminal.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
         if (typed.Action is not (null or ParseErrorAction)) return typed.Invoke(streams); // help and version
         RefuseErrors(typed, commands, config: null);
@@ -85,9 +88,9 @@ public static class CommandLine
         if (json is null) return command.Run(new Settings(command.Command, typed, onCommandLine), terminal);
 
         // The configuration becomes part of the command line, so that there is one way to read a value.
-        ParseResult whole = root.Parse([args[0], .. ConfigFile.Tokens(path!, json, command.Command, onCommandLine), .. args[1..]]);
+        ParseResult whole = root.Parse([args[0], .. ConfigFile.Tokens(path!, json, command.Command, onCommandLine), .. args[1..]], Parsing);
         RefuseErrors(whole, commands, path);
-        var settings = new Settings(command.Command, whole, onCommandLine);
+        var settings = new Settings(command.Command, whole, onCommandLine, resumes);
         if (resumes) settings.CheckSame(json);
         return command.Run(settings, terminal);
     }

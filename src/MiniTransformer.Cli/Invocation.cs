@@ -28,7 +28,7 @@ internal static class Invocation
         return relative.StartsWith($"{Project}/bin/", StringComparison.Ordinal) ? $"dotnet run --project {Project} --" : Quote(Shown(process));
     }
 
-    // For POSIX shells.
-    private static string Quote(string text) =>
+    /// <summary>A text as one word of a command line, for POSIX shells.</summary>
+    public static string Quote(string text) =>
         text.Length > 0 && text.All(c => char.IsLetterOrDigit(c) || "-_./:,=+@%".Contains(c, StringComparison.Ordinal)) ? text : $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 }

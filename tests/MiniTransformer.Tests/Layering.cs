@@ -15,7 +15,7 @@ internal static partial class Layering
         ["Reports"] = ["Experiments"], // results are what a report shows
         ["Experiments"] = ["Training"],
         ["Training"] = ["Nn", "Optim", "Data", "IO"],
-        ["Nn"] = ["Ops", "IO"],
+        ["Nn"] = ["Ops", "IO", "Text"],
         ["Optim"] = ["Ops", "IO"],
         ["Ops"] = ["Autograd"],
         ["Autograd"] = ["Tensors"],

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
-using System.Text.Json.Nodes;
 using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
@@ -62,17 +61,17 @@ internal sealed class AdviseCommand
     private int Run(Settings settings, Terminal terminal)
     {
         string sftRun = settings.Required(run);
-        JsonObject sft = RunAdvice.SftRun(sftRun, "the advisor");
+        SftRun sft = RunAdvice.SftRun(sftRun, "the advisor");
         using Device device = common.Device(settings);
         string expertFolder = ModelFolder.Find(sftRun);
         using Transformer expert = Checkpoint.LoadModel(expertFolder, device);
         Vocabulary vocabulary = Vocabulary.Of(expertFolder, expert.Config);
 
         // What to decide on: the run's own validation prompts, or another file.
-        DataSource source = DataSource.Of(sft);
+        DataSource source = sft.Source;
         source.CheckUnchanged(sft);
         string? file = settings.Get(data);
-        string verifier = verify.Resolve(settings, (file ?? source.File) is not null, (string?)sft["verify"]);
+        string verifier = verify.Resolve(settings, (file ?? source.File) is not null, sft.Verify);
         RunData own = (source with { Verify = verifier }).Load(vocabulary);
         RunData decided = file is null ? own : new DataSource(null, file, 1, 0, 1, source.Seed, verifier).Load(vocabulary);
         RunEvaluation.CheckLength(decided, expert.Config);
@@ -83,8 +82,8 @@ internal sealed class AdviseCommand
             throw new UsageException("--score log-likelihood goes with own data; built-in tasks know their right answers.");
 
         ulong seed = settings.Given(common.Seed) ? settings.Get(common.Seed) : source.Seed;
-        var dpr = new DprOptions { EndId = vocabulary.EndId, PadId = vocabulary.PadId };
-        SftOptions continued = RunAdvice.Continued(sft, dpr, vocabulary.PadId);
+        var dpr = new DprOptions { Ends = vocabulary.Ends, PadId = vocabulary.PadId };
+        SftOptions continued = RunAdvice.Continued(sft, dpr);
         var options = new AdvisorOptions
         {
             Alpha = settings.Get(alpha) == Matched ? 1 : float.Parse(settings.Get(alpha), CultureInfo.InvariantCulture),
@@ -94,7 +93,7 @@ internal sealed class AdviseCommand
             Continued = settings.Get(continuedSteps) switch { 0 => null, { } steps => continued with { Steps = steps }, _ => continued },
         };
         string[] candidates = settings.Get(references)?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            ?? ModelFolder.KeptReferences(sftRun, fromBase: sft["base"] is not null);
+            ?? ModelFolder.KeptReferences(sftRun, fromBase: sft.Base is not null);
         if (candidates.Length == 0)
             throw new UsageException($"'{Invocation.Shown(sftRun)}' has no checkpoint that could be a reference; sft keeps those that --keep-at names, or name folders with --references.");
 

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Reports;
@@ -64,7 +63,7 @@ internal sealed class CompareCommand
         string path = settings.Required(common.Out);
         if (!rereading) TrainingRun.CheckFree(path, resuming, canBegin: true);
         else if (!RunDirectory.Exists(path)) throw new UsageException($"--report-only: there is no comparison in '{Invocation.Shown(path)}', the folder of --out.");
-        using IVerifier? verifier = source.Verifier(settings, resuming && RunDirectory.Exists(path));
+        using IVerifier? verifier = source.Verifier(settings, judges: !rereading);
         Regime[] chosen = source.Chosen(settings, isQuick, verifier);
         if (settings.Get(smoke)) chosen = [.. chosen.Select(r => r.Reduced())];
         ulong first = settings.Get(common.Seed);
@@ -79,12 +78,11 @@ internal sealed class CompareCommand
             return CommandLine.Done;
         }
 
-        JsonObject effective = settings.Effective();
-        source.AddHashes(settings, effective);
-        if (resuming && RunDirectory.Exists(path)) CompareSource.CheckUnchanged(RunDirectory.ReadConfiguration<JsonObject>(path), effective);
+        ComparisonRun effective = source.WithHashes(RunSettings.Of<ComparisonRun>(settings));
+        if (resuming && RunDirectory.Exists(path)) CompareSource.CheckUnchanged(RunSettings.Read<ComparisonRun>(path), effective);
         CompareSource.Check(chosen, terminal);
-        using RunDirectory folder = resuming && RunDirectory.Exists(path) ? RunDirectory.Open(path) : RunDirectory.Create(path, effective);
-        if (resuming) folder.SaveConfiguration(effective);
+        using RunDirectory folder = resuming && RunDirectory.Exists(path) ? RunDirectory.Open(path) : RunDirectory.Create(path, effective.ToJson());
+        if (resuming) folder.SaveConfiguration(effective.ToJson());
         terminal.Say($"{chosen.Length} regime(s) × {evaluation.Length} seed(s), {sweep.Length} more for the sweeps, {Threads(settings)} thread(s); results in {Invocation.Shown(path)}");
         try
         {
@@ -98,7 +96,7 @@ internal sealed class CompareCommand
         catch (OperationCanceledException)
         {
             terminal.Say("Interrupted; finished cells are saved. Resume with:");
-            terminal.Say($"  {Invocation.Of("compare", "--out", Invocation.Shown(path), "--resume")}");
+            terminal.Say($"  {Invocation.Of(["compare", "--out", Invocation.Shown(path), "--resume", .. source.Again(settings)])}");
             return CommandLine.Interrupted;
         }
 

@@ -80,7 +80,7 @@ internal sealed class CreditCommand
         {
             Example[] right = [.. shown.Examples.Take(settings.Get(prompts))];
             ulong seed = settings.Get(common.Seed);
-            planted = PlantedErrors.Plant(right, new TokenKinds(vocabulary.Tokenizer, vocabulary.EndId), seed, shown.Accepts);
+            planted = PlantedErrors.Plant(right, new TokenKinds(vocabulary.Tokenizer, vocabulary.Ends), seed, shown.Accepts);
             result = PlantedErrors.Measure(expert, references.All, planted, right.Length, vocabulary.PadId, seed);
             if (settings.Get(json)) terminal.Print(JsonSerializer.Serialize(result, RunDirectory.Json));
             else Print(terminal, result);

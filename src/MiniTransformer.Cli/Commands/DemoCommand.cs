@@ -54,7 +54,7 @@ internal sealed class DemoCommand
         bool resuming = settings.Get(resume);
         string path = settings.Get(common.Out) ?? Free(Path.Combine("runs", $"demo-{chosen.Name}"));
         TrainingRun.CheckFree(path, resuming, canBegin: true);
-        JsonObject effective = settings.Effective();
+        JsonObject effective = RunSettings.Of<DemoRun>(settings).ToJson();
         using RunDirectory folder = resuming && RunDirectory.Exists(path) ? RunDirectory.Open(path) : RunDirectory.Create(path, effective);
         if (resuming) folder.SaveConfiguration(effective);
 

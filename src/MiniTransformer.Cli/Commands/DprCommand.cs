@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json.Nodes;
 using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Reports;
@@ -88,20 +87,20 @@ internal sealed class DprCommand
         bool resuming = settings.Get(resume);
         TrainingRun.CheckFree(path, resuming, canBegin: settings.Get(run) is not null);
         string sftRun = settings.Required(run);
-        JsonObject sft = RunAdvice.SftRun(sftRun, "DPR");
+        SftRun sft = RunAdvice.SftRun(sftRun, "DPR");
         using Device device = common.Device(settings);
 
         // π_SFT, π_ref, and the data of the SFT run.
         string expertFolder = ModelFolder.Find(sftRun);
         using Transformer expert = Frozen(expertFolder, device);
         Vocabulary vocabulary = Vocabulary.Of(expertFolder, expert.Config);
-        DataSource source = DataSource.Of(sft);
+        DataSource source = sft.Source;
         source.CheckUnchanged(sft);
-        source = source with { Verify = verify.Resolve(settings, source.File is not null, (string?)sft["verify"]) };
+        source = source with { Verify = verify.Resolve(settings, source.File is not null, sft.Verify) };
         RunData data = source.Load(vocabulary);
         IReadOnlyList<Prompt> asked = settings.Get(prompts) is { } file ? [.. PromptReader.Read(file, vocabulary.Tokenizer, vocabulary.Size)] : data.Prompts;
         if (asked.Count == 0) throw new DataException($"{settings.Get(prompts)}: the file holds no prompt.");
-        DprOptions options = Options(settings, vocabulary, data, asked, expert.Config, (ulong?)sft["seed"] ?? 1);
+        DprOptions options = Options(settings, vocabulary, data, asked, expert.Config, sft.Seed);
         Advice? advice = null;
         if (settings.Get(reference) == Auto)
         {
@@ -115,15 +114,16 @@ internal sealed class DprCommand
 
         string referenceName = settings.Resolve(reference, advice?.Reference ?? ReferenceOf(settings, sft))!;
         Transformer[] others = [.. ModelFolder.References(sftRun, referenceName).Select(folder => Frozen(folder, device))];
-        var dense = UsageException.Check(() => new DenseReward(expert, others, RewardOptions(settings)));
+        var dense = UsageException.Check(() => new DenseReward(expert, others, RunSettings.Of<DprRun>(settings).RewardOptions));
         int every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, options.Updates / 10))!.Value;
         int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, options.Updates / 10))!.Value;
 
-        JsonObject effective = settings.Effective();
-        effective["sft"] = sft.DeepClone();
-        JsonNode? given = advice is not null ? RunAdvice.ToJson(advice, sftRun, settings.Get(verify.Flag))
-            : resuming && RunDirectory.Exists(path) ? RunDirectory.ReadConfiguration<JsonObject>(path)["advice"]?.DeepClone() : null;
-        if (given is not null) effective["advice"] = given;
+        DprRun effective = RunSettings.Of<DprRun>(settings) with
+        {
+            Sft = sft,
+            Advice = advice is not null ? RunAdvice.ToJson(advice, sftRun, settings.Get(verify.Flag))
+                : resuming && RunDirectory.Exists(path) ? RunSettings.Read<DprRun>(path).Advice : null,
+        };
         using TrainingRun training = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
         using Transformer policy = expert.Clone(trainable: true);
         using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
@@ -145,7 +145,7 @@ internal sealed class DprCommand
             throw;
         }
 
-        if (stopped) return training.Interrupted("dpr", optimizer.Updates, options.Updates);
+        if (stopped) return training.Interrupted("dpr", optimizer.Updates, options.Updates, verify.Again(settings));
 
         training.Keep(ModelFolder.Final, policy);
         IEnumerable<(string, Transformer)> references = ModelFolder.ReferenceNames(referenceName).Zip(others, (name, model) => ($"reference ({Shown(name)})", model));
@@ -173,15 +173,15 @@ internal sealed class DprCommand
 
     // --reference auto: the advisor, with this run's budget, on the prompts for choices.
     private Advice Ask(
-        Settings settings, string sftRun, JsonObject sft, Transformer expert, Vocabulary vocabulary, RunData data, DprOptions options, Terminal terminal)
+        Settings settings, string sftRun, SftRun sft, Transformer expert, Vocabulary vocabulary, RunData data, DprOptions options, Terminal terminal)
     {
-        string[] candidates = ModelFolder.KeptReferences(sftRun, fromBase: sft["base"] is not null);
+        string[] candidates = ModelFolder.KeptReferences(sftRun, fromBase: sft.Base is not null);
         if (data.Choices.Count == 0) throw new UsageException("--reference auto: the run holds nothing out to decide on (--held-out 0); name a reference.");
         if (candidates.Length == 0) throw new UsageException($"--reference auto: '{Invocation.Shown(sftRun)}' has no checkpoint that could be a reference; sft keeps those that --keep-at names.");
         var advisor = new AdvisorOptions
         {
             Sampling = new RunEvaluation(data, vocabulary, expert.Config, options.Seed, options.MaxTokens).Sampling with { Seed = NamedSeed.Of("advisor", options.Seed) },
-            Continued = RunAdvice.Continued(sft, options, vocabulary.PadId),
+            Continued = RunAdvice.Continued(sft, options),
         };
         Advice advice = RunAdvice.Of(sftRun, candidates, expert, vocabulary, data.Train, data.Choices, AdviceScore.Accuracy, advisor, terminal);
         RunAdvice.Write(
@@ -196,22 +196,14 @@ internal sealed class DprCommand
         return model;
     }
 
-    private string ReferenceOf(Settings settings, JsonObject sft) => settings.Get(reference) switch
+    private string ReferenceOf(Settings settings, SftRun sft) => settings.Get(reference) switch
     {
-        null => sft["base"] is null ? "half" : "base",
+        null => sft.Base is null ? "half" : "base",
         { } text => string.Join(',', ModelFolder.ReferenceNames(text).Select(name => Directory.Exists(name) ? Path.GetFullPath(name) : name)),
     };
 
     // A folder by its last part.
     private static string Shown(string reference) => Path.GetFileName(Path.TrimEndingDirectorySeparator(reference));
-
-    private RewardOptions RewardOptions(Settings settings) => new()
-    {
-        Kind = settings.Get(reward) == "log-policy" ? RewardKind.LogPolicy : RewardKind.BaselineRelative,
-        Floor = settings.Get(floor),
-        Centred = settings.Get(centred),
-        Clip = settings.Get(clip),
-    };
 
     private DprOptions Options(Settings settings, Vocabulary vocabulary, RunData data, IReadOnlyList<Prompt> asked, TransformerConfig config, ulong sftSeed)
     {
@@ -222,28 +214,8 @@ internal sealed class DprCommand
         int most = settings.Resolve(maxTokens, settings.Get(maxTokens) ?? Math.Min(room, data.ResponseRoom))!.Value;
         if (most > room)
             throw new UsageException($"--max-tokens {most} does not fit: the longest prompt has {longest.Ids.Length} tokens, and the model {config.MaxPositions} positions, which leaves {room}.");
-        var options = new DprOptions
-        {
-            Updates = settings.Get(updates),
-            PromptsPerUpdate = settings.Get(promptsPerUpdate),
-            LearningRate = settings.Get(lr),
-            WarmupUpdates = settings.Get(warmup),
-            Temperature = (float)settings.Get(temperature),
-            MaxTokens = most,
-            Gamma = settings.Get(gamma),
-            SentenceLevel = settings.Get(sentenceLevel),
-            Baseline = settings.Get(noBaseline) ? Baseline.None : Baseline.PositionMean,
-            Whiten = !settings.Get(noWhiten),
-            Beta = settings.Get(beta),
-            ReferenceBeta = settings.Get(betaRef),
-            KlForm = settings.Get(kl) switch { "k3" => KlForm.K3, "k1" => KlForm.K1InReward, _ => KlForm.Exact },
-            EntropyBonus = settings.Get(entropyBonus),
-            Optimizer = new AdamWOptions { WeightDecay = 0, ClipNorm = (float)settings.Get(maxGradNorm) },
-            Seed = settings.Resolve(common.Seed, settings.Given(common.Seed) ? settings.Get(common.Seed) : sftSeed),
-            CollapseKl = settings.Get(collapseKl),
-            EndId = vocabulary.EndId,
-            PadId = vocabulary.PadId,
-        };
+        settings.Resolve(common.Seed, settings.Given(common.Seed) ? settings.Get(common.Seed) : sftSeed);
+        DprOptions options = RunSettings.Of<DprRun>(settings).Options(most, vocabulary);
         UsageException.Check(options.Validate);
         if (options.ReferenceBeta > 0 && settings.Get(reward) == "log-policy")
             throw new UsageException("--beta-ref does not go with --reward log-policy, which has no reference to be near to.");

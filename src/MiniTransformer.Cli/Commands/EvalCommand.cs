@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
 using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
@@ -50,27 +49,24 @@ internal sealed class EvalCommand
         string path = settings.Required(run);
         if (settings.Get(task) is not null && settings.Get(data) is not null) throw new UsageException("--task and --data do not go together; give one of them.");
         bool isRun = RunDirectory.Exists(path);
-        JsonObject? configuration = isRun ? RunDirectory.ReadConfiguration<JsonObject>(path) : null;
-        bool isDpr = (string?)configuration?["command"] == "dpr";
-        if (configuration is not null && !isDpr && (string?)configuration["command"] != "sft")
-            throw new UsageException($"--run: '{Invocation.Shown(path)}' is a run of '{configuration["command"]}'; one of sft or dpr is needed, or a model's folder.");
-        JsonObject? sft = isDpr ? configuration!["sft"]!.AsObject() : configuration;
+        TrainingSettings? training = isRun ? RunSettings.ReadTraining(path, "--run") : null;
+        SftRun? sft = training?.Demonstrated;
         (string Name, string Folder)[] policies = Policies(settings, path, isRun);
 
         using Device device = common.Device(settings);
         using Transformer model = Checkpoint.LoadModel(policies[^1].Folder, device);
         Vocabulary vocabulary = Vocabulary.Of(policies[^1].Folder, model.Config);
         DataSource source = Source(settings, sft, path);
-        source = source with { Verify = verify.Resolve(settings, source.File is not null, (string?)configuration?["verify"] ?? (string?)sft?["verify"]) };
+        source = source with { Verify = verify.Resolve(settings, source.File is not null, training?.Verify ?? sft?.Verify) };
         RunData runData = source.Load(vocabulary);
         if (runData.Evaluation.Count == 0) throw new UsageException("the run holds nothing out (--held-out 0); give the data to measure on with --data or --task.");
         RunEvaluation.CheckLength(runData, model.Config);
-        var evaluation = new RunEvaluation(runData, vocabulary, model.Config, source.Seed, settings.Get(maxTokens) ?? RoomOf(configuration));
+        var evaluation = new RunEvaluation(runData, vocabulary, model.Config, source.Seed, settings.Get(maxTokens) ?? training?.LongestDrawn);
         SamplingOptions sampling = evaluation.Sampling with { Temperature = (float)settings.Get(temperature) };
 
         // π_SFT and π_ref of the run, for KL and reward; a model on its own is compared with itself.
-        (string expertFolder, string[] referenceFolders) = isDpr
-            ? (ModelFolder.Find((string)configuration!["run"]!), ModelFolder.References((string)configuration["run"]!, (string)configuration["reference"]!))
+        (string expertFolder, string[] referenceFolders) = training is DprRun dpr
+            ? (ModelFolder.Find(dpr.Run), ModelFolder.References(dpr.Run, dpr.Reference!))
             : isRun ? (policies[^1].Folder, [ModelFolder.Find(path, ModelFolder.Base)]) : (policies[^1].Folder, [policies[^1].Folder]);
         using Transformer expert = Checkpoint.LoadModel(expertFolder, device);
         Transformer[] references = [.. referenceFolders.Select(folder => Checkpoint.LoadModel(folder, device))];
@@ -108,19 +104,17 @@ internal sealed class EvalCommand
         return [.. names.Select(n => (n, ModelFolder.Find(path, n)))];
     }
 
-    private DataSource Source(Settings settings, JsonObject? sft, string path)
+    private DataSource Source(Settings settings, SftRun? sft, string path)
     {
-        ulong seed = settings.Given(common.Seed) || sft is null ? settings.Get(common.Seed) : (ulong?)sft["seed"] ?? 1;
+        ulong seed = settings.Given(common.Seed) || sft is null ? settings.Get(common.Seed) : sft.Seed;
         if (settings.Get(task) is { } tasks) return new DataSource(tasks, null, 1, 0, 0, seed);
         if (settings.Get(data) is { } file) return new DataSource(null, file, 1, 0, WholeFile, seed);
         if (sft is null) throw new UsageException($"'{Invocation.Shown(path)}' is a model, not a run: say what to measure it on with --task or --data.");
-        DataSource source = DataSource.Of(sft);
+        DataSource source = sft.Source;
         source.CheckUnchanged(sft);
         return source;
     }
 
     // A held-out share of 1: nothing is for training.
     private const double WholeFile = 1;
-
-    private static int? RoomOf(JsonObject? configuration) => (int?)configuration?["max-tokens"];
 }

@@ -71,7 +71,7 @@ internal sealed class GenerateCommand
             int[][] ids = [.. texts.Select(text => Encode(settings, vocabulary, text))];
             int[][] repeated = [.. ids.SelectMany(p => Enumerable.Repeat(p, n))];
             SamplingOptions options = Options(settings, ids, transformer.Config) with { FirstStream = stream };
-            SampledResponse[] responses = Sampler.Generate(transformer, repeated, vocabulary.EndId, options);
+            SampledResponse[] responses = Sampler.Generate(transformer, repeated, vocabulary.Ends, options);
             stream += (ulong)repeated.Length;
             for (int i = 0; i < responses.Length; i++) Write(results.Writer, settings, vocabulary, texts[i / n], responses[i]);
             results.Writer.Flush();
@@ -101,7 +101,7 @@ internal sealed class GenerateCommand
     {
         if (vocabulary.Tokenizer is { } tokenizer)
         {
-            if (!settings.Get(chat)) return [tokenizer.BeginId, .. tokenizer.Encode(text)];
+            if (!settings.Get(chat)) return tokenizer.EncodePrompt(text);
             ChatMessage[] messages = settings.Get(system) is { } instruction ? [new("system", instruction), new("user", text)] : [new("user", text)];
             return ChatTemplate.EncodePrompt(messages, tokenizer);
         }

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json.Nodes;
 using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Reports;
@@ -89,26 +88,26 @@ internal sealed class SftCommand
         bool measuring = settings.Get(dryRun), resuming = settings.Get(resume);
         string path = measuring ? "" : settings.Required(common.Out);
         if (!measuring) TrainingRun.CheckFree(path, resuming, canBegin: settings.Get(task) is not null || settings.Get(data) is not null);
-        DataSource source = Source(settings);
+        SftRun asked = Asked(settings);
         using Device device = common.Device(settings);
 
         // The model to start from, and what its ids mean.
         string? start = settings.Get(baseModel) is { } folder ? ModelFolder.Find(folder) : null;
         using Transformer? loaded = start is null ? null : Checkpoint.LoadModel(start, device);
         Vocabulary vocabulary = loaded is null ? Vocabulary.Bytes() : Vocabulary.Of(start!, loaded.Config);
-        RunData runData = source.Load(vocabulary);
+        RunData runData = asked.Source.Load(vocabulary);
         TransformerConfig config = model.Resolve(settings, loaded?.Config, vocabulary, runData);
         RunEvaluation.CheckLength(runData, config);
-        SftOptions options = Options(settings, vocabulary, fromBase: loaded is not null);
-        if (measuring) return DryRun(config, runData.Train, options, settings.Get(recompute), terminal);
+        SftOptions options = asked.Options(vocabulary.PadId);
+        UsageException.Check(options.Validate);
+        if (measuring) return DryRun(config, runData.Train, options, asked.Recompute, terminal);
         int total = options.StepsFor(runData.Train.Count), every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, total / 10))!.Value;
         int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, total / 10))!.Value;
 
-        JsonObject effective = settings.Effective();
-        if (source.Sha256() is { } hash) effective["dataSha256"] = hash;
+        SftRun effective = RunSettings.Of<SftRun>(settings) with { DataSha256 = asked.Source.Sha256() };
         using TrainingRun run = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
         Transformer policy = loaded ?? new Transformer(config, ParameterSource.Random(device, options.Seed));
-        policy.Recompute = settings.Get(recompute);
+        policy.Recompute = effective.Recompute;
         using Transformer first = policy.Clone();
         if (!Checkpoint.IsModel(run.Folder.CheckpointPath(ModelFolder.Base))) run.Keep(ModelFolder.Base, first);
         using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
@@ -135,7 +134,7 @@ internal sealed class SftCommand
 
             return false;
         });
-        if (stopped) return run.Interrupted("sft", optimizer.Updates, total);
+        if (stopped) return run.Interrupted("sft", optimizer.Updates, total, verify.Again(settings));
 
         run.Keep(ModelFolder.Final, policy);
         using Transformer expert = policy.Clone();
@@ -161,7 +160,8 @@ internal sealed class SftCommand
         return CommandLine.Done;
     }
 
-    private DataSource Source(Settings settings)
+    // The settings, with what the command chooses where nothing is given; but for what follows from the data.
+    private SftRun Asked(Settings settings)
     {
         bool fromBase = settings.Get(baseModel) is not null;
         if (settings.Get(task) is null == settings.Get(data) is null)
@@ -175,40 +175,21 @@ internal sealed class SftCommand
         {
             if (!File.Exists(file)) throw new FileNotFoundException($"--data: there is no file '{Invocation.Shown(file)}'.");
             Refuse(settings, "--data", demonstrations, good);
-            return new DataSource(null, file, 1, 0, settings.Get(heldOut), settings.Get(common.Seed), verify.Resolve(settings, ownData: true));
+        }
+        else
+        {
+            Refuse(settings, "--task", heldOut);
+            settings.Resolve(demonstrations, settings.Get(demonstrations) ?? (fromBase ? 3000 : 12000));
         }
 
-        Refuse(settings, "--task", heldOut);
-        verify.Resolve(settings, ownData: false);
-        int count = settings.Resolve(demonstrations, settings.Get(demonstrations) ?? (fromBase ? 3000 : 12000))!.Value;
-        return new DataSource(settings.Get(task), null, settings.Get(good), count, 0, settings.Get(common.Seed));
-    }
-
-    private SftOptions Options(Settings settings, Vocabulary vocabulary, bool fromBase)
-    {
+        verify.Resolve(settings, ownData: settings.Get(data) is not null);
         if (settings.Get(steps) is not null && settings.Get(epochs) is not null && settings.OnCommandLine(epochs))
             throw new UsageException("--steps and --epochs do not go together; give one of them.");
         if (settings.Get(steps) is null) settings.Resolve(epochs, settings.Get(epochs) ?? (fromBase ? 1 : 5));
-        var options = new SftOptions
-        {
-            Steps = settings.Get(steps) ?? 0,
-            Epochs = settings.Get(epochs) ?? 1,
-            BatchSize = settings.Resolve(batch, settings.Get(batch) ?? (fromBase ? 32 : 64))!.Value,
-            MicroBatchSize = settings.Get(microBatch),
-            LearningRate = settings.Resolve(lr, settings.Get(lr) ?? (fromBase ? 3e-4 : 2e-3))!.Value,
-            WarmupSteps = settings.Get(warmup) ?? -1,
-            FinalFraction = settings.Get(finalFraction),
-            KeepAt = settings.Resolve(keepAt, settings.Given(keepAt) ? settings.Get(keepAt) : [.1, .5])!,
-            Shuffle = !settings.Get(inOrder),
-            Seed = settings.Get(common.Seed),
-            Objective = new Objective(
-                settings.Get(objective) switch { "inverse-q" => ObjectiveKind.InverseQ, "inverse-q-chi2" => ObjectiveKind.InverseQChi2, "dft" => ObjectiveKind.Dft, _ => ObjectiveKind.Sft },
-                settings.Get(gamma), settings.Get(alpha)),
-            Optimizer = new AdamWOptions { ClipNorm = (float)settings.Get(maxGradNorm) },
-            PadId = vocabulary.PadId,
-        };
-        UsageException.Check(options.Validate);
-        return options;
+        settings.Resolve(batch, settings.Get(batch) ?? (fromBase ? 32 : 64));
+        settings.Resolve(lr, settings.Get(lr) ?? (fromBase ? 3e-4 : 2e-3));
+        settings.Resolve(keepAt, settings.Given(keepAt) ? settings.Get(keepAt) : [.1, .5]);
+        return RunSettings.Of<SftRun>(settings);
     }
 
     private static void Refuse(Settings settings, string because, params Option[] flags)

@@ -50,9 +50,9 @@ internal sealed class ModelFlags
             MaxPositions = settings.Resolve(context, settings.Get(context) ?? Math.Max(32, (needed + 15) / 16 * 16))!.Value,
             InitStd = settings.Get(initStd),
             TieEmbeddings = settings.Get(tie),
-            BeginId = vocabulary.Tokenizer?.BeginId,
-            EndId = vocabulary.Tokenizer?.EndId,
-            PadId = vocabulary.Tokenizer?.PadId,
+            BeginId = vocabulary.Tokens.Begin,
+            Ends = vocabulary.Tokens.Ends,
+            PadId = vocabulary.Tokens.Pad,
         };
         try
         {

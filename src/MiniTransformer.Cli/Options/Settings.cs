@@ -6,12 +6,15 @@ namespace MiniTransformer.Cli.Options;
 
 /// <summary>The effective values of a command's flags: from the command line, else from the configuration file, else the default, else what the
 /// command resolved them to.</summary>
-internal sealed class Settings(Command command, ParseResult result, IReadOnlySet<string> onCommandLine)
+internal sealed class Settings(Command command, ParseResult result, IReadOnlySet<string> onCommandLine, bool resumes = false)
 {
     private readonly Dictionary<IFlag, object?> resolved = [];
 
     /// <summary>The command's name.</summary>
     public string Command => command.Name;
+
+    /// <summary>Whether the values are those of a run that is continued, where nothing else is given.</summary>
+    public bool Resumes => resumes;
 
     /// <summary>The flag's value.</summary>
     public T Get<T>(Flag<T> flag) => resolved.TryGetValue(flag, out object? value) ? (T)value! : result.GetValue(flag)!;

@@ -24,21 +24,26 @@ internal sealed class VerifyFlag
     /// <param name="settings">The command line.</param>
     /// <param name="ownData">Whether there is data of the user's own; tasks judge for themselves.</param>
     /// <param name="saved">What the run was judged by, or null.</param>
-    /// <exception cref="UsageException">It is given for tasks, or the run's own is a command, which is never started unless it is named here.</exception>
+    /// <exception cref="UsageException">It is given for tasks, or it is a command that was not given on the command line.</exception>
     public string Resolve(Settings settings, bool ownData, string? saved = null)
     {
         string? given = settings.Get(Flag);
         if (!ownData) return given is null ? Default : throw new UsageException("--verify goes with --data; built-in tasks know their right answers.");
-        if (given is null && saved is not null) RefuseCommand(saved);
-        return settings.Resolve(Flag, given ?? saved ?? Default)!;
+        string how = given ?? saved ?? Default;
+        RefuseCommand(settings, how);
+        return settings.Resolve(Flag, how)!;
     }
 
-    /// <summary>Refuses a command that was read in a run's folder and not given by the user.</summary>
-    /// <exception cref="UsageException">The verifier is a command.</exception>
-    public static void RefuseCommand(string saved)
+    /// <summary>Refuses a command that stands in a file, a run's or a configuration, and was not given on the command line.</summary>
+    /// <exception cref="UsageException">The verifier is such a command.</exception>
+    public void RefuseCommand(Settings settings, string how)
     {
-        if (!Verifier.IsCommand(saved)) return;
+        if (!Verifier.IsCommand(how) || settings.OnCommandLine(Flag)) return;
         throw new UsageException(
-            $"the run was judged by '{saved}', and a command out of a run's folder is started only when it is given again: --verify '{saved}', or another verifier, such as --verify {Default}.");
+            $"the file of settings says that '{how}' judges responses, and a command out of a file is started only when it is given again: --verify {Invocation.Quote(how)}" +
+            (settings.Resumes ? "." : $", or another verifier, such as --verify {Default}."));
     }
+
+    /// <summary>What has to be given again to resume: a command, which is never taken from the run's folder.</summary>
+    public string[] Again(Settings settings) => settings.Get(Flag) is { } how && Verifier.IsCommand(how) ? [Flag.Name, how] : [];
 }

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Nn;
@@ -24,11 +23,11 @@ internal static class RunReport
     /// <param name="terminal">Where the table goes.</param>
     /// <param name="method">"SFT" or "DPR".</param>
     public static void Write(
-        RunDirectory folder, RunEvaluation evaluation, JsonObject configuration, DenseReward reward, IReadOnlyList<(string Name, Transformer Model)> policies,
+        RunDirectory folder, RunEvaluation evaluation, TrainingSettings configuration, DenseReward reward, IReadOnlyList<(string Name, Transformer Model)> policies,
         Terminal terminal, string method)
     {
         HeldOutPrompts prompts = evaluation.Data.Evaluation;
-        string what = (string?)configuration["task"] ?? (string?)(configuration["sft"]?["task"]) ?? Path.GetFileName((string?)configuration["data"] ?? (string?)configuration["sft"]?["data"]) ?? "";
+        string what = configuration.Demonstrated.Task ?? Path.GetFileName(configuration.Demonstrated.Data) ?? "";
         string result = "", table = "";
         PolicyRow[] rows = [];
         if (prompts.Count > 0)
@@ -53,11 +52,11 @@ internal static class RunReport
         foreach ((Chart chart, string caption) in RunCharts.Of(RunDirectory.ReadMetrics(folder.Path))) report.Chart(chart, caption);
         if (rows.Length > 0)
         {
-            string reference = (string?)configuration["reference"] is { } named ? Path.GetFileName(Path.TrimEndingDirectorySeparator(named)) : policies[0].Name;
+            string reference = (configuration as DprRun)?.Reference is { } named ? Path.GetFileName(Path.TrimEndingDirectorySeparator(named)) : policies[0].Name;
             Heatmap(report, evaluation, reward, reference, rows);
         }
 
-        report.Section("Configuration").Code(configuration.ToJsonString(new JsonSerializerOptions(RunDirectory.Json) { WriteIndented = true }));
+        report.Section("Configuration").Code(configuration.ToJson().ToJsonString(new JsonSerializerOptions(RunDirectory.Json) { WriteIndented = true }));
         report.Section("Machine").Facts(Machine());
         folder.SaveReport(report.ToHtml());
         terminal.Say($"The run is in {Invocation.Shown(folder.Path)}, its report in {Invocation.Shown(folder.ReportPath)}.");

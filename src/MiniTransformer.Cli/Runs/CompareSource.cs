@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
@@ -68,9 +67,9 @@ internal sealed class CompareSource
 
     /// <summary>The verifier of own data; null where there are none.</summary>
     /// <param name="settings">The command line.</param>
-    /// <param name="resumes">Whether the settings are those of an earlier start, whose command is started only if it is named again.</param>
+    /// <param name="judges">Whether anything will be judged; else a command is not started, and may be one out of a file.</param>
     /// <exception cref="UsageException">A flag is missing, or goes with --data only.</exception>
-    public IVerifier? Verifier(Settings settings, bool resumes)
+    public IVerifier? Verifier(Settings settings, bool judges)
     {
         if (Files(settings).Length == 0)
         {
@@ -82,7 +81,7 @@ internal sealed class CompareSource
 
         string how = settings.Get(verify.Flag) ?? throw new UsageException(
             $"--verify is needed with --data: what makes a response right, such as --verify exact or --verify numeric. There are {Data.Verifiers.Verifier.Forms}.");
-        if (resumes && !settings.OnCommandLine(verify.Flag)) VerifyFlag.RefuseCommand(how);
+        if (judges) verify.RefuseCommand(settings, how);
         return Data.Verifiers.Verifier.Parse(how);
     }
 
@@ -100,21 +99,26 @@ internal sealed class CompareSource
     }
 
     /// <summary>The hashes of files and base, so that a comparison is never continued with others than it began with.</summary>
-    public void AddHashes(Settings settings, JsonObject configuration)
+    public ComparisonRun WithHashes(ComparisonRun run) => run with
     {
-        if (Files(settings) is { Length: > 0 } files) configuration["dataSha256"] = new JsonArray([.. files.Select(file => (JsonNode)DataSource.Sha256(file))]);
-        if (settings.Get(baseModel) is { } folder) configuration["baseSha256"] = DataSource.Sha256(Path.Combine(AtomicDirectory.Current(ModelFolder.Find(folder)), Checkpoint.ModelFile));
-    }
+        DataSha256 = run.Data is { } files ? [.. files.Select(DataSource.Sha256)] : null,
+        BaseSha256 = run.Base is { } folder ? DataSource.Sha256(Path.Combine(AtomicDirectory.Current(ModelFolder.Find(folder)), Checkpoint.ModelFile)) : null,
+    };
 
     /// <summary>Refuses data or a base that have changed since the comparison began.</summary>
-    public static void CheckUnchanged(JsonObject began, JsonObject now)
+    public static void CheckUnchanged(ComparisonRun began, ComparisonRun now)
     {
-        foreach ((string key, string what) in new[] { ("dataSha256", "the data (--data)"), ("baseSha256", "the base (--base)") })
+        Check("the data (--data)", (began.DataSha256 ?? []).AsSpan().SequenceEqual(now.DataSha256 ?? []));
+        Check("the base (--base)", began.BaseSha256 == now.BaseSha256);
+
+        static void Check(string what, bool same)
         {
-            if (began[key]?.ToJsonString() != now[key]?.ToJsonString())
-                throw new InvalidDataException($"{what} have changed since the comparison began; put the old files back, or start another one with another --out.");
+            if (!same) throw new InvalidDataException($"{what} have changed since the comparison began; put the old files back, or start another one with another --out.");
         }
     }
+
+    /// <summary>What has to be given again to resume.</summary>
+    public string[] Again(Settings settings) => verify.Again(settings);
 
     /// <summary>The flags of own data as they are written, for the command that made a report.</summary>
     public IEnumerable<string> Written(Settings settings)
@@ -157,7 +161,7 @@ internal sealed class CompareSource
             if (!File.Exists(file)) throw new FileNotFoundException($"--data: there is no file '{Invocation.Shown(file)}'.");
             var examples = Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size);
             if (config is not null) examples.CheckLength(config.MaxPositions);
-            var own = OwnData.Split(NameOf(file), examples, verifier, settings.Get(validation), settings.Get(heldOut), settings.Get(seed), folder);
+            var own = OwnData.Split(NameOf(file), examples, verifier, settings.Get(validation), settings.Get(heldOut), settings.Get(seed), folder, vocabulary.Tokenizer);
             yield return Regimes.OfOwn(own, config, settings.Get(inOrder));
         }
     }

@@ -1,9 +1,7 @@
-using System.Text.Json.Nodes;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
 using MiniTransformer.Nn;
-using MiniTransformer.Reports;
 using MiniTransformer.Text;
 
 namespace MiniTransformer.Cli.Runs;
@@ -34,19 +32,13 @@ internal sealed record CreditData(string What, IReadOnlyList<Example> Examples, 
     /// <param name="vocabulary">What ids mean.</param>
     public static CreditData OfRun(string run, int prompts, Vocabulary vocabulary)
     {
-        JsonObject configuration = RunDirectory.ReadConfiguration<JsonObject>(run);
-        JsonObject? sft = (string?)configuration["command"] switch
-        {
-            "sft" => configuration,
-            "dpr" => configuration["sft"] as JsonObject,
-            var other => throw new UsageException($"'{Invocation.Shown(run)}' is a run of '{other}'; one of sft or dpr is needed, or a model's folder with --data or --task."),
-        };
-        DataSource source = DataSource.Of(sft ?? throw new InvalidDataException($"'{Invocation.Shown(run)}': run.json does not say what its SFT run was; give --data or --task."));
+        SftRun sft = RunSettings.ReadTraining(run, "--run").Demonstrated;
+        DataSource source = sft.Source;
         source.CheckUnchanged(sft);
         if (source.Tasks is { } tasks) return OfTasks(tasks, source.Seed, prompts, vocabulary.Needed("--task"));
         Example[] heldOut = [.. source.Load(vocabulary).Evaluation.Examples.Take(prompts)];
         if (heldOut.Length == 0) throw new UsageException("the run holds nothing out (--held-out 0); give responses with --data, or prompts with --task.");
-        return new CreditData($"held-out prompts of {Invocation.Shown(source.File!)}", heldOut, (i, ids) => ids.AsSpan().SequenceEqual(heldOut[i].ResponseIds));
+        return new CreditData($"held-out prompts of {Invocation.Shown(source.File!)}", heldOut, (i, ids) => vocabulary.Ends.SameResponse(ids, heldOut[i].ResponseIds));
     }
 
     /// <summary>The responses to show: the given ones; or the policy's own, each wrong one with the right response under it.</summary>
@@ -59,7 +51,7 @@ internal sealed record CreditData(string What, IReadOnlyList<Example> Examples, 
     {
         Example[] first = [.. Examples.Take(count)];
         if (Accepts is null) return [.. first.Select((e, i) => (e, (bool?)null, e.Source is { } source ? Place(source) : $"response {i + 1}"))];
-        SampledResponse[] own = Sampler.Generate(policy, [.. first.Select(e => e.PromptIds)], vocabulary.EndId, sampling);
+        SampledResponse[] own = Sampler.Generate(policy, [.. first.Select(e => e.PromptIds)], vocabulary.Ends, sampling);
         string label = sampling.Temperature == 0 ? "policy, greedy" : FormattableString.Invariant($"policy, sampled at temperature {sampling.Temperature}");
         var responses = new List<(Example, bool?, string)>();
         for (int i = 0; i < first.Length; i++)

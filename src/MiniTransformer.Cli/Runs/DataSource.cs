@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Text.Json.Nodes;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
@@ -22,11 +21,6 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
     // Prompts that the accuracy curve of a running training is measured on.
     private const int MostForCurves = 200;
 
-    /// <summary>The source in the configuration of an SFT run.</summary>
-    public static DataSource Of(JsonObject run) => new(
-        (string?)run["task"], (string?)run["data"], (double?)run["good"] ?? 1, (int?)run["demonstrations"] ?? 0, (double?)run["held-out"] ?? 0, (ulong?)run["seed"] ?? 1,
-        (string?)run["verify"] ?? VerifyFlag.Default);
-
     /// <summary>The file's hash, so that a run is never continued or measured with other data than it began with.</summary>
     public string? Sha256()
     {
@@ -43,9 +37,9 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
     }
 
     /// <summary>Refuses a file that has changed since the run began.</summary>
-    public void CheckUnchanged(JsonObject run)
+    public void CheckUnchanged(SftRun run)
     {
-        if (File is not null && (string?)run["dataSha256"] is { } saved && saved != Sha256())
+        if (File is not null && run.DataSha256 is { } saved && saved != Sha256())
             throw new InvalidDataException($"'{Invocation.Shown(File)}' has changed since the run began; put the old file back, or start another run.");
     }
 

@@ -43,19 +43,19 @@ internal sealed class HeldOutPrompts
         [.. examples.Select(e => e.PromptIds)], [.. examples.Select(e => e.Prompt ?? vocabulary.Show(e.PromptIds))], [.. examples],
         verifier is ExactVerifier ? Exact : $"Accuracy by {verifier.Name}",
         responses => Training.Accuracy.Of(responses, verifier is ExactVerifier
-            ? [.. responses.Select((r, i) => r.Ids.AsSpan().SequenceEqual(examples[i].ResponseIds) ? 1.0 : 0)]
+            ? [.. responses.Select((r, i) => vocabulary.Ends.SameResponse(r.Ids, examples[i].ResponseIds) ? 1.0 : 0)]
             : Scores(examples, responses, vocabulary, verifier)));
 
     /// <summary>Accuracy of one response to each prompt.</summary>
     public Accuracy Accuracy(Transformer model, Vocabulary vocabulary, SamplingOptions options) =>
-        judge(Sampler.Generate(model, Ids, vocabulary.EndId, options));
+        judge(Sampler.Generate(model, Ids, vocabulary.Ends, options));
 
     /// <summary>Which of the responses, one a prompt, are right.</summary>
     public Accuracy Judge(SampledResponse[] responses) => judge(responses);
 
     /// <summary>All measures of a policy.</summary>
     public Measurement Measure(Transformer model, DenseReward reward, Vocabulary vocabulary, SamplingOptions options) =>
-        Evaluation.Measure(model, reward, Ids, judge, vocabulary.EndId, vocabulary.PadId, options);
+        Evaluation.Measure(model, reward, Ids, judge, vocabulary.Ends, vocabulary.PadId, options);
 
     /// <summary>log π of the held-out completions, a response and a token; null for tasks.</summary>
     public (double PerResponse, double PerToken)? LogLikelihood(Transformer model, Vocabulary vocabulary) =>

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json.Nodes;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.IO;
 using MiniTransformer.Reports;
@@ -32,7 +31,7 @@ internal static class ModelFolder
 
         string folder = RunDirectory.CheckpointPath(path, checkpoint);
         if (Checkpoint.IsModel(folder)) return folder;
-        if ((string?)RunDirectory.ReadConfiguration<JsonObject>(path)["command"] is { } command and not ("sft" or "dpr"))
+        if (RunSettings.CommandOf(path) is { } command and not ("sft" or "dpr"))
             throw new FileNotFoundException($"'{Invocation.Shown(path)}' is a run of '{command}', which keeps no model; one of sft or dpr is needed, or a model's folder.");
         string[] names = Checkpoints(path);
         string has = names.Length == 0 ? "it has none yet" : $"it has {string.Join(", ", names)}";

@@ -6,7 +6,6 @@ using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
-using MiniTransformer.Optim;
 using MiniTransformer.Reports;
 using MiniTransformer.Training;
 
@@ -37,8 +36,8 @@ internal static class RunAdvice
         {
             foreach (string name in references) candidates.Add((name, Load(ModelFolder.Reference(sftRun, name), expert.Device)));
             IEnumerable<AdvisedPolicy> measured = scoredBy == AdviceScore.Accuracy
-                ? Advisor.ByAccuracy(expert, candidates, validation.Ids, validation.Judge, vocabulary.EndId, demonstrations, options)
-                : Advisor.ByLikelihood(expert, candidates, validation.Examples, vocabulary.EndId, vocabulary.PadId, demonstrations, options);
+                ? Advisor.ByAccuracy(expert, candidates, validation.Ids, validation.Judge, vocabulary.Ends, demonstrations, options)
+                : Advisor.ByLikelihood(expert, candidates, validation.Examples, vocabulary.Ends, vocabulary.PadId, demonstrations, options);
             var rows = new List<AdvisedPolicy>();
             Progress.Show(terminal, open =>
             {
@@ -64,36 +63,23 @@ internal static class RunAdvice
     /// Continued SFT under the settings and the seed that the run was trained with, for a quarter of the sequences that DPR would draw: update for update what
     /// the recommended command does.
     /// </summary>
-    /// <param name="sft">The SFT run's configuration.</param>
+    /// <param name="sft">The SFT run's settings.</param>
     /// <param name="dpr">DPR's budget.</param>
-    /// <param name="padId">The token that pads a batch.</param>
-    public static SftOptions Continued(JsonObject sft, DprOptions dpr, int padId)
+    public static SftOptions Continued(SftRun sft, DprOptions dpr)
     {
-        var options = new SftOptions
-        {
-            BatchSize = (int?)sft["batch"] ?? 32,
-            MicroBatchSize = (int?)sft["micro-batch"] ?? 0,
-            LearningRate = (double?)sft["lr"] ?? 3e-4,
-            WarmupSteps = (int?)sft["warmup"] ?? -1,
-            FinalFraction = (double?)sft["final-fraction"] ?? .02,
-            Shuffle = !((bool?)sft["in-order"] ?? false),
-            Seed = (ulong?)sft["seed"] ?? 1,
-            Optimizer = new AdamWOptions { ClipNorm = (float)((double?)sft["max-grad-norm"] ?? 1) },
-            PadId = padId,
-        };
+        SftOptions options = sft.Options(dpr.PadId);
         return AdvisorOptions.ContinuedFor(options, dpr) with { Seed = options.Seed };
     }
 
-    /// <summary>The configuration of an SFT run.</summary>
+    /// <summary>The settings of an SFT run.</summary>
     /// <exception cref="UsageException">The folder holds no SFT run.</exception>
-    public static JsonObject SftRun(string folder, string who)
+    public static SftRun SftRun(string folder, string who)
     {
         if (!RunDirectory.Exists(folder))
             throw new UsageException($"--run: '{Invocation.Shown(folder)}' holds no run; the folder of an SFT run is needed, the one that sft was given as --out.");
-        JsonObject sft = RunDirectory.ReadConfiguration<JsonObject>(folder);
-        return (string?)sft["command"] == "sft"
-            ? sft
-            : throw new UsageException($"--run: '{Invocation.Shown(folder)}' is a run of '{sft["command"]}'; {who} starts from an SFT run.");
+        return RunSettings.CommandOf(folder) is var command && command == "sft"
+            ? RunSettings.Read<SftRun>(folder)
+            : throw new UsageException($"--run: '{Invocation.Shown(folder)}' is a run of '{command}'; {who} starts from an SFT run.");
     }
 
     /// <summary>The advice for machines: its fields, the recommendation, and the next command.</summary>

@@ -79,7 +79,7 @@ internal sealed record SeedResult(ulong Seed, List<ArmResult> Arms, List<Curve> 
     {
         IReadOnlyList<TaskPrompt> prompts = world.Data.Evaluation;
         int[] shown = Scored.Choose([.. prompts.Select(p => p.Task.Name)], sft.Right, dpr.Right);
-        var vocabulary = new Vocabulary(world.Tokenizer, null, world.Tokenizer.EndId, world.Tokenizer.PadId, world.Tokenizer.VocabSize);
+        var vocabulary = Vocabulary.Of(world.Tokenizer);
         return Scored.Responses(
             world.Reward(world.Regime.MainReference), [world.Regime.MainReference], vocabulary, [.. shown.Select(i => (prompts[i].Encode(world.Tokenizer).Ids, prompts[i].Text))],
             [.. new[] { ("SFT", sft), ("DPR", dpr) }.Select(a =>

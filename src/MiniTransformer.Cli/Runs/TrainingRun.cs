@@ -41,8 +41,9 @@ internal sealed class TrainingRun : IDisposable
     }
 
     /// <summary>Begins a run, or opens it again.</summary>
-    public static TrainingRun Open(string path, bool resume, JsonObject configuration, Terminal terminal, Vocabulary vocabulary)
+    public static TrainingRun Open(string path, bool resume, TrainingSettings settings, Terminal terminal, Vocabulary vocabulary)
     {
+        JsonObject configuration = settings.ToJson();
         bool exists = RunDirectory.Exists(path);
         if (resume && !exists) terminal.Say($"There is nothing to resume in '{Invocation.Shown(path)}': a new run begins.");
         var run = new TrainingRun(exists ? RunDirectory.Open(path) : RunDirectory.Create(path, configuration), terminal, vocabulary);
@@ -80,10 +81,14 @@ internal sealed class TrainingRun : IDisposable
         Checkpoint.Save(Folder.CheckpointPath(ModelFolder.Last), policy, Saved, optimizer, state);
 
     /// <summary>Says how to go on after Ctrl+C; the exit code.</summary>
-    public int Interrupted(string command, int updates, int total)
+    /// <param name="command">"sft" or "dpr".</param>
+    /// <param name="updates">Updates done.</param>
+    /// <param name="total">Updates of the whole run.</param>
+    /// <param name="again">What has to be given again.</param>
+    public int Interrupted(string command, int updates, int total, params string[] again)
     {
         terminal.Say($"Interrupted after update {updates} of {total}; a checkpoint is saved. Resume with:");
-        terminal.Say($"  {Invocation.Of(command, "--out", Invocation.Shown(Folder.Path), "--resume")}");
+        terminal.Say($"  {Invocation.Of([command, "--out", Invocation.Shown(Folder.Path), "--resume", .. again])}");
         return CommandLine.Interrupted;
     }
 

@@ -8,24 +8,28 @@ namespace MiniTransformer.Cli.Runs;
 /// <summary>What a model's ids mean: its tokenizer if it has one, else the ids themselves.</summary>
 /// <param name="Tokenizer">The tokenizer, or null.</param>
 /// <param name="WhyNone">Why there is none.</param>
-/// <param name="EndId">The token that ends a response, −1 for none.</param>
-/// <param name="PadId">The token that pads a batch.</param>
+/// <param name="Tokens">What begins a sequence, ends a response and pads a batch: of the tokenizer and the model's configuration together.</param>
 /// <param name="Size">Number of ids.</param>
-internal sealed record Vocabulary(ITokenizer? Tokenizer, string? WhyNone, int EndId, int PadId, int Size)
+internal sealed record Vocabulary(ITokenizer? Tokenizer, string? WhyNone, Tokens Tokens, int Size)
 {
     /// <summary>The vocabulary of a model's folder.</summary>
     public static Vocabulary Of(string folder, TransformerConfig config)
     {
         ITokenizer? tokenizer = Checkpoint.LoadTokenizer(folder, config, out string? whyNone);
-        return new Vocabulary(tokenizer, whyNone, tokenizer?.EndId ?? config.EndId ?? -1, tokenizer?.PadId ?? config.PadId ?? 0, config.VocabSize);
+        return new Vocabulary(tokenizer, whyNone, tokenizer?.Tokens ?? config.Tokens, config.VocabSize);
     }
 
     /// <summary>The vocabulary of a new model.</summary>
-    public static Vocabulary Bytes()
-    {
-        var tokenizer = new ByteTokenizer();
-        return new Vocabulary(tokenizer, null, tokenizer.EndId, tokenizer.PadId, tokenizer.VocabSize);
-    }
+    public static Vocabulary Bytes() => Of(new ByteTokenizer());
+
+    /// <summary>The vocabulary of a tokenizer.</summary>
+    public static Vocabulary Of(ITokenizer tokenizer) => new(tokenizer, null, tokenizer.Tokens, tokenizer.VocabSize);
+
+    /// <summary>The tokens that end a response.</summary>
+    public EndTokens Ends => Tokens.Ends;
+
+    /// <summary>The token that fills the shorter rows of a batch.</summary>
+    public int PadId => Tokens.Filler;
 
     /// <summary>The tokenizer, where text makes one necessary.</summary>
     /// <exception cref="UsageException">There is none.</exception>

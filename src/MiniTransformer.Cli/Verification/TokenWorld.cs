@@ -123,7 +123,7 @@ internal sealed class TokenWorld : IDisposable
             Whiten = false,
             Beta = Beta,
             KlForm = KlForm.K1InReward,
-            EndId = End,
+            Ends = End,
             PadId = End,
             Seed = seed,
             CollapseKl = double.PositiveInfinity,

@@ -20,7 +20,7 @@ public sealed record Example(int[] PromptIds, int[] ResponseIds, string? Prompt 
     public static Example FromText(string prompt, string response, ITokenizer tokenizer, string? source = null)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
-        return new Example([tokenizer.BeginId, .. tokenizer.Encode(prompt)], [.. tokenizer.Encode(response), tokenizer.EndId], prompt, response, source);
+        return new Example(tokenizer.EncodePrompt(prompt), tokenizer.EncodeResponse(response), prompt, response, source);
     }
 
     /// <summary>Positions that a model needs to score this example: all tokens but the last, which is only predicted.</summary>

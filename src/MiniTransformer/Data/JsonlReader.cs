@@ -53,6 +53,10 @@ public static class JsonlReader
     internal static ITokenizer Needed(ITokenizer? tokenizer, JsonlRecord record, string field) => tokenizer
         ?? throw record.Error(field, $"'{field}' is text, and there is no tokenizer to encode it; use 'prompt_ids' and 'completion_ids', which need none.");
 
+    /// <summary>Refuses a prompt without a token, as an empty text is where the tokenizer has no begin token.</summary>
+    internal static DataException Empty(JsonlRecord record, string field) =>
+        record.Error(field, $"'{field}' is empty and the model has no begin token, so nothing predicts the first response token.");
+
     private static IEnumerable<Example> ReadFile(string path, ITokenizer? tokenizer, int? vocabSize)
     {
         using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read);
@@ -88,6 +92,7 @@ public static class JsonlReader
         {
             string prompt = record.Prompt ?? throw record.Missing("prompt"), completion = record.Completion ?? throw record.Missing("completion");
             example = Example.FromText(prompt, completion, Needed(tokenizer, record, "prompt"), line.Source);
+            if (example.PromptIds.Length == 0) throw Empty(record, "prompt");
         }
 
         CheckIds(record, promptField, example.PromptIds, vocabSize);

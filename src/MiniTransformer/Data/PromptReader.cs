@@ -58,9 +58,10 @@ public static class PromptReader
             field = "prompt";
             string text = record.Prompt ?? throw record.Missing(record.CompletionIds is null ? "prompt" : "prompt_ids");
             ITokenizer encoder = JsonlReader.Needed(tokenizer, record, field);
-            prompt = new([encoder.BeginId, .. encoder.Encode(text)], text, line.Source);
+            prompt = new(encoder.EncodePrompt(text), text, line.Source);
         }
 
+        if (prompt.Ids.Length == 0) throw JsonlReader.Empty(record, field);
         JsonlReader.CheckIds(record, field, prompt.Ids, vocabSize);
         return prompt;
     }

@@ -13,9 +13,9 @@ namespace MiniTransformer.Data;
 /// </summary>
 public sealed class ResponseBatch
 {
-    /// <summary>Lays out the examples, padded with the given token.</summary>
+    /// <summary>Lays out the examples, padded with the given token, which no result depends on.</summary>
     /// <exception cref="DataException">A prompt is empty, an id is negative, or no token of the batch carries loss; the message names the examples' sources.</exception>
-    public ResponseBatch(IReadOnlyList<Example> examples, int padId)
+    public ResponseBatch(IReadOnlyList<Example> examples, int padId = 0)
     {
         ArgumentNullException.ThrowIfNull(examples);
         if (examples.Count == 0) throw new ArgumentException("A batch needs at least one example.", nameof(examples));

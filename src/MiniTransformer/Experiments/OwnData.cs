@@ -1,6 +1,7 @@
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
 using MiniTransformer.Data.Verifiers;
+using MiniTransformer.Text;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Experiments;
@@ -28,6 +29,9 @@ public sealed class OwnData
 
     /// <summary>A folder that holds the base model; null where training starts from random weights.</summary>
     public string? BaseFolder { get; init; }
+
+    /// <summary>Text to tokens: the base's tokenizer, where there is a base.</summary>
+    public ITokenizer Tokenizer { get; init; } = new ByteTokenizer();
 
     /// <summary>Prompts that the final numbers are measured on.</summary>
     public required IReadOnlyList<TaskPrompt> Evaluation { get; init; }
@@ -62,8 +66,10 @@ public sealed class OwnData
     /// <param name="heldOut">Share of the prompts for evaluation: the ones that sft holds out with the same share and seed.</param>
     /// <param name="seed">Seed of the split.</param>
     /// <param name="baseFolder">A folder that holds the base model, or null.</param>
+    /// <param name="tokenizer">The base's tokenizer; bytes by default.</param>
     /// <exception cref="DataException">There are too few prompts, or a record cannot be judged by a verifier.</exception>
-    public static OwnData Split(string name, Demonstrations examples, IVerifier verifier, double validation, double heldOut, ulong seed, string? baseFolder = null)
+    public static OwnData Split(string name, Demonstrations examples, IVerifier verifier, double validation, double heldOut, ulong seed, string? baseFolder = null,
+        ITokenizer? tokenizer = null)
     {
         if (!(validation > 0 && heldOut > 0 && validation + heldOut < 1))
             throw new ArgumentException($"The shares for validation, {validation}, and evaluation, {heldOut}, must be positive and leave something to train on: together less than 1.");
@@ -85,6 +91,7 @@ public sealed class OwnData
         return new OwnData(task, verifier)
         {
             BaseFolder = baseFolder,
+            Tokenizer = tokenizer ?? new ByteTokenizer(),
             Evaluation = Prompts(evaluation),
             Validation = Prompts(choose),
             Training = Prompts(train),
@@ -110,6 +117,7 @@ public sealed class OwnData
     public OwnData Reduced() => new(task, verifier)
     {
         BaseFolder = BaseFolder,
+        Tokenizer = Tokenizer,
         Evaluation = [.. Evaluation.Take(80)],
         Validation = [.. Validation.Take(40)],
         Training = Training,

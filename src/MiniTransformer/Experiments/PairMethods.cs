@@ -39,6 +39,7 @@ public sealed record SpinMethod(string? Opponent = null, double RateFactor = Spi
             WarmupUpdates = dpr.WarmupUpdates,
             MaxTokens = dpr.MaxTokens,
             Seed = dpr.Seed,
+            Ends = dpr.Ends,
         };
         return Spin.Train(policy, world.Expert, Opponent is null ? world.Expert : world.Reference(Opponent), world.Demonstrations, options);
     }
@@ -73,6 +74,7 @@ public sealed record GsilMethod(double RateFactor = SpinMethod.DefaultRateFactor
             WarmupUpdates = dpr.WarmupUpdates,
             MaxTokens = dpr.MaxTokens,
             Seed = dpr.Seed,
+            Ends = dpr.Ends,
         };
         return Gsil.Train(policy, world.Expert, world.Expert, world.Demonstrations, options);
     }

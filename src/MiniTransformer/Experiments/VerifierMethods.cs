@@ -29,6 +29,7 @@ public sealed record OracleMethod : Method
             MaxTokens = dpr.MaxTokens,
             Beta = dpr.Beta,
             Seed = dpr.Seed,
+            Ends = dpr.Ends,
         };
         return Rloo.Train(policy, new VerifierReward(world.Expert, world.Verifier), world.Prompts, options);
     }

@@ -128,7 +128,7 @@ public sealed class World : IDisposable
     public SftOptions SftOptions => Regime.Sft with { Seed = Seed, KeepAt = [] };
 
     /// <summary>The settings of DPR, with this seed.</summary>
-    public DprOptions DprOptions => Regime.Dpr with { Seed = Seed };
+    public DprOptions DprOptions => Regime.Dpr with { Seed = Seed, Ends = Tokenizer.Tokens.Ends };
 
     /// <summary>A seed for one use of this world.</summary>
     public ulong SeedOf(string use) => NamedSeed.Of(use, Seed);

@@ -13,7 +13,7 @@ public sealed class WorldData
     private WorldData(Func<Example[]> corpus) => this.corpus = corpus;
 
     /// <summary>Text to tokens.</summary>
-    public ITokenizer Tokenizer { get; } = new ByteTokenizer();
+    public ITokenizer Tokenizer { get; init; } = new ByteTokenizer();
 
     /// <summary>Prompts that the final numbers are measured on.</summary>
     public required IReadOnlyList<TaskPrompt> Evaluation { get; init; }
@@ -35,6 +35,7 @@ public sealed class WorldData
 
     private static WorldData FromOwn(OwnData own) => new(() => [])
     {
+        Tokenizer = own.Tokenizer,
         Evaluation = own.Evaluation,
         Validation = own.Validation,
         Reinforcement = own.Training,

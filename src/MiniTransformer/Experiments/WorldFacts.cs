@@ -24,8 +24,8 @@ public sealed record WorldFacts(
         var sampling = new SamplingOptions { MaxTokens = world.Regime.Dpr.MaxTokens, Seed = world.SeedOf("validation") };
         IReadOnlyList<TaskPrompt> prompts = world.Data.Validation;
         int[][] ids = [.. prompts.Select(p => p.Encode(world.Tokenizer).Ids)];
-        SampledResponse[] responses = Sampler.Generate(world.Expert, ids, world.Tokenizer.EndId, sampling);
-        var batch = new ResponseBatch([.. responses.Select((r, i) => new Example(ids[i], r.Ids))], world.Tokenizer.PadId);
+        SampledResponse[] responses = Sampler.Generate(world.Expert, ids, world.Tokenizer.Tokens.Ends, sampling);
+        var batch = new ResponseBatch([.. responses.Select((r, i) => new Example(ids[i], r.Ids))], world.Tokenizer.Tokens.Filler);
         PositionRewards[] positions = [.. world.References.Keys.Select(name => new PositionRewards(name, ByPosition(world.Reward(name).Recover(batch).RHat, batch.Starts)))];
         var advisor = new AdvisorOptions { Sampling = sampling, Continued = AdvisorOptions.ContinuedFor(world.SftOptions, world.DprOptions) };
         Advice advice = Advisor.Advise(world.Expert, [.. world.References.Select(r => (r.Key, r.Value))], prompts, world.Tokenizer, world.Demonstrations, advisor);

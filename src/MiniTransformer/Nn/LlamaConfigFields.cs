@@ -91,21 +91,6 @@ internal readonly struct LlamaConfigFields
             : throw new TransformerConfigException(field, $"{field} = {Show(value)} must be true or false.");
     }
 
-    /// <summary>A token id or, of a list of them, the first; null if it is absent, null, or not in the vocabulary.</summary>
-    public int? Token(string field, int vocabSize)
-    {
-        if (Find(field) is not { } value) return null;
-        JsonElement[] ids = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray()] : [value];
-        foreach (JsonElement id in ids)
-        {
-            if (id.ValueKind != JsonValueKind.Number || !id.TryGetInt64(out long number))
-                throw new TransformerConfigException(field, $"{field} = {Show(value)} must be a token id, a list of them, or null.");
-            if (number >= 0 && number < vocabSize) return (int)number;
-        }
-
-        return null;
-    }
-
     /// <summary>θ from rope_theta, rope_parameters or rope_scaling, which must agree; null if none has it. Any but the plain rotary form is
     /// refused.</summary>
     public float? RopeTheta()
@@ -171,7 +156,7 @@ internal readonly struct LlamaConfigFields
         _ => false,
     };
 
-    private static string Show(JsonElement value)
+    internal static string Show(JsonElement value)
     {
         string text = value.GetRawText().ReplaceLineEndings(" ");
         return text.Length <= 100 ? text : string.Concat(text.AsSpan(0, 100), "…");

@@ -2,6 +2,7 @@ using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
 using MiniTransformer.Ops;
 using MiniTransformer.Tensors;
+using MiniTransformer.Text;
 
 namespace MiniTransformer.Nn;
 
@@ -45,7 +46,7 @@ public sealed record SamplingOptions
 /// <summary>A drawn response.</summary>
 /// <param name="Ids">Its tokens, with the end token if it ended.</param>
 /// <param name="LogProbs">log π(token) of each under the untruncated policy at temperature 1, in nats.</param>
-/// <param name="Ended">True if the end token was drawn; false if it was cut off at the longest length.</param>
+/// <param name="Ended">True if an end token was drawn; false if it was cut off at the longest length.</param>
 public sealed record SampledResponse(int[] Ids, float[] LogProbs, bool Ended);
 
 /// <summary>
@@ -57,20 +58,20 @@ public static class Sampler
     /// <summary>One response to each prompt.</summary>
     /// <param name="model">The policy.</param>
     /// <param name="prompts">Token ids of each prompt, the begin token included.</param>
-    /// <param name="endId">The token that ends a response; −1 for none.</param>
+    /// <param name="ends">The tokens that end a response.</param>
     /// <param name="options">How to draw.</param>
-    public static SampledResponse[] Generate(Transformer model, IReadOnlyList<int[]> prompts, int endId, SamplingOptions options) =>
-        Generate(model, null, 0, prompts, endId, options);
+    public static SampledResponse[] Generate(Transformer model, IReadOnlyList<int[]> prompts, EndTokens ends, SamplingOptions options) =>
+        Generate(model, null, 0, prompts, ends, options);
 
     /// <summary>
     /// Extrapolated decoding: one response to each prompt from π ∝ exp(log π_a + α (log π_a − log π_b)), token by token. The log-sums
     /// cancel in the softmax, so that the logits are (1 + α) Q_a − α Q_b.
     /// </summary>
-    public static SampledResponse[] Extrapolate(Transformer a, Transformer b, float alpha, IReadOnlyList<int[]> prompts, int endId, SamplingOptions options) =>
-        Generate(a, b, alpha, prompts, endId, options);
+    public static SampledResponse[] Extrapolate(Transformer a, Transformer b, float alpha, IReadOnlyList<int[]> prompts, EndTokens ends, SamplingOptions options) =>
+        Generate(a, b, alpha, prompts, ends, options);
 
     private static SampledResponse[] Generate(
-        Transformer model, Transformer? other, float alpha, IReadOnlyList<int[]> prompts, int endId, SamplingOptions options)
+        Transformer model, Transformer? other, float alpha, IReadOnlyList<int[]> prompts, EndTokens ends, SamplingOptions options)
     {
         options.Validate();
         var responses = new SampledResponse[prompts.Count];
@@ -79,14 +80,14 @@ public static class Sampler
             int count = Math.Min(options.BatchSize, prompts.Count - start);
             int[][] batch = new int[count][];
             for (int i = 0; i < count; i++) batch[i] = prompts[start + i];
-            GenerateBatch(model, other, alpha, batch, endId, options, options.FirstStream + (ulong)start).CopyTo(responses, start);
+            GenerateBatch(model, other, alpha, batch, ends, options, options.FirstStream + (ulong)start).CopyTo(responses, start);
         }
 
         return responses;
     }
 
     private static SampledResponse[] GenerateBatch(
-        Transformer model, Transformer? other, float alpha, int[][] prompts, int endId, SamplingOptions options, ulong firstStream)
+        Transformer model, Transformer? other, float alpha, int[][] prompts, EndTokens ends, SamplingOptions options, ulong firstStream)
     {
         int n = prompts.Length, context = prompts.Max(p => p.Length) + options.MaxTokens - 1;
         using var decoder = new Decoder(model, n, context);
@@ -111,7 +112,7 @@ public static class Sampler
                 int slot = slots[i];
                 tokens[slot].Add(ids[i]);
                 logProbs[slot].Add(logs[i]);
-                ended[slot] = ids[i] == endId;
+                ended[slot] = ends.Contains(ids[i]);
                 if (!ended[slot]) growing.Add(slot);
             }
 
@@ -119,7 +120,7 @@ public static class Sampler
             last = Array.ConvertAll(slots, slot => tokens[slot][^1]);
             positions = Array.ConvertAll(slots, slot => prompts[slot].Length + tokens[slot].Count - 1);
 
-            Tensor Next(Decoder d) => step == 0 ? d.Prompt(tape, prompts, padId: Math.Max(0, endId)) : d.Step(tape, last, slots, positions);
+            Tensor Next(Decoder d) => step == 0 ? d.Prompt(tape, prompts, padId: 0) : d.Step(tape, last, slots, positions);
         }
 
         var responses = new SampledResponse[n];

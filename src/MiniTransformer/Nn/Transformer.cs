@@ -36,8 +36,7 @@ public sealed class Transformer : IDisposable
     private readonly Block[] blocks;
     private readonly RmsNorm norm;
     private readonly Linear? head;
-    private readonly Parameter cos;
-    private readonly Parameter sin;
+    private readonly RotationTables rotation;
     private readonly List<Parameter> parameters;
 
     /// <summary>Builds the model and takes its parameters from the source.</summary>
@@ -54,14 +53,7 @@ public sealed class Transformer : IDisposable
         norm = new RmsNorm(model / "norm", config.HiddenSize, config.RmsNormEps);
         if (!config.TieEmbeddings) head = new Linear(source / "lm_head", config.HiddenSize, config.VocabSize, init.Inner);
         parameters = source.Parameters;
-
-        // The rotation tables are constants, not parameters of the model: they are neither trained nor saved.
-        (float[] cosines, float[] sines) = RopeOps.Tables(config.MaxPositions, config.HeadDim, config.RopeTheta);
-        var tableShape = new Shape(config.MaxPositions, config.HeadDim / 2);
-        cos = new Parameter(Device, "rope.cos", tableShape) { Trainable = false };
-        sin = new Parameter(Device, "rope.sin", tableShape) { Trainable = false };
-        cos.Set(cosines);
-        sin.Set(sines);
+        rotation = new RotationTables(Device, config);
     }
 
     /// <summary>The sizes.</summary>
@@ -91,6 +83,7 @@ public sealed class Transformer : IDisposable
     public Tensor Hidden(TokenIds ids, TokenIds? rows = null)
     {
         (int b, int t) = BatchOf(ids);
+        (Tensor cos, Tensor sin) = rotation.For(t);
         return Run(ids, new Placement(((Tape)ids.Owner).Positions(b, t), cos, sin), rows);
     }
 
@@ -123,13 +116,15 @@ public sealed class Transformer : IDisposable
     public void Dispose()
     {
         foreach (Parameter p in parameters) p.Dispose();
-        cos.Dispose();
-        sin.Dispose();
+        rotation.Dispose();
     }
 
     // Tokens with a cache: either whole prompts (B, T), or one new token for each of B slots.
-    internal Tensor Hidden(TokenIds ids, KvCache cache, TokenIds positions, TokenIds slots, TokenIds cachePositions, TokenIds? rows = null) =>
-        Run(ids, new Placement(positions, cos, sin, cache, slots, cachePositions, OneToken: ids.Shape[1] == 1), rows);
+    internal Tensor Hidden(TokenIds ids, KvCache cache, TokenIds positions, TokenIds slots, TokenIds cachePositions, TokenIds? rows = null)
+    {
+        (Tensor cos, Tensor sin) = rotation.For(positions.Largest + 1);
+        return Run(ids, new Placement(positions, cos, sin, cache, slots, cachePositions, OneToken: ids.Shape[1] == 1), rows);
+    }
 
     private Tensor Run(TokenIds ids, in Placement at, TokenIds? rows)
     {

@@ -42,15 +42,6 @@ public sealed partial record TransformerConfig
     /// <summary>Whether the output projection is the embedding matrix itself (tie_word_embeddings).</summary>
     public bool TieEmbeddings { get; init; }
 
-    /// <summary>Id of the token that begins a sequence, if there is one (bos_token_id).</summary>
-    public int? BeginId { get; init; }
-
-    /// <summary>Id of the token that ends a response, if there is one (eos_token_id; of several, the first).</summary>
-    public int? EndId { get; init; }
-
-    /// <summary>Id of the token that fills up a batch, if there is one (pad_token_id).</summary>
-    public int? PadId { get; init; }
-
     /// <summary>
     /// Deviation of new weights; null for √(2 / 5C), see <see cref="InitScale"/>. It concerns how weights are drawn and not what a model with weights
     /// computes: config.json does not have it, and equality leaves it out.
@@ -58,9 +49,9 @@ public sealed partial record TransformerConfig
     public double? InitStd { get; init; }
 
     // A size left to its default equals the same size given explicitly, so equality compares what the properties say.
-    private (int, int, int, int, int, int, int, int, float, float, bool, int?, int?, int?) Values =>
+    private (int, int, int, int, int, int, int, int, float, float, bool, int?, Text.EndTokens, int?) Values =>
         (VocabSize, HiddenSize, IntermediateSize, NumLayers, NumHeads, NumKeyValueHeads, HeadDim, MaxPositions,
-            RopeTheta, RmsNormEps, TieEmbeddings, BeginId, EndId, PadId);
+            RopeTheta, RmsNormEps, TieEmbeddings, BeginId, Ends, PadId);
 
     /// <summary>Whether two configurations describe the same model.</summary>
     public bool Equals(TransformerConfig? other) => other is not null && Values.Equals(other.Values);
@@ -106,7 +97,7 @@ public sealed partial record TransformerConfig
         PositiveAndFinite("rms_norm_eps", RmsNormEps);
         if (InitStd is { } deviation) PositiveAndFinite("the deviation of new weights", (float)deviation);
         Token("bos_token_id", BeginId);
-        Token("eos_token_id", EndId);
+        foreach (int id in Ends) Token("eos_token_id", id);
         Token("pad_token_id", PadId);
         return this;
     }

@@ -13,8 +13,7 @@ public sealed partial record TransformerConfig
     /// <remarks>
     /// An absent field has the value that Hugging Face gives it: num_key_value_heads = num_attention_heads, head_dim = hidden_size /
     /// num_attention_heads, max_position_embeddings = 2048, rope_theta = 10000, rms_norm_eps = 1e-6, tie_word_embeddings = false. The
-    /// begin, end and pad ids alone have no default. One outside the vocabulary (−1 is in use for "none") can never occur and reads as
-    /// absent. rope_theta may stand at the top, or in rope_parameters as transformers 5 writes it. Fields that ask for what is not
+    /// begin, end and pad ids alone have no default; the end ids of generation_config.json count beside those of config.json. rope_theta may stand at the top, or in rope_parameters as transformers 5 writes it. Fields that ask for what is not
     /// implemented are refused (<see cref="LlamaConfigFields"/>), all others are ignored.
     /// </remarks>
     /// <exception cref="TransformerConfigException">The file is not a config.json of a Llama model, or asks for what is not
@@ -30,7 +29,8 @@ public sealed partial record TransformerConfig
         {
             var strict = new JsonDocumentOptions { AllowDuplicateProperties = false };
             using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(file), strict);
-            return Read(new LlamaConfigFields(json.RootElement)).Validate();
+            TransformerConfig read = Read(new LlamaConfigFields(json.RootElement));
+            return read.WithTokens(json.RootElement, CompanionFiles.Read(Path.GetDirectoryName(Path.GetFullPath(file))!)).Validate();
         }
         catch (TransformerConfigException e)
         {
@@ -66,7 +66,7 @@ public sealed partial record TransformerConfig
             WriteFloat(json, "attention_dropout", 0);
             WriteId(json, "bos_token_id", BeginId);
             json.WriteString("dtype", "float32"); // the newer name of torch_dtype
-            WriteId(json, "eos_token_id", EndId);
+            WriteEnds(json);
             json.WriteNumber("head_dim", HeadDim);
             json.WriteString("hidden_act", "silu");
             json.WriteNumber("hidden_size", HiddenSize);
@@ -96,10 +96,9 @@ public sealed partial record TransformerConfig
     private static TransformerConfig Read(LlamaConfigFields fields)
     {
         fields.RefuseWhatIsNotImplemented();
-        int vocabSize = fields.Int("vocab_size");
         var config = new TransformerConfig
         {
-            VocabSize = vocabSize,
+            VocabSize = fields.Int("vocab_size"),
             HiddenSize = fields.Int("hidden_size"),
             IntermediateSize = fields.Int("intermediate_size"),
             NumLayers = fields.Int("num_hidden_layers"),
@@ -108,9 +107,6 @@ public sealed partial record TransformerConfig
             RopeTheta = fields.RopeTheta() ?? 10000f,
             RmsNormEps = fields.OptionalFloat("rms_norm_eps") ?? 1e-6f,
             TieEmbeddings = fields.OptionalBool("tie_word_embeddings") ?? false,
-            BeginId = fields.Token("bos_token_id", vocabSize),
-            EndId = fields.Token("eos_token_id", vocabSize),
-            PadId = fields.Token("pad_token_id", vocabSize),
         };
         if (fields.OptionalInt("num_key_value_heads") is { } keyValueHeads) config = config with { NumKeyValueHeads = keyValueHeads };
         if (fields.OptionalInt("head_dim") is { } headDim) config = config with { HeadDim = headDim };
@@ -123,13 +119,6 @@ public sealed partial record TransformerConfig
         return path.EndsWith(".json", StringComparison.OrdinalIgnoreCase) && !Directory.Exists(path)
             ? path
             : Path.Combine(path, "config.json");
-    }
-
-    // Written out even if null: an absent bos or eos id would mean 1 or 2 to Hugging Face.
-    private static void WriteId(Utf8JsonWriter json, string field, int? id)
-    {
-        if (id is { } value) json.WriteNumber(field, value);
-        else json.WriteNull(field);
     }
 
     // The shortest digits that read back as the same float32, always with a point or an exponent: transformers 5 refuses a whole number

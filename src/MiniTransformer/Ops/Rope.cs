@@ -34,8 +34,8 @@ public static class RopeOps
     public static (float[] Cos, float[] Sin) Tables(int positions, int d, float theta)
     {
         int half = d / 2;
-        var cos = new float[positions * half];
-        var sin = new float[positions * half];
+        var cos = new float[new Shape(positions, half).Count];
+        var sin = new float[cos.Length];
         for (int i = 0; i < half; i++)
         {
             // The frequency is rounded to float first, as Hugging Face's model does; at high positions that is visible.

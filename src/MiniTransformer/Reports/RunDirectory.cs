@@ -90,6 +90,9 @@ public sealed class RunDirectory : IDisposable
     /// <summary>Whether the folder holds a run.</summary>
     public static bool Exists(string path) => File.Exists(System.IO.Path.Combine(path, ConfigurationName));
 
+    /// <summary>The file of the configuration of the run in a folder.</summary>
+    public static string ConfigurationPath(string path) => System.IO.Path.Combine(path, ConfigurationName);
+
     /// <summary>Reads the configuration of a run; it may be in use by a writer.</summary>
     /// <exception cref="IOException">There is no run in the folder, or its configuration cannot be read as a T.</exception>
     public static T ReadConfiguration<T>(string path)

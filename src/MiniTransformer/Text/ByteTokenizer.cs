@@ -6,7 +6,8 @@ namespace MiniTransformer.Text;
 /// Tokens 0 to 255 are the bytes of UTF-8; begin, end, padding and the three chat roles follow. It needs no training, loses nothing
 /// and has no unknown token.
 /// </summary>
-public sealed class ByteTokenizer : ITokenizer
+/// <param name="tokens">Begin, end and padding of a model that names others; its own by default.</param>
+public sealed class ByteTokenizer(Tokens? tokens = null) : ITokenizer
 {
     /// <summary>The id of <c>&lt;begin&gt;</c>.</summary>
     public const int Begin = 256;
@@ -28,6 +29,8 @@ public sealed class ByteTokenizer : ITokenizer
 
     private const int Size = 262;
 
+    private static readonly Tokens Own = new(Begin, End, Pad);
+
     private static readonly string[] SpecialTexts = ["<begin>", "<end>", "<pad>", "<system>", "<user>", "<assistant>"];
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -35,13 +38,10 @@ public sealed class ByteTokenizer : ITokenizer
     public int VocabSize => Size;
 
     /// <inheritdoc/>
-    public int BeginId => Begin;
+    public Tokens Tokens { get; } = tokens ?? Own;
 
     /// <inheritdoc/>
-    public int EndId => End;
-
-    /// <inheritdoc/>
-    public int PadId => Pad;
+    public ITokenizer With(Tokens tokens) => new ByteTokenizer(tokens);
 
     /// <inheritdoc/>
     public int[] Encode(string text)
@@ -57,6 +57,31 @@ public sealed class ByteTokenizer : ITokenizer
                 $"The text holds half of a surrogate pair (U+{(int)e.CharUnknown:X4}) at character {e.Index + 1}; it is not Unicode text and has no bytes.",
                 nameof(text), e);
         }
+    }
+
+    /// <inheritdoc/>
+    public TextToken[] Tokenize(string text, bool markup)
+    {
+        int[] bytes = Encode(text);
+        List<TextToken> tokens = [];
+        for (int i = 0, b = 0; i < text.Length;)
+        {
+            int special = markup && text[i] == '<' ? Array.FindIndex(SpecialTexts, s => text.AsSpan(i).StartsWith(s, StringComparison.Ordinal)) : -1;
+            int length = special >= 0 ? SpecialTexts[special].Length : char.IsHighSurrogate(text[i]) ? 2 : 1;
+            int size = Encoding.UTF8.GetByteCount(text.AsSpan(i, length));
+            if (special >= 0) tokens.Add(new TextToken(Begin + special, i, i + length));
+            else tokens.AddRange(bytes.AsSpan(b, size).ToArray().Select(id => new TextToken(id, i, i + length)));
+            (i, b) = (i + length, b + size);
+        }
+
+        return [.. tokens];
+    }
+
+    /// <inheritdoc/>
+    public int[] EncodeWhole(string text)
+    {
+        IEnumerable<int> ids = Tokenize(text, markup: true).Select(token => token.Id);
+        return Tokens.Begin is { } begin ? [begin, .. ids] : [.. ids];
     }
 
     /// <summary>The text of tokens; special tokens are skipped, and bytes that are not UTF-8 become U+FFFD.</summary>
@@ -83,7 +108,7 @@ public sealed class ByteTokenizer : ITokenizer
     }
 
     /// <inheritdoc/>
-    public bool IsSpecial(int id) => id >= Begin;
+    public bool IsSpecial(int id) => id >= Begin || Tokens.Ends.Contains(id);
 
     /// <inheritdoc/>
     public int? RoleId(string role) => role switch { "system" => SystemRole, "user" => UserRole, "assistant" => AssistantRole, _ => null };

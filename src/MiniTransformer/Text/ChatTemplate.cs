@@ -22,7 +22,7 @@ public static class ChatTemplate
         }
 
         int[] prompt = EncodePrompt(messages.Take(messages.Count - 1).ToArray(), tokenizer);
-        return (prompt, [.. tokenizer.Encode(messages[^1].Content), tokenizer.EndId]);
+        return (prompt, tokenizer.EncodeResponse(messages[^1].Content));
     }
 
     /// <summary>A conversation that awaits the assistant's answer: it ends with the <c>&lt;assistant&gt;</c> marker.</summary>
@@ -31,12 +31,11 @@ public static class ChatTemplate
     {
         ArgumentNullException.ThrowIfNull(messages);
         ArgumentNullException.ThrowIfNull(tokenizer);
-        List<int> ids = [tokenizer.BeginId];
+        List<int> ids = [.. tokenizer.EncodePrompt("")];
         foreach (ChatMessage message in messages)
         {
             ids.Add(Marker(message.Role, tokenizer));
-            ids.AddRange(tokenizer.Encode(message.Content));
-            ids.Add(tokenizer.EndId);
+            ids.AddRange(tokenizer.EncodeResponse(message.Content));
         }
 
         ids.Add(Marker("assistant", tokenizer));

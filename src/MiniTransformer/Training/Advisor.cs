@@ -55,7 +55,7 @@ public static class Advisor
     {
         int[][] prompts = [.. validation.Select(p => p.Encode(tokenizer).Ids)];
         IEnumerable<AdvisedPolicy> rows = ByAccuracy(
-            sft, references, prompts, responses => Evaluation.Judge(validation, responses, tokenizer), tokenizer.EndId, demonstrations, options);
+            sft, references, prompts, responses => Evaluation.Judge(validation, responses, tokenizer), tokenizer.Tokens.Ends, demonstrations, options);
         return Decide([.. rows], AdviceScore.Accuracy, prompts.Length, options);
     }
 
@@ -64,17 +64,17 @@ public static class Advisor
     /// <param name="references">The candidates.</param>
     /// <param name="prompts">Token ids of validation prompts.</param>
     /// <param name="judge">Says which of the responses, one a prompt, are right.</param>
-    /// <param name="endId">The token that ends a response.</param>
+    /// <param name="ends">The tokens that end a response.</param>
     /// <param name="demonstrations">What continued SFT goes on with.</param>
     /// <param name="options">Settings.</param>
     public static IEnumerable<AdvisedPolicy> ByAccuracy(
-        Transformer sft, IReadOnlyList<(string Name, Transformer Model)> references, IReadOnlyList<int[]> prompts, Func<SampledResponse[], Accuracy> judge, int endId,
+        Transformer sft, IReadOnlyList<(string Name, Transformer Model)> references, IReadOnlyList<int[]> prompts, Func<SampledResponse[], Accuracy> judge, EndTokens ends,
         IReadOnlyList<Example> demonstrations, AdvisorOptions options)
     {
-        return Rows(sft, references, demonstrations, options, prompts, endId, policy => new Scores(Right(policy, 0), Right(policy, 1)));
+        return Rows(sft, references, demonstrations, options, prompts, ends, policy => new Scores(Right(policy, 0), Right(policy, 1)));
 
         double[] Right(Policy policy, float temperature) =>
-            [.. judge(policy.Generate(prompts, endId, options.Sampling with { Temperature = temperature })).Right.Select(right => right ? 1.0 : 0)];
+            [.. judge(policy.Generate(prompts, ends, options.Sampling with { Temperature = temperature })).Right.Select(right => right ? 1.0 : 0)];
     }
 
     /// <summary>
@@ -84,14 +84,14 @@ public static class Advisor
     /// <param name="sft">π_SFT; it stays as it is.</param>
     /// <param name="references">The candidates.</param>
     /// <param name="heldOut">Validation demonstrations.</param>
-    /// <param name="endId">The token that ends a response.</param>
+    /// <param name="ends">The tokens that end a response.</param>
     /// <param name="padId">The token that pads a batch.</param>
     /// <param name="demonstrations">What continued SFT goes on with.</param>
     /// <param name="options">Settings.</param>
     public static IEnumerable<AdvisedPolicy> ByLikelihood(
-        Transformer sft, IReadOnlyList<(string Name, Transformer Model)> references, IReadOnlyList<Example> heldOut, int endId, int padId,
+        Transformer sft, IReadOnlyList<(string Name, Transformer Model)> references, IReadOnlyList<Example> heldOut, EndTokens ends, int padId,
         IReadOnlyList<Example> demonstrations, AdvisorOptions options) => Rows(
-        sft, references, demonstrations, options, [.. heldOut.Select(e => e.PromptIds)], endId,
+        sft, references, demonstrations, options, [.. heldOut.Select(e => e.PromptIds)], ends,
         policy => new Scores(ResponseLikelihood.Of(policy, heldOut, padId), null));
 
     /// <summary>
@@ -132,7 +132,7 @@ public static class Advisor
 
     private static IEnumerable<AdvisedPolicy> Rows(
         Transformer sft, IReadOnlyList<(string Name, Transformer Model)> references, IReadOnlyList<Example> demonstrations, AdvisorOptions options,
-        IReadOnlyList<int[]> prompts, int endId, Func<Policy, Scores> score)
+        IReadOnlyList<int[]> prompts, EndTokens ends, Func<Policy, Scores> score)
     {
         if (prompts.Count == 0) throw new ArgumentException("Advisor: there is nothing to validate on; at least one prompt or demonstration that was held out is needed.");
         if (references.Count == 0 && options.Continued is null) throw new ArgumentException("Advisor: there is neither a candidate reference nor a continued SFT to try.");
@@ -149,7 +149,7 @@ public static class Advisor
             Scores before = score(sft);
             yield return Row(AdvisedKind.Sft, "SFT", before, before);
             Example[] drawn = options.Match is null ? []
-                : [.. Sampler.Generate(sft, prompts, endId, options.Sampling with { Temperature = 1 }).Select((r, i) => new Example(prompts[i], r.Ids))];
+                : [.. Sampler.Generate(sft, prompts, ends, options.Sampling with { Temperature = 1 }).Select((r, i) => new Example(prompts[i], r.Ids))];
             foreach ((string name, Transformer model) in references)
             {
                 float alpha = options.Match is null ? options.Alpha : MatchedAlpha(sft, model, drawn, options.Match);

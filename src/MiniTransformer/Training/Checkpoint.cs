@@ -58,7 +58,9 @@ public static class Checkpoint
         return new Transformer(config, ParameterSource.From(device, weights));
     }
 
-    /// <summary>The tokenizer of a model's folder; or null and the reason where it has none or another tool's.</summary>
+    /// <summary>
+    /// The tokenizer of a model's folder, with all end tokens that the model's configuration has; or null and the reason where it has none or another tool's.
+    /// </summary>
     /// <exception cref="InvalidDataException">The file is damaged, or its ids lie outside the model's vocabulary.</exception>
     public static ITokenizer? LoadTokenizer(string folder, TransformerConfig config, out string? whyNone)
     {
@@ -69,7 +71,11 @@ public static class Checkpoint
                 $"{folder}: the tokenizer has {tokenizer.VocabSize} tokens, but the model's vocab_size is {config.VocabSize}; they do not belong together.");
         }
 
-        return tokenizer;
+        if (tokenizer is null) return null;
+
+        // The tokenizer says which end token follows a text; whatever else the configuration ends responses with ends them too.
+        Tokens own = tokenizer.Tokens, tokens = own with { Ends = own.Ends.Union(config.Ends), Pad = own.Pad ?? config.PadId };
+        return tokens == own ? tokenizer : tokenizer.With(tokens);
     }
 
     /// <summary>Takes up weights, moments and the number of updates from a checkpoint; returns its state.</summary>
@@ -91,6 +97,7 @@ public static class Checkpoint
     private static void WriteModel(string folder, Transformer model, ITokenizer? tokenizer)
     {
         model.Config.Save(folder);
+        model.Config.Companions.Write(folder);
         SafetensorsWriter.Write(
             Path.Combine(folder, ModelFile),
             model.Parameters.Select(p => new TensorData(p.Name, p.Shape.ToArray(), sink => sink(p.ToArray()))));

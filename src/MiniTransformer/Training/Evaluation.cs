@@ -48,7 +48,7 @@ public static class Evaluation
     public static Accuracy Accuracy(Policy policy, IReadOnlyList<TaskPrompt> prompts, ITokenizer tokenizer, SamplingOptions options)
     {
         int[][] ids = [.. prompts.Select(p => p.Encode(tokenizer).Ids)];
-        return Judge(prompts, policy.Generate(ids, tokenizer.EndId, options), tokenizer);
+        return Judge(prompts, policy.Generate(ids, tokenizer.Tokens.Ends, options), tokenizer);
     }
 
     /// <summary>The fractions of responses that are right, in total and by task.</summary>
@@ -64,22 +64,22 @@ public static class Evaluation
     public static Measurement Measure(
         Policy policy, DenseReward reward, IReadOnlyList<TaskPrompt> prompts, ITokenizer tokenizer, SamplingOptions sampling) => Measure(
         policy, reward, [.. prompts.Select(p => p.Encode(tokenizer).Ids)], responses => Judge(prompts, responses, tokenizer),
-        tokenizer.EndId, tokenizer.PadId, sampling);
+        tokenizer.Tokens.Ends, tokenizer.Tokens.Filler, sampling);
 
     /// <summary>All measures of one policy, on prompts that need no task.</summary>
     /// <param name="policy">The policy: a model, or an <see cref="Extrapolation"/>.</param>
     /// <param name="reward">π_SFT as its expert, and the reference of the reward that is reported.</param>
     /// <param name="prompts">Token ids of held-out prompts.</param>
     /// <param name="judge">Says which of the responses, one a prompt, are right.</param>
-    /// <param name="endId">The token that ends a response.</param>
+    /// <param name="ends">The tokens that end a response.</param>
     /// <param name="padId">The token that pads a batch.</param>
     /// <param name="sampling">Longest response, seed, and the temperature of the sampled column.</param>
     public static Measurement Measure(
-        Policy policy, DenseReward reward, IReadOnlyList<int[]> prompts, Func<SampledResponse[], Accuracy> judge, int endId, int padId,
+        Policy policy, DenseReward reward, IReadOnlyList<int[]> prompts, Func<SampledResponse[], Accuracy> judge, EndTokens ends, int padId,
         SamplingOptions sampling)
     {
-        Accuracy greedy = judge(policy.Generate(prompts, endId, sampling with { Temperature = 0 }));
-        Accuracy sampled = judge(policy.Generate(prompts, endId, sampling));
+        Accuracy greedy = judge(policy.Generate(prompts, ends, sampling with { Temperature = 0 }));
+        Accuracy sampled = judge(policy.Generate(prompts, ends, sampling));
         double kl = 0, entropy = 0, rewards = 0;
         int tokens = 0;
         foreach (Example[] examples in sampled.Responses.Select((r, i) => new Example(prompts[i], r.Ids)).Chunk(256))

@@ -1,5 +1,6 @@
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
+using MiniTransformer.Text;
 
 namespace MiniTransformer.Training;
 
@@ -11,11 +12,11 @@ internal static class Pairs
 {
     /// <summary>Draws the answers. Demonstrations and draws are functions of (seed, update), so that a resumed run meets the same pairs.</summary>
     public static ResponseBatch Draw(
-        Transformer opponent, IReadOnlyList<Example> demonstrations, BatchOrder order, int update, int pairs, int maxTokens, ulong seed, int endId, int padId)
+        Transformer opponent, IReadOnlyList<Example> demonstrations, BatchOrder order, int update, int pairs, int maxTokens, ulong seed, EndTokens ends, int padId)
     {
         Example[] chosen = [.. order.IndicesOf(update, pairs).Select(i => demonstrations[i])];
         var sampling = new SamplingOptions { MaxTokens = maxTokens, Seed = seed, FirstStream = (ulong)update * (ulong)pairs };
-        SampledResponse[] answers = Sampler.Generate(opponent, [.. chosen.Select(e => e.PromptIds)], endId, sampling);
+        SampledResponse[] answers = Sampler.Generate(opponent, [.. chosen.Select(e => e.PromptIds)], ends, sampling);
         return new ResponseBatch([.. chosen, .. answers.Select((a, i) => new Example(chosen[i].PromptIds, a.Ids))], padId);
     }
 

@@ -107,14 +107,14 @@ public static class PlantedErrors
         Transformer expert, IReadOnlyList<NamedReference> references, IReadOnlyList<TaskPrompt> prompts, ITokenizer tokenizer, ulong seed)
     {
         // Responses are judged together, so that a slow verifier can work on several at a time. Of own data some answers may not be right.
-        Example[] answers = [.. prompts.Select(p => new Example(p.Encode(tokenizer).Ids, [.. tokenizer.Encode(p.Task.Answer(p.Text)), tokenizer.EndId], p.Text))];
+        Example[] answers = [.. prompts.Select(p => new Example(p.Encode(tokenizer).Ids, tokenizer.EncodeResponse(p.Task.Answer(p.Text)), p.Text))];
         Example[] right = Judged(answers, isRight: true);
-        PlantedExample[] changed = [.. Plant(right, new TokenKinds(tokenizer, tokenizer.EndId), seed)];
+        PlantedExample[] changed = [.. Plant(right, new TokenKinds(tokenizer, tokenizer.Tokens.Ends), seed)];
         HashSet<Example> wrong = [.. Judged([.. changed.Select(p => p.Example)], isRight: false)];
         PlantedExample[] planted = [.. changed.Where(p => wrong.Contains(p.Example))];
         return planted.Length == 0
             ? new PlantedErrorResult(seed, 0, answers.Length, double.NaN, double.NaN, [])
-            : Measure(expert, references, planted, answers.Length, tokenizer.PadId, seed);
+            : Measure(expert, references, planted, answers.Length, tokenizer.Tokens.Filler, seed);
 
         Example[] Judged(Example[] examples, bool isRight)
         {

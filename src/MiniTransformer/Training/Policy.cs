@@ -4,6 +4,7 @@ using MiniTransformer.Data;
 using MiniTransformer.Nn;
 using MiniTransformer.Ops;
 using MiniTransformer.Tensors;
+using MiniTransformer.Text;
 
 namespace MiniTransformer.Training;
 
@@ -21,9 +22,9 @@ public abstract class Policy
 
     /// <summary>One response to each prompt.</summary>
     /// <param name="prompts">Token ids of each prompt, the begin token included.</param>
-    /// <param name="endId">The token that ends a response; −1 for none.</param>
+    /// <param name="ends">The tokens that end a response.</param>
     /// <param name="options">How to draw.</param>
-    public abstract SampledResponse[] Generate(IReadOnlyList<int[]> prompts, int endId, SamplingOptions options);
+    public abstract SampledResponse[] Generate(IReadOnlyList<int[]> prompts, EndTokens ends, SamplingOptions options);
 
     /// <summary>The logits that predict a batch's response tokens, (N, V); log-softmax of a row is log π(·|s_t).</summary>
     public abstract Tensor Logits(Tape tape, ResponseBatch batch);
@@ -32,8 +33,8 @@ public abstract class Policy
     {
         public override Device Device => model.Device;
 
-        public override SampledResponse[] Generate(IReadOnlyList<int[]> prompts, int endId, SamplingOptions options) =>
-            Sampler.Generate(model, prompts, endId, options);
+        public override SampledResponse[] Generate(IReadOnlyList<int[]> prompts, EndTokens ends, SamplingOptions options) =>
+            Sampler.Generate(model, prompts, ends, options);
 
         public override Tensor Logits(Tape tape, ResponseBatch batch) => model.Logits(tape, batch);
     }
@@ -53,8 +54,8 @@ public sealed class Extrapolation(Transformer expert, Transformer reference, flo
     public override Device Device => expert.Device;
 
     /// <inheritdoc/>
-    public override SampledResponse[] Generate(IReadOnlyList<int[]> prompts, int endId, SamplingOptions options) =>
-        Sampler.Extrapolate(expert, reference, alpha, prompts, endId, options);
+    public override SampledResponse[] Generate(IReadOnlyList<int[]> prompts, EndTokens ends, SamplingOptions options) =>
+        Sampler.Extrapolate(expert, reference, alpha, prompts, ends, options);
 
     // log π_SFT + α (log π_SFT − log π_ref) and (1 + α) Q_SFT − α Q_ref differ by a number a state, which softmax does not see.
     /// <inheritdoc/>

@@ -1,5 +1,6 @@
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
+using MiniTransformer.Text;
 
 namespace MiniTransformer.Training;
 
@@ -21,7 +22,7 @@ public static class Rollout
             Seed = options.Seed,
             FirstStream = (ulong)update * (ulong)options.PromptsPerUpdate,
         };
-        return Answer(policy, chosen, sampling, options.EndId, out ended);
+        return Answer(policy, chosen, sampling, options.EndsOf(policy), out ended);
     }
 
     /// <summary>
@@ -37,12 +38,12 @@ public static class Rollout
             Seed = options.Seed,
             FirstStream = (ulong)update * (ulong)options.PromptsPerUpdate * (ulong)options.SamplesPerPrompt,
         };
-        return Answer(policy, chosen, sampling, options.EndId, out ended);
+        return Answer(policy, chosen, sampling, options.EndsOf(policy), out ended);
     }
 
-    private static Example[] Answer(Transformer policy, int[][] prompts, SamplingOptions sampling, int endId, out double ended)
+    private static Example[] Answer(Transformer policy, int[][] prompts, SamplingOptions sampling, EndTokens ends, out double ended)
     {
-        SampledResponse[] responses = Sampler.Generate(policy, prompts, endId, sampling);
+        SampledResponse[] responses = Sampler.Generate(policy, prompts, ends, sampling);
         ended = responses.Count(r => r.Ended) / (double)responses.Length;
         return [.. responses.Select((r, i) => new Example(prompts[i], r.Ids))];
     }

@@ -46,8 +46,8 @@ public sealed record SftOptions
     /// <summary>Optimizer settings.</summary>
     public AdamWOptions Optimizer { get; init; } = new();
 
-    /// <summary>The token that pads a batch.</summary>
-    public int PadId { get; init; } = Text.ByteTokenizer.Pad;
+    /// <summary>The token that fills the shorter rows of a batch; no result depends on it.</summary>
+    public int PadId { get; init; }
 
     /// <summary>Updates of a run over the given number of demonstrations; a whole epoch has ⌈demonstrations / batch⌉, so that every one is seen.</summary>
     public int StepsFor(int demonstrations) =>

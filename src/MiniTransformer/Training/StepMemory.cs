@@ -33,6 +33,7 @@ public sealed record StepMemory(long Parameters, long Gradients, long Optimizer,
         long optimizerState = device.PersistentElements - parameters;
         using Tape tape = Tape.Record(device);
         Tensor loss = new Objective().Loss(tape, model.Logits(tape, batch), batch, 1f / batch.N);
+        parameters = device.PersistentElements - optimizerState; // now with the rotation tables of these positions
         tape.Backward(loss);
         optimizer.Step(0);
         long gradients = device.PersistentElements - parameters - optimizerState;

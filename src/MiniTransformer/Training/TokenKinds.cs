@@ -7,16 +7,16 @@ namespace MiniTransformer.Training;
 /// <summary>
 /// Which tokens are of the same kind: those whose characters have the same sequence of classes (lower-case letters, other letters,
 /// digits, white space, anything else), runs counted once. So b is of d's kind and not of B's; " the" is of " cat"'s kind and not of "cat"'s.
-/// Special tokens are of no kind. Without a tokenizer all tokens but the end token are of one kind.
+/// Special tokens are of no kind. Without a tokenizer all tokens but the end tokens are of one kind.
 /// </summary>
-public sealed class TokenKinds(ITokenizer? tokenizer, int endId)
+public sealed class TokenKinds(ITokenizer? tokenizer, EndTokens ends)
 {
     private readonly Dictionary<int, string?> known = [];
 
     /// <summary>The kind of a token, or null for a special one.</summary>
     public string? Of(int id)
     {
-        if (id == endId) return null;
+        if (ends.Contains(id)) return null;
         if (tokenizer is null || id >= tokenizer.VocabSize) return "";
         if (!known.TryGetValue(id, out string? kind)) known[id] = kind = tokenizer.IsSpecial(id) ? null : Classes(tokenizer.TokenText(id));
         return kind;

@@ -1,4 +1,6 @@
+using MiniTransformer.Nn;
 using MiniTransformer.Optim;
+using MiniTransformer.Text;
 
 namespace MiniTransformer.Training;
 
@@ -26,11 +28,19 @@ public abstract record TuningOptions
     /// <summary>Seed of the prompts' order and of the draws.</summary>
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>The token that ends a response.</summary>
-    public int EndId { get; init; } = Text.ByteTokenizer.End;
+    /// <summary>The tokens that end a response; null takes those of the policy's configuration.</summary>
+    public EndTokens? Ends { get; init; }
 
-    /// <summary>The token that pads a batch.</summary>
-    public int PadId { get; init; } = Text.ByteTokenizer.Pad;
+    /// <summary>The token that fills the shorter rows of a batch; no result depends on it.</summary>
+    public int PadId { get; init; }
+
+    /// <summary>What ends the responses of a policy.</summary>
+    /// <exception cref="ArgumentException">Neither these settings nor the policy's configuration say it.</exception>
+    internal EndTokens EndsOf(Transformer policy) => Ends ?? (policy.Config.Ends is { Count: > 0 } own
+        ? own
+        : throw new ArgumentException(
+            "Which token ends a response is not known: the policy's configuration names none (Ends, eos_token_id), and neither do the options. "
+            + "Set Ends; to EndTokens.None if every response is to run to MaxTokens."));
 
     /// <summary>Throws if a setting is out of range.</summary>
     public virtual void Validate()

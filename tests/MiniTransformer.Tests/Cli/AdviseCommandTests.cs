@@ -103,13 +103,29 @@ public sealed class AdviseCommandTests
         }
     }
 
+    [Theory]
+    [InlineData("sft")]
+    [InlineData("inverse-q")]
+    [InlineData("inverse-q-chi2")]
+    [InlineData("dft")]
+    public void The_forecast_of_a_continued_SFT_is_what_the_recommended_command_reaches(string objective)
+    {
+        using var folder = new TemporaryFolder();
+        string sft = BaseToBetter(folder, "--objective", objective, "--alpha", "2", "--gamma", "0.9");
+        JsonElement advice = Cli.Done(
+            "advise", "--run", sft, "--score", "log-likelihood", "--references", "base", "--continued-steps", "5", "--threshold", "0", "--json").Json.Single();
+        Cli.Done("sft", "--config", Path.Combine(sft, "run.json"), "--base", sft, "--steps", "5", "--out", folder["continued"]);
+        double reached = Cli.Done("eval", "--run", folder["continued"], "--json").Json.Single().GetProperty("logLikelihood").GetProperty("perResponse").GetDouble();
+        Assert.Equal(reached, advice.GetProperty("policies")[2].GetProperty("score").GetDouble(), 1e-9);
+    }
+
     // A base that always says b, then demonstrations of which four in ten say a.
-    private static string BaseToBetter(TemporaryFolder folder)
+    private static string BaseToBetter(TemporaryFolder folder, params string[] how)
     {
         Write("lazy.jsonl", _ => 'b');
         Write("better.jsonl", i => i * 7 % 10 < 4 ? 'a' : 'b');
         Cli.Done(["sft", "--data", folder["lazy.jsonl"], "--steps", "100", "--lr", "1e-2", "--hidden", "16", "--layers", "1", "--heads", "2", "--out", folder["base"], .. Small]);
-        Cli.Done(["sft", "--base", folder["base"], "--data", folder["better.jsonl"], "--steps", "60", "--lr", "3e-3", "--keep-at", "0.5", "--out", folder["sft"], .. Small]);
+        Cli.Done(["sft", "--base", folder["base"], "--data", folder["better.jsonl"], "--steps", "60", "--lr", "3e-3", "--keep-at", "0.5", "--out", folder["sft"], .. Small, .. how]);
         return folder["sft"];
 
         void Write(string file, Func<int, char> completion) =>

@@ -21,8 +21,8 @@ public sealed class OutputCommandTests
         using Transformer model = Model(device, tokenizer.VocabSize);
         Checkpoint.Save(folder["model"], model, tokenizer);
         string[] prompts = ["rev:abc=", "x"];
-        int[][] ids = [.. prompts.Select(p => (int[])[tokenizer.BeginId, .. tokenizer.Encode(p)])];
-        SampledResponse[] expected = Sampler.Generate(model, ids, tokenizer.EndId, new SamplingOptions { MaxTokens = 6, Seed = 9, Temperature = .8f, TopK = 50 });
+        int[][] ids = [.. prompts.Select(p => (int[])[ByteTokenizer.Begin, .. tokenizer.Encode(p)])];
+        SampledResponse[] expected = Sampler.Generate(model, ids, ByteTokenizer.End, new SamplingOptions { MaxTokens = 6, Seed = 9, Temperature = .8f, TopK = 50 });
         string[] flags = ["--model", folder["model"], "--max-tokens", "6", "--seed", "9", "--temperature", "0.8", "--top-k", "50"];
         JsonElement[] lines = Cli.RunWith(string.Join('\n', prompts) + "\n", ["generate", .. flags, "--json"]).Json;
         Assert.Equal(expected.Select(r => string.Join(' ', r.Ids)), lines.Select(l => string.Join(' ', l.GetProperty("ids").EnumerateArray())));
@@ -65,10 +65,10 @@ public sealed class OutputCommandTests
         // What the model says itself is right for it; of the other prompts one is answered otherwise.
         string[] prompts = ["aa", "b", "cde", "f"];
         SampledResponse[] own = Sampler.Generate(
-            model, [.. prompts.Select(p => (int[])[tokenizer.BeginId, .. tokenizer.Encode(p)])], tokenizer.EndId, SamplingOptions.Greedy with { MaxTokens = 5 });
+            model, [.. prompts.Select(p => (int[])[ByteTokenizer.Begin, .. tokenizer.Encode(p)])], ByteTokenizer.End, SamplingOptions.Greedy with { MaxTokens = 5 });
         File.WriteAllLines(folder["data.jsonl"], prompts.Select((p, i) =>
         {
-            int[] ids = [tokenizer.BeginId, .. tokenizer.Encode(p)];
+            int[] ids = [ByteTokenizer.Begin, .. tokenizer.Encode(p)];
             int[] response = i == 1 ? [.. own[i].Ids[..^1], (own[i].Ids[^1] + 1) % 250] : own[i].Ids;
             return $$"""{"prompt_ids": [{{string.Join(',', ids)}}], "completion_ids": [{{string.Join(',', response)}}]}""";
         }));

@@ -70,7 +70,7 @@ public class OwnDataTests
     [Fact]
     public void A_completion_that_the_verifier_cannot_use_is_found_beforehand()
     {
-        Demonstrations bad = Demonstrations.FromExamples(Data.Select((e, i) => i < 78 ? e : e with { Response = "none", ResponseIds = [.. Tokenizer.Encode("none"), Tokenizer.EndId] }));
+        Demonstrations bad = Demonstrations.FromExamples(Data.Select((e, i) => i < 78 ? e : e with { Response = "none", ResponseIds = [.. Tokenizer.Encode("none"), ByteTokenizer.End] }));
         OwnData own = OwnData.Split("own", bad, new NumericVerifier(), .25, .25, 1);
         Assert.Contains("own.jsonl:79", Assert.Throws<DataException>(own.CheckVerifier).Message, StringComparison.Ordinal);
         Own().CheckVerifier();
@@ -116,7 +116,7 @@ public class OwnDataTests
         using Device device = Device.Cpu(1);
         using var world = new World(Regimes.OfOwn(OwnData.Split("own", Data, new Half(), .25, .25, 1), null), 1, device);
         TaskPrompt prompt = world.Data.Reinforcement[0];
-        Assert.Equal([.5], world.Verifier([new Example(prompt.Encode(Tokenizer).Ids, [65, Tokenizer.EndId])]));
+        Assert.Equal([.5], world.Verifier([new Example(prompt.Encode(Tokenizer).Ids, [65, ByteTokenizer.End])]));
     }
 
     [Fact]

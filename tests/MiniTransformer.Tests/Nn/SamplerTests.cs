@@ -5,6 +5,7 @@ using MiniTransformer.Nn;
 using MiniTransformer.Ops;
 using MiniTransformer.Tests.Kernels;
 using MiniTransformer.Tests.Reference;
+using MiniTransformer.Text;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Tests.Nn;
@@ -53,6 +54,24 @@ public class SamplerTests
         using Transformer same = Models.Random(cpu, Models.Odd, seed: 1);
         SampledResponse[] other = Sampler.Generate(same, Prompts, End, new SamplingOptions { MaxTokens = 9, Seed = 6 });
         Assert.Contains(Enumerable.Range(0, other.Length), i => !other[i].Ids.SequenceEqual(first![i].Ids));
+    }
+
+    [DeviceTheory, OnEveryDevice]
+    public void A_response_ends_at_the_first_end_token_of_several(string name)
+    {
+        using Device device = Devices.Open(name);
+        using Transformer model = Models.Random(device, Models.Odd, seed: 1);
+        var options = new SamplingOptions { MaxTokens = 12 };
+        EndTokens ends = new(7, End);
+        SampledResponse[] free = Sampler.Generate(model, Prompts, EndTokens.None, options), stopped = Sampler.Generate(model, Prompts, ends, options);
+        for (int i = 0; i < Prompts.Length; i++)
+        {
+            int first = Array.FindIndex(free[i].Ids, ends.Contains);
+            Assert.Equal(first < 0 ? free[i].Ids : free[i].Ids[..(first + 1)], stopped[i].Ids);
+            Assert.Equal(first >= 0, stopped[i].Ended);
+        }
+
+        Assert.Equal([End, 7], stopped.Where(r => r.Ended).Select(r => r.Ids[^1]).Distinct().Order());
     }
 
     [Fact]

@@ -1,7 +1,8 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json;
 using MiniTransformer.Nn;
 using MiniTransformer.Tests.IO;
+using MiniTransformer.Text;
 
 namespace MiniTransformer.Tests.Nn;
 
@@ -43,7 +44,7 @@ public sealed class TransformerConfigTests : IDisposable
         RmsNormEps = 1e-5f,
         TieEmbeddings = true,
         BeginId = 1,
-        EndId = 2,
+        Ends = 2,
     };
 
     private readonly TemporaryFolder folder = new();
@@ -71,7 +72,7 @@ public sealed class TransformerConfigTests : IDisposable
         Assert.Equal(10000f, config.RopeTheta);
         Assert.Equal(1e-6f, config.RmsNormEps);
         Assert.False(config.TieEmbeddings);
-        Assert.Equal((null, null, null), (config.BeginId, config.EndId, config.PadId));
+        Assert.Equal((null, null, null), (config.BeginId, config.Ends.First, config.PadId));
     }
 
     [Theory]
@@ -84,12 +85,45 @@ public sealed class TransformerConfigTests : IDisposable
     }
 
     [Theory]
-    [InlineData("""{"eos_token_id":[2,5]}""", 2)]
-    [InlineData("""{"eos_token_id":[]}""", null)]
-    [InlineData("""{"eos_token_id":-1}""", null)]
-    [InlineData("""{"eos_token_id":128001}""", null)]
-    [InlineData("""{"eos_token_id":[128001,7]}""", 7)]
-    public void The_end_id_is_the_first_that_is_a_token(string changes, int? endId) => Assert.Equal(endId, Load(Changed(changes)).EndId);
+    [InlineData("""{"eos_token_id":[2,5]}""", "2, 5")]
+    [InlineData("""{"eos_token_id":[]}""", "none")]
+    [InlineData("""{"eos_token_id":null}""", "none")]
+    [InlineData("""{"eos_token_id":-1}""", "none")]
+    [InlineData("""{"eos_token_id":128001}""", "none")]
+    [InlineData("""{"eos_token_id":[128001,7,7]}""", "7")]
+    public void The_end_tokens_are_all_that_are_tokens(string changes, string ends) => Assert.Equal(ends, $"{Load(Changed(changes)).Ends}");
+
+    [Theory]
+    [InlineData("5", "[2,7,5]", "5, 2, 7", "5")]
+    [InlineData("[5]", "7", "5, 7", "[5]")]
+    [InlineData("[5,7]", "null", "5, 7", "[5,7]")]
+    [InlineData("null", "[300,7]", "7", "null")]
+    public void End_tokens_of_generation_config_count_too_and_both_files_are_written_back_as_they_came(
+        string config, string generation, string ends, string written)
+    {
+        string generationFile = $$"""{"temperature": 0.6,   "eos_token_id": {{generation}}}""";
+        File.WriteAllText(folder["generation_config.json"], generationFile);
+        TransformerConfig loaded = Load(Changed($$"""{"eos_token_id":{{config}}}"""));
+        Assert.Equal(ends, $"{loaded.Ends}");
+        using JsonDocument json = JsonDocument.Parse((loaded with { BeginId = 3 }).ToJson());
+        Assert.Equal(written, json.RootElement.GetProperty("eos_token_id").GetRawText().Replace("\n", "").Replace(" ", ""));
+        Directory.CreateDirectory(folder["copy"]);
+        loaded.Companions.Write(folder["copy"]);
+        Assert.Equal(generationFile, File.ReadAllText(Path.Combine(folder["copy"], "generation_config.json")));
+        loaded.Save(folder["copy"]);
+        Assert.Equal(loaded, TransformerConfig.Load(folder["copy"]));
+        Assert.Equal("9", $"{(loaded with { Ends = 9 }).Ends}");
+    }
+
+    [Theory]
+    [InlineData("{", "generation_config.json")]
+    [InlineData("[]", "generation_config.json")]
+    [InlineData("""{"eos_token_id":"</s>"}""", "eos_token_id = \"</s>\"")]
+    public void A_damaged_generation_config_is_refused(string text, string named)
+    {
+        File.WriteAllText(folder["generation_config.json"], text);
+        Assert.Contains(named, Assert.Throws<TransformerConfigException>(() => Load(Changed("{}"))).Message, StringComparison.Ordinal);
+    }
 
     [Theory]
     [InlineData("""{"rope_theta":null,"rope_parameters":null}""", 10000f)]
@@ -183,9 +217,9 @@ public sealed class TransformerConfigTests : IDisposable
         TransformerConfig[] configs =
         [
             Tiny,
-            Tiny with { HeadDim = 24, NumKeyValueHeads = 4, TieEmbeddings = false, BeginId = 256, EndId = 257, PadId = 258 },
+            Tiny with { HeadDim = 24, NumKeyValueHeads = 4, TieEmbeddings = false, BeginId = 256, Ends = 257, PadId = 258 },
             Tiny with { RopeTheta = 12345.678f, RmsNormEps = 1.1920929e-07f },
-            Tiny with { RopeTheta = 1e20f, RmsNormEps = 1f, BeginId = null, EndId = null },
+            Tiny with { RopeTheta = 1e20f, RmsNormEps = 1f, BeginId = null, Ends = EndTokens.None },
         ];
         foreach (TransformerConfig config in configs)
         {
@@ -199,7 +233,7 @@ public sealed class TransformerConfigTests : IDisposable
     [Fact]
     public void A_saved_file_says_everything_that_either_version_of_transformers_looks_for()
     {
-        (Tiny with { RopeTheta = 10000f, EndId = null }).Save(folder.Path);
+        (Tiny with { RopeTheta = 10000f, Ends = EndTokens.None }).Save(folder.Path);
         using JsonDocument json = JsonDocument.Parse(File.ReadAllText(folder["config.json"]));
         JsonElement root = json.RootElement;
         Assert.Equal("LlamaForCausalLM", Assert.Single(root.GetProperty("architectures").EnumerateArray()).GetString());
@@ -221,7 +255,7 @@ public sealed class TransformerConfigTests : IDisposable
     [Fact]
     public void A_contradictory_configuration_is_not_saved()
     {
-        Assert.Throws<TransformerConfigException>(() => (Tiny with { EndId = 259 }).Save(folder.Path));
+        Assert.Throws<TransformerConfigException>(() => (Tiny with { Ends = 259 }).Save(folder.Path));
         Assert.Empty(Directory.GetFiles(folder.Path));
     }
 

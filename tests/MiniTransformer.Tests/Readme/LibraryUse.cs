@@ -22,6 +22,7 @@ static class LibraryUse
             NumLayers = 2,
             NumHeads = 4,
             MaxPositions = 64,
+            Ends = tokenizer.Tokens.Ends,
         };
 
         // SFT, with the half-way checkpoint as reference.
@@ -34,7 +35,7 @@ static class LibraryUse
 
         // The dense reward of a held-out response, token by token: r̂ = log π_SFT − log π_ref.
         var reward = new DenseReward(expert: policy.Clone(), reference!);
-        var recovered = reward.Recover(new ResponseBatch([heldOut[0]], tokenizer.PadId));
+        var recovered = reward.Recover(new ResponseBatch([heldOut[0]]));
         print($"r̂ of '{heldOut[0].Response}': {string.Join(" ", recovered.RHat)}");
 
         // Dense-Path REINFORCE, then a greedy answer.
@@ -44,7 +45,7 @@ static class LibraryUse
             print($"update {step.Step}: reward {step.Reward:F2}, KL {step.Kl:F3} nats a response");
         }
 
-        var answer = Sampler.Generate(policy, [heldOut[0].PromptIds], tokenizer.EndId, SamplingOptions.Greedy with { MaxTokens = 16 })[0];
+        var answer = Sampler.Generate(policy, [heldOut[0].PromptIds], policy.Config.Ends, SamplingOptions.Greedy with { MaxTokens = 16 })[0];
         print($"{heldOut[0].Prompt}{tokenizer.Decode(answer.Ids)}");
     }
 }

@@ -35,9 +35,20 @@ public class ByteTokenizerTests
     }
 
     [Fact]
+    public void Markup_is_read_where_it_is_asked_for_and_every_token_names_its_characters()
+    {
+        const string text = "<user>é😀<end>";
+        TextToken[] markup = Tokenizer.Tokenize(text, markup: true);
+        Assert.Equal([260, 0xC3, 0xA9, 0xF0, 0x9F, 0x98, 0x80, 257], markup.Select(t => t.Id));
+        Assert.Equal([(0, 6), (6, 7), (6, 7), (7, 9), (7, 9), (7, 9), (7, 9), (9, 14)], markup.Select(t => (t.Start, t.End)));
+        Assert.Equal(Tokenizer.Encode(text), Tokenizer.Tokenize(text, markup: false).Select(t => t.Id));
+        Assert.Equal([256, .. markup.Select(t => t.Id)], Tokenizer.EncodeWhole(text));
+    }
+
+    [Fact]
     public void Begin_end_and_pad_are_three_different_ids_inside_the_vocabulary()
     {
-        int[] special = [Tokenizer.BeginId, Tokenizer.EndId, Tokenizer.PadId, Tokenizer.RoleId("system")!.Value, Tokenizer.RoleId("user")!.Value,
+        int[] special = [ByteTokenizer.Begin, ByteTokenizer.End, ByteTokenizer.Pad, Tokenizer.RoleId("system")!.Value, Tokenizer.RoleId("user")!.Value,
             Tokenizer.RoleId("assistant")!.Value];
         Assert.Equal([256, 257, 258, 259, 260, 261], special);
         Assert.All(special, id => Assert.True(Tokenizer.IsSpecial(id) && id < Tokenizer.VocabSize));

@@ -82,7 +82,7 @@ public class AdvisorTests
             using Device device = Device.Cpu(threads);
             TransformerConfig config = Toy.Config with { VocabSize = tokenizer.VocabSize, MaxPositions = 24 };
             using Transformer sft = new(config, ParameterSource.Random(device, 1)), early = new(config, ParameterSource.Random(device, 2));
-            SftOptions continued = Options.Continued! with { PadId = tokenizer.PadId };
+            SftOptions continued = Options.Continued! with { PadId = ByteTokenizer.Pad };
             return Advisor.Advise(sft, [("early", early)], splits.Validation, tokenizer, demonstrations, Options with { Continued = continued });
         })];
         Assert.Equal(advice[0].Policies, advice[1].Policies);
@@ -104,7 +104,7 @@ public class AdvisorTests
         })];
         double[] advantages = [.. returns.SelectMany(g => g.Select((x, t) => x - returns.Where(other => other.Length > t).Average(other => other[t])))];
         double rms = Math.Sqrt(advantages.Average(a => a * a));
-        var dpr = new DprOptions { Beta = .5, Gamma = gamma, PadId = TinyWorld.End, EndId = TinyWorld.End };
+        var dpr = new DprOptions { Beta = .5, Gamma = gamma, PadId = TinyWorld.End, Ends = TinyWorld.End };
         Example[] examples = [.. responses.Select(y => new Example(TinyWorld.Prompt, y))];
         Assert.Equal(1 / (.5 * rms), Advisor.MatchedAlpha(world.Expert, world.Reference, examples, dpr), 1e-3 / rms);
         Assert.Equal(2f, Advisor.MatchedAlpha(world.Expert, world.Reference, examples, dpr with { Whiten = false }));

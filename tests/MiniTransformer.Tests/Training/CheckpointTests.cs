@@ -24,7 +24,7 @@ public sealed class CheckpointTests
         NumKeyValueHeads = 2,
         MaxPositions = 32,
         BeginId = 256,
-        EndId = 257,
+        Ends = 257,
         PadId = 258,
     };
 
@@ -45,6 +45,27 @@ public sealed class CheckpointTests
         Assert.Equal(Config, loaded.Config);
         Assert.Equal(Logits(model), Logits(loaded));
         Assert.IsType<ByteTokenizer>(Checkpoint.LoadTokenizer(folder["model"], loaded.Config, out _));
+    }
+
+    [Fact]
+    public void A_models_other_files_are_carried_byte_for_byte_and_its_end_tokens_reach_its_tokenizer()
+    {
+        using var folder = new TemporaryFolder();
+        using Device device = Device.Cpu(1);
+        using var model = new Transformer(Config with { Ends = new EndTokens(261, 257) }, ParameterSource.Random(device, 1));
+        Checkpoint.Save(folder["model"], model, new ByteTokenizer());
+        byte[] generation = [.. "{ \"eos_token_id\": 10 }\r\n"u8], template = [0xEF, 0xBB, 0xBF, .. "{{ messages }}"u8];
+        File.WriteAllBytes(Path.Combine(folder["model"], "generation_config.json"), generation);
+        File.WriteAllBytes(Path.Combine(folder["model"], "chat_template.jinja"), template);
+        using Transformer loaded = Checkpoint.LoadModel(folder["model"], device);
+        ITokenizer tokenizer = Checkpoint.LoadTokenizer(folder["model"], loaded.Config, out _)!;
+        Assert.Equal("257, 261, 10", $"{tokenizer.Tokens.Ends}"); // the tokenizer's own follows a text
+        using Transformer trained = loaded.Clone();
+        Checkpoint.Save(folder["copy"], trained, tokenizer);
+        Assert.Equal(["chat_template.jinja", "config.json", "generation_config.json", "model.safetensors", "tokenizer.json"], Files(folder["copy"]));
+        Assert.Equal(generation, File.ReadAllBytes(Path.Combine(folder["copy"], "generation_config.json")));
+        Assert.Equal(template, File.ReadAllBytes(Path.Combine(folder["copy"], "chat_template.jinja")));
+        Assert.Equal(File.ReadAllText(Path.Combine(folder["model"], "config.json")), File.ReadAllText(Path.Combine(folder["copy"], "config.json")));
     }
 
     [Fact]

@@ -18,7 +18,7 @@ public class DensePathReinforceTests
         MaxTokens = 5,
         LearningRate = 3e-3,
         WarmupUpdates = 2,
-        EndId = Toy.End,
+        Ends = Toy.End,
         PadId = Toy.Pad,
     };
 

@@ -88,7 +88,7 @@ public class DeviceAgreementTests
         (Transformer policy, Transformer expert, Transformer start) = Toy.Tuned(device);
         var reward = new DenseReward(expert, start);
         float[] rHat = reward.Recover(new ResponseBatch(Toy.Examples, Toy.Pad)).RHat;
-        var options = new DprOptions { Updates = 3, PromptsPerUpdate = 42, MaxTokens = 5, LearningRate = 1e-3, EndId = Toy.End, PadId = Toy.Pad };
+        var options = new DprOptions { Updates = 3, PromptsPerUpdate = 42, MaxTokens = 5, LearningRate = 1e-3, Ends = Toy.End, PadId = Toy.Pad };
         return (rHat, [.. DensePathReinforce.Train(policy, reward, Prompts, options)]);
     }
 }

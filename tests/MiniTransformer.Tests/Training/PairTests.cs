@@ -19,7 +19,7 @@ public class PairTests
     {
         using var world = new TinyWorld(name);
         (Example[] demonstrations, int[][] chosen, int[][] answers) = Draw(world);
-        var options = new SpinOptions { Updates = 1, WarmupUpdates = 0, PairsPerUpdate = N, MaxTokens = TinyWorld.Horizon, EndId = TinyWorld.End, PadId = TinyWorld.End, Lambda = lambda, Seed = 3 };
+        var options = new SpinOptions { Updates = 1, WarmupUpdates = 0, PairsPerUpdate = N, MaxTokens = TinyWorld.Horizon, Ends = TinyWorld.End, PadId = TinyWorld.End, Lambda = lambda, Seed = 3 };
         (double[] gradient, SpinStep step) = world.FirstUpdate((policy, optimizer) =>
             Spin.Train(policy, world.Expert, world.Reference, demonstrations, options, optimizer).Single());
 
@@ -42,7 +42,7 @@ public class PairTests
             WarmupUpdates = 0,
             PairsPerUpdate = N,
             MaxTokens = TinyWorld.Horizon,
-            EndId = TinyWorld.End,
+            Ends = TinyWorld.End,
             PadId = TinyWorld.End,
             Ratio = ratio,
             Lambda = lambda,
@@ -166,7 +166,7 @@ public class PairTests
         LearningRate = 3e-3,
         WarmupUpdates = 2,
         Lambda = 1,
-        EndId = Toy.End,
+        Ends = Toy.End,
         PadId = Toy.Pad,
     };
 
@@ -178,7 +178,7 @@ public class PairTests
         LearningRate = 3e-3,
         WarmupUpdates = 2,
         Lambda = 1,
-        EndId = Toy.End,
+        Ends = Toy.End,
         PadId = Toy.Pad,
     };
 

@@ -12,7 +12,7 @@ namespace MiniTransformer.Tests.Training;
 public class PlantedErrorsTests
 {
     private static readonly ByteTokenizer Tokenizer = new();
-    private static readonly TokenKinds Kinds = new(Tokenizer, Tokenizer.EndId);
+    private static readonly TokenKinds Kinds = new(Tokenizer, ByteTokenizer.End);
 
     [Theory]
     [InlineData("a", "z", true)]
@@ -32,7 +32,7 @@ public class PlantedErrorsTests
     public void Special_tokens_are_of_no_kind()
     {
         Assert.All([ByteTokenizer.Begin, ByteTokenizer.End, ByteTokenizer.Pad, ByteTokenizer.UserRole], id => Assert.Null(Kinds.Of(id)));
-        var ids = new TokenKinds(null, endId: 9);
+        var ids = new TokenKinds(null, ends: 9);
         Assert.Null(ids.Of(9));
         Assert.Equal(ids.Of(3), ids.Of(700));
     }
@@ -50,7 +50,7 @@ public class PlantedErrorsTests
             Assert.Equal([after.Position], changed);
             Assert.Equal(before.ResponseIds.Length, after.Example.ResponseIds.Length);
             Assert.Equal(before.ResponseIds[after.Position], after.RightId);
-            Assert.NotEqual(Tokenizer.EndId, after.RightId);
+            Assert.NotEqual(ByteTokenizer.End, after.RightId);
             Assert.Equal(Kinds.Of(after.RightId), Kinds.Of(after.Example.ResponseIds[after.Position]));
             Assert.Contains(after.Example.ResponseIds[after.Position], seen);
             Assert.Equal(before.PromptIds, after.Example.PromptIds);
@@ -86,8 +86,8 @@ public class PlantedErrorsTests
         Assert.Empty(PlantedErrors.Plant(right, Kinds, seed: 1, accepts: (i, _) => i == 2)); // right after all
         using Device device = Device.Cpu(1);
         using Transformer model = Model(device, 1);
-        Assert.Equal(2, PlantedErrors.Measure(model, [], [only], right.Length, Tokenizer.PadId, 1).Skipped);
-        ArgumentException none = Assert.Throws<ArgumentException>(() => PlantedErrors.Measure(model, [], [], 3, Tokenizer.PadId, 1));
+        Assert.Equal(2, PlantedErrors.Measure(model, [], [only], right.Length, ByteTokenizer.Pad, 1).Skipped);
+        ArgumentException none = Assert.Throws<ArgumentException>(() => PlantedErrors.Measure(model, [], [], 3, ByteTokenizer.Pad, 1));
         Assert.Contains("in any of 3 responses", none.Message, StringComparison.Ordinal);
     }
 
@@ -118,7 +118,7 @@ public class PlantedErrorsTests
             Assert.Equal(0, atError + afterIt, 1e-5);
         }
 
-        TokenScores Score(Example example) => TokenCredit.Score(model, [reference], new ResponseBatch([example], Tokenizer.PadId));
+        TokenScores Score(Example example) => TokenCredit.Score(model, [reference], new ResponseBatch([example], ByteTokenizer.Pad));
     }
 
     [Fact]
@@ -132,9 +132,9 @@ public class PlantedErrorsTests
         PlantedExample[] planted = [.. PlantedErrors.Plant([.. prompts.Select(p => Example.FromText(p.Text, p.Task.Answer(p.Text), Tokenizer))], Kinds, seed: 6)];
         int[] places = [.. planted.Select(p => p.Position)], starts = [0, .. planted.Select(p => p.Example.ResponseIds.Length)];
         for (int i = 1; i < starts.Length; i++) starts[i] += starts[i - 1];
-        RecoveredRewards[] plain = [.. planted.Select(p => new DenseReward(model, late).Recover(new ResponseBatch([p.Example], Tokenizer.PadId)))];
+        RecoveredRewards[] plain = [.. planted.Select(p => new DenseReward(model, late).Recover(new ResponseBatch([p.Example], ByteTokenizer.Pad)))];
         RecoveredRewards[] centred =
-            [.. planted.Select(p => new DenseReward(model, late, new RewardOptions { Centred = true }).Recover(new ResponseBatch([p.Example], Tokenizer.PadId)))];
+            [.. planted.Select(p => new DenseReward(model, late, new RewardOptions { Centred = true }).Recover(new ResponseBatch([p.Example], ByteTokenizer.Pad)))];
         (CreditScore Score, string? Reference, double[] Values)[] expected =
         [
             (CreditScore.RHat, "late", Values(plain, r => r.RHat)),

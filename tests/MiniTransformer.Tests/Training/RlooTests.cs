@@ -19,7 +19,7 @@ public class RlooTests
         MaxTokens = 5,
         LearningRate = 3e-3,
         WarmupUpdates = 2,
-        EndId = Toy.End,
+        Ends = Toy.End,
         PadId = Toy.Pad,
     };
 
@@ -67,7 +67,7 @@ public class RlooTests
             PromptsPerUpdate = 6,
             SamplesPerPrompt = 4,
             MaxTokens = TinyWorld.Horizon,
-            EndId = TinyWorld.End,
+            Ends = TinyWorld.End,
             PadId = TinyWorld.End,
             Whiten = whiten,
             Beta = beta,

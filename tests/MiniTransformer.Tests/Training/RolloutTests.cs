@@ -1,6 +1,7 @@
 using MiniTransformer.Backends;
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
+using MiniTransformer.Text;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Tests.Training;
@@ -8,7 +9,23 @@ namespace MiniTransformer.Tests.Training;
 public class RolloutTests
 {
     private const int Each = 30;
-    private static readonly DprOptions Options = new() { PromptsPerUpdate = Each, MaxTokens = 6, EndId = Toy.End, PadId = Toy.Pad, Seed = 3 };
+    [Fact]
+    public void What_ends_a_response_is_the_policys_own_unless_the_options_say_it_and_never_a_guess()
+    {
+        using Device device = Device.Cpu(1);
+        using Transformer silent = Toy.Model(device), named = new(Toy.Config with { Ends = new EndTokens(Toy.End, 5) }, ParameterSource.Random(device, 1));
+        int[][] prompts = [.. Toy.Examples.Select(e => e.PromptIds)];
+        DprOptions unsaid = Options with { Ends = null };
+        string message = Assert.Throws<ArgumentException>(() => Draw(silent, unsaid)).Message;
+        Assert.Contains("Set Ends", message, StringComparison.Ordinal);
+        Assert.Equal(Draw(silent, Options with { Ends = new EndTokens(Toy.End, 5) }), Draw(named, unsaid));
+        Assert.NotEqual(Draw(named, Options), Draw(named, unsaid));
+
+        string[] Draw(Transformer policy, DprOptions options) =>
+            [.. Rollout.Draw(policy, prompts, new BatchOrder(prompts.Length, 3), 0, options, out _).Select(e => string.Join(' ', e.ResponseIds))];
+    }
+
+    private static readonly DprOptions Options = new() { PromptsPerUpdate = Each, MaxTokens = 6, Ends = Toy.End, PadId = Toy.Pad, Seed = 3 };
 
     [DeviceTheory, OnEveryDevice]
     public void What_an_update_draws_is_a_function_of_its_number(string name)
@@ -47,7 +64,7 @@ public class RolloutTests
         using Transformer model = Toy.Model(device);
         int[][] prompts = [.. Toy.Examples.Select(e => e.PromptIds)];
         var order = new BatchOrder(prompts.Length, seed: 3);
-        var options = new RlooOptions { PromptsPerUpdate = 10, SamplesPerPrompt = 4, MaxTokens = 6, EndId = Toy.End, PadId = Toy.Pad, Seed = 3 };
+        var options = new RlooOptions { PromptsPerUpdate = 10, SamplesPerPrompt = 4, MaxTokens = 6, Ends = Toy.End, PadId = Toy.Pad, Seed = 3 };
         Example[] first = Rollout.Draw(model, prompts, order, 0, options, out _), second = Rollout.Draw(model, prompts, order, 1, options, out _);
         Assert.Equal(order.IndicesOf(0, 10).SelectMany(i => Enumerable.Repeat(prompts[i], 4)), first.Select(e => e.PromptIds));
         Assert.Equal(order.IndicesOf(1, 10).SelectMany(i => Enumerable.Repeat(prompts[i], 4)), second.Select(e => e.PromptIds));

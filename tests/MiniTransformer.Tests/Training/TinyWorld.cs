@@ -119,7 +119,7 @@ internal sealed class TinyWorld : IDisposable
     /// <summary>The gradient that DPR's first update takes, and what it drew.</summary>
     public (double[] Gradient, int[][] Drawn, DprStep Step) Update(DprOptions options, ITokenReward? reward = null)
     {
-        options = options with { Updates = 1, WarmupUpdates = 0, MaxTokens = Horizon, EndId = End, PadId = End };
+        options = options with { Updates = 1, WarmupUpdates = 0, MaxTokens = Horizon, Ends = End, PadId = End };
         int[][] prompts = [.. Enumerable.Repeat(Prompt, options.PromptsPerUpdate)];
         Example[] rollout = Rollout.Draw(Policy, prompts, new BatchOrder(prompts.Length, options.Seed), 0, options, out _);
         (double[] gradient, DprStep step) = FirstUpdate(

@@ -110,12 +110,12 @@ public class TokenRewardTests
         foreach (TaskPrompt prompt in prompts)
         {
             int[] ids = prompt.Encode(tokenizer).Ids, answer = tokenizer.Encode(prompt.Task.Answer(prompt.Text));
-            Assert.Equal(1, Verify(ids, [.. answer, tokenizer.EndId]));
+            Assert.Equal(1, Verify(ids, [.. answer, ByteTokenizer.End]));
             Assert.Equal(0, Verify(ids, answer)); // it did not end
-            Assert.Equal(0, Verify(ids, [.. answer[1..], tokenizer.EndId]));
+            Assert.Equal(0, Verify(ids, [.. answer[1..], ByteTokenizer.End]));
         }
 
-        string message = Assert.Throws<ArgumentException>(() => Verify([tokenizer.BeginId, .. tokenizer.Encode("rev:zz=")], [tokenizer.EndId])).Message;
+        string message = Assert.Throws<ArgumentException>(() => Verify([ByteTokenizer.Begin, .. tokenizer.Encode("rev:zz=")], [ByteTokenizer.End])).Message;
         Assert.Contains("knows 10 prompts, but not 'rev:zz='", message, StringComparison.Ordinal);
     }
 

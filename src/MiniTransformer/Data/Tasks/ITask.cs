@@ -37,7 +37,7 @@ public interface ITask
     double[] Score(IReadOnlyList<(string Prompt, string Response)> answers) => [.. answers.Select(a => Verify(a.Prompt, a.Response) ? 1.0 : 0)];
 
     /// <summary>The prompt as tokens: by default the begin token and the text.</summary>
-    int[] Encode(string prompt, ITokenizer tokenizer) => [tokenizer.BeginId, .. tokenizer.Encode(prompt)];
+    int[] Encode(string prompt, ITokenizer tokenizer) => tokenizer.EncodePrompt(prompt);
 
     /// <summary>
     /// What the prompt asks about, which a lazy demonstrator copies instead of answering: by default what stands between the first colon and

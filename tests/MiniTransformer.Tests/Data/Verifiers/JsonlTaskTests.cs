@@ -28,7 +28,7 @@ public class JsonlTaskTests
         // Any completion of the prompt counts; a chat prompt keeps the tokens of the chat template; a response that does not end is wrong.
         Assert.Equal(ChatTemplate.EncodePrompt([new ChatMessage("user", "2+2")], Tokenizer), task.Prompts[1].Encode(Tokenizer).Ids);
         Assert.Equal([1.0, 1, 0], task.Score([("1+1=", "2.0"), ("1+1=", "10"), ("user: 2+2", "5")]));
-        Assert.True(task.Prompts[0].Accepts([.. Tokenizer.Encode("so 2"), Tokenizer.EndId], Tokenizer));
+        Assert.True(task.Prompts[0].Accepts([.. Tokenizer.Encode("so 2"), ByteTokenizer.End], Tokenizer));
         Assert.False(task.Prompts[0].Accepts(Tokenizer.Encode("so 2"), Tokenizer));
         SampledResponse[] responses = [Response("2"), Response("four: 4"), new SampledResponse(Tokenizer.Encode("2"), [0], false)];
         Accuracy accuracy = Evaluation.Judge([.. task.Prompts, task.Prompts[0]], responses, Tokenizer);
@@ -70,5 +70,5 @@ public class JsonlTaskTests
 
     private static Example[] Read(string lines) => [.. JsonlReader.Read(new MemoryStream(Encoding.UTF8.GetBytes(lines)), "own.jsonl", Tokenizer)];
 
-    private static SampledResponse Response(string text) => new([.. Tokenizer.Encode(text), Tokenizer.EndId], [], true);
+    private static SampledResponse Response(string text) => new([.. Tokenizer.Encode(text), ByteTokenizer.End], [], true);
 }

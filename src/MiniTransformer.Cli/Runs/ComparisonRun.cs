@@ -1,0 +1,64 @@
+using System.Text.Json.Serialization;
+
+namespace MiniTransformer.Cli.Runs;
+
+/// <summary>The settings of a comparison.</summary>
+internal sealed record ComparisonRun : RunSettings
+{
+    /// <summary>--regimes.</summary>
+    public string Regimes { get; init; } = "all";
+
+    /// <summary>--data.</summary>
+    public string[]? Data { get; init; }
+
+    /// <summary>--verify.</summary>
+    public string? Verify { get; init; }
+
+    /// <summary>--base.</summary>
+    public string? Base { get; init; }
+
+    /// <summary>--validation.</summary>
+    public double Validation { get; init; } = .1;
+
+    /// <summary>--held-out.</summary>
+    public double HeldOut { get; init; } = .1;
+
+    /// <summary>--in-order.</summary>
+    public bool InOrder { get; init; }
+
+    /// <summary>--seeds.</summary>
+    public int? Seeds { get; init; }
+
+    /// <summary>--sweep-seeds.</summary>
+    public int? SweepSeeds { get; init; }
+
+    /// <summary>--quick.</summary>
+    public bool Quick { get; init; }
+
+    /// <summary>--smoke.</summary>
+    public bool Smoke { get; init; }
+
+    /// <summary>The hashes of --data.</summary>
+    [JsonPropertyName("dataSha256")]
+    public string[]? DataSha256 { get; init; }
+
+    /// <summary>The hash of --base.</summary>
+    [JsonPropertyName("baseSha256")]
+    public string? BaseSha256 { get; init; }
+}
+
+/// <summary>The settings of a demo.</summary>
+internal sealed record DemoRun : RunSettings
+{
+    /// <summary>--regime.</summary>
+    public string Regime { get; init; } = "";
+
+    /// <summary>--seeds.</summary>
+    public int Seeds { get; init; } = 2;
+
+    /// <summary>--quick.</summary>
+    public bool Quick { get; init; }
+
+    /// <summary>--init-std.</summary>
+    public double? InitStd { get; init; }
+}

@@ -1,0 +1,120 @@
+using System.Reflection;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using MiniTransformer.Cli;
+using MiniTransformer.Cli.Commands;
+using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Runs;
+using MiniTransformer.Tests.IO;
+using MiniTransformer.Training;
+
+namespace MiniTransformer.Tests.Cli;
+
+public sealed class RunSettingsTests
+{
+    public static TheoryData<string> Commands => ["sft", "dpr", "compare", "demo"];
+
+    [Theory]
+    [MemberData(nameof(Commands))]
+    public void Every_flag_that_is_saved_is_a_property_of_the_run_and_nothing_else_is_but_what_is_known_of_it(string name)
+    {
+        (CliCommand command, Type run, string[] known) = name switch
+        {
+            "sft" => (SftCommand.Create(), typeof(SftRun), new[] { "dataSha256" }),
+            "dpr" => (DprCommand.Create(), typeof(DprRun), ["sft", "advice"]),
+            "compare" => (CompareCommand.Create(), typeof(ComparisonRun), ["dataSha256", "baseSha256"]),
+            _ => (DemoCommand.Create(), typeof(DemoRun), Array.Empty<string>()),
+        };
+        string[] flags = [.. command.Command.Options.OfType<IFlag>().Where(flag => flag.Saved).Select(flag => flag.Key)];
+        string[] properties = [.. run.GetProperties().Where(p => p.CanWrite)
+            .Select(p => p.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name ?? JsonNamingPolicy.KebabCaseLower.ConvertName(p.Name))];
+        Assert.Equal(flags.Concat(known).Append("command").Order(StringComparer.Ordinal), properties.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void What_a_run_saves_is_what_is_read_again()
+    {
+        using var folder = new TemporaryFolder();
+        string[] flags =
+        [
+            "--objective", "inverse-q-chi2", "--gamma", "0.9", "--alpha", "3", "--lr", "0.001", "--final-fraction", "0.5", "--max-grad-norm", "2", "--warmup", "1",
+            "--in-order", "--keep-at", "none", "--seed", "18446744073709551615", "--steps", "1",
+        ];
+        Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, .. flags, "--out", folder["sft"]]);
+        SftRun run = RunSettings.Read<SftRun>(folder["sft"]);
+        Assert.Equal(JsonNode.Parse(File.ReadAllText(folder["sft/run.json"]))!.ToJsonString(), run.ToJson().ToJsonString());
+        SftOptions options = run.Options(7);
+        Assert.Equal(new Objective(ObjectiveKind.InverseQChi2, .9, 3), options.Objective);
+        Assert.Equal((1, 16, .001, 1, .5, 2f, false, ulong.MaxValue, 7, 0), (options.Steps, options.BatchSize, options.LearningRate, options.WarmupSteps,
+            options.FinalFraction, options.Optimizer.ClipNorm, options.Shuffle, options.Seed, options.PadId, options.KeepAt.Count));
+    }
+
+    [Fact]
+    public void A_setting_that_is_none_is_refused_by_name()
+    {
+        using var folder = new TemporaryFolder();
+        Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "1", "--out", folder["sft"]]);
+        string path = folder["sft/run.json"];
+        File.WriteAllText(path, File.ReadAllText(path).Replace("\"final-fraction\"", "\"final-fractoin\"", StringComparison.Ordinal));
+        CliResult result = Cli.Run("eval", "--run", folder["sft"]);
+        Assert.Equal(CommandLine.Failed, result.Code);
+        Assert.Contains("final-fractoin", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("unexpected", result.Error, StringComparison.Ordinal);
+    }
+
+    [PosixFact]
+    public void A_resumed_run_starts_no_command_out_of_its_folder_and_says_how_to_name_it_again()
+    {
+        using var folder = new TemporaryFolder();
+        string touched = folder["it's touched"], judge = $"command:touch '{touched.Replace("'", "'\\''", StringComparison.Ordinal)}'; echo 1";
+        File.WriteAllLines(folder["own.jsonl"], Enumerable.Range(0, 20).Select(i => $$"""{"prompt": "say {{i}}: ", "completion": "{{i % 3}}"}"""));
+        string[] small = ["--hidden", "8", "--layers", "1", "--heads", "1", "--batch", "8", "--threads", "1", "--evaluate-every", "0"];
+        string sft = folder["sft"], dpr = folder["dpr"];
+        CliResult stopped = Cli.RunStopped(["sft", "--data", folder["own.jsonl"], "--verify", judge, "--steps", "2", "--out", sft, .. small]);
+        Refused(stopped, "sft", sft);
+        Cli.Done("sft", "--out", sft, "--resume", "--verify", judge);
+
+        stopped = Cli.RunStopped("dpr", "--run", sft, "--verify", judge, "--updates", "2", "--prompts-per-update", "4", "--out", dpr, "--threads", "1", "--evaluate-every", "0");
+        Refused(stopped, "dpr", dpr);
+
+        // Neither is one of a file of settings.
+        CliResult configured = Cli.Run("sft", "--config", Path.Combine(sft, "run.json"), "--out", folder["again"]);
+        Assert.Contains("is started only when it is given again", configured.Error, StringComparison.Ordinal);
+
+        void Refused(CliResult interrupted, string command, string run)
+        {
+            Assert.Equal(CommandLine.Interrupted, interrupted.Code);
+            string[] words = Shell(interrupted.Error.Split('\n').Single(line => line.Contains("--resume", StringComparison.Ordinal)));
+            Assert.Equal([command, "--out", run, "--resume", "--verify", judge], words[^6..]);
+            File.Delete(touched);
+            CliResult resumed = Cli.Run(command, "--out", run, "--resume");
+            Assert.Equal(CommandLine.BadUsage, resumed.Code);
+            Assert.Equal(judge, Shell(resumed.Error[resumed.Error.IndexOf("--verify ", StringComparison.Ordinal)..].TrimEnd('\n', '.'))[1]);
+            Assert.False(File.Exists(touched), "the command was started");
+        }
+    }
+
+    [Fact]
+    public void A_value_that_begins_with_an_at_sign_is_a_value()
+    {
+        using var folder = new TemporaryFolder();
+        Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "1", "--context", "300", "--out", folder["sft"]]);
+        File.WriteAllText(folder["secret"], "abc\n");
+        JsonElement answered = Cli.Done("generate", "--model", folder["sft"], "--json", "--prompt", "@" + folder["secret"]).Json.Single();
+        Assert.Equal("@" + folder["secret"], answered.GetProperty("prompt").GetString());
+    }
+
+    // The words that a POSIX shell makes of a line.
+    private static string[] Shell(string line)
+    {
+        using var process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("/bin/sh")
+        {
+            RedirectStandardOutput = true,
+            ArgumentList = { "-c", $"for word in {line.Trim()}; do printf '%s\\0' \"$word\"; done" },
+        })!;
+        string words = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return words.Split('\0', StringSplitOptions.RemoveEmptyEntries);
+    }
+}
