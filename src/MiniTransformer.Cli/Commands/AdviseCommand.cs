@@ -5,6 +5,7 @@ using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Data.Verifiers;
 using MiniTransformer.Nn;
 using MiniTransformer.Reports;
 using MiniTransformer.Training;
@@ -45,13 +46,13 @@ internal sealed class AdviseCommand
         var advise = new AdviseCommand();
         foreach (Option flag in new Option[]
         {
-            advise.run, advise.data, advise.verify.Flag, advise.references, advise.alpha, advise.score, advise.threshold, advise.continuedSteps, advise.maxTokens, advise.json,
-        }) advise.command.Add(flag);
+            advise.run, advise.data, advise.references, advise.alpha, advise.score, advise.threshold, advise.continuedSteps, advise.maxTokens, advise.json,
+        }.Concat(advise.verify.All)) advise.command.Add(flag);
         string[] examples =
         [
             "advise --run runs/better",
             "advise --run runs/better --references base,0.1,half --json",
-            "advise --run runs/mine --data validation.jsonl --verify numeric",
+            "advise --run runs/mine --eval-data gold.jsonl --verify numeric",
             "advise --run runs/mine --data checked.jsonl --score log-likelihood",
             "dpr --run runs/better --reference auto --out runs/dpr",
         ];
@@ -71,12 +72,16 @@ internal sealed class AdviseCommand
         DataSource source = sft.Source;
         source.CheckUnchanged(sft);
         string? file = settings.Get(data);
+        if (file is not null && settings.Given(verify.EvalData)) throw new UsageException("--data and --eval-data do not go together; give one of them.");
         string verifier = verify.Resolve(settings, (file ?? source.File) is not null, sft.Verify);
-        RunData own = (source with { Verify = verifier }).Load(vocabulary);
-        RunData decided = file is null ? own : new DataSource(null, file, 1, 0, 1, source.Seed, verifier).Load(vocabulary);
+        JudgeOptions judging = verify.Options(settings, terminal);
+        using RunData own = (source with { Verify = verifier }).Load(vocabulary, judging, verify.EvalFile(settings, source.File is not null, sft.EvalData));
+        using RunData? other = file is null ? null : new DataSource(null, file, 1, 0, 1, source.Seed, verifier).Load(vocabulary, judging);
+        RunData decided = other ?? own;
         RunEvaluation.CheckLength(decided, expert.Config);
         HeldOutPrompts validation = decided.Choices;
-        if (validation.Count == 0) throw new UsageException("the run holds nothing out (--held-out 0); give the data to decide on with --data.");
+        if (validation.Count == 0) throw new UsageException("the run holds nothing out (--held-out 0); give the data to decide on with --data or --eval-data.");
+        decided.Begin(terminal.Say);
         AdviceScore scoredBy = settings.Get(score) == "accuracy" ? AdviceScore.Accuracy : AdviceScore.LogLikelihood;
         if (scoredBy == AdviceScore.LogLikelihood && validation.Examples.Length == 0)
             throw new UsageException("--score log-likelihood goes with own data; built-in tasks know their right answers.");

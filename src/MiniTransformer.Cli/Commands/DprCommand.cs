@@ -66,9 +66,8 @@ internal sealed class DprCommand
         {
             dpr.run, dpr.resume, dpr.updates, dpr.reference, dpr.reward, dpr.floor, dpr.centred, dpr.clip, dpr.gamma, dpr.sentenceLevel, dpr.noBaseline, dpr.noWhiten, dpr.beta,
             dpr.betaRef, dpr.kl, dpr.entropyBonus, dpr.promptsPerUpdate, dpr.lr, dpr.warmup, dpr.maxGradNorm, dpr.temperature, dpr.maxTokens, dpr.collapseKl, dpr.prompts,
-            dpr.verify.Flag, dpr.checkpointEvery,
-            dpr.evaluateEvery,
-        }) dpr.command.Add(flag);
+            dpr.checkpointEvery, dpr.evaluateEvery,
+        }.Concat(dpr.verify.All)) dpr.command.Add(flag);
         string[] examples =
         [
             "dpr --run runs/better --updates 50 --out runs/dpr",
@@ -97,9 +96,12 @@ internal sealed class DprCommand
         DataSource source = sft.Source;
         source.CheckUnchanged(sft);
         source = source with { Verify = verify.Resolve(settings, source.File is not null, sft.Verify) };
-        RunData data = source.Load(vocabulary);
+        string? evalFile = verify.EvalFile(settings, source.File is not null, sft.EvalData);
+        using RunData data = source.Load(vocabulary, verify.Options(settings, terminal), evalFile);
         IReadOnlyList<Prompt> asked = settings.Get(prompts) is { } file ? [.. PromptReader.Read(file, vocabulary.Tokenizer, vocabulary.Size)] : data.Prompts;
         if (asked.Count == 0) throw new DataException($"{settings.Get(prompts)}: the file holds no prompt.");
+        if (evalFile is not null) asked = data.NeverTrained(asked, terminal.Say);
+        data.Begin(terminal.Say);
         DprOptions options = Options(settings, vocabulary, data, asked, expert.Config, sft.Seed);
         Advice? advice = null;
         if (settings.Get(reference) == Auto)
@@ -121,6 +123,7 @@ internal sealed class DprCommand
         DprRun effective = RunSettings.Of<DprRun>(settings) with
         {
             Sft = sft,
+            EvalDataSha256 = evalFile is null ? null : DataSource.Sha256(evalFile),
             Advice = advice is not null ? RunAdvice.ToJson(advice, sftRun, settings.Get(verify.Flag))
                 : resuming && RunDirectory.Exists(path) ? RunSettings.Read<DprRun>(path).Advice : null,
         };
@@ -156,19 +159,23 @@ internal sealed class DprCommand
         bool Train(Func<string, int, int, ITrack> open)
         {
             ITrack track = open("DPR", options.Updates, done);
-            if (done == 0 && curveEvery > 0) evaluation.Point(policy, "dpr", 0, training.Folder.Metrics);
+            if (OnCurve(done) && !training.HasPoint(done) && !evaluation.Point(policy, "dpr", done, training.Folder.Metrics)) return true;
             foreach (DprStep step in DensePathReinforce.Train(policy, dense, ids, options, optimizer))
             {
                 training.Folder.Metrics.Append(step);
-                bool last = step.Step == options.Updates, stop = terminal.Stop.IsCancellationRequested && !last;
-                if (curveEvery > 0 && (last || step.Step % curveEvery == 0)) evaluation.Point(policy, "dpr", step.Step, training.Folder.Metrics);
+                bool last = step.Step == options.Updates, stop = terminal.Stop.IsCancellationRequested && !last, measured = OnCurve(step.Step);
                 track.Report(step.Step, string.Create(CultureInfo.InvariantCulture, $"reward {step.Reward:0.00}, KL {step.Kl:0.00}, length {step.Length:0.0}"));
-                if (stop || last || step.Step % every == 0) training.SaveLast(policy, optimizer, TrainerState.Dpr(step.Step, options, ids.Length));
+
+                // Saved first, then measured: whatever becomes of the measure, the run goes on from here.
+                if (stop || last || measured || step.Step % every == 0) training.SaveLast(policy, optimizer, TrainerState.Dpr(step.Step, options, ids.Length));
                 if (stop) return true;
+                if (measured && !evaluation.Point(policy, "dpr", step.Step, training.Folder.Metrics)) return true;
             }
 
             return false;
         }
+
+        bool OnCurve(int step) => curveEvery > 0 && (step % curveEvery == 0 || step == options.Updates);
     }
 
     // --reference auto: the advisor, with this run's budget, on the prompts for choices.

@@ -67,10 +67,10 @@ internal sealed class SftCommand
         foreach (Option flag in new Option[]
         {
             sft.task, sft.data, sft.resume, sft.baseModel, sft.steps, sft.epochs, sft.batch, sft.microBatch, sft.lr, sft.warmup, sft.finalFraction, sft.maxGradNorm,
-            sft.keepAt, sft.checkpointEvery, sft.evaluateEvery, sft.demonstrations, sft.good, sft.heldOut, sft.verify.Flag, sft.inOrder, sft.objective, sft.gamma, sft.alpha,
+            sft.keepAt, sft.checkpointEvery, sft.evaluateEvery, sft.demonstrations, sft.good, sft.heldOut, sft.inOrder, sft.objective, sft.gamma, sft.alpha,
             sft.recompute, sft.dryRun,
         }) sft.command.Add(flag);
-        foreach (Option flag in sft.model.All) sft.command.Add(flag);
+        foreach (Option flag in sft.verify.All.Concat(sft.model.All)) sft.command.Add(flag);
         string[] examples =
         [
             "sft --task reverse,sort --steps 800 --checkpoint-every 100 --out runs/sft",
@@ -78,7 +78,7 @@ internal sealed class SftCommand
             "sft --task reverse,next,upper,swap --good 0.2 --epochs 10 --out runs/base",
             "sft --base runs/base --task reverse,next,upper,swap --good 0.4 --seed 2 --out runs/better",
             "sft --data demonstrations.jsonl --epochs 3 --held-out 0.1 --out runs/mine",
-            "sft --data problems.jsonl --verify numeric --out runs/problems",
+            "sft --data problems.jsonl --verify numeric --eval-data gold.jsonl --out runs/problems",
         ];
         return new CliCommand(sft.command, sft.common, examples, sft.Run) { Resume = sft.resume };
     }
@@ -95,16 +95,17 @@ internal sealed class SftCommand
         string? start = settings.Get(baseModel) is { } folder ? ModelFolder.Find(folder) : null;
         using Transformer? loaded = start is null ? null : Checkpoint.LoadModel(start, device);
         Vocabulary vocabulary = loaded is null ? Vocabulary.Bytes() : Vocabulary.Of(start!, loaded.Config);
-        RunData runData = asked.Source.Load(vocabulary);
+        using RunData runData = asked.Source.Load(vocabulary, verify.Options(settings, terminal));
         TransformerConfig config = model.Resolve(settings, loaded?.Config, vocabulary, runData);
         RunEvaluation.CheckLength(runData, config);
         SftOptions options = asked.Options(vocabulary.PadId);
         UsageException.Check(options.Validate);
         if (measuring) return DryRun(config, runData.Train, options, asked.Recompute, terminal);
+        runData.Begin(terminal.Say);
         int total = options.StepsFor(runData.Train.Count), every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, total / 10))!.Value;
         int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, total / 10))!.Value;
 
-        SftRun effective = RunSettings.Of<SftRun>(settings) with { DataSha256 = asked.Source.Sha256() };
+        SftRun effective = RunSettings.Of<SftRun>(settings) with { DataSha256 = asked.Source.Sha256(), EvalDataSha256 = asked.Source.EvalSha256() };
         using TrainingRun run = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
         Transformer policy = loaded ?? new Transformer(config, ParameterSource.Random(device, options.Seed));
         policy.Recompute = effective.Recompute;
@@ -120,16 +121,18 @@ internal sealed class SftCommand
         bool stopped = Progress.Show(terminal, open =>
         {
             ITrack track = open("SFT", total, done);
-            if (done == 0 && curveEvery > 0) evaluation.Point(policy, "sft", 0, run.Folder.Metrics);
+            if (OnCurve(done) && !run.HasPoint(done) && !evaluation.Point(policy, "sft", done, run.Folder.Metrics)) return true;
             foreach (SftStep step in Sft.Train(policy, runData.Train, options, optimizer))
             {
                 run.Folder.Metrics.Append(step);
                 foreach (double fraction in options.KeepAt.Where(f => (int)Math.Ceiling(f * total - 1e-9) == step.Step)) run.Keep(ModelFolder.Fraction(fraction), policy);
-                if (curveEvery > 0 && (step.Step % curveEvery == 0 || step.Step == total)) evaluation.Point(policy, "sft", step.Step, run.Folder.Metrics);
                 track.Report(step.Step, string.Create(CultureInfo.InvariantCulture, $"loss {step.Loss:0.000}"));
-                bool stop = terminal.Stop.IsCancellationRequested && step.Step < total;
-                if (stop || step.Step % every == 0 || step.Step == total) run.SaveLast(policy, optimizer, TrainerState.Sft(step.Step, options, runData.Train.Count));
+                bool stop = terminal.Stop.IsCancellationRequested && step.Step < total, measured = OnCurve(step.Step);
+
+                // Saved first, then measured: whatever becomes of the measure, the run goes on from here.
+                if (stop || measured || step.Step % every == 0 || step.Step == total) run.SaveLast(policy, optimizer, TrainerState.Sft(step.Step, options, runData.Train.Count));
                 if (stop) return true;
+                if (measured && !evaluation.Point(policy, "sft", step.Step, run.Folder.Metrics)) return true;
             }
 
             return false;
@@ -141,6 +144,8 @@ internal sealed class SftCommand
         var reward = new DenseReward(expert, first);
         RunReport.Write(run.Folder, evaluation, effective, reward, [(loaded is null ? "random weights" : "base", first), ("SFT", expert)], terminal, "SFT");
         return CommandLine.Done;
+
+        bool OnCurve(int step) => curveEvery > 0 && (step % curveEvery == 0 || step == total);
     }
 
     // The memory of the largest step there can be: one of the longest demonstrations.
@@ -183,6 +188,7 @@ internal sealed class SftCommand
         }
 
         verify.Resolve(settings, ownData: settings.Get(data) is not null);
+        if (verify.EvalFile(settings, ownData: settings.Get(data) is not null) is not null) Refuse(settings, "--eval-data", heldOut);
         if (settings.Get(steps) is not null && settings.Get(epochs) is not null && settings.OnCommandLine(epochs))
             throw new UsageException("--steps and --epochs do not go together; give one of them.");
         if (settings.Get(steps) is null) settings.Resolve(epochs, settings.Get(epochs) ?? (fromBase ? 1 : 5));

@@ -1,3 +1,5 @@
+using System.CommandLine;
+using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data.Verifiers;
 
 namespace MiniTransformer.Cli.Options;
@@ -19,6 +21,40 @@ internal sealed class VerifyFlag
             return text;
         })
     { HelpName = "HOW" };
+
+    /// <summary>--judge-timeout.</summary>
+    public Flag<double> Timeout { get; } = new(
+        "--judge-timeout", "own data: seconds that a command or a worker may take for a response; one that takes longer, or crashes, gives the response 0 points, with a warning",
+        text => double.TryParse(text, System.Globalization.NumberStyles.Float, System.Globalization.CultureInfo.InvariantCulture, out double seconds) && seconds is > 0 and <= 86_400
+            ? seconds
+            : throw new UsageException($"'{text}' is no number of seconds above 0 and up to a day."),
+        10, hasDefault: true)
+    { HelpName = "SECONDS", MayChange = true };
+
+    /// <summary>--eval-data.</summary>
+    public Flag<string?> EvalData { get; } = Flags.Path(
+        "--eval-data",
+        "own data: JSONL with right answers to measure on, as the field answer (or gold) or completion of each line, in place of a share of the data; its prompts are never trained on", "FILE");
+
+    /// <summary>All of them.</summary>
+    public Option[] All => [Flag, Timeout, EvalData];
+
+    /// <summary>How judges are run.</summary>
+    public JudgeOptions Options(Settings settings, Terminal terminal) => new()
+    {
+        Timeout = TimeSpan.FromSeconds(settings.Get(Timeout)),
+        Stop = terminal.Stop,
+        Warn = terminal.Say,
+    };
+
+    /// <summary>The file to measure on: the one that is given, else the run's; it goes with own data only.</summary>
+    public string? EvalFile(Settings settings, bool ownData, string? saved = null)
+    {
+        string? given = settings.Get(EvalData);
+        if (given is not null && !ownData) throw new UsageException("--eval-data goes with --data; built-in tasks know their right answers.");
+        if (given is not null && !File.Exists(given)) throw new FileNotFoundException($"--eval-data: there is no file '{Invocation.Shown(given)}'.");
+        return settings.Resolve(EvalData, given ?? saved);
+    }
 
     /// <summary>The verifier for data of the given kind.</summary>
     /// <param name="settings">The command line.</param>

@@ -16,7 +16,9 @@ namespace MiniTransformer.Cli.Runs;
 /// <param name="HeldOut">File: the share of the prompts that is held out.</param>
 /// <param name="Seed">The run's seed.</param>
 /// <param name="Verify">File: the verifier of responses, as <see cref="Verifier.Parse"/> reads it.</param>
-internal sealed record DataSource(string? Tasks, string? File, double Good, int Demonstrations, double HeldOut, ulong Seed, string Verify = VerifyFlag.Default)
+/// <param name="EvalFile">A JSONL file with right answers that is held out in place of a share, or null.</param>
+internal sealed record DataSource(
+    string? Tasks, string? File, double Good, int Demonstrations, double HeldOut, ulong Seed, string Verify = VerifyFlag.Default, string? EvalFile = null)
 {
     // Prompts that the accuracy curve of a running training is measured on.
     private const int MostForCurves = 200;
@@ -36,15 +38,25 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
         return Convert.ToHexStringLower(SHA256.HashData(stream));
     }
 
+    /// <summary>The hash of the file that is held out.</summary>
+    public string? EvalSha256() => EvalFile is null ? null : Sha256(EvalFile);
+
     /// <summary>Refuses a file that has changed since the run began.</summary>
     public void CheckUnchanged(SftRun run)
     {
+        if (EvalFile is not null && !System.IO.File.Exists(EvalFile)) throw new FileNotFoundException($"There is no file '{Invocation.Shown(EvalFile)}' (the run's --eval-data).");
+        if (EvalFile is not null && run.EvalDataSha256 is { } evaluated && evaluated != EvalSha256())
+            throw new InvalidDataException($"'{Invocation.Shown(EvalFile)}' has changed since the run began; put the old file back, or start another run.");
         if (File is not null && run.DataSha256 is { } saved && saved != Sha256())
             throw new InvalidDataException($"'{Invocation.Shown(File)}' has changed since the run began; put the old file back, or start another run.");
     }
 
     /// <summary>Reads or makes the data.</summary>
-    public RunData Load(Vocabulary vocabulary) => Tasks is not null ? FromTasks(vocabulary.Needed("--task")) : FromFile(vocabulary);
+    /// <param name="vocabulary">What ids mean.</param>
+    /// <param name="judging">How judges are run.</param>
+    /// <param name="evalFile">A file with right answers to measure on in place of what the run held out, or null.</param>
+    public RunData Load(Vocabulary vocabulary, JudgeOptions? judging = null, string? evalFile = null) =>
+        Tasks is not null ? FromTasks(vocabulary.Needed("--task")) : FromFile(vocabulary, judging, evalFile == EvalFile ? null : evalFile);
 
     /// <summary>The prompts of built-in tasks in their parts.</summary>
     public static PromptSplits Split(string tasks, ulong seed, PromptSplitSizes sizes) =>
@@ -71,11 +83,19 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
         };
     }
 
-    private RunData FromFile(Vocabulary vocabulary)
+    private RunData FromFile(Vocabulary vocabulary, JudgeOptions? judging, string? evalFile)
     {
-        var all = Data.Demonstrations.Load(File!, vocabulary.Tokenizer, vocabulary.Size);
-        (Demonstrations train, Demonstrations heldOut) = (all, Data.Demonstrations.FromExamples([]));
-        if (HeldOut >= 1)
+        var notes = new List<string>();
+        Demonstrations none = Data.Demonstrations.FromExamples([]), all = File is null ? none : Data.Demonstrations.Load(File, vocabulary.Tokenizer, vocabulary.Size, heldOut: HeldOut >= 1);
+        (Demonstrations train, Demonstrations heldOut) = (all, none);
+        if (EvalFile is not null)
+        {
+            heldOut = Held(EvalFile);
+            train = all.Without(heldOut);
+            if (train.Count < all.Count) notes.Add($"{all.Count - train.Count} of {all.Count} demonstrations answer prompts of --eval-data and are left out of training.");
+            if (train.Count == 0 && File is not null) throw new DataException($"{File}: all prompts are those of --eval-data, which are never trained on; nothing is left.");
+        }
+        else if (HeldOut >= 1)
         {
             (train, heldOut) = (heldOut, all);
         }
@@ -91,16 +111,33 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
             }
         }
 
-        IVerifier verifier = Verifier.Parse(Verify);
+        if (evalFile is not null)
+        {
+            Demonstrations given = Held(evalFile);
+            heldOut = given.Without(train);
+            if (heldOut.Count == 0) throw new DataException($"{evalFile}: all its prompts were trained on by SFT; give others to measure on.");
+            if (heldOut.Count < given.Count) notes.Add($"{given.Count - heldOut.Count} of {given.Count} lines of --eval-data have prompts that SFT was trained on; they are left out of the measure.");
+        }
+
+        heldOut.CheckGold();
+        bool isGold = EvalFile is not null || evalFile is not null || (heldOut.Count > 0 && heldOut.All(e => e.Gold is not null));
+        string demonstrations = HeldOut >= 1 && EvalFile is null ? $"the completions of {Path.GetFileName(File)}" : "the demonstrations";
+        IVerifier verifier = Verifier.Parse(Verify, judging);
         return new RunData
         {
             Train = train,
-            LongestExample = all.Max(e => e.Positions),
-            ResponseRoom = all.Max(e => e.ResponseIds.Length) + 1,
+            LongestExample = all.Concat(heldOut).Max(e => e.Positions),
+            ResponseRoom = all.Concat(heldOut).Max(e => e.ResponseIds.Length) + 1,
             Prompts = train.Prompts,
-            Evaluation = HeldOutPrompts.Of(heldOut, vocabulary, verifier),
-            Validation = HeldOutPrompts.Of([.. heldOut.Take(MostForCurves)], vocabulary, verifier),
-            Choices = HeldOutPrompts.Of(heldOut, vocabulary, verifier),
+            Evaluation = Prompts(heldOut),
+            Validation = Prompts(heldOut.Take(MostForCurves)),
+            Choices = Prompts(heldOut),
+            Notes = notes,
+            Judge = verifier,
         };
+
+        Demonstrations Held(string file) => Data.Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size, heldOut: true);
+
+        HeldOutPrompts Prompts(IEnumerable<Example> examples) => HeldOutPrompts.Of([.. examples], vocabulary, verifier, isGold, demonstrations);
     }
 }

@@ -37,13 +37,24 @@ internal sealed class RunEvaluation
     }
 
     /// <summary>A point of the curves: accuracy on the validation prompts and, for own data, log π of the held-out completions.</summary>
-    public void Point(Transformer policy, string phase, int step, MetricsLog metrics)
+    /// <returns>False if a stop ended it; the point is then missing, and a resumed run measures it first.</returns>
+    public bool Point(Transformer policy, string phase, int step, MetricsLog metrics)
     {
-        if (Data.Validation.Count == 0) return;
-        double greedy = Data.Validation.Accuracy(policy, Vocabulary, Sampling with { Temperature = 0 }).Total;
-        double sampled = Data.Validation.Accuracy(policy, Vocabulary, Sampling).Total;
+        if (Data.Validation.Count == 0) return true;
+        double greedy, sampled;
+        try
+        {
+            greedy = Data.Validation.Accuracy(policy, Vocabulary, Sampling with { Temperature = 0 }).Total;
+            sampled = Data.Validation.Accuracy(policy, Vocabulary, Sampling).Total;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+
         double? logLikelihood = Data.Validation.LogLikelihood(policy, Vocabulary)?.PerToken;
         metrics.Append(new EvaluationPoint("evaluation", phase, step, Data.Validation.Count, greedy, sampled, -logLikelihood));
+        return true;
     }
 }
 

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Terminals;
@@ -72,6 +73,10 @@ internal sealed class TrainingRun : IDisposable
         Folder.Metrics.TruncateAfter(updates == 0 ? -1 : updates); // from the beginning: the point at step 0 is measured again
         return updates;
     }
+
+    /// <summary>Whether the metrics hold the point of the curve after so many updates: a run that was stopped while it measured has none.</summary>
+    public bool HasPoint(int step) => RunDirectory.ReadMetrics(Folder.Path).Any(line =>
+        line.TryGetProperty("kind", out JsonElement kind) && kind.ValueKind == JsonValueKind.String && kind.GetString() == "evaluation" && line.GetProperty("step").GetInt32() == step);
 
     /// <summary>Saves a model as one of the run's checkpoints.</summary>
     public void Keep(string name, Transformer model) => Checkpoint.Save(Folder.CheckpointPath(name), model, Saved);

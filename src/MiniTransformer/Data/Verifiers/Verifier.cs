@@ -18,6 +18,23 @@ public static class Verifier
         return text.StartsWith("command:", StringComparison.Ordinal) || text.StartsWith("worker:", StringComparison.Ordinal);
     }
 
+    /// <summary>
+    /// What the share of right responses is, in a few words: where responses are compared with demonstrations that may be wrong themselves, it is agreement and not accuracy. A pattern or a
+    /// command of the user's says itself what is right.
+    /// </summary>
+    /// <param name="verifier">The judge.</param>
+    /// <param name="isGold">Whether the data's answers are right ones.</param>
+    /// <param name="demonstrations">What the answers are where they are not.</param>
+    public static string Measured(IVerifier verifier, bool isGold, string demonstrations = "the demonstrations") => verifier switch
+    {
+        ExactVerifier => isGold ? "exact match" : $"agreement with {demonstrations}",
+        NumericVerifier when !isGold => $"agreement with {demonstrations} by {verifier.Name}",
+        _ => $"accuracy by {verifier.Name}",
+    };
+
+    /// <summary>Whether the share of right responses is an accuracy, see <see cref="Measured"/>.</summary>
+    public static bool IsAccuracy(IVerifier verifier, bool isGold) => isGold || verifier is not (ExactVerifier or NumericVerifier);
+
     /// <summary>Ends all commands that judge; a program that is about to end without its usual way out calls it.</summary>
     public static void EndCommands() => ShellProcess.EndAll();
 
