@@ -5,7 +5,9 @@ using System.CommandLine.Parsing;
 using System.Text.Json.Nodes;
 using MiniTransformer.Cli.Commands;
 using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
+using MiniTransformer.IO;
 using MiniTransformer.Reports;
 
 namespace MiniTransformer.Cli;
@@ -30,11 +32,11 @@ public static class CommandLine
     /// <param name="output">For results.</param>
     /// <param name="error">For messages and progress.</param>
     /// <param name="input">For prompts; empty if null.</param>
-    /// <param name="stop">Asks long work to finish its update, save and leave.</param>
+    /// <param name="stop">Asks the command to keep what was done and leave.</param>
     /// <returns>The exit code.</returns>
-    public static int Run(string[] args, TextWriter output, TextWriter error, TextReader? input = null, CancellationToken stop = default)
+    public static int Run(string[] args, TextWriter output, TextWriter error, Stream? input = null, CancellationToken stop = default)
     {
-        var terminal = new Terminal(output, error, input ?? TextReader.Null, stop);
+        var terminal = new Terminal(output, error, input ?? Stream.Null, stop);
         CliCommand[] commands =
         [
             DemoCommand.Create(), SftCommand.Create(), AdviseCommand.Create(), RewardCommand.Create(), DprCommand.Create(), EvalCommand.Create(), GenerateCommand.Create(), TasksCommand.Create(),
@@ -49,14 +51,15 @@ public static class CommandLine
             terminal.Say($"error: {e.Message}");
             return BadUsage;
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException e)
         {
+            terminal.Say(e is Interruption ? e.Message : "Interrupted before there was anything to keep; the same command begins again.");
             return Interrupted;
         }
         catch (Exception e) when (!args.Contains("--debug"))
         {
             terminal.Say(Messages.Explains(e)
-                ? $"error: {Messages.Of(e)}"
+                ? $"error: {Messages.Of(e)}{(e is ChecksumException damaged ? WayOut.Of(damaged) : "")}"
                 : $"error: unexpected {e.GetType().Name}: {Messages.Of(e)} (run again with --debug to see where)");
             return Failed;
         }

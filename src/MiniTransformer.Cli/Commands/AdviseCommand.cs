@@ -63,28 +63,30 @@ internal sealed class AdviseCommand
     {
         string sftRun = settings.Required(run);
         SftRun sft = RunAdvice.SftRun(sftRun, "the advisor");
-        using Device device = common.Device(settings);
+        using Device device = common.Device(settings, terminal.Stop);
         string expertFolder = ModelFolder.Find(sftRun);
         using Transformer expert = Checkpoint.LoadModel(expertFolder, device);
         Vocabulary vocabulary = Vocabulary.Of(expertFolder, expert.Config);
 
         // What to decide on: the run's own validation prompts, or another file.
         DataSource source = sft.Source;
-        source.CheckUnchanged(sft);
+        terminal.Stop.Await(() => source.CheckUnchanged(sft));
         string? file = settings.Get(data);
         if (file is not null && settings.Given(verify.EvalData)) throw new UsageException("--data and --eval-data do not go together; give one of them.");
         string verifier = verify.Resolve(settings, (file ?? source.File) is not null, sft.Verify);
         JudgeOptions judging = verify.Options(settings, terminal);
-        using RunData own = (source with { Verify = verifier }).Load(vocabulary, judging, verify.EvalFile(settings, source.File is not null, sft.EvalData));
-        using RunData? other = file is null ? null : new DataSource(null, file, 1, 0, 1, source.Seed, verifier).Load(vocabulary, judging);
+        string? evalFile = verify.EvalFile(settings, source.File is not null, sft.EvalData);
+        using RunData own = terminal.Stop.Await(() => (source with { Verify = verifier }).Load(vocabulary, judging, evalFile));
+        using RunData? other = file is null ? null : terminal.Stop.Await(() => new DataSource(null, file, 1, 0, 1, source.Seed, verifier).Load(vocabulary, judging));
         RunData decided = other ?? own;
-        RunEvaluation.CheckLength(decided, expert.Config);
         HeldOutPrompts validation = decided.Choices;
         if (validation.Count == 0) throw new UsageException("the run holds nothing out (--held-out 0); give the data to decide on with --data or --eval-data.");
         decided.Begin(terminal.Say);
         AdviceScore scoredBy = settings.Get(score) == "accuracy" ? AdviceScore.Accuracy : AdviceScore.LogLikelihood;
         if (scoredBy == AdviceScore.LogLikelihood && validation.Examples.Length == 0)
             throw new UsageException("--score log-likelihood goes with own data; built-in tasks know their right answers.");
+        if (scoredBy == AdviceScore.LogLikelihood) RunEvaluation.CheckLength(decided, expert.Config);
+        else RunEvaluation.NameTooLong(validation, expert.Config, terminal.Say);
 
         ulong seed = settings.Given(common.Seed) ? settings.Get(common.Seed) : source.Seed;
         var dpr = new DprOptions { Ends = vocabulary.Ends, PadId = vocabulary.PadId };
@@ -94,7 +96,7 @@ internal sealed class AdviseCommand
             Alpha = settings.Get(alpha) == Matched ? 1 : float.Parse(settings.Get(alpha), CultureInfo.InvariantCulture),
             Match = settings.Get(alpha) == Matched ? dpr : null,
             Threshold = settings.Get(threshold),
-            Sampling = new RunEvaluation(decided, vocabulary, expert.Config, seed, settings.Get(maxTokens)).Sampling with { Seed = NamedSeed.Of("advisor", seed) },
+            Sampling = new RunEvaluation(decided, vocabulary, seed, settings.Get(maxTokens)).Sampling with { Seed = NamedSeed.Of("advisor", seed) },
             Continued = settings.Get(continuedSteps) switch { 0 => null, { } steps => continued with { Steps = steps }, _ => continued },
         };
         string[] candidates = settings.Get(references)?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)

@@ -64,7 +64,7 @@ internal sealed class CompareCommand
         if (!rereading) TrainingRun.CheckFree(path, resuming, canBegin: true);
         else if (!RunDirectory.Exists(path)) throw new UsageException($"--report-only: there is no comparison in '{Invocation.Shown(path)}', the folder of --out.");
         using IVerifier? verifier = source.Verifier(settings, judges: !rereading, terminal);
-        Regime[] chosen = source.Chosen(settings, isQuick, verifier);
+        Regime[] chosen = terminal.Stop.Await(() => source.Chosen(settings, isQuick, verifier));
         if (settings.Get(smoke)) chosen = [.. chosen.Select(r => r.Reduced())];
         ulong first = settings.Get(common.Seed);
         ulong[] evaluation = Numbers(first, settings.Resolve(seeds, settings.Get(seeds) ?? (isQuick ? 3 : 10))!.Value);
@@ -78,9 +78,9 @@ internal sealed class CompareCommand
             return CommandLine.Done;
         }
 
-        ComparisonRun effective = source.WithHashes(RunSettings.Of<ComparisonRun>(settings));
+        ComparisonRun effective = terminal.Stop.Await(() => source.WithHashes(RunSettings.Of<ComparisonRun>(settings)));
         if (resuming && RunDirectory.Exists(path)) CompareSource.CheckUnchanged(RunSettings.Read<ComparisonRun>(path), effective);
-        CompareSource.Check(chosen, terminal);
+        terminal.Stop.Await(() => CompareSource.Check(chosen, terminal));
         using RunDirectory folder = resuming && RunDirectory.Exists(path) ? RunDirectory.Open(path) : RunDirectory.Create(path, effective.ToJson());
         if (resuming) folder.SaveConfiguration(effective.ToJson());
         terminal.Say($"{chosen.Length} regime(s) × {evaluation.Length} seed(s), {sweep.Length} more for the sweeps, {Threads(settings)} thread(s); results in {Invocation.Shown(path)}");
@@ -88,7 +88,7 @@ internal sealed class CompareCommand
         {
             Progress.Show(terminal, open =>
             {
-                (int atOnce, Func<Device> openDevice) = common.Many(settings);
+                (int atOnce, Func<CancellationToken, Device> openDevice) = common.Many(settings);
                 run.Run(atOnce, openDevice, open, terminal.Stop);
                 return 0;
             });

@@ -64,13 +64,13 @@ internal sealed class CreditCommand
         bool planting = settings.Get(plant);
         Check(settings, path);
         string policyFolder = ModelFolder.Find(path);
-        using Device device = common.Device(settings);
+        using Device device = common.Device(settings, terminal.Stop);
         using Transformer expert = Checkpoint.LoadModel(policyFolder, device);
         using CreditReferences references = CreditReferences.Load(path, settings.Get(reference), expert, device);
         Vocabulary vocabulary = references.Folders.Zip(references.All, (folder, r) => (folder, r.Model)).Prepend((policyFolder, expert))
             .Select(m => Vocabulary.Of(m.Item1, m.Item2.Config)).Aggregate((first, next) => first.Tokenizer is null ? next : first);
         int positions = references.All.Min(r => r.Model.Config.MaxPositions) is var most && most < expert.Config.MaxPositions ? most : expert.Config.MaxPositions;
-        CreditData shown = Data(settings, path, vocabulary);
+        CreditData shown = terminal.Stop.Await(() => Data(settings, path, vocabulary));
         Demonstrations.FromExamples(shown.Examples).CheckLength(positions);
 
         using ResultFile? page = settings.Get(common.Out) is { } file ? ResultFile.Open(file, terminal) : null;
@@ -89,10 +89,9 @@ internal sealed class CreditCommand
 
         if (page is not null)
         {
-            terminal.Stop.ThrowIfCancellationRequested();
             var responses = new CreditReport(path, references, vocabulary, expert);
             page.Writer.Write(responses.ToHtml(
-                shown, shown.Responses(expert, settings.Get(count), vocabulary, Sampling(settings, shown, positions)), result, [.. planted.Take(PlantedShown)]));
+                shown, shown.Responses(expert, settings.Get(count), vocabulary, Sampling(settings, shown) with { MaxPositions = positions }), result, [.. planted.Take(PlantedShown)]));
             page.Keep();
         }
 
@@ -130,16 +129,13 @@ internal sealed class CreditCommand
             : CreditData.OfRun(path, needed, vocabulary);
     }
 
-    private SamplingOptions Sampling(Settings settings, CreditData shown, int positions)
+    private SamplingOptions Sampling(Settings settings, CreditData shown)
     {
         Example[] first = [.. shown.Examples.Take(settings.Get(count))];
-        int longestPrompt = first.Max(e => e.PromptIds.Length), room = Math.Max(1, positions - longestPrompt + 1);
-        if (settings.Get(maxTokens) is { } wanted && wanted > room)
-            throw new UsageException($"--max-tokens {wanted} does not fit: the longest prompt has {longestPrompt} tokens, and the smallest context is {positions}, which leaves {room}.");
         return new SamplingOptions
         {
             Temperature = (float)settings.Get(temperature),
-            MaxTokens = settings.Get(maxTokens) ?? Math.Min(room, first.Max(e => e.ResponseIds.Length) + 1),
+            MaxTokens = settings.Get(maxTokens) ?? first.Max(e => e.ResponseIds.Length) + 1,
             Seed = NamedSeed.Of("evaluation", settings.Get(common.Seed)),
         };
     }

@@ -58,7 +58,7 @@ internal sealed class DemoCommand
         using RunDirectory folder = resuming && RunDirectory.Exists(path) ? RunDirectory.Open(path) : RunDirectory.Create(path, effective);
         if (resuming) folder.SaveConfiguration(effective);
 
-        (int threads, Func<Device> openDevice) = common.Many(settings);
+        (int threads, Func<CancellationToken, Device> openDevice) = common.Many(settings);
         ulong[] numbers = [.. Enumerable.Range(0, settings.Get(seeds)).Select(i => settings.Get(common.Seed) + (ulong)i)];
         terminal.Say($"{chosen.Name}: {chosen.Description}.");
         terminal.Say($"{(numbers.Length == 1 ? "One seed" : $"{numbers.Length} seeds")} {(settings.Get(common.DeviceName) is var name and not "cpu" ? $"on {name}" : $"with {Math.Min(threads, numbers.Length)} thread(s)")}: pretraining, SFT, continued SFT, DPR three times, and their evaluation.");
@@ -97,7 +97,7 @@ internal sealed class DemoCommand
         return Invocation.Of([.. words]);
     }
 
-    private static SeedResult[] RunSeeds(Regime chosen, ulong[] numbers, int threads, Func<Device> openDevice, string folder, Func<string, int, int, ITrack> open, CancellationToken stop)
+    private static SeedResult[] RunSeeds(Regime chosen, ulong[] numbers, int threads, Func<CancellationToken, Device> openDevice, string folder, Func<string, int, int, ITrack> open, CancellationToken stop)
     {
         var results = new SeedResult[numbers.Length];
         var options = new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, threads), CancellationToken = stop };
@@ -112,10 +112,10 @@ internal sealed class DemoCommand
                     return;
                 }
 
-                using Device device = openDevice();
+                using Device device = openDevice(stop);
                 using var world = new World(chosen, numbers[i], device);
                 ITrack track = open($"seed {numbers[i]}", SeedResult.StepsOf(world), 0);
-                results[i] = SeedResult.Run(world, track.Report, stop);
+                results[i] = SeedResult.Run(world, track.Report);
                 results[i].Save(file);
             });
         }

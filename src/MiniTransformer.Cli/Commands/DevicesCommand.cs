@@ -30,8 +30,9 @@ internal sealed class DevicesCommand
         using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
         var rows = new List<Row>();
         using (Device cpu = Device.Cpu(settings.Get(common.Threads))) rows.Add(new Row("cpu", cpu.Name, null, $".NET {Environment.Version}", null));
-        foreach (GpuDevice device in GpuContext.Shared.Devices) rows.Add(new Row(device.Specification, device.Name, device.Memory, device.Driver, Refusal(device)));
-        foreach (RefusedDevice refused in GpuContext.Shared.Refused) rows.Add(new Row(refused.Name, null, null, null, refused.Reason));
+        GpuContext gpus = terminal.Stop.Await(() => GpuContext.Shared);
+        foreach (GpuDevice device in gpus.Devices) rows.Add(new Row(device.Specification, device.Name, device.Memory, device.Driver, terminal.Stop.Await(() => Refusal(device))));
+        foreach (RefusedDevice refused in gpus.Refused) rows.Add(new Row(refused.Name, null, null, null, refused.Reason));
 
         foreach (Row row in rows) results.Writer.WriteLine(settings.Get(json) ? JsonSerializer.Serialize(row, RunDirectory.Json) : row.ToString());
         results.Keep();

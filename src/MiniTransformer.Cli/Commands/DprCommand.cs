@@ -6,6 +6,7 @@ using MiniTransformer.Cli.Reports;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
+using MiniTransformer.IO;
 using MiniTransformer.Nn;
 using MiniTransformer.Optim;
 using MiniTransformer.Reports;
@@ -87,22 +88,22 @@ internal sealed class DprCommand
         TrainingRun.CheckFree(path, resuming, canBegin: settings.Get(run) is not null);
         string sftRun = settings.Required(run);
         SftRun sft = RunAdvice.SftRun(sftRun, "DPR");
-        using Device device = common.Device(settings);
+        using Device device = common.Device(settings, terminal.Stop);
 
         // π_SFT, π_ref, and the data of the SFT run.
         string expertFolder = ModelFolder.Find(sftRun);
         using Transformer expert = Frozen(expertFolder, device);
         Vocabulary vocabulary = Vocabulary.Of(expertFolder, expert.Config);
         DataSource source = sft.Source;
-        source.CheckUnchanged(sft);
+        terminal.Stop.Await(() => source.CheckUnchanged(sft));
         source = source with { Verify = verify.Resolve(settings, source.File is not null, sft.Verify) };
         string? evalFile = verify.EvalFile(settings, source.File is not null, sft.EvalData);
-        using RunData data = source.Load(vocabulary, verify.Options(settings, terminal), evalFile);
-        IReadOnlyList<Prompt> asked = settings.Get(prompts) is { } file ? [.. PromptReader.Read(file, vocabulary.Tokenizer, vocabulary.Size)] : data.Prompts;
+        using RunData data = terminal.Stop.Await(() => source.Load(vocabulary, verify.Options(settings, terminal), evalFile));
+        IReadOnlyList<Prompt> asked = settings.Get(prompts) is { } file ? terminal.Stop.Await<Prompt[]>(() => [.. PromptReader.Read(file, vocabulary.Tokenizer, vocabulary.Size)]) : data.Prompts;
         if (asked.Count == 0) throw new DataException($"{settings.Get(prompts)}: the file holds no prompt.");
         if (evalFile is not null) asked = data.NeverTrained(asked, terminal.Say);
         data.Begin(terminal.Say);
-        DprOptions options = Options(settings, vocabulary, data, asked, expert.Config, sft.Seed);
+        DprOptions options = Options(settings, vocabulary, data, sft.Seed);
         Advice? advice = null;
         if (settings.Get(reference) == Auto)
         {
@@ -117,65 +118,66 @@ internal sealed class DprCommand
         string referenceName = settings.Resolve(reference, advice?.Reference ?? ReferenceOf(settings, sft))!;
         Transformer[] others = [.. ModelFolder.References(sftRun, referenceName).Select(folder => Frozen(folder, device))];
         var dense = UsageException.Check(() => new DenseReward(expert, others, RunSettings.Of<DprRun>(settings).RewardOptions));
+        asked = PromptRoom.Answerable(asked, dense.MaxPositions, terminal.Say);
         int every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, options.Updates / 10))!.Value;
         int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, options.Updates / 10))!.Value;
 
         DprRun effective = RunSettings.Of<DprRun>(settings) with
         {
             Sft = sft,
-            EvalDataSha256 = evalFile is null ? null : DataSource.Sha256(evalFile),
+            EvalDataSha256 = evalFile is null ? null : terminal.Stop.Await(() => Checksums.OfFile(evalFile)),
             Advice = advice is not null ? RunAdvice.ToJson(advice, sftRun, settings.Get(verify.Flag))
                 : resuming && RunDirectory.Exists(path) ? RunSettings.Read<DprRun>(path).Advice : null,
         };
         using TrainingRun training = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
-        using Transformer policy = expert.Clone(trainable: true);
-        using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
-        int done = resuming ? training.TakeUp(policy, optimizer, "dpr", options.Seed) : 0;
-        terminal.Say($"DPR: {options.Updates} updates of {options.PromptsPerUpdate} prompts, reference {referenceName}{(advice is null ? "" : ", chosen by the advisor")}, on {device.Name}.");
-        if (done >= options.Updates) terminal.Say("All updates are done.");
-
         int[][] ids = [.. asked.Select(p => p.Ids)];
-        var evaluation = new RunEvaluation(data, vocabulary, expert.Config, source.Seed, options.MaxTokens);
-        bool stopped;
-        try
+        return training.Work("dpr", options.Updates, verify.Again(settings), () =>
         {
-            stopped = Progress.Show(terminal, Train);
-        }
-        catch (PolicyCollapseException)
-        {
-            string last = training.Folder.CheckpointPath(ModelFolder.Last);
-            if (Checkpoint.IsModel(last)) terminal.Say($"The policy as it was after update {TrainerState.Load(last).Updates} is in {Invocation.Shown(last)}.");
-            throw;
-        }
+            using Transformer policy = expert.Clone(trainable: true);
+            using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
+            int done = resuming ? training.TakeUp(policy, optimizer, updates => TrainerState.Dpr(updates, options, asked.Count), options.Updates) : 0;
+            terminal.Say($"DPR: {options.Updates} updates of {options.PromptsPerUpdate} prompts, reference {referenceName}{(advice is null ? "" : ", chosen by the advisor")}, on {device.Name}.");
+            if (done >= options.Updates) terminal.Say("All updates are done.");
+            var evaluation = new RunEvaluation(data, vocabulary, source.Seed, options.MaxTokens);
+            Progress.Show(terminal, open => Train(open("DPR", options.Updates, done)));
 
-        if (stopped) return training.Interrupted("dpr", optimizer.Updates, options.Updates, verify.Again(settings));
+            training.Keep(ModelFolder.Final, policy);
+            IEnumerable<(string, Transformer)> references = ModelFolder.ReferenceNames(referenceName).Zip(others, (name, model) => ($"reference ({Shown(name)})", model));
+            RunReport.Write(training.Folder, evaluation, effective, new DenseReward(expert, others), [.. references, ("SFT", expert), ("DPR", policy)], terminal, "DPR");
 
-        training.Keep(ModelFolder.Final, policy);
-        IEnumerable<(string, Transformer)> references = ModelFolder.ReferenceNames(referenceName).Zip(others, (name, model) => ($"reference ({Shown(name)})", model));
-        RunReport.Write(training.Folder, evaluation, effective, new DenseReward(expert, others), [.. references, ("SFT", expert), ("DPR", policy)], terminal, "DPR");
-        return CommandLine.Done;
-
-        // True if it was stopped before its end.
-        bool Train(Func<string, int, int, ITrack> open)
-        {
-            ITrack track = open("DPR", options.Updates, done);
-            if (OnCurve(done) && !training.HasPoint(done) && !evaluation.Point(policy, "dpr", done, training.Folder.Metrics)) return true;
-            foreach (DprStep step in DensePathReinforce.Train(policy, dense, ids, options, optimizer))
+            // Updates, checkpoints and points of the curve; what a measurement could lose is saved before it.
+            int Train(ITrack track)
             {
-                training.Folder.Metrics.Append(step);
-                bool last = step.Step == options.Updates, stop = terminal.Stop.IsCancellationRequested && !last, measured = OnCurve(step.Step);
-                track.Report(step.Step, string.Create(CultureInfo.InvariantCulture, $"reward {step.Reward:0.00}, KL {step.Kl:0.00}, length {step.Length:0.0}"));
+                try
+                {
+                    if (IsDue(done) && training.LacksPoint(done)) evaluation.Point(policy, "dpr", done, training.Folder.Metrics);
+                    foreach (DprStep step in DensePathReinforce.Train(policy, dense, ids, options, optimizer))
+                    {
+                        training.Folder.Metrics.Append(step);
+                        if (step.Step % every == 0 || step.Step == options.Updates || IsDue(step.Step)) Save();
+                        if (IsDue(step.Step)) evaluation.Point(policy, "dpr", step.Step, training.Folder.Metrics);
+                        track.Report(step.Step, string.Create(CultureInfo.InvariantCulture, $"reward {step.Reward:0.00}, KL {step.Kl:0.00}, length {step.Length:0.0}"));
+                    }
+                }
+                catch (OperationCanceledException)
+                {
+                    Save();
+                    throw;
+                }
+                catch (PolicyCollapseException)
+                {
+                    string last = training.Folder.CheckpointPath(ModelFolder.Last);
+                    if (Checkpoint.IsModel(last)) terminal.Say($"The policy as it was after update {TrainerState.Load(last).Updates} is in {Invocation.Shown(last)}.");
+                    throw;
+                }
 
-                // Saved first, then measured: whatever becomes of the measure, the run goes on from here.
-                if (stop || last || measured || step.Step % every == 0) training.SaveLast(policy, optimizer, TrainerState.Dpr(step.Step, options, ids.Length));
-                if (stop) return true;
-                if (measured && !evaluation.Point(policy, "dpr", step.Step, training.Folder.Metrics)) return true;
+                return optimizer.Updates;
             }
 
-            return false;
-        }
+            void Save() => training.SaveLast(policy, optimizer, TrainerState.Dpr(optimizer.Updates, options, ids.Length));
+        });
 
-        bool OnCurve(int step) => curveEvery > 0 && (step % curveEvery == 0 || step == options.Updates);
+        bool IsDue(int step) => curveEvery > 0 && (step % curveEvery == 0 || step == options.Updates);
     }
 
     // --reference auto: the advisor, with this run's budget, on the prompts for choices.
@@ -187,7 +189,7 @@ internal sealed class DprCommand
         if (candidates.Length == 0) throw new UsageException($"--reference auto: '{Invocation.Shown(sftRun)}' has no checkpoint that could be a reference; sft keeps those that --keep-at names.");
         var advisor = new AdvisorOptions
         {
-            Sampling = new RunEvaluation(data, vocabulary, expert.Config, options.Seed, options.MaxTokens).Sampling with { Seed = NamedSeed.Of("advisor", options.Seed) },
+            Sampling = new RunEvaluation(data, vocabulary, options.Seed, options.MaxTokens).Sampling with { Seed = NamedSeed.Of("advisor", options.Seed) },
             Continued = RunAdvice.Continued(sft, options),
         };
         Advice advice = RunAdvice.Of(sftRun, candidates, expert, vocabulary, data.Train, data.Choices, AdviceScore.Accuracy, advisor, terminal);
@@ -212,15 +214,9 @@ internal sealed class DprCommand
     // A folder by its last part.
     private static string Shown(string reference) => Path.GetFileName(Path.TrimEndingDirectorySeparator(reference));
 
-    private DprOptions Options(Settings settings, Vocabulary vocabulary, RunData data, IReadOnlyList<Prompt> asked, TransformerConfig config, ulong sftSeed)
+    private DprOptions Options(Settings settings, Vocabulary vocabulary, RunData data, ulong sftSeed)
     {
-        Prompt longest = asked.MaxBy(p => p.Ids.Length)!;
-        int room = config.MaxPositions - longest.Ids.Length + 1;
-        if (room < 1)
-            throw new DataException($"{longest.Source ?? "a prompt"}: it has {longest.Ids.Length} tokens, and the model has {config.MaxPositions} positions; there is no room for a response.");
-        int most = settings.Resolve(maxTokens, settings.Get(maxTokens) ?? Math.Min(room, data.ResponseRoom))!.Value;
-        if (most > room)
-            throw new UsageException($"--max-tokens {most} does not fit: the longest prompt has {longest.Ids.Length} tokens, and the model {config.MaxPositions} positions, which leaves {room}.");
+        int most = settings.Resolve(maxTokens, settings.Get(maxTokens) ?? data.ResponseRoom)!.Value;
         settings.Resolve(common.Seed, settings.Given(common.Seed) ? settings.Get(common.Seed) : sftSeed);
         DprOptions options = RunSettings.Of<DprRun>(settings).Options(most, vocabulary);
         UsageException.Check(options.Validate);

@@ -21,7 +21,7 @@ internal sealed class EvalCommand
     private readonly VerifyFlag verify = new();
     private readonly Flag<double> temperature = Flags.Number("--temperature", "temperature of the sampled column", 1, open: true);
     private readonly Flag<int?> maxTokens = Flags.OptionalInt(
-        "--max-tokens", "longest response [default: the longest right one and one more]", min: 1);
+        "--max-tokens", "longest response, where the model's context has room for it [default: the longest right one and one more]", min: 1);
     private readonly Flag<bool> json = Flags.Switch("--json", "one JSON line a policy", saved: false);
 
     private EvalCommand() =>
@@ -54,18 +54,18 @@ internal sealed class EvalCommand
         SftRun? sft = training?.Demonstrated;
         (string Name, string Folder)[] policies = Policies(settings, path, isRun);
 
-        using Device device = common.Device(settings);
+        using Device device = common.Device(settings, terminal.Stop);
         using Transformer model = Checkpoint.LoadModel(policies[^1].Folder, device);
         Vocabulary vocabulary = Vocabulary.Of(policies[^1].Folder, model.Config);
-        DataSource source = Source(settings, sft, path);
+        DataSource source = Source(settings, sft, path, terminal.Stop);
         bool own = source.File is not null || source.EvalFile is not null;
         source = source with { Verify = verify.Resolve(settings, own, training?.Verify ?? sft?.Verify) };
-        using RunData runData = source.Load(
-            vocabulary, verify.Options(settings, terminal), settings.Get(data) is null ? verify.EvalFile(settings, own, training?.EvalData) : null);
+        string? evalFile = settings.Get(data) is null ? verify.EvalFile(settings, own, training?.EvalData) : null;
+        using RunData runData = terminal.Stop.Await(() => source.Load(vocabulary, verify.Options(settings, terminal), evalFile));
         if (runData.Evaluation.Count == 0) throw new UsageException("the run holds nothing out (--held-out 0); give the data to measure on with --data or --task.");
-        RunEvaluation.CheckLength(runData, model.Config);
         runData.Begin(terminal.Say);
-        var evaluation = new RunEvaluation(runData, vocabulary, model.Config, source.Seed, settings.Get(maxTokens) ?? training?.LongestDrawn);
+        RunEvaluation.NameTooLong(runData.Evaluation, model.Config, terminal.Say);
+        var evaluation = new RunEvaluation(runData, vocabulary, source.Seed, settings.Get(maxTokens) ?? training?.LongestDrawn);
         SamplingOptions sampling = evaluation.Sampling with { Temperature = (float)settings.Get(temperature) };
 
         // π_SFT and π_ref of the run, for KL and reward; a model on its own is compared with itself.
@@ -78,18 +78,31 @@ internal sealed class EvalCommand
 
         using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
         var rows = new List<PolicyRow>();
-        foreach ((string name, string folder) in policies)
+        try
         {
-            terminal.Stop.ThrowIfCancellationRequested();
-            using Transformer policy = Checkpoint.LoadModel(folder, device);
-            rows.Add(PolicyRow.Measure(name, policy, reward, runData.Evaluation, vocabulary, sampling));
-            if (settings.Get(json)) results.Writer.WriteLine(rows[^1].ToJson(sampling.Temperature).ToJsonString());
+            foreach ((string name, string folder) in policies)
+            {
+                using Transformer policy = Checkpoint.LoadModel(folder, device);
+                rows.Add(PolicyRow.Measure(name, policy, reward, runData.Evaluation, vocabulary, sampling));
+                if (settings.Get(json)) results.Writer.WriteLine(rows[^1].ToJson(sampling.Temperature).ToJsonString());
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            if (rows.Count > 0) WriteTables();
+            throw results.Part(rows.Count == 0 ? null : $"{rows.Count} of {policies.Length} policies are measured");
         }
 
-        if (!settings.Get(json)) Write(PolicyTable.Of(rows, sampling.Temperature));
-        if (!settings.Get(json) && PolicyTable.PerTask(rows) is { } perTask) Write(perTask);
+        WriteTables();
         results.Keep();
         return CommandLine.Done;
+
+        void WriteTables()
+        {
+            if (settings.Get(json)) return;
+            Write(PolicyTable.Of(rows, sampling.Temperature));
+            if (PolicyTable.PerTask(rows) is { } perTask) Write(perTask);
+        }
 
         void Write(ReportTable table)
         {
@@ -108,7 +121,7 @@ internal sealed class EvalCommand
         return [.. names.Select(n => (n, ModelFolder.Find(path, n)))];
     }
 
-    private DataSource Source(Settings settings, SftRun? sft, string path)
+    private DataSource Source(Settings settings, SftRun? sft, string path, CancellationToken stop)
     {
         ulong seed = settings.Given(common.Seed) || sft is null ? settings.Get(common.Seed) : sft.Seed;
         if (settings.Get(task) is { } tasks) return new DataSource(tasks, null, 1, 0, 0, seed);
@@ -116,7 +129,7 @@ internal sealed class EvalCommand
         if (sft is null && settings.Get(verify.EvalData) is { } gold) return new DataSource(null, null, 1, 0, 0, seed, EvalFile: gold);
         if (sft is null) throw new UsageException($"'{Invocation.Shown(path)}' is a model, not a run: say what to measure it on with --task, --data or --eval-data.");
         DataSource source = sft.Source;
-        source.CheckUnchanged(sft);
+        stop.Await(() => source.CheckUnchanged(sft));
         return source;
     }
 

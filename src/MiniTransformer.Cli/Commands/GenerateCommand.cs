@@ -5,6 +5,7 @@ using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Data;
 using MiniTransformer.Nn;
 using MiniTransformer.Reports;
 using MiniTransformer.Text;
@@ -15,7 +16,7 @@ namespace MiniTransformer.Cli.Commands;
 /// <summary>generate: responses of a model to prompts.</summary>
 internal sealed class GenerateCommand
 {
-    // Prompts of standard input that are answered together.
+    // Prompts of standard input that are read, and responses that are drawn, together.
     private const int PromptsTogether = 256;
 
     private readonly Command command = new("generate", "Answer prompts with a model.");
@@ -28,8 +29,7 @@ internal sealed class GenerateCommand
     private readonly Flag<double> temperature = Flags.Number("--temperature", "divides the logits; 0 takes the most probable token", 1);
     private readonly Flag<int> topK = Flags.Int("--top-k", "keep only this many most probable tokens, 0 for all", 0);
     private readonly Flag<double> topP = Flags.Number("--top-p", "keep only the most probable tokens with this mass", 1, max: 1, open: true);
-    private readonly Flag<int?> maxTokens = Flags.OptionalInt(
-        "--max-tokens", "longest response [default: 64, or what the model's context leaves]", min: 1);
+    private readonly Flag<int> maxTokens = Flags.Int("--max-tokens", "longest response, where the model's context has room for it after its prompt", 64, min: 1);
     private readonly Flag<int> count = Flags.Int("--count", "responses to each prompt", 1, min: 1);
     private readonly Flag<bool> json = Flags.Switch("--json", "one JSON line a response: prompt, response, ids, logProb, ended", saved: false);
 
@@ -59,42 +59,48 @@ internal sealed class GenerateCommand
         if (settings.Get(prompt) is null && terminal.InIsTerminal)
             throw new UsageException("--prompt is needed, or prompts on standard input, one a line: generate --model DIR < prompts.txt.");
         string folder = ModelFolder.Find(path, settings.Get(checkpoint) ?? ModelFolder.Final);
-        using Device device = common.Device(settings);
+        using Device device = common.Device(settings, terminal.Stop);
         using Transformer transformer = Checkpoint.LoadModel(folder, device);
         Vocabulary vocabulary = Vocabulary.Of(folder, transformer.Config);
         using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
         int n = settings.Get(count);
-        ulong stream = 0;
-        foreach (string[] texts in Prompts(settings, terminal).Chunk(PromptsTogether))
+        long answered = 0;
+        bool allFit = true;
+        try
         {
-            terminal.Stop.ThrowIfCancellationRequested();
-            int[][] ids = [.. texts.Select(text => Encode(settings, vocabulary, text))];
-            int[][] repeated = [.. ids.SelectMany(p => Enumerable.Repeat(p, n))];
-            SamplingOptions options = Options(settings, ids, transformer.Config) with { FirstStream = stream };
-            SampledResponse[] responses = Sampler.Generate(transformer, repeated, vocabulary.Ends, options);
-            stream += (ulong)repeated.Length;
-            for (int i = 0; i < responses.Length; i++) Write(results.Writer, settings, vocabulary, texts[i / n], responses[i]);
-            results.Writer.Flush();
+            foreach (Prompt[] prompts in terminal.Stop.Await(Prompts(settings, vocabulary, terminal).Chunk(PromptsTogether)))
+            {
+                // A prompt that is too long has an empty response, so that the lines of prompts and responses match.
+                if (PromptRoom.TooLong(prompts, transformer.Config.MaxPositions) is { } sentence)
+                {
+                    if (settings.Get(prompt) is not null) throw new UsageException(sentence);
+                    terminal.Say(sentence);
+                    allFit = false;
+                }
+
+                foreach (Prompt[] asked in prompts.SelectMany(p => Enumerable.Repeat(p, n)).Chunk(PromptsTogether))
+                {
+                    SampledResponse[] responses = Sampler.Generate(
+                        transformer, [.. asked.Select(p => p.Ids)], vocabulary.Ends, Options(settings) with { FirstStream = (ulong)answered });
+                    for (int i = 0; i < responses.Length; i++) Write(results.Writer, settings, vocabulary, asked[i].Text!, responses[i]);
+                    results.Writer.Flush();
+                    answered += responses.Length;
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            throw results.Part(answered == 0 ? null : $"the first {answered} responses are there");
         }
 
-        if (stream == 0) throw new UsageException("there is no prompt: give --prompt, or prompts on standard input, one a line.");
+        if (answered == 0) throw new UsageException("there is no prompt: give --prompt, or prompts on standard input, one a line.");
         results.Keep();
-        return CommandLine.Done;
+        return allFit ? CommandLine.Done : CommandLine.Failed;
     }
 
-    private IEnumerable<string> Prompts(Settings settings, Terminal terminal)
-    {
-        if (settings.Get(prompt) is { } text)
-        {
-            yield return text;
-            yield break;
-        }
-
-        while (terminal.In.ReadLine() is { } line)
-        {
-            if (line.Length > 0) yield return line;
-        }
-    }
+    private IEnumerable<Prompt> Prompts(Settings settings, Vocabulary vocabulary, Terminal terminal) => settings.Get(prompt) is { } text
+        ? [new Prompt(Encode(settings, vocabulary, text), text, "--prompt")]
+        : PromptReader.ReadText(terminal.InBytes, "standard input").Select(line => new Prompt(Encode(settings, vocabulary, line.Text), line.Text, line.Source));
 
     // Text for models with a tokenizer; ids separated by blanks or commas for those without.
     private int[] Encode(Settings settings, Vocabulary vocabulary, string text)
@@ -120,21 +126,14 @@ internal sealed class GenerateCommand
         return ids.Length > 0 ? ids : throw new UsageException("the prompt is empty.");
     }
 
-    private SamplingOptions Options(Settings settings, int[][] prompts, TransformerConfig config)
+    private SamplingOptions Options(Settings settings) => new()
     {
-        int longest = prompts.Max(p => p.Length), room = config.MaxPositions - longest + 1;
-        if (room < 1) throw new UsageException($"a prompt has {longest} tokens, and the model's context is {config.MaxPositions} (max_position_embeddings): there is no room for a response.");
-        if (settings.Get(maxTokens) is { } most && most > room)
-            throw new UsageException($"--max-tokens {most} does not fit: the longest prompt has {longest} tokens, and the model's context is {config.MaxPositions}, which leaves {room}.");
-        return new SamplingOptions
-        {
-            Temperature = (float)settings.Get(temperature),
-            TopK = settings.Get(topK),
-            TopP = (float)settings.Get(topP),
-            MaxTokens = settings.Get(maxTokens) ?? Math.Min(64, room),
-            Seed = settings.Get(common.Seed),
-        };
-    }
+        Temperature = (float)settings.Get(temperature),
+        TopK = settings.Get(topK),
+        TopP = (float)settings.Get(topP),
+        MaxTokens = settings.Get(maxTokens),
+        Seed = settings.Get(common.Seed),
+    };
 
     private void Write(TextWriter output, Settings settings, Vocabulary vocabulary, string text, SampledResponse response)
     {

@@ -49,7 +49,7 @@ internal sealed class RewardCommand
     {
         string policyPath = settings.Required(policy), referenceName = settings.Required(reference), file = settings.Required(data);
         string expertFolder = ModelFolder.Find(policyPath), referenceFolder = ModelFolder.Reference(policyPath, referenceName);
-        using Device device = common.Device(settings);
+        using Device device = common.Device(settings, terminal.Stop);
         using Transformer expert = Checkpoint.LoadModel(expertFolder, device), other = Checkpoint.LoadModel(referenceFolder, device);
         var reward = new DenseReward(expert, other, new RewardOptions { Floor = settings.Get(floor), Centred = settings.Get(centred) });
         Vocabulary vocabulary = Vocabulary.Of(expertFolder, expert.Config);
@@ -58,20 +58,26 @@ internal sealed class RewardCommand
 
         using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
         int read = 0;
-        foreach (Example[] examples in JsonlReader.Read(file, vocabulary.Tokenizer, vocabulary.Size).Chunk(settings.Get(batch)))
+        try
         {
-            terminal.Stop.ThrowIfCancellationRequested();
-            Demonstrations.FromExamples(examples).CheckLength(positions);
-            var responses = new ResponseBatch(examples, vocabulary.PadId);
-            RecoveredRewards rewards = reward.Recover(responses);
-            for (int b = 0; b < examples.Length; b++)
+            foreach (Example[] examples in terminal.Stop.Await(JsonlReader.Read(file, vocabulary.Tokenizer, vocabulary.Size).Chunk(settings.Get(batch))))
             {
-                Token[] tokens = [.. examples[b].ResponseIds.Select((id, t) => Token.Of(id, vocabulary, rewards, responses.Starts[b] + t))];
-                if (settings.Get(json)) results.Writer.WriteLine(Json(tokens));
-                else WriteTable(results.Writer, vocabulary, examples[b], tokens);
-            }
+                Demonstrations.FromExamples(examples).CheckLength(positions);
+                var responses = new ResponseBatch(examples, vocabulary.PadId);
+                RecoveredRewards rewards = reward.Recover(responses);
+                for (int b = 0; b < examples.Length; b++)
+                {
+                    Token[] tokens = [.. examples[b].ResponseIds.Select((id, t) => Token.Of(id, vocabulary, rewards, responses.Starts[b] + t))];
+                    if (settings.Get(json)) results.Writer.WriteLine(Json(tokens));
+                    else WriteTable(results.Writer, vocabulary, examples[b], tokens);
+                }
 
-            read += examples.Length;
+                read += examples.Length;
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            throw results.Part(read == 0 ? null : $"the first {read} responses are scored");
         }
 
         if (read == 0) throw new DataException($"{Invocation.Shown(file)}: the file holds no example.");

@@ -89,13 +89,13 @@ internal sealed class SftCommand
         string path = measuring ? "" : settings.Required(common.Out);
         if (!measuring) TrainingRun.CheckFree(path, resuming, canBegin: settings.Get(task) is not null || settings.Get(data) is not null);
         SftRun asked = Asked(settings);
-        using Device device = common.Device(settings);
+        using Device device = common.Device(settings, terminal.Stop);
 
         // The model to start from, and what its ids mean.
         string? start = settings.Get(baseModel) is { } folder ? ModelFolder.Find(folder) : null;
         using Transformer? loaded = start is null ? null : Checkpoint.LoadModel(start, device);
         Vocabulary vocabulary = loaded is null ? Vocabulary.Bytes() : Vocabulary.Of(start!, loaded.Config);
-        using RunData runData = asked.Source.Load(vocabulary, verify.Options(settings, terminal));
+        using RunData runData = terminal.Stop.Await(() => asked.Source.Load(vocabulary, verify.Options(settings, terminal)));
         TransformerConfig config = model.Resolve(settings, loaded?.Config, vocabulary, runData);
         RunEvaluation.CheckLength(runData, config);
         SftOptions options = asked.Options(vocabulary.PadId);
@@ -105,47 +105,59 @@ internal sealed class SftCommand
         int total = options.StepsFor(runData.Train.Count), every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, total / 10))!.Value;
         int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, total / 10))!.Value;
 
-        SftRun effective = RunSettings.Of<SftRun>(settings) with { DataSha256 = asked.Source.Sha256(), EvalDataSha256 = asked.Source.EvalSha256() };
-        using TrainingRun run = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
-        Transformer policy = loaded ?? new Transformer(config, ParameterSource.Random(device, options.Seed));
-        policy.Recompute = effective.Recompute;
-        using Transformer first = policy.Clone();
-        if (!Checkpoint.IsModel(run.Folder.CheckpointPath(ModelFolder.Base))) run.Keep(ModelFolder.Base, first);
-        using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
-        int done = resuming ? run.TakeUp(policy, optimizer, "sft", options.Seed) : 0;
-        terminal.Say(FormattableString.Invariant(
-            $"SFT: {runData.Train.Count} demonstrations, {policy.ParameterCount:#,0} parameters, {total} updates of {options.BatchSize}, on {device.Name}."));
-        if (done >= total) terminal.Say("All updates are done.");
-
-        var evaluation = new RunEvaluation(runData, vocabulary, config, options.Seed);
-        bool stopped = Progress.Show(terminal, open =>
+        SftRun effective = RunSettings.Of<SftRun>(settings) with
         {
-            ITrack track = open("SFT", total, done);
-            if (OnCurve(done) && !run.HasPoint(done) && !evaluation.Point(policy, "sft", done, run.Folder.Metrics)) return true;
-            foreach (SftStep step in Sft.Train(policy, runData.Train, options, optimizer))
-            {
-                run.Folder.Metrics.Append(step);
-                foreach (double fraction in options.KeepAt.Where(f => (int)Math.Ceiling(f * total - 1e-9) == step.Step)) run.Keep(ModelFolder.Fraction(fraction), policy);
-                track.Report(step.Step, string.Create(CultureInfo.InvariantCulture, $"loss {step.Loss:0.000}"));
-                bool stop = terminal.Stop.IsCancellationRequested && step.Step < total, measured = OnCurve(step.Step);
+            DataSha256 = terminal.Stop.Await(asked.Source.Sha256),
+            EvalDataSha256 = terminal.Stop.Await(asked.Source.EvalSha256),
+        };
+        using TrainingRun run = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
+        return run.Work("sft", total, verify.Again(settings), () =>
+        {
+            Transformer policy = loaded ?? new Transformer(config, ParameterSource.Random(device, options.Seed));
+            policy.Recompute = effective.Recompute;
+            using Transformer first = policy.Clone();
+            if (!Checkpoint.IsModel(run.Folder.CheckpointPath(ModelFolder.Base))) run.Keep(ModelFolder.Base, first);
+            using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
+            int done = resuming ? run.TakeUp(policy, optimizer, updates => TrainerState.Sft(updates, options, runData.Train.Count), total) : 0;
+            terminal.Say(FormattableString.Invariant(
+                $"SFT: {runData.Train.Count} demonstrations, {policy.ParameterCount:#,0} parameters, {total} updates of {options.BatchSize}, on {device.Name}."));
+            if (done >= total) terminal.Say("All updates are done.");
+            var evaluation = new RunEvaluation(runData, vocabulary, options.Seed);
+            Progress.Show(terminal, open => Train(open("SFT", total, done)));
 
-                // Saved first, then measured: whatever becomes of the measure, the run goes on from here.
-                if (stop || measured || step.Step % every == 0 || step.Step == total) run.SaveLast(policy, optimizer, TrainerState.Sft(step.Step, options, runData.Train.Count));
-                if (stop) return true;
-                if (measured && !evaluation.Point(policy, "sft", step.Step, run.Folder.Metrics)) return true;
+            run.Keep(ModelFolder.Final, policy);
+            using Transformer expert = policy.Clone();
+            var reward = new DenseReward(expert, first);
+            RunReport.Write(run.Folder, evaluation, effective, reward, [(loaded is null ? "random weights" : "base", first), ("SFT", expert)], terminal, "SFT");
+
+            // Updates, checkpoints and points of the curve; what a measurement could lose is saved before it.
+            int Train(ITrack track)
+            {
+                try
+                {
+                    if (IsDue(done) && run.LacksPoint(done)) evaluation.Point(policy, "sft", done, run.Folder.Metrics);
+                    foreach (SftStep step in Sft.Train(policy, runData.Train, options, optimizer))
+                    {
+                        run.Folder.Metrics.Append(step);
+                        foreach (double fraction in options.KeepAt.Where(f => (int)Math.Ceiling(f * total - 1e-9) == step.Step)) run.Keep(ModelFolder.Fraction(fraction), policy);
+                        if (step.Step % every == 0 || step.Step == total || IsDue(step.Step)) Save();
+                        if (IsDue(step.Step)) evaluation.Point(policy, "sft", step.Step, run.Folder.Metrics);
+                        track.Report(step.Step, string.Create(CultureInfo.InvariantCulture, $"loss {step.Loss:0.000}"));
+                    }
+                }
+                catch (OperationCanceledException)
+                {
+                    Save();
+                    throw;
+                }
+
+                return optimizer.Updates;
             }
 
-            return false;
+            void Save() => run.SaveLast(policy, optimizer, TrainerState.Sft(optimizer.Updates, options, runData.Train.Count));
         });
-        if (stopped) return run.Interrupted("sft", optimizer.Updates, total, verify.Again(settings));
 
-        run.Keep(ModelFolder.Final, policy);
-        using Transformer expert = policy.Clone();
-        var reward = new DenseReward(expert, first);
-        RunReport.Write(run.Folder, evaluation, effective, reward, [(loaded is null ? "random weights" : "base", first), ("SFT", expert)], terminal, "SFT");
-        return CommandLine.Done;
-
-        bool OnCurve(int step) => curveEvery > 0 && (step % curveEvery == 0 || step == total);
+        bool IsDue(int step) => curveEvery > 0 && (step % curveEvery == 0 || step == total);
     }
 
     // The memory of the largest step there can be: one of the longest demonstrations.

@@ -42,13 +42,13 @@ internal sealed class TasksCommand
     private int Run(Settings settings, Terminal terminal)
     {
         using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
-        if (settings.Get(task) is { } names) WriteData(settings, names, results.Writer);
+        if (settings.Get(task) is { } names) WriteData(settings, names, results.Writer, terminal.Stop);
         else WriteList(settings, results.Writer);
         results.Keep();
         return CommandLine.Done;
     }
 
-    private void WriteData(Settings settings, string names, TextWriter output)
+    private void WriteData(Settings settings, string names, TextWriter output, CancellationToken stop)
     {
         int n = settings.Get(count);
         ulong seed = settings.Get(common.Seed);
@@ -63,7 +63,7 @@ internal sealed class TasksCommand
             "reinforcement" => sizes with { Reinforcement = n, Demonstrations = 0 },
             _ => sizes with { Demonstrations = n },
         };
-        PromptSplits splits = DataSource.Split(names, seed, sizes);
+        PromptSplits splits = DataSource.Split(names, seed, sizes, stop);
         IReadOnlyList<TaskPrompt> prompts = part switch
         {
             "evaluation" => splits.Evaluation,
@@ -71,7 +71,7 @@ internal sealed class TasksCommand
             "reinforcement" => splits.Reinforcement,
             _ => splits.Demonstrations,
         };
-        Example[] examples = DataSource.Demonstrate(prompts, settings.Get(good), new ByteTokenizer(), seed);
+        Example[] examples = stop.Await(() => DataSource.Demonstrate(prompts, settings.Get(good), new ByteTokenizer(), seed));
         for (int i = 0; i < examples.Length; i++)
             output.WriteLine(JsonSerializer.Serialize(new { prompt = examples[i].Prompt, completion = examples[i].Response, task = prompts[i].Task.Name }, RunDirectory.Json));
     }

@@ -65,36 +65,44 @@ internal sealed class VerifyCommand
         if (policyPath is not null && file is null) throw new UsageException("--policy needs --data: the examples to check the model on.");
 
         var proof = new Proof(settings.Get(cases), settings.Get(common.Seed), formulas);
-        using Device device = common.Device(settings);
+        using Device device = common.Device(settings, terminal.Stop);
         using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
         using OwnModel? own = policyPath is null ? null : Load(settings, policyPath, file!, device, proof.Seed);
         var rows = new List<VerificationRow>();
-        Progress.Show(terminal, open =>
+        int statements = Identities.All.Count + 8;
+        try
         {
-            ITrack track = open("verify", Identities.All.Count + 8, 0);
-            foreach (VerificationRow row in proof.OnTokenMdps()) Add(track, row);
-            Add(track, proof.OnPolicies(own?.Cases ?? proof.RandomPolicies(device), terminal.Stop));
-            Add(track, proof.OnEnumerableWorlds(device, terminal.Stop));
-            Add(track, proof.OnDivergences(device, terminal.Stop));
-            return true;
-        });
-
-        if (settings.Get(json))
-        {
-            foreach (VerificationRow row in rows) results.Writer.WriteLine(VerificationTable.ToJson(row));
+            Progress.Show(terminal, Check);
         }
-        else
+        catch (OperationCanceledException)
         {
-            Write(results.Writer, rows, own);
+            if (rows.Count > 0) WriteRows();
+            throw results.Part(rows.Count == 0 ? null : $"{rows.Count} of {statements} statements are checked");
         }
 
+        WriteRows();
         results.Keep();
         foreach (string failure in VerificationTable.Failures(rows)) terminal.Say(failure);
         return rows.All(row => row.Holds) ? CommandLine.Done : CommandLine.Failed;
 
+        bool Check(Func<string, int, int, ITrack> open)
+        {
+            ITrack track = open("verify", statements, 0);
+            foreach (VerificationRow row in proof.OnTokenMdps(terminal.Stop)) Add(track, row);
+            Add(track, proof.OnPolicies(own?.Cases ?? proof.RandomPolicies(device)));
+            Add(track, proof.OnEnumerableWorlds(device));
+            Add(track, proof.OnDivergences(device));
+            return true;
+        }
+
+        void WriteRows()
+        {
+            if (!settings.Get(json)) Write(results.Writer, rows, own);
+            else foreach (VerificationRow row in rows) results.Writer.WriteLine(VerificationTable.ToJson(row));
+        }
+
         void Add(ITrack track, params VerificationRow[] found)
         {
-            terminal.Stop.ThrowIfCancellationRequested();
             rows.AddRange(found);
             track.Report(rows.Count, rows[^1].Number);
         }
@@ -121,7 +129,7 @@ internal sealed class VerifyCommand
         Transformer model = Checkpoint.LoadModel(policyFolder, device);
         Transformer? other = referenceFolder is null ? null : Checkpoint.LoadModel(referenceFolder, device);
         Vocabulary vocabulary = Vocabulary.Of(policyFolder, model.Config);
-        Demonstrations examples = Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size);
+        Demonstrations examples = device.Stop.Await(() => Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size));
         examples.CheckLength(Math.Min(model.Config.MaxPositions, other?.Config.MaxPositions ?? int.MaxValue));
         Example[] drawn = [.. examples.Where(e => e.ResponseIds.Length > 0)];
         if (drawn.Length == 0) throw new DataException($"{Invocation.Shown(file)}: every response is empty; there is nothing to check on.");

@@ -46,15 +46,24 @@ internal sealed class CommonFlags
     /// <summary>Whether errors come with a stack trace.</summary>
     public Flag<bool> Debug { get; } = Flags.Switch("--debug", "show the stack trace of an error", saved: false);
 
-    /// <summary>The device of the settings.</summary>
+    /// <summary>The device of the settings; what runs on it ends when it is asked to stop.</summary>
     /// <exception cref="DeviceException">There is no such device, or it cannot be used.</exception>
-    public Device Device(Settings settings) => Backends.Device.Open(settings.Get(DeviceName), settings.Get(Threads), settings.Get(Precision) == "tf32");
+    public Device Device(Settings settings, CancellationToken stop) => stop.Await(() => Open(settings, stop));
 
     /// <summary>How commands that train many small models do it: on the CPU as many at once as there are threads, each on one; on another device one after the other.</summary>
-    public (int AtOnce, Func<Device> Open) Many(Settings settings)
+    public (int AtOnce, Func<CancellationToken, Device> Open) Many(Settings settings)
     {
-        if (settings.Get(DeviceName) != "cpu") return (1, () => Device(settings));
-        return (settings.Get(Threads) is var threads and > 0 ? threads : Environment.ProcessorCount, () => Backends.Device.Cpu(1));
+        if (settings.Get(DeviceName) != "cpu") return (1, stop => Open(settings, stop));
+        return (settings.Get(Threads) is var threads and > 0 ? threads : Environment.ProcessorCount, stop => Heard(Backends.Device.Cpu(1), stop));
+    }
+
+    private Device Open(Settings settings, CancellationToken stop) =>
+        Heard(Backends.Device.Open(settings.Get(DeviceName), settings.Get(Threads), settings.Get(Precision) == "tf32"), stop);
+
+    private static Device Heard(Device device, CancellationToken stop)
+    {
+        device.Stop = stop;
+        return device;
     }
 
     private static string DeviceText(string text)

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Data;
 using MiniTransformer.Nn;
 using MiniTransformer.Reports;
 using MiniTransformer.Training;
@@ -101,7 +102,7 @@ internal static class RunReport
         int[] shown = [.. Scored.Choose(
                 [.. prompts.Texts.Select(text => Data.Tasks.BuiltIn.Of(text)?.Name ?? "")], before.Measurement.Greedy.Right, after.Measurement.Greedy.Right,
                 perTask: prompts.Examples.Length > 0 ? MostPrompts : 2)
-            .Where(i => before.Measurement.Greedy.Responses[i].Ids.Length <= LongestShown && after.Measurement.Greedy.Responses[i].Ids.Length <= LongestShown)
+            .Where(i => CanBeShown(before, i) && CanBeShown(after, i))
             .Take(2 * MostPrompts)];
         if (shown.Length == 0) return;
         string[] names = ModelFolder.ReferenceNames(reference);
@@ -112,5 +113,12 @@ internal static class RunReport
         report.Section("Where the reward is")
             .Paragraph($"Held-out prompts with the greedy responses of {before.Name} and {after.Name}, each token coloured by its recovered reward.")
             .Heatmap(scored);
+
+        // Short enough to be read, and to be scored by the policies with the smallest context.
+        bool CanBeShown(PolicyRow row, int i)
+        {
+            int[] response = row.Measurement.Greedy.Responses[i].Ids;
+            return response.Length <= LongestShown && new Example(prompts.Ids[i], response).Positions <= reward.MaxPositions;
+        }
     }
 }

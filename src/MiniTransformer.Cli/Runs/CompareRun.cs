@@ -67,7 +67,7 @@ internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ul
 
     /// <summary>Computes what is missing, so many worlds at once, each on a device of its own.</summary>
     /// <exception cref="OperationCanceledException">Stopped; finished cells are saved.</exception>
-    public void Run(int threads, Func<Device> openDevice, Func<string, int, int, ITrack> open, CancellationToken stop)
+    public void Run(int threads, Func<CancellationToken, Device> openDevice, Func<string, int, int, ITrack> open, CancellationToken stop)
     {
         Read();
 
@@ -110,7 +110,7 @@ internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ul
         }
     }
 
-    private void RunWorld(Regime regime, ulong seed, bool sweep, Func<Device> openDevice, ITrack track, CancellationToken stop)
+    private void RunWorld(Regime regime, ulong seed, bool sweep, Func<CancellationToken, Device> openDevice, ITrack track, CancellationToken stop)
     {
         WorldResult result = results[(regime.Name, seed)];
         IReadOnlyList<(Method Method, bool Chosen)> cells = sweep
@@ -124,11 +124,13 @@ internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ul
             return;
         }
 
-        using Device device = openDevice();
+        using Device device = openDevice(stop);
         using var world = new World(regime, seed, device, Path.Combine(folder, "bases"));
         lock (bases.GetOrAdd(world.BaseFolder ?? name, _ => new Lock())) // a base that several regimes share is trained once
         {
-            foreach (ExperimentEvent _ in world.Prepare()) stop.ThrowIfCancellationRequested();
+            foreach (ExperimentEvent _ in world.Prepare())
+            {
+            }
         }
 
         if (result.Facts is null) Save(result = result with { Facts = WorldFacts.Of(world, sweep) });
@@ -138,7 +140,6 @@ internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ul
         {
             foreach (ExperimentEvent happened in experiment.Run(method, curve: !sweep && Methods.HasCurve(method)))
             {
-                stop.ThrowIfCancellationRequested();
                 if (happened is not MethodDone { Cell: var cell }) continue;
                 result.Cells.Add(cell with { Sweep = sweep, Chosen = chosen });
                 Save(result);

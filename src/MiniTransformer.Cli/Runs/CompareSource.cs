@@ -103,9 +103,9 @@ internal sealed class CompareSource
     /// <summary>The hashes of files and base, so that a comparison is never continued with others than it began with.</summary>
     public ComparisonRun WithHashes(ComparisonRun run) => run with
     {
-        EvalDataSha256 = run.EvalData is { } evaluated ? DataSource.Sha256(evaluated) : null,
-        DataSha256 = run.Data is { } files ? [.. files.Select(DataSource.Sha256)] : null,
-        BaseSha256 = run.Base is { } folder ? DataSource.Sha256(Path.Combine(AtomicDirectory.Current(ModelFolder.Find(folder)), Checkpoint.ModelFile)) : null,
+        EvalDataSha256 = run.EvalData is { } evaluated ? Checksums.OfFile(evaluated) : null,
+        DataSha256 = run.Data is { } files ? [.. files.Select(Checksums.OfFile)] : null,
+        BaseSha256 = run.Base is { } folder ? Checksums.OfFile(Path.Combine(AtomicDirectory.Current(ModelFolder.Find(folder)), Checkpoint.ModelFile)) : null,
     };
 
     /// <summary>Refuses data or a base that have changed since the comparison began.</summary>

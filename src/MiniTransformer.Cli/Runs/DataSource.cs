@@ -1,8 +1,8 @@
-using System.Security.Cryptography;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
 using MiniTransformer.Data.Verifiers;
+using MiniTransformer.IO;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
 
@@ -28,18 +28,11 @@ internal sealed record DataSource(
     {
         if (File is null) return null;
         if (!System.IO.File.Exists(File)) throw new FileNotFoundException($"There is no file '{Invocation.Shown(File)}' (the run's --data).");
-        return Sha256(File);
-    }
-
-    /// <summary>A file's hash.</summary>
-    public static string Sha256(string file)
-    {
-        using FileStream stream = System.IO.File.OpenRead(file);
-        return Convert.ToHexStringLower(SHA256.HashData(stream));
+        return Checksums.OfFile(File);
     }
 
     /// <summary>The hash of the file that is held out.</summary>
-    public string? EvalSha256() => EvalFile is null ? null : Sha256(EvalFile);
+    public string? EvalSha256() => EvalFile is null ? null : Checksums.OfFile(EvalFile);
 
     /// <summary>Refuses a file that has changed since the run began.</summary>
     public void CheckUnchanged(SftRun run)
@@ -59,8 +52,8 @@ internal sealed record DataSource(
         Tasks is not null ? FromTasks(vocabulary.Needed("--task")) : FromFile(vocabulary, judging, evalFile == EvalFile ? null : evalFile);
 
     /// <summary>The prompts of built-in tasks in their parts.</summary>
-    public static PromptSplits Split(string tasks, ulong seed, PromptSplitSizes sizes) =>
-        UsageException.Check(() => new PromptSplits(BuiltIn.Parse(tasks), seed, sizes), "--task: ");
+    public static PromptSplits Split(string tasks, ulong seed, PromptSplitSizes sizes, CancellationToken stop = default) =>
+        UsageException.Check(() => new PromptSplits(BuiltIn.Parse(tasks), seed, sizes, stop), "--task: ");
 
     /// <summary>Demonstrations of prompts: the same for the same seed in every command.</summary>
     public static Example[] Demonstrate(IReadOnlyList<TaskPrompt> prompts, double good, ITokenizer tokenizer, ulong seed) =>

@@ -36,6 +36,9 @@ internal sealed class HeldOutPrompts
     /// <summary>"accuracy", or what it is in its place.</summary>
     public string Counted => IsAccuracy ? "accuracy" : "agreement with the demonstrations";
 
+    /// <summary>The prompts with their places in the data.</summary>
+    public Prompt[] Prompts => [.. Ids.Select((ids, i) => new Prompt(ids, Texts[i], Examples.Length > 0 ? Examples[i].Source : null))];
+
     /// <summary>Number of prompts.</summary>
     public int Count => Ids.Length;
 
@@ -74,9 +77,12 @@ internal sealed class HeldOutPrompts
     public Measurement Measure(Transformer model, DenseReward reward, Vocabulary vocabulary, SamplingOptions options) =>
         Evaluation.Measure(model, reward, Ids, judge, vocabulary.Ends, vocabulary.PadId, options);
 
-    /// <summary>log π of the held-out completions, a response and a token; null for tasks.</summary>
-    public (double PerResponse, double PerToken)? LogLikelihood(Transformer model, Vocabulary vocabulary) =>
-        Examples.Length == 0 ? null : Evaluation.LogLikelihood(model, Examples, vocabulary.PadId);
+    /// <summary>log π of the held-out completions that fit into the model's context, a response and a token; null for tasks.</summary>
+    public (double PerResponse, double PerToken)? LogLikelihood(Transformer model, Vocabulary vocabulary)
+    {
+        Example[] fitting = Array.FindAll(Examples, e => e.Positions <= model.Config.MaxPositions);
+        return fitting.Length == 0 ? null : Evaluation.LogLikelihood(model, fitting, vocabulary.PadId);
+    }
 
     private Action check = () => { };
 

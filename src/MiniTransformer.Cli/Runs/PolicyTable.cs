@@ -40,11 +40,14 @@ internal sealed record PolicyRow(string Name, Measurement Measurement, (double P
         return json;
     }
 
+    /// <summary>How many responses were cut off because the model's context was full.</summary>
+    public static int ContextFull(Accuracy accuracy) => accuracy.Responses.Count(r => r.ContextFull);
+
     private static JsonObject Accuracy(Accuracy accuracy)
     {
         var perTask = new JsonObject();
         foreach ((string task, double value) in accuracy.PerTask) perTask[task] = value;
-        return new JsonObject { ["total"] = accuracy.Total, ["meanScore"] = accuracy.MeanScore, ["unread"] = accuracy.Unread, ["judgeFailed"] = accuracy.Failed, ["perTask"] = perTask };
+        return new JsonObject { ["total"] = accuracy.Total, ["meanScore"] = accuracy.MeanScore, ["perTask"] = perTask, ["unread"] = accuracy.Unread, ["judgeFailed"] = accuracy.Failed, ["contextFull"] = ContextFull(accuracy) };
     }
 }
 
@@ -70,7 +73,18 @@ internal static class PolicyTable
                 ];
                 return (IReadOnlyList<ReportCell>)(log ? [.. cells, row.LogLikelihood is { } value ? Numbers.Decimal(value.PerToken) : Numbers.None] : cells);
             })],
-            $"Sampled at temperature {temperature.ToString(System.Globalization.CultureInfo.InvariantCulture)}. {(graded ? "A response is right from a score of .5 on; score is the mean. " : "")}KL and Σ r̂ in nats a response, entropy in nats a token.{Remarks(rows)}");
+            $"Sampled at temperature {temperature.ToString(System.Globalization.CultureInfo.InvariantCulture)}. {(graded ? "A response is right from a score of .5 on; score is the mean. " : "")}KL and Σ r̂ in nats a response, entropy in nats a token.{CutOff(rows)}{Remarks(rows)}");
+    }
+
+    // Responses that the context cut off, where there are any.
+    private static string CutOff(IReadOnlyList<PolicyRow> rows)
+    {
+        string[] cut =
+        [
+            .. rows.Select(row => (row.Name, Greedy: PolicyRow.ContextFull(row.Measurement.Greedy), Sampled: PolicyRow.ContextFull(row.Measurement.Sampled)))
+                .Where(row => row.Greedy + row.Sampled > 0).Select(row => $"{row.Greedy} greedy and {row.Sampled} sampled of {row.Name}"),
+        ];
+        return cut.Length == 0 ? "" : $" Responses that filled the model's context before they ended: {string.Join(", ", cut)}.";
     }
 
     // What wrong responses are wrong for, where it is not the response itself.

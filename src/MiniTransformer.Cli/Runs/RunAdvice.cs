@@ -32,19 +32,19 @@ internal static class RunAdvice
         AdviceScore scoredBy, AdvisorOptions options, Terminal terminal)
     {
         var candidates = new List<(string Name, Transformer Model)>();
+        var rows = new List<AdvisedPolicy>();
+        int policies = references.Count + 1 + (options.Continued is null ? 0 : 1);
         try
         {
             foreach (string name in references) candidates.Add((name, Load(ModelFolder.Reference(sftRun, name), expert.Device)));
             IEnumerable<AdvisedPolicy> measured = scoredBy == AdviceScore.Accuracy
                 ? Advisor.ByAccuracy(expert, candidates, validation.Ids, validation.Judge, vocabulary.Ends, demonstrations, options)
                 : Advisor.ByLikelihood(expert, candidates, validation.Examples, vocabulary.Ends, vocabulary.PadId, demonstrations, options);
-            var rows = new List<AdvisedPolicy>();
             Progress.Show(terminal, open =>
             {
-                ITrack track = open("advise", candidates.Count + 1 + (options.Continued is null ? 0 : 1), 0);
+                ITrack track = open("advise", policies, 0);
                 foreach (AdvisedPolicy row in measured)
                 {
-                    terminal.Stop.ThrowIfCancellationRequested();
                     rows.Add(row);
                     track.Report(rows.Count, row.Name);
                 }
@@ -52,6 +52,11 @@ internal static class RunAdvice
                 return true;
             });
             return Advisor.Decide(rows, scoredBy, validation.Count, options) with { Counted = validation.Counted };
+        }
+        catch (OperationCanceledException) when (rows.Count > 0)
+        {
+            terminal.Say(Table(Advisor.Decide(rows, scoredBy, validation.Count, options), validation.Measured).ToMarkdown());
+            throw new Interruption($"Interrupted: {rows.Count} of {policies} policies are measured, so that there is no advice; the same command begins again.");
         }
         finally
         {

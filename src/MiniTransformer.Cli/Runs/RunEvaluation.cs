@@ -8,16 +8,11 @@ namespace MiniTransformer.Cli.Runs;
 /// <summary>How a run's policies are measured: the same prompts and draws at every point of the curve and for every policy of the table.</summary>
 internal sealed class RunEvaluation
 {
-    /// <summary>An evaluation for a model of the given form.</summary>
-    public RunEvaluation(RunData data, Vocabulary vocabulary, TransformerConfig config, ulong seed, int? maxTokens = null)
+    /// <summary>An evaluation; a response may have as many tokens as are given, or as the data need, and as its prompt leaves room for.</summary>
+    public RunEvaluation(RunData data, Vocabulary vocabulary, ulong seed, int? maxTokens = null)
     {
         (Data, Vocabulary) = (data, vocabulary);
-        int longestPrompt = data.Evaluation.Ids.Concat(data.Validation.Ids).Select(p => p.Length).DefaultIfEmpty(1).Max();
-        Sampling = new SamplingOptions
-        {
-            MaxTokens = Math.Clamp(maxTokens ?? data.ResponseRoom, 1, Math.Max(1, config.MaxPositions - longestPrompt + 1)),
-            Seed = NamedSeed.Of("evaluation", seed),
-        };
+        Sampling = new SamplingOptions { MaxTokens = maxTokens ?? data.ResponseRoom, Seed = NamedSeed.Of("evaluation", seed) };
     }
 
     /// <summary>The data.</summary>
@@ -29,6 +24,12 @@ internal sealed class RunEvaluation
     /// <summary>How responses are drawn.</summary>
     public SamplingOptions Sampling { get; }
 
+    /// <summary>Names the prompts that the model has no room to answer.</summary>
+    public static void NameTooLong(HeldOutPrompts prompts, TransformerConfig config, Action<string> say)
+    {
+        if (PromptRoom.TooLong(prompts.Prompts, config.MaxPositions) is { } sentence) say($"{sentence} They are not answered, which counts as wrong.");
+    }
+
     /// <summary>Refuses data that the model cannot hold.</summary>
     public static void CheckLength(RunData data, TransformerConfig config)
     {
@@ -37,24 +38,13 @@ internal sealed class RunEvaluation
     }
 
     /// <summary>A point of the curves: accuracy on the validation prompts and, for own data, log π of the held-out completions.</summary>
-    /// <returns>False if a stop ended it; the point is then missing, and a resumed run measures it first.</returns>
-    public bool Point(Transformer policy, string phase, int step, MetricsLog metrics)
+    public void Point(Transformer policy, string phase, int step, MetricsLog metrics)
     {
-        if (Data.Validation.Count == 0) return true;
-        double greedy, sampled;
-        try
-        {
-            greedy = Data.Validation.Accuracy(policy, Vocabulary, Sampling with { Temperature = 0 }).Total;
-            sampled = Data.Validation.Accuracy(policy, Vocabulary, Sampling).Total;
-        }
-        catch (OperationCanceledException)
-        {
-            return false;
-        }
-
+        if (Data.Validation.Count == 0) return;
+        double greedy = Data.Validation.Accuracy(policy, Vocabulary, Sampling with { Temperature = 0 }).Total;
+        double sampled = Data.Validation.Accuracy(policy, Vocabulary, Sampling).Total;
         double? logLikelihood = Data.Validation.LogLikelihood(policy, Vocabulary)?.PerToken;
-        metrics.Append(new EvaluationPoint("evaluation", phase, step, Data.Validation.Count, greedy, sampled, -logLikelihood));
-        return true;
+        metrics.Append(new EvaluationPoint(EvaluationPoint.KindName, phase, step, Data.Validation.Count, greedy, sampled, -logLikelihood));
     }
 }
 
@@ -66,4 +56,8 @@ internal sealed class RunEvaluation
 /// <param name="Greedy">Accuracy of the most probable tokens.</param>
 /// <param name="Sampled">Accuracy of one sampled response.</param>
 /// <param name="HeldOutLoss">Own data: −log π of the held-out completions, in nats a token.</param>
-internal sealed record EvaluationPoint(string Kind, string Phase, int Step, int Prompts, double Greedy, double Sampled, double? HeldOutLoss);
+internal sealed record EvaluationPoint(string Kind, string Phase, int Step, int Prompts, double Greedy, double Sampled, double? HeldOutLoss)
+{
+    /// <summary>The kind of all of them.</summary>
+    public const string KindName = "evaluation";
+}

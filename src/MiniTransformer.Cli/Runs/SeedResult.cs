@@ -31,7 +31,7 @@ internal sealed record SeedResult(ulong Seed, List<ArmResult> Arms, List<Curve> 
     public static SeedResult? Load(string path) => File.Exists(path) ? JsonSerializer.Deserialize<SeedResult>(File.ReadAllText(path), Json) : null;
 
     /// <summary>Prepares a world and runs the demo's methods in it; <paramref name="report"/> learns the updates done and what is going on.</summary>
-    public static SeedResult Run(World world, Action<int, string> report, CancellationToken stop)
+    public static SeedResult Run(World world, Action<int, string> report)
     {
         var result = new SeedResult(world.Seed, [], [], []);
         int done = 0;
@@ -51,7 +51,6 @@ internal sealed record SeedResult(ulong Seed, List<ArmResult> Arms, List<Curve> 
 
         void Note(ExperimentEvent happened)
         {
-            stop.ThrowIfCancellationRequested();
             switch (happened)
             {
                 case StepDone { Stage: var stage, Step: var step }:

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Nn;
@@ -16,11 +15,13 @@ internal sealed class TrainingRun : IDisposable
     // What a start that was killed before it wrote its configuration may have left.
     private static readonly string[] Leftovers = [".lock", "metrics.jsonl"];
 
+    private readonly TrainingSettings settings;
     private readonly Terminal terminal;
     private readonly Vocabulary vocabulary;
+    private int saved;
 
-    private TrainingRun(RunDirectory folder, Terminal terminal, Vocabulary vocabulary) =>
-        (Folder, this.terminal, this.vocabulary) = (folder, terminal, vocabulary);
+    private TrainingRun(RunDirectory folder, TrainingSettings settings, Terminal terminal, Vocabulary vocabulary) =>
+        (Folder, this.settings, this.terminal, this.vocabulary) = (folder, settings, terminal, vocabulary);
 
     /// <summary>The folder.</summary>
     public RunDirectory Folder { get; }
@@ -44,25 +45,31 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>Begins a run, or opens it again.</summary>
     public static TrainingRun Open(string path, bool resume, TrainingSettings settings, Terminal terminal, Vocabulary vocabulary)
     {
-        JsonObject configuration = settings.ToJson();
         bool exists = RunDirectory.Exists(path);
         if (resume && !exists) terminal.Say($"There is nothing to resume in '{Invocation.Shown(path)}': a new run begins.");
-        var run = new TrainingRun(exists ? RunDirectory.Open(path) : RunDirectory.Create(path, configuration), terminal, vocabulary);
-        if (exists) run.Folder.SaveConfiguration(configuration);
-        return run;
+        return new TrainingRun(exists ? RunDirectory.Open(path) : RunDirectory.Create(path, settings.ToJson()), settings, terminal, vocabulary);
     }
 
     /// <summary>Takes up the last checkpoint, if there is one, and drops what the metrics say of later updates; returns the updates done.</summary>
-    public int TakeUp(Transformer policy, AdamW optimizer, string phase, ulong seed)
+    /// <param name="policy">The policy.</param>
+    /// <param name="optimizer">Its optimizer.</param>
+    /// <param name="at">Where the run stands after a number of updates.</param>
+    /// <param name="total">Updates of the whole run.</param>
+    public int TakeUp(Transformer policy, AdamW optimizer, Func<int, TrainerState> at, int total)
     {
         string last = Folder.CheckpointPath(ModelFolder.Last);
         int updates = 0;
         if (Checkpoint.IsModel(last))
         {
             TrainerState state = Checkpoint.Resume(last, policy, optimizer);
-            if (state.Phase != phase || state.Seed != seed)
-                throw new InvalidDataException($"{last}: it is a checkpoint of {state.Phase} with seed {state.Seed}, not of {phase} with seed {seed}.");
-            updates = state.Updates;
+            TrainerState needed = at(state.Updates);
+            if (state.Phase != needed.Phase || state.Seed != needed.Seed)
+                throw new InvalidDataException($"{last}: it is a checkpoint of {state.Phase} with seed {state.Seed}, not of {needed.Phase} with seed {needed.Seed}.");
+            if (state != needed)
+                throw new InvalidDataException($"{Path.Combine(last, TrainerState.FileName)}: its counters contradict each other, or the run: after {state.Updates} updates this run stands at {needed.Data} and {needed.Random}, not at {state.Data} and {state.Random}. Delete the folder {last}, and --resume begins again at update 0.");
+            if (state.Updates > total)
+                throw new UsageException($"the run has made {state.Updates} updates already, and {total} are asked for; a resumed run can only go on.");
+            updates = saved = state.Updates;
             terminal.Say($"Resumed after update {updates}.");
         }
         else
@@ -70,31 +77,47 @@ internal sealed class TrainingRun : IDisposable
             terminal.Say($"There is no checkpoint in {last} to resume from: starting again from update 0.");
         }
 
+        Folder.SaveConfiguration(settings.ToJson()); // only now: a start that is refused leaves the run as it was
         Folder.Metrics.TruncateAfter(updates == 0 ? -1 : updates); // from the beginning: the point at step 0 is measured again
         return updates;
     }
 
-    /// <summary>Whether the metrics hold the point of the curve after so many updates: a run that was stopped while it measured has none.</summary>
-    public bool HasPoint(int step) => RunDirectory.ReadMetrics(Folder.Path).Any(line =>
-        line.TryGetProperty("kind", out JsonElement kind) && kind.ValueKind == JsonValueKind.String && kind.GetString() == "evaluation" && line.GetProperty("step").GetInt32() == step);
-
     /// <summary>Saves a model as one of the run's checkpoints.</summary>
     public void Keep(string name, Transformer model) => Checkpoint.Save(Folder.CheckpointPath(name), model, Saved);
 
-    /// <summary>Saves the checkpoint to resume from.</summary>
-    public void SaveLast(Transformer policy, AdamW optimizer, TrainerState state) =>
-        Checkpoint.Save(Folder.CheckpointPath(ModelFolder.Last), policy, Saved, optimizer, state);
-
-    /// <summary>Says how to go on after Ctrl+C; the exit code.</summary>
-    /// <param name="command">"sft" or "dpr".</param>
-    /// <param name="updates">Updates done.</param>
-    /// <param name="total">Updates of the whole run.</param>
-    /// <param name="again">What has to be given again.</param>
-    public int Interrupted(string command, int updates, int total, params string[] again)
+    /// <summary>Saves the checkpoint to resume from, if it is not saved already.</summary>
+    public void SaveLast(Transformer policy, AdamW optimizer, TrainerState state)
     {
-        terminal.Say($"Interrupted after update {updates} of {total}; a checkpoint is saved. Resume with:");
-        terminal.Say($"  {Invocation.Of([command, "--out", Invocation.Shown(Folder.Path), "--resume", .. again])}");
-        return CommandLine.Interrupted;
+        if (saved == state.Updates) return;
+        Checkpoint.Save(Folder.CheckpointPath(ModelFolder.Last), policy, Saved, optimizer, state);
+        saved = state.Updates;
+    }
+
+    /// <summary>Whether the accuracy curve lacks its point after an update: the run was stopped between the update and the measurement.</summary>
+    public bool LacksPoint(int updates) => !RunDirectory.ReadMetrics(Folder.Path).Any(line =>
+        line.TryGetProperty("kind", out JsonElement kind) && kind.GetString() == EvaluationPoint.KindName && line.GetProperty("step").GetInt32() == updates);
+
+    /// <summary>Does the run's work; when it is stopped, says how to go on.</summary>
+    /// <param name="command">sft or dpr.</param>
+    /// <param name="total">Updates of the whole run.</param>
+    /// <param name="again">What has to be given again to resume.</param>
+    /// <param name="work">Trains, saving what was done when it is stopped; measures and reports.</param>
+    /// <returns>The exit code.</returns>
+    public int Work(string command, int total, string[] again, Action work)
+    {
+        try
+        {
+            work();
+            return CommandLine.Done;
+        }
+        catch (OperationCanceledException)
+        {
+            terminal.Say(saved == 0 ? "Interrupted before an update was done. Begin again with:"
+                : saved < total ? $"Interrupted after update {saved} of {total}; a checkpoint is saved. Resume with:"
+                : $"Interrupted after the training; all {total} updates are done and saved. For the measurements, resume with:");
+            terminal.Say($"  {Invocation.Of([command, "--out", Invocation.Shown(Folder.Path), "--resume", .. again])}");
+            return CommandLine.Interrupted;
+        }
     }
 
     /// <summary>Releases the folder.</summary>

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Nn;
 using MiniTransformer.Text;
@@ -35,15 +37,26 @@ internal sealed record Vocabulary(ITokenizer? Tokenizer, string? WhyNone, Tokens
     /// <exception cref="UsageException">There is none.</exception>
     public ITokenizer Needed(string what) => Tokenizer ?? throw new UsageException($"{what} is text, and the model has no tokenizer to encode it. {WhyNone}");
 
-    /// <summary>Tokens as people read them: the text, or the ids.</summary>
+    /// <summary>Tokens as people read them: the text, with the ids of tokens that the tokenizer has no text for; or, without a tokenizer, the ids.</summary>
     public string Show(ReadOnlySpan<int> ids)
     {
         if (Tokenizer is null) return string.Join(' ', ids.ToArray());
-        int known = Tokenizer.VocabSize;
-        return Tokenizer.Decode(Array.FindAll(ids.ToArray(), id => id < known));
+        var text = new StringBuilder();
+        while (!ids.IsEmpty)
+        {
+            // A stretch of tokens that the tokenizer knows, then one that it does not know.
+            int known = 0;
+            while (known < ids.Length && ids[known] < Tokenizer.VocabSize) known++;
+            text.Append(Tokenizer.Decode(ids[..known]));
+            if (known < ids.Length) text.Append(WithoutText(ids[known++]));
+            ids = ids[known..];
+        }
+
+        return text.ToString();
     }
 
     /// <summary>One token as people read it.</summary>
-    public string Show(int id) =>
-        Tokenizer is not null && id < Tokenizer.VocabSize ? Tokenizer.TokenText(id) : id.ToString(System.Globalization.CultureInfo.InvariantCulture);
+    public string Show(int id) => Tokenizer is null ? id.ToString(CultureInfo.InvariantCulture) : id < Tokenizer.VocabSize ? Tokenizer.TokenText(id) : WithoutText(id);
+
+    private static string WithoutText(int id) => string.Create(CultureInfo.InvariantCulture, $"<id {id}>");
 }

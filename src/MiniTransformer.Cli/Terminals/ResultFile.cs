@@ -40,6 +40,20 @@ internal sealed class ResultFile : IDisposable
         terminal.Say($"Written to {Invocation.Shown(path)}.");
     }
 
+    /// <summary>The command was stopped: what is written so far is kept, in a file beside the one that whole results would have got.</summary>
+    /// <param name="done">What is done, such as "2 of 5 policies are measured"; null if nothing is.</param>
+    /// <returns>The exception that says so.</returns>
+    public Interruption Part(string? done)
+    {
+        if (done is null) return new Interruption("Interrupted before there was a result; the same command begins again.");
+        Writer.Flush();
+        if (path is null) return new Interruption($"Interrupted: {done}.");
+        Writer.Dispose();
+        string part = $"{path}.partial";
+        File.Move(temporary!, part, overwrite: true);
+        return new Interruption($"Interrupted: {done}, in {Invocation.Shown(part)}.");
+    }
+
     /// <summary>Removes what is unfinished.</summary>
     public void Dispose()
     {

@@ -13,12 +13,12 @@ internal sealed class Terminal
     private readonly IAnsiConsole results;
 
     /// <summary>The terminal of these streams.</summary>
-    public Terminal(TextWriter output, TextWriter error, TextReader input, CancellationToken stop)
+    public Terminal(TextWriter output, TextWriter error, Stream input, CancellationToken stop)
     {
-        (Out, Error, In, Stop) = (output, error, input, stop);
+        (Out, Error, InBytes, Stop) = (output, error, input, stop);
         OutIsTerminal = ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected;
         ErrorIsTerminal = ReferenceEquals(error, Console.Error) && !Console.IsErrorRedirected;
-        InIsTerminal = ReferenceEquals(input, Console.In) && !Console.IsInputRedirected;
+        InIsTerminal = ReferenceEquals(error, Console.Error) && !Console.IsInputRedirected;
         results = ConsoleOn(output);
         Messages = ConsoleOn(error);
     }
@@ -29,10 +29,13 @@ internal sealed class Terminal
     /// <summary>Standard error.</summary>
     public TextWriter Error { get; }
 
-    /// <summary>Standard input.</summary>
-    public TextReader In { get; }
+    /// <summary>Standard input as bytes, for text that is decoded strictly, by whoever knows the line.</summary>
+    public Stream InBytes { get; }
 
-    /// <summary>Set by Ctrl+C: finish the update, save and leave.</summary>
+    /// <summary>Standard input as somebody types it.</summary>
+    public TextReader In => field ??= InIsTerminal ? Console.In : new StreamReader(InBytes);
+
+    /// <summary>Set by Ctrl+C: keep what was done and leave.</summary>
     public CancellationToken Stop { get; }
 
     /// <summary>Whether people read the results as they come.</summary>

@@ -20,24 +20,23 @@ internal sealed record Proof(int MdpCases, ulong Seed, Formulas Formulas)
     public int TransformerCases => Math.Max(5, MdpCases / 10);
 
     /// <summary>P1 to P11, one row at a time.</summary>
-    public IEnumerable<VerificationRow> OnTokenMdps()
+    public IEnumerable<VerificationRow> OnTokenMdps(CancellationToken stop)
     {
         int seed = (int)(NamedSeed.Of("token MDPs", Seed) & int.MaxValue);
-        return Identities.All.Select(identity => VerificationRow.Of(identity.Check(MdpCases, seed)));
+        return Identities.All.Select(identity => VerificationRow.Of(identity.Check(MdpCases, seed, stop)));
     }
 
     /// <summary>Random transformers.</summary>
     public IEnumerable<PolicyCase> RandomPolicies(Device device) => PolicyCase.Random(device, TransformerCases, NamedSeed.Of("transformers", Seed));
 
     /// <summary>T1 to T4 on random transformers or on a user's own; without a reference there is no T4.</summary>
-    public VerificationRow[] OnPolicies(IEnumerable<PolicyCase> cases, CancellationToken stop)
+    public VerificationRow[] OnPolicies(IEnumerable<PolicyCase> cases)
     {
         var objective = new ObjectiveRows(Formulas);
         var reward = new RewardRows(Formulas);
         bool hasReference = false;
         foreach (PolicyCase at in cases)
         {
-            stop.ThrowIfCancellationRequested();
             objective.Check(at);
             reward.Check(at);
             hasReference = at.Reference is not null;
@@ -47,12 +46,11 @@ internal sealed record Proof(int MdpCases, ulong Seed, Formulas Formulas)
     }
 
     /// <summary>T5 and T6 where all responses can be enumerated.</summary>
-    public VerificationRow[] OnEnumerableWorlds(Device device, CancellationToken stop)
+    public VerificationRow[] OnEnumerableWorlds(Device device)
     {
         var rows = new PolicyGradientRows(Formulas);
         for (int i = 0; i < TransformerCases; i++)
         {
-            stop.ThrowIfCancellationRequested();
             rows.Check(device, NamedSeed.Of("worlds", Seed) + (ulong)i, withEstimate: i < EstimatedWorlds);
         }
 
@@ -60,12 +58,11 @@ internal sealed record Proof(int MdpCases, ulong Seed, Formulas Formulas)
     }
 
     /// <summary>T7 on random transformers.</summary>
-    public VerificationRow[] OnDivergences(Device device, CancellationToken stop)
+    public VerificationRow[] OnDivergences(Device device)
     {
         var rows = new KlRows(Formulas);
         foreach (PolicyCase at in RandomPolicies(device))
         {
-            stop.ThrowIfCancellationRequested();
             rows.Check(at);
         }
 

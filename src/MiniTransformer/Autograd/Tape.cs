@@ -146,6 +146,7 @@ public sealed class Tape : TensorOwner, IDisposable
     internal Tensor NewTensor(Shape shape, bool needsGrad)
     {
         CheckOpen();
+        Device.Stop.ThrowIfCancellationRequested();
         return Wrap(Arena.Take(shape.Count), shape, needsGrad);
     }
 
@@ -184,7 +185,11 @@ public sealed class Tape : TensorOwner, IDisposable
     /// <summary>Runs the records backward, from the last to the frame's beginning.</summary>
     internal void BackwardTo(Frame frame)
     {
-        for (int i = order.Count - 1; i >= frame.Records; i--) order[i].List.Run(order[i].At, this);
+        for (int i = order.Count - 1; i >= frame.Records; i--)
+        {
+            Device.Stop.ThrowIfCancellationRequested();
+            order[i].List.Run(order[i].At, this);
+        }
     }
 
     /// <summary>Forgets the frame's records and gradients.</summary>

@@ -16,6 +16,13 @@ public sealed class Device : IDisposable
     /// <summary>The name shown to users.</summary>
     public string Name => Backend.Name;
 
+    /// <summary>
+    /// Asks the steps on this device to end: once it is cancelled, the next op of a tape, and the next parameter that is made, throws
+    /// <see cref="OperationCanceledException"/>. So whatever computes here, training, sampling or evaluation, hears it between two ops. Updates are whole: weights
+    /// and optimizer are as the last finished one left them, and can be read and saved.
+    /// </summary>
+    public CancellationToken Stop { get; set; }
+
     /// <summary>State that higher layers attach to the device, such as its reusable tapes; disposed with it.</summary>
     internal Dictionary<Type, IDisposable> Attached { get; } = [];
 

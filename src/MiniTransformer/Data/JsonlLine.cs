@@ -14,7 +14,10 @@ internal sealed class JsonlLine(string file, long number, byte[] text)
     public string Source => $"{file}:{number}";
 
     /// <summary>The lines of a stream that are not blank; a byte order mark at its start is dropped.</summary>
-    public static IEnumerable<JsonlLine> ReadAll(Stream stream, string file)
+    /// <param name="stream">The bytes.</param>
+    /// <param name="file">What errors call it.</param>
+    /// <param name="blank">Whether lines of white space alone are lines too, for text that is not JSON; empty ones never are.</param>
+    public static IEnumerable<JsonlLine> ReadAll(Stream stream, string file, bool blank = false)
     {
         byte[] chunk = new byte[1 << 16];
         MemoryStream line = new();
@@ -31,12 +34,12 @@ internal sealed class JsonlLine(string file, long number, byte[] text)
                     throw new DataException(file, number, 0, $"the line is longer than {LongestLine >> 20} MiB; is this a JSONL file?");
                 start = stop + 1;
                 if (newline < 0) continue;
-                if (Take(line, file, number) is JsonlLine taken) yield return taken;
+                if (Take(line, file, number, blank) is JsonlLine taken) yield return taken;
                 number++;
             }
         }
 
-        if (Take(line, file, number) is JsonlLine last) yield return last;
+        if (Take(line, file, number, blank) is JsonlLine last) yield return last;
     }
 
     /// <summary>An error at the character that the byte belongs to.</summary>
@@ -67,12 +70,12 @@ internal sealed class JsonlLine(string file, long number, byte[] text)
         throw Error(at, $"byte 0x{text[at]:X2} is not valid UTF-8" + (utf16 ? "; the file looks like UTF-16: save it as UTF-8" : ""));
     }
 
-    private static JsonlLine? Take(MemoryStream line, string file, long number)
+    private static JsonlLine? Take(MemoryStream line, string file, long number, bool blank)
     {
         byte[] bytes = line.ToArray();
         line.SetLength(0);
         if (number == 1 && bytes is [0xEF, 0xBB, 0xBF, ..]) bytes = bytes[3..];
-        return Array.TrueForAll(bytes, IsWhiteSpace) ? null : new JsonlLine(file, number, bytes);
+        return bytes is [] or [(byte)'\r'] || (!blank && Array.TrueForAll(bytes, IsWhiteSpace)) ? null : new JsonlLine(file, number, bytes);
     }
 
     private static bool IsWhiteSpace(byte b) => b is (byte)' ' or (byte)'\t' or (byte)'\r';

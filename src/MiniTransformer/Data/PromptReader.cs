@@ -27,6 +27,21 @@ public static class PromptReader
         foreach (JsonlLine line in JsonlLine.ReadAll(stream, file)) yield return ReadPrompt(line, tokenizer, vocabSize ?? tokenizer?.VocabSize);
     }
 
+    /// <summary>
+    /// Prompts in plain text, one a line, with their places ("file:line"): lines that are not empty, without their LF or CRLF. A byte order mark at the
+    /// start is dropped.
+    /// </summary>
+    /// <exception cref="DataException">Thrown while enumerating, at the first line that is not UTF-8.</exception>
+    public static IEnumerable<(string Text, string Source)> ReadText(Stream stream, string file)
+    {
+        foreach (JsonlLine line in JsonlLine.ReadAll(stream, file, blank: true))
+        {
+            line.CheckUtf8();
+            byte[] text = line.Text;
+            yield return (System.Text.Encoding.UTF8.GetString(text, 0, text is [.., (byte)'\r'] ? text.Length - 1 : text.Length), line.Source);
+        }
+    }
+
     private static IEnumerable<Prompt> ReadFile(string path, ITokenizer? tokenizer, int? vocabSize)
     {
         using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read);

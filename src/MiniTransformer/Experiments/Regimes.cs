@@ -119,7 +119,7 @@ public static class Regimes
     {
         int positions = own.LongestPrompt + own.ResponseRoom;
         TransformerConfig model = baseModel ?? Regime.SmallModel with { MaxPositions = Math.Max(32, (positions + 15) / 16 * 16) };
-        int longest = Math.Clamp(own.ResponseRoom, 1, Math.Max(1, model.MaxPositions - own.LongestPrompt + 1));
+        int longest = own.ResponseRoom;
         return new Regime
         {
             Name = own.Name,

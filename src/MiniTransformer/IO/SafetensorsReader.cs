@@ -127,6 +127,16 @@ public sealed class SafetensorsReader : IDisposable
         }
     }
 
+    /// <summary>Reads a float32 tensor all of whose elements have to be finite numbers.</summary>
+    /// <exception cref="SafetensorsException">As before, or an element is NaN or infinite.</exception>
+    public void ReadFinite(string name, float[] into)
+    {
+        ReadFloat32(name, into);
+        int at = Array.FindIndex(into, x => !float.IsFinite(x));
+        if (at >= 0)
+            throw new SafetensorsException(Path, name, $"element {at} is {into[at]}; a model with such a weight computes nothing. Take a checkpoint from before it diverged.");
+    }
+
     /// <summary>Closes the file.</summary>
     public void Dispose() => handle.Dispose();
 

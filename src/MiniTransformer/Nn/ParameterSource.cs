@@ -11,6 +11,8 @@ namespace MiniTransformer.Nn;
 /// </summary>
 public sealed class ParameterSource
 {
+    private const int DrawsBetweenStops = 1 << 20;
+
     private readonly Action<Parameter, Init> fill;
     private readonly string path;
 
@@ -39,7 +41,11 @@ public sealed class ParameterSource
             {
                 // One stream a parameter: its draws do not depend on the sizes of the others.
                 var rng = new Rng(seed, stream: (ulong)parameters.Count);
-                for (int i = 0; i < values.Length; i++) values[i] = (float)(init.Mean + init.Deviation * rng.NextNormal());
+                for (int i = 0; i < values.Length; i++)
+                {
+                    if (i % DrawsBetweenStops == 0) device.Stop.ThrowIfCancellationRequested();
+                    values[i] = (float)(init.Mean + init.Deviation * rng.NextNormal());
+                }
             }
 
             parameter.Set(values);
@@ -53,10 +59,7 @@ public sealed class ParameterSource
     public static ParameterSource From(Device device, SafetensorsReader file) => new(device, [], "", (parameter, _) =>
     {
         var values = new float[parameter.Shape.Count];
-        file.ReadFloat32(parameter.Name, values);
-        int at = Array.FindIndex(values, x => !float.IsFinite(x));
-        if (at >= 0)
-            throw new SafetensorsException(file.Path, parameter.Name, $"element {at} is {values[at]}; a model with such a weight computes nothing. Take a checkpoint from before it diverged.");
+        file.ReadFinite(parameter.Name, values);
         parameter.Set(values);
     });
 
@@ -79,6 +82,7 @@ public sealed class ParameterSource
     /// <summary>Makes the parameter of this path and name, and fills it from the origin.</summary>
     public Parameter Take(string name, Shape shape, Init init)
     {
+        Device.Stop.ThrowIfCancellationRequested();
         var parameter = new Parameter(Device, path.Length == 0 ? name : $"{path}.{name}", shape);
         fill(parameter, init);
         Parameters.Add(parameter);

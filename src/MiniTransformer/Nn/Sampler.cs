@@ -18,8 +18,16 @@ public sealed record SamplingOptions
     /// <summary>Keep only the smallest set of most probable tokens with at least this mass; 1 keeps all.</summary>
     public float TopP { get; init; } = 1;
 
-    /// <summary>The longest response in tokens, the end token included.</summary>
+    /// <summary>
+    /// The longest response in tokens, the end token included. A prompt may leave less room in the model's positions, see <see cref="Sampler.Room"/>.
+    /// </summary>
     public int MaxTokens { get; init; } = 64;
+
+    /// <summary>
+    /// The longest sequence, prompt and response, in positions as <see cref="Sampler.Room"/> counts them: fewer than the model's own, where others that have
+    /// fewer are to score it.
+    /// </summary>
+    public int MaxPositions { get; init; } = int.MaxValue;
 
     /// <summary>Seed of the draws.</summary>
     public ulong Seed { get; init; } = 1;
@@ -46,15 +54,25 @@ public sealed record SamplingOptions
 /// <summary>A drawn response.</summary>
 /// <param name="Ids">Its tokens, with the end token if it ended.</param>
 /// <param name="LogProbs">log π(token) of each under the untruncated policy at temperature 1, in nats.</param>
-/// <param name="Ended">True if an end token was drawn; false if it was cut off at the longest length.</param>
-public sealed record SampledResponse(int[] Ids, float[] LogProbs, bool Ended);
+/// <param name="Ended">True if an end token was drawn; false if it was cut off, at the longest length or where the model's positions are full.</param>
+public sealed record SampledResponse(int[] Ids, float[] LogProbs, bool Ended)
+{
+    /// <summary>True if it was cut off because the model's positions were full, before it had <see cref="SamplingOptions.MaxTokens"/> tokens.</summary>
+    public bool ContextFull { get; init; }
+}
 
 /// <summary>
-/// Draws responses with a key/value cache. The draw for token t of prompt i is a function of (seed, i, t) alone: the same seed gives
-/// the same text whatever the batch size and the number of threads.
+/// Draws responses with a key/value cache. The draw for token t of prompt i is a function of (seed, i, t) alone, and each response has the room that
+/// its own prompt leaves: the same seed gives the same text whatever the other prompts, the batch size and the number of threads.
 /// </summary>
 public static class Sampler
 {
+    /// <summary>
+    /// The tokens that a response to a prompt can have: one position for each token of the sequence but the last, which nothing follows. A prompt of
+    /// as many tokens as there are positions can have one; a longer one gets an empty response that has not ended.
+    /// </summary>
+    public static int Room(int promptLength, int positions) => Math.Max(0, positions - promptLength + 1);
+
     /// <summary>One response to each prompt.</summary>
     /// <param name="model">The policy.</param>
     /// <param name="prompts">Token ids of each prompt, the begin token included.</param>
@@ -74,22 +92,26 @@ public static class Sampler
         Transformer model, Transformer? other, float alpha, IReadOnlyList<int[]> prompts, EndTokens ends, SamplingOptions options)
     {
         options.Validate();
+        int positions = Math.Min(options.MaxPositions, Math.Min(model.Config.MaxPositions, other?.Config.MaxPositions ?? int.MaxValue));
         var responses = new SampledResponse[prompts.Count];
-        for (int start = 0; start < prompts.Count; start += options.BatchSize)
+        Array.Fill(responses, new SampledResponse([], [], Ended: false) { ContextFull = true });
+        int[] answered = [.. Enumerable.Range(0, prompts.Count).Where(i => Room(prompts[i].Length, positions) > 0)];
+        foreach (int[] batch in answered.Chunk(options.BatchSize))
         {
-            int count = Math.Min(options.BatchSize, prompts.Count - start);
-            int[][] batch = new int[count][];
-            for (int i = 0; i < count; i++) batch[i] = prompts[start + i];
-            GenerateBatch(model, other, alpha, batch, ends, options, options.FirstStream + (ulong)start).CopyTo(responses, start);
+            int[] room = Array.ConvertAll(batch, i => Math.Min(options.MaxTokens, Room(prompts[i].Length, positions)));
+            SampledResponse[] drawn = GenerateBatch(model, other, alpha, Array.ConvertAll(batch, i => prompts[i]), room, ends, options, batch);
+            for (int i = 0; i < batch.Length; i++)
+                responses[batch[i]] = drawn[i] with { ContextFull = !drawn[i].Ended && drawn[i].Ids.Length < options.MaxTokens };
         }
 
         return responses;
     }
 
+    // room: the most tokens of each response; places: where each prompt stands among all, which names its stream.
     private static SampledResponse[] GenerateBatch(
-        Transformer model, Transformer? other, float alpha, int[][] prompts, EndTokens ends, SamplingOptions options, ulong firstStream)
+        Transformer model, Transformer? other, float alpha, int[][] prompts, int[] room, EndTokens ends, SamplingOptions options, int[] places)
     {
-        int n = prompts.Length, context = prompts.Max(p => p.Length) + options.MaxTokens - 1;
+        int n = prompts.Length, context = prompts.Zip(room, (prompt, most) => prompt.Length + most - 1).Max();
         using var decoder = new Decoder(model, n, context);
         using Decoder? otherDecoder = other is null ? null : new Decoder(other, n, context);
         var tokens = new List<int>[n];
@@ -98,8 +120,8 @@ public static class Sampler
         for (int i = 0; i < n; i++) (tokens[i], logProbs[i]) = ([], []);
 
         // slots: the sequences that still grow; their last token and its position
-        int[] slots = Enumerable.Range(0, n).ToArray(), last = new int[n], positions = new int[n];
-        for (int step = 0; slots.Length > 0 && step < options.MaxTokens; step++)
+        int[] slots = [.. Enumerable.Range(0, n)], last = [], positions = [];
+        for (int step = 0; slots.Length > 0; step++)
         {
             using Tape tape = Tape.NoGrad(model.Device);
             Tensor logits = Next(decoder);
@@ -113,7 +135,7 @@ public static class Sampler
                 tokens[slot].Add(ids[i]);
                 logProbs[slot].Add(logs[i]);
                 ended[slot] = ends.Contains(ids[i]);
-                if (!ended[slot]) growing.Add(slot);
+                if (!ended[slot] && tokens[slot].Count < room[slot]) growing.Add(slot);
             }
 
             slots = [.. growing];
@@ -131,7 +153,7 @@ public static class Sampler
         {
             int count = rows.Length;
             var uniforms = new float[count];
-            for (int i = 0; i < count; i++) uniforms[i] = Rng.UniformAt(options.Seed, firstStream + (ulong)rows[i], (ulong)step);
+            for (int i = 0; i < count; i++) uniforms[i] = Rng.UniformAt(options.Seed, options.FirstStream + (ulong)places[rows[i]], (ulong)step);
             Tensor draws = tape.Constant(uniforms, new Shape(count));
             Storage both = tape.Saved(2 * count); // ids, then log-probabilities: one wait for the device brings both
             tape.Backend.Sample(

@@ -80,6 +80,12 @@ public sealed class AdamW : IDisposable
         return norm;
     }
 
+    /// <summary>Forgets the gradients that have added up, such as those of an update that was stopped before its step.</summary>
+    public void ClearGradients()
+    {
+        foreach (Parameter p in Parameters) p.ZeroGradient();
+    }
+
     /// <summary>√Σ g² over all parameters.</summary>
     public double GradientNorm()
     {

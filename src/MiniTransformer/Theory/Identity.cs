@@ -40,13 +40,15 @@ public sealed record Identity(string Number, string Statement, string NearestFal
     public double Tolerance => 1e-9;
 
     /// <summary>Runs the identity on freshly drawn MDPs.</summary>
-    public IdentityReport Check(int cases, int seed)
+    /// <exception cref="OperationCanceledException">Stopped.</exception>
+    public IdentityReport Check(int cases, int seed, CancellationToken stop = default)
     {
         var random = new Random(seed);
         double largest = 0;
         var controls = new List<double>();
         for (int i = 0; i < cases; i++)
         {
+            stop.ThrowIfCancellationRequested();
             IdentityResult result = Evaluate(MdpDraw.Random(random));
             largest = Math.Max(largest, result.Error); // NaN stays NaN, and NaN <= tolerance is false
             if (result.ControlError is double control) controls.Add(control);

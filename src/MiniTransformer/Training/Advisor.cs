@@ -149,7 +149,7 @@ public static class Advisor
             Scores before = score(sft);
             yield return Row(AdvisedKind.Sft, "SFT", before, before);
             Example[] drawn = options.Match is null ? []
-                : [.. Sampler.Generate(sft, prompts, ends, options.Sampling with { Temperature = 1 }).Select((r, i) => new Example(prompts[i], r.Ids))];
+                : [.. Sampler.Generate(sft, prompts, ends, options.Sampling with { Temperature = 1 }).Select((r, i) => new Example(prompts[i], r.Ids)).Where(e => e.ResponseIds.Length > 0)];
             foreach ((string name, Transformer model) in references)
             {
                 float alpha = options.Match is null ? options.Alpha : MatchedAlpha(sft, model, drawn, options.Match);

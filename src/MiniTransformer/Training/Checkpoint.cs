@@ -23,7 +23,11 @@ public static class Checkpoint
     /// <summary>Writes a model.</summary>
     /// <exception cref="IOException">The folder cannot be written.</exception>
     public static void Save(string folder, Transformer model, ITokenizer? tokenizer) =>
-        AtomicDirectory.Write(folder, temporary => WriteModel(temporary, model, tokenizer));
+        AtomicDirectory.Write(folder, temporary =>
+        {
+            WriteModel(temporary, model, tokenizer);
+            Checksums.Write(temporary);
+        });
 
     /// <summary>Writes a checkpoint to resume from.</summary>
     /// <exception cref="IOException">The folder cannot be written.</exception>
@@ -36,6 +40,7 @@ public static class Checkpoint
             WriteModel(temporary, model, tokenizer);
             SafetensorsWriter.Write(Path.Combine(temporary, OptimizerFile), optimizer.State().Select(s => new TensorData(s.Name, s.Shape, s.Values)));
             state.Save(temporary);
+            Checksums.Write(temporary);
         });
     }
 
@@ -49,14 +54,14 @@ public static class Checkpoint
     /// <exception cref="FileNotFoundException">A file is missing; the message says which, and what is there instead.</exception>
     /// <exception cref="TransformerConfigException">The configuration is not a Llama model's, or does not fit the weights.</exception>
     /// <exception cref="SafetensorsException">The weights are damaged, or not float32.</exception>
-    public static Transformer LoadModel(string folder, Device device)
+    /// <exception cref="ChecksumException">A file is not what this library wrote.</exception>
+    public static Transformer LoadModel(string folder, Device device) => Read(folder, IsOfModel, current =>
     {
-        string current = Existing(folder);
         TransformerConfig config = TransformerConfig.Load(current);
-        using SafetensorsReader weights = OpenWeights(current);
+        using SafetensorsReader weights = SafetensorsReader.Open(WeightsOf(current));
         config.CheckAgainst(weights);
         return new Transformer(config, ParameterSource.From(device, weights));
-    }
+    });
 
     /// <summary>
     /// The tokenizer of a model's folder, with all end tokens that the model's configuration has; or null and the reason where it has none or another tool's.
@@ -64,7 +69,8 @@ public static class Checkpoint
     /// <exception cref="InvalidDataException">The file is damaged, or its ids lie outside the model's vocabulary.</exception>
     public static ITokenizer? LoadTokenizer(string folder, TransformerConfig config, out string? whyNone)
     {
-        ITokenizer? tokenizer = TokenizerFile.Load(AtomicDirectory.Current(folder), out whyNone);
+        (ITokenizer? tokenizer, whyNone) = Read(
+            folder, name => IsOfModel(name) && !name.EndsWith(".safetensors", StringComparison.Ordinal), current => (TokenizerFile.Load(current, out string? why), why));
         if (tokenizer is not null && tokenizer.VocabSize > config.VocabSize)
         {
             throw new InvalidDataException(
@@ -84,14 +90,95 @@ public static class Checkpoint
     /// <param name="optimizer">The policy's optimizer.</param>
     public static TrainerState Resume(string folder, Transformer policy, AdamW optimizer)
     {
-        string current = Existing(folder);
-        TrainerState state = TrainerState.Load(current);
-        policy.Config.CheckSame(TransformerConfig.Load(current), current);
-        using SafetensorsReader weights = OpenWeights(current), moments = SafetensorsReader.Open(Path.Combine(current, OptimizerFile));
-        policy.Config.CheckAgainst(weights);
-        foreach (Parameter parameter in policy.Parameters) parameter.Set(weights.ReadFloat32(parameter.Name));
-        optimizer.Restore(state.Updates, (name, values) => moments.ReadFloat32(name, values));
-        return state;
+        return Read(folder, _ => true, current =>
+        {
+            TrainerState state = TrainerState.Load(current);
+            policy.Config.CheckSame(TransformerConfig.Load(current), current);
+            using SafetensorsReader weights = SafetensorsReader.Open(WeightsOf(current)), moments = SafetensorsReader.Open(Path.Combine(current, OptimizerFile));
+            policy.Config.CheckAgainst(weights);
+            foreach (Parameter parameter in policy.Parameters)
+            {
+                var values = new float[parameter.Shape.Count];
+                weights.ReadFinite(parameter.Name, values);
+                parameter.Set(values);
+            }
+
+            optimizer.Restore(state.Updates, moments.ReadFinite);
+            return state;
+        });
+    }
+
+    /// <summary>A hash of all that a model's folder says of the model: equal for equal weights, configuration and tokenizer.</summary>
+    public static string Sha256(string folder) => Read(folder, IsOfModel, current =>
+    {
+        string[] extensions = [".json", ".safetensors", ".jinja", ".model", ".txt"];
+        IEnumerable<string> names = Directory.EnumerateFiles(current).Select(file => Path.GetFileName(file)!)
+            .Where(name => IsOfModel(name) && extensions.Contains(Path.GetExtension(name))).Order(StringComparer.Ordinal);
+        return Checksums.OfText(string.Concat(names.Select(name => $"{Checksums.OfFile(Path.Combine(current, name))}  {name}\n")));
+    });
+
+    private static bool IsOfModel(string name) => name is not (OptimizerFile or TrainerState.FileName);
+
+    // Reads a folder whose writer may replace it meanwhile: what failed, or was read, in a version that is no longer there is read again.
+    private static T Read<T>(string folder, Func<string, bool> which, Func<string, T> read)
+    {
+        const int Attempts = 100;
+        for (int attempt = 1; ; attempt++)
+        {
+            string current = AtomicDirectory.Current(folder);
+            (DateTime, string?) version = Version(current);
+            try
+            {
+                CheckThere(folder, current);
+                if (which(ModelFile)) _ = WeightsOf(current);
+                Verify(current, which);
+                T value = read(current);
+                if (attempt == Attempts || !Replaced()) return value;
+                (value as IDisposable)?.Dispose();
+            }
+            catch (Exception e) when (e is IOException or FormatException or InvalidDataException or UnauthorizedAccessException && attempt < Attempts && Replaced())
+            {
+            }
+
+            bool Replaced() => AtomicDirectory.Current(folder) is var now && (now != current || Version(now) != version);
+        }
+
+        static (DateTime, string?) Version(string path)
+        {
+            string sums = Path.Combine(path, Checksums.FileName);
+            try
+            {
+                return (File.GetLastWriteTimeUtc(Path.Combine(path, ModelFile)), File.Exists(sums) ? File.ReadAllText(sums) : null);
+            }
+            catch (IOException)
+            {
+                return default; // it went away just now
+            }
+        }
+    }
+
+    // Where a changed configuration or a changed header contradicts the rest, that is said too.
+    private static void Verify(string folder, Func<string, bool> which)
+    {
+        try
+        {
+            Checksums.Verify(folder, which);
+        }
+        catch (ChecksumException e)
+        {
+            try
+            {
+                TransformerConfig config = TransformerConfig.Load(folder);
+                using SafetensorsReader weights = SafetensorsReader.Open(WeightsOf(folder));
+                config.CheckAgainst(weights);
+            }
+            catch (Exception more) when (more is IOException or FormatException or InvalidDataException)
+            {
+                throw new ChecksumException(e, more.Message);
+            }
+
+            throw;
+        }
     }
 
     private static void WriteModel(string folder, Transformer model, ITokenizer? tokenizer)
@@ -104,19 +191,16 @@ public static class Checkpoint
         if (tokenizer is not null) TokenizerFile.Save(tokenizer, folder);
     }
 
-    private static string Existing(string folder)
+    private static void CheckThere(string folder, string current)
     {
-        string current = AtomicDirectory.Current(folder);
         if (File.Exists(current)) throw new FileNotFoundException($"'{folder}' is a file; a model's folder is needed, with config.json and {ModelFile} in it.", folder);
-        return Directory.Exists(current)
-            ? current
-            : throw new FileNotFoundException($"There is no folder '{folder}'; a model's folder holds config.json and {ModelFile}.", folder);
+        if (!Directory.Exists(current)) throw new FileNotFoundException($"There is no folder '{folder}'; a model's folder holds config.json and {ModelFile}.", folder);
     }
 
-    private static SafetensorsReader OpenWeights(string folder)
+    private static string WeightsOf(string folder)
     {
         string file = Path.Combine(folder, ModelFile);
-        if (File.Exists(file)) return SafetensorsReader.Open(file);
+        if (File.Exists(file)) return file;
         string instead = File.Exists(file + ".index.json")
             ? "its weights are cut into several files (model.safetensors.index.json), which is not implemented; write them as one, "
                 + "for example in Python: model.save_pretrained(folder, max_shard_size=\"100GB\")"

@@ -28,8 +28,10 @@ public static class DensePathReinforce
     {
         options.Validate();
         if (prompts.Count == 0) throw new ArgumentException("DPR: there are no prompts.");
+        Rollout.CheckRoom(policy, reward, prompts);
         using AdamW? own = optimizer is null ? new AdamW(policy.Parameters, options.Optimizer) : null;
         optimizer ??= own!;
+        optimizer.ClearGradients(); // of an update that was stopped
         var schedule = Schedule.Constant(options.LearningRate, options.WarmupUpdates);
         var order = new BatchOrder(prompts.Count, options.Seed);
         while (optimizer.Updates < options.Updates) yield return Update(policy, reward, prompts, order, schedule, options, optimizer);
@@ -42,7 +44,7 @@ public static class DensePathReinforce
         int update = optimizer.Updates;
 
         // 1. Responses from the policy as it is.
-        Example[] rollout = Rollout.Draw(policy, prompts, order, update, options, out double ended);
+        Example[] rollout = Rollout.Draw(policy, prompts, order, update, options, out double ended, reward.MaxPositions);
         var batch = new ResponseBatch(rollout, options.PadId);
         using Tape tape = Tape.Record(policy.Device);
         TokenIds tokens = tape.Targets(batch);

@@ -94,6 +94,9 @@ public sealed class DenseReward : ITokenReward
     /// <summary>The variant.</summary>
     public RewardOptions Options { get; }
 
+    /// <inheritdoc/>
+    public int MaxPositions => References.Append(Expert).Min(model => model.Config.MaxPositions);
+
     /// <summary>Everything that can be recovered for a batch of responses.</summary>
     public RecoveredRewards Recover(ResponseBatch batch)
     {

@@ -88,7 +88,9 @@ public static class Evaluation
         Accuracy sampled = judge(policy.Generate(prompts, ends, sampling));
         double kl = 0, entropy = 0, rewards = 0;
         int tokens = 0;
-        foreach (Example[] examples in sampled.Responses.Select((r, i) => new Example(prompts[i], r.Ids)).Chunk(256))
+        Example[] responses = [.. sampled.Responses.Select((r, i) => new Example(prompts[i], r.Ids))];
+        Example[] scored = Array.FindAll(responses, e => e.ResponseIds.Length > 0 && e.Positions <= reward.MaxPositions);
+        foreach (Example[] examples in scored.Chunk(256))
         {
             var batch = new ResponseBatch(examples, padId);
             using Tape tape = Tape.NoGrad(policy.Device);
@@ -99,9 +101,9 @@ public static class Evaluation
             tokens += batch.N;
         }
 
-        int n = prompts.Count;
-        double ended = sampled.Responses.Count(r => r.Ended) / (double)n;
-        return new Measurement(greedy, sampled, kl / n, rewards / n, entropy / tokens, tokens / (double)n, ended);
+        double n = Math.Max(1, scored.Length), ended = sampled.Responses.Average(r => r.Ended ? 1.0 : 0);
+        return new Measurement(
+            greedy, sampled, kl / n, rewards / n, entropy / Math.Max(1, tokens), responses.Average(e => (double)e.ResponseIds.Length), ended);
     }
 
     /// <summary>Mean over responses of log π(response), and the same per token, on demonstrations: for data without a verifier.</summary>

@@ -58,6 +58,7 @@ public static class Gsil
         if (demonstrations.Count == 0) throw new ArgumentException("GSIL: there are no demonstrations.");
         using AdamW? own = optimizer is null ? new AdamW(policy.Parameters, options.Optimizer) : null;
         optimizer ??= own!;
+        optimizer.ClearGradients(); // of an update that was stopped
         var schedule = Schedule.Constant(options.LearningRate, options.WarmupUpdates);
         var order = new BatchOrder(demonstrations.Count, options.Seed);
         while (optimizer.Updates < options.Updates)

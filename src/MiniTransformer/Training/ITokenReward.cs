@@ -11,6 +11,9 @@ public interface ITokenReward
     /// <summary>π_SFT, near which the policy is held.</summary>
     Transformer Expert { get; }
 
+    /// <summary>The longest sequence, in positions, that can be scored.</summary>
+    int MaxPositions => Expert.Config.MaxPositions;
+
     /// <summary>The rewards of a batch of responses.</summary>
     /// <param name="tape">The step; whatever is computed here takes no gradient.</param>
     /// <param name="expertLogits">π_SFT's logits at the batch's response tokens, (N, V).</param>

@@ -57,8 +57,10 @@ public static class Rloo
     {
         options.Validate();
         if (prompts.Count == 0) throw new ArgumentException("RLOO: there are no prompts.");
+        Rollout.CheckRoom(policy, reward, prompts);
         using AdamW? own = optimizer is null ? new AdamW(policy.Parameters, options.Optimizer) : null;
         optimizer ??= own!;
+        optimizer.ClearGradients(); // of an update that was stopped
         var schedule = Schedule.Constant(options.LearningRate, options.WarmupUpdates);
         var order = new BatchOrder(prompts.Count, options.Seed);
         while (optimizer.Updates < options.Updates)
@@ -67,7 +69,7 @@ public static class Rloo
             int update = optimizer.Updates;
 
             // 1. k responses to each prompt, and the reward of each.
-            var batch = new ResponseBatch(Rollout.Draw(policy, prompts, order, update, options, out double ended), options.PadId);
+            var batch = new ResponseBatch(Rollout.Draw(policy, prompts, order, update, options, out double ended, reward.MaxPositions), options.PadId);
             using Tape tape = Tape.Record(policy.Device);
             Tensor expertLogits = reward.Expert.FrozenLogits(tape, batch); // (N, V)
             double[] rewards = Returns.Sums(reward.Score(tape, expertLogits, batch).Values, batch.Starts); // (B)

@@ -88,6 +88,7 @@ public static class Sft
         if (demonstrations.Count == 0) throw new ArgumentException("SFT: there are no demonstrations.");
         using AdamW? own = optimizer is null ? new AdamW(policy.Parameters, options.Optimizer) : null;
         optimizer ??= own!;
+        optimizer.ClearGradients(); // of an update that was stopped
         int total = options.StepsFor(demonstrations.Count);
         Schedule schedule = options.ScheduleFor(total);
         var order = new BatchOrder(demonstrations.Count, options.Seed, inOrder: !options.Shuffle);

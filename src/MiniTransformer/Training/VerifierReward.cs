@@ -86,6 +86,9 @@ public sealed class MixedReward : ITokenReward
     public Transformer Expert => Dense.Expert;
 
     /// <inheritdoc/>
+    public int MaxPositions => Dense.MaxPositions;
+
+    /// <inheritdoc/>
     public TokenRewards Score(Tape tape, Tensor expertLogits, ResponseBatch batch)
     {
         TokenRewards dense = Dense.Score(tape, expertLogits, batch);

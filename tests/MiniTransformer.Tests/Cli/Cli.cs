@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using MiniTransformer.Cli;
 
@@ -23,12 +24,48 @@ internal static class Cli
     /// <summary>Without the accuracy curve.</summary>
     public static readonly string[] NoCurve = ["--evaluate-every", "0"];
 
-    public static CliResult Run(params string[] args) => Run(args, input: null, stopped: false);
+    public static CliResult Run(params string[] args) => Run(args, input: null);
 
-    /// <summary>The same as if Ctrl+C had been pressed at once: a training stops after its next update.</summary>
-    public static CliResult RunStopped(params string[] args) => Run(args, input: null, stopped: true);
+    /// <summary>The same as if Ctrl+C had been pressed at once.</summary>
+    public static CliResult RunStopped(params string[] args) => Run(args, input: null, new CancellationToken(canceled: true));
 
-    public static CliResult RunWith(string input, params string[] args) => Run(args, new StringReader(input), stopped: false);
+    /// <summary>The same as if Ctrl+C had been pressed as soon as a condition holds: it strikes wherever the command then is.</summary>
+    public static CliResult RunStopped(Func<bool> when, params string[] args) => RunStopped(when, null, args);
+
+    public static CliResult RunStopped(Func<bool> when, Stream? input, params string[] args)
+    {
+        using var stop = new CancellationTokenSource();
+        using var ended = new ManualResetEventSlim();
+        var watching = new Thread(() =>
+        {
+            while (!ended.IsSet && !when()) Thread.Sleep(1);
+            stop.Cancel();
+        });
+        watching.Start();
+        try
+        {
+            return Run(args, input, stop.Token);
+        }
+        finally
+        {
+            ended.Set();
+            watching.Join();
+        }
+    }
+
+    public static CliResult RunWith(string input, params string[] args) => RunWith(Encoding.UTF8.GetBytes(input), args);
+
+    public static CliResult RunWith(byte[] input, params string[] args) => Run(args, new MemoryStream(input));
+
+    /// <summary>Lines of a run's metrics so far.</summary>
+    public static int LinesOfMetrics(string run)
+    {
+        string path = Path.Combine(run, "metrics.jsonl");
+        if (!File.Exists(path)) return 0;
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd().Count(c => c == '\n');
+    }
 
     /// <summary>Runs a command line that has to succeed.</summary>
     public static CliResult Done(params string[] args)
@@ -49,10 +86,10 @@ internal static class Cli
         return string.Join(',', json.EnumerateObject().Where(p => p.Name is not ("seconds" or "tokensPerSecond")).Select(p => p.ToString()));
     })];
 
-    private static CliResult Run(string[] args, TextReader? input, bool stopped)
+    private static CliResult Run(string[] args, Stream? input, CancellationToken stop = default)
     {
         using StringWriter output = new() { NewLine = "\n" }, error = new() { NewLine = "\n" };
-        int code = CommandLine.Run(args, output, error, input, new CancellationToken(stopped));
+        int code = CommandLine.Run(args, output, error, input, stop);
         return new CliResult(code, output.ToString(), error.ToString());
     }
 }

@@ -56,8 +56,9 @@ public sealed class CompareDataTests : IDisposable
     {
         string ran = folder["ran"];
         string[] args = [.. Small.Select(a => a == "numeric" ? $"command:touch {ran}; echo 1" : a)];
-        CliResult stopped = Cli.RunStopped([.. args, "--out", folder["run"]]);
+        CliResult stopped = Cli.RunStopped(() => File.Exists(Path.Combine(folder["run"], "run.json")), [.. args, "--out", folder["run"]]);
         Assert.Equal(CommandLine.Interrupted, stopped.Code);
+        Assert.Contains($"--resume --verify 'command:touch {ran}; echo 1'", stopped.Error, StringComparison.Ordinal);
         File.Delete(ran);
         CliResult refused = Cli.Run("compare", "--out", folder["run"], "--resume");
         Assert.Equal(CommandLine.BadUsage, refused.Code);

@@ -131,7 +131,6 @@ public sealed class CreditCommandTests
     [InlineData("--json needs --plant", "--policy", "@expert", "--reference", "@one", "--task", "reverse", "--json", "--out", "@new.html")]
     [InlineData("--prompts needs --plant", "--policy", "@expert", "--reference", "@one", "--task", "reverse", "--prompts", "9", "--out", "@new.html")]
     [InlineData("--temperature does not go with --data", "--policy", "@expert", "--reference", "@one", "--data", "@data.jsonl", "--temperature", "1", "--plant")]
-    [InlineData("--max-tokens 90 does not fit", "--policy", "@expert", "--reference", "@one", "--task", "reverse", "--max-tokens", "90", "--out", "@new.html")]
     [InlineData("Did you mean 'reverse'?", "--policy", "@expert", "--reference", "@one", "--task", "revers", "--plant")]
     public void Bad_usage_names_the_flag_and_the_way_out(string expected, params string[] flags)
     {

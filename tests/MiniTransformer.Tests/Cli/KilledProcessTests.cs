@@ -35,13 +35,5 @@ public sealed class KilledProcessTests
     }
 
     private static void KillAfter(int linesOfMetrics, string run, string[] args) =>
-        KilledProcess.Run(args, () => Lines(Path.Combine(run, "metrics.jsonl")) >= linesOfMetrics);
-
-    private static int Lines(string path)
-    {
-        if (!File.Exists(path)) return 0;
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        using var reader = new StreamReader(stream);
-        return reader.ReadToEnd().Count(c => c == '\n');
-    }
+        KilledProcess.Run(args, () => Cli.LinesOfMetrics(run) >= linesOfMetrics);
 }

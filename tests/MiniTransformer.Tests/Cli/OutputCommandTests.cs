@@ -42,7 +42,7 @@ public sealed class OutputCommandTests
         (string Expected, string[] Flags)[] wrong =
         [
             ("'30' is not a token id", ["--prompt", "3 30"]),
-            ("--max-tokens 40 does not fit", ["--prompt", "1", "--max-tokens", "40"]),
+            ("there is no room", ["--prompt", string.Join(' ', Enumerable.Repeat(1, 33))]),
             ("there is no prompt", []),
         ];
         foreach ((string expected, string[] flags) in wrong)

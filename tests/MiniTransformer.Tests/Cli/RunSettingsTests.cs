@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using MiniTransformer.Cli;
+using MiniTransformer.Reports;
 using MiniTransformer.Cli.Commands;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
@@ -71,11 +72,11 @@ public sealed class RunSettingsTests
         File.WriteAllLines(folder["own.jsonl"], Enumerable.Range(0, 20).Select(i => $$"""{"prompt": "say {{i}}: ", "completion": "{{i % 3}}"}"""));
         string[] small = ["--hidden", "8", "--layers", "1", "--heads", "1", "--batch", "8", "--threads", "1", "--evaluate-every", "0"];
         string sft = folder["sft"], dpr = folder["dpr"];
-        CliResult stopped = Cli.RunStopped(["sft", "--data", folder["own.jsonl"], "--verify", judge, "--steps", "2", "--out", sft, .. small]);
+        CliResult stopped = Cli.RunStopped(() => RunDirectory.Exists(sft), ["sft", "--data", folder["own.jsonl"], "--verify", judge, "--steps", "300", "--out", sft, .. small]);
         Refused(stopped, "sft", sft);
         Cli.Done("sft", "--out", sft, "--resume", "--verify", judge);
 
-        stopped = Cli.RunStopped("dpr", "--run", sft, "--verify", judge, "--updates", "2", "--prompts-per-update", "4", "--out", dpr, "--threads", "1", "--evaluate-every", "0");
+        stopped = Cli.RunStopped(() => RunDirectory.Exists(dpr), "dpr", "--run", sft, "--verify", judge, "--updates", "100", "--prompts-per-update", "4", "--out", dpr, "--threads", "1", "--evaluate-every", "0");
         Refused(stopped, "dpr", dpr);
 
         // Neither is one of a file of settings.

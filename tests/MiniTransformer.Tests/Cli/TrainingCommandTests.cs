@@ -30,33 +30,52 @@ public sealed class TrainingCommandTests
     }
 
     [Fact]
-    public void Sft_stopped_after_every_update_and_resumed_ends_with_the_same_weights_and_metrics()
+    public void Sft_stopped_again_and_again_and_resumed_ends_with_the_same_weights_and_metrics()
     {
         using var folder = new TemporaryFolder();
-        string[] run = ["sft", .. Cli.Tiny, "--steps", "5", "--evaluate-every", "2", "--micro-batch", "6"];
-        Cli.Done([.. run, "--out", folder["whole"]]);
-        CliResult first = Cli.RunStopped([.. run, "--out", folder["pieces"]]);
+        string[] run = ["sft", .. Cli.Tiny, "--steps", "200", "--evaluate-every", "50", "--micro-batch", "6"];
+        string whole = folder["whole"], pieces = folder["pieces"];
+        Cli.Done([.. run, "--out", whole]);
+        CliResult first = Cli.RunStopped(() => Cli.LinesOfMetrics(pieces) >= 3, [.. run, "--out", pieces]);
         Assert.Equal(CommandLine.Interrupted, first.Code);
-        Assert.Contains("--resume", first.Error, StringComparison.Ordinal);
-        for (int i = 0; i < 3; i++) Assert.Equal(CommandLine.Interrupted, Cli.RunStopped("sft", "--out", folder["pieces"], "--resume").Code);
-        Cli.Done("sft", "--out", folder["pieces"], "--resume", "--threads", "2");
-        Assert.Equal(Cli.WeightsOf(folder["whole"]), Cli.WeightsOf(folder["pieces"]));
-        Assert.Equal(Cli.WeightsOf(folder["whole"], "fraction-0.50"), Cli.WeightsOf(folder["pieces"], "fraction-0.50"));
-        Assert.Equal(Cli.MetricsOf(folder["whole"]), Cli.MetricsOf(folder["pieces"]));
+        Assert.Contains($"sft --out {pieces} --resume", first.Error, StringComparison.Ordinal);
+        foreach (int lines in new[] { 40, 53, 100 }) // 51 updates and two points of the curve: after the checkpoint that is saved before the point at 50
+            Assert.Equal(CommandLine.Interrupted, Cli.RunStopped(() => Cli.LinesOfMetrics(pieces) >= lines, "sft", "--out", pieces, "--resume").Code);
+        Cli.Done("sft", "--out", pieces, "--resume", "--threads", "2");
+        Assert.Equal(Cli.WeightsOf(whole), Cli.WeightsOf(pieces));
+        Assert.Equal(Cli.WeightsOf(whole, "fraction-0.50"), Cli.WeightsOf(pieces, "fraction-0.50"));
+        Assert.Equal(Cli.MetricsOf(whole), Cli.MetricsOf(pieces));
     }
 
     [Fact]
-    public void Dpr_stopped_after_every_update_and_resumed_ends_with_the_same_weights_and_metrics()
+    public void A_point_of_the_curve_that_a_stop_prevented_is_measured_at_the_resume()
+    {
+        using var folder = new TemporaryFolder();
+        string[] run = ["sft", .. Cli.Tiny, "--steps", "6", "--evaluate-every", "3"];
+        string whole = folder["whole"], pieces = folder["pieces"];
+        Cli.Done([.. run, "--out", whole]);
+
+        // Three updates and the point before the first; the measurement after the third takes long enough to be struck, or nearly always.
+        CliResult stopped = Cli.RunStopped(() => File.Exists(Path.Combine(pieces, "checkpoints", "last", "trainer.json")), [.. run, "--out", pieces]);
+        Assert.Equal(CommandLine.Interrupted, stopped.Code);
+        Cli.Done("sft", "--out", pieces, "--resume");
+        Assert.Equal(Cli.MetricsOf(whole), Cli.MetricsOf(pieces));
+    }
+
+    [Fact]
+    public void Dpr_stopped_again_and_again_and_resumed_ends_with_the_same_weights_and_metrics()
     {
         using var folder = new TemporaryFolder();
         Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "3", "--out", folder["sft"]]);
-        string[] run = ["dpr", "--run", folder["sft"], "--updates", "4", "--prompts-per-update", "8", "--reference", "base", "--kl", "k1", "--threads", "1"];
-        Cli.Done([.. run, "--out", folder["whole"]]);
-        Assert.Equal(CommandLine.Interrupted, Cli.RunStopped([.. run, "--out", folder["pieces"]]).Code);
-        for (int i = 0; i < 2; i++) Assert.Equal(CommandLine.Interrupted, Cli.RunStopped("dpr", "--out", folder["pieces"], "--resume").Code);
-        Cli.Done("dpr", "--out", folder["pieces"], "--resume");
-        Assert.Equal(Cli.WeightsOf(folder["whole"]), Cli.WeightsOf(folder["pieces"]));
-        Assert.Equal(Cli.MetricsOf(folder["whole"]), Cli.MetricsOf(folder["pieces"]));
+        string[] run = ["dpr", "--run", folder["sft"], "--updates", "40", "--prompts-per-update", "8", "--reference", "base", "--kl", "k1", "--lr", "1e-4", "--threads", "1"];
+        string whole = folder["whole"], pieces = folder["pieces"];
+        Cli.Done([.. run, "--out", whole]);
+        Assert.Equal(CommandLine.Interrupted, Cli.RunStopped(() => Cli.LinesOfMetrics(pieces) >= 2, [.. run, "--out", pieces]).Code);
+        foreach (int lines in new[] { 12, 25 })
+            Assert.Equal(CommandLine.Interrupted, Cli.RunStopped(() => Cli.LinesOfMetrics(pieces) >= lines, "dpr", "--out", pieces, "--resume").Code);
+        Cli.Done("dpr", "--out", pieces, "--resume");
+        Assert.Equal(Cli.WeightsOf(whole), Cli.WeightsOf(pieces));
+        Assert.Equal(Cli.MetricsOf(whole), Cli.MetricsOf(pieces));
     }
 
     [Fact]
@@ -96,12 +115,44 @@ public sealed class TrainingCommandTests
     public void A_resumed_run_keeps_its_settings()
     {
         using var folder = new TemporaryFolder();
-        Cli.RunStopped(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "3", "--out", folder["a"]]);
+        Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "3", "--out", folder["a"]]);
         CliResult other = Cli.Run("sft", "--out", folder["a"], "--resume", "--lr", "0.5");
         Assert.Equal(CommandLine.BadUsage, other.Code);
         Assert.Contains("--lr 0.5 is not what the run began with (0.002)", other.Error, StringComparison.Ordinal);
         CliResult again = Cli.Run(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "3", "--out", folder["a"]]);
         Assert.Contains("holds a run already", again.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Counters_that_contradict_each_other_or_the_run_are_refused()
+    {
+        using var folder = new TemporaryFolder();
+        Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "3", "--out", folder["sft"]]);
+        string last = folder["sft/checkpoints/last"], state = Path.Combine(last, "trainer.json"), whole = File.ReadAllText(state);
+        foreach ((string field, string other) in new[] { ("\"updates\": 3", "\"updates\": 2"), ("\"epoch\": 0", "\"epoch\": 1"), ("\"step\": 3", "\"step\": 4"), ("\"stream\": 0", "\"stream\": 1") })
+        {
+            Assert.Contains(field, whole, StringComparison.Ordinal);
+            File.WriteAllText(state, whole.Replace(field, other, StringComparison.Ordinal));
+            MiniTransformer.IO.Checksums.Write(last); // not a flipped bit, but somebody's hand
+            CliResult result = Cli.Run("sft", "--out", folder["sft"], "--resume");
+            Assert.Equal(CommandLine.Failed, result.Code);
+            Assert.Contains("counters contradict each other", result.Error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void A_resumed_run_goes_on_and_not_back()
+    {
+        using var folder = new TemporaryFolder();
+        Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "1", "--out", folder["sft"]]);
+        Cli.Done(["dpr", "--run", folder["sft"], "--reference", "base", "--updates", "4", "--prompts-per-update", "4", "--threads", "1", .. Cli.NoCurve, "--out", folder["dpr"]]);
+        string weights = Cli.WeightsOf(folder["dpr"]);
+        CliResult result = Cli.Run("dpr", "--out", folder["dpr"], "--resume", "--updates", "3");
+        Assert.Equal(CommandLine.BadUsage, result.Code);
+        Assert.Contains("the run has made 4 updates already, and 3 are asked for", result.Error, StringComparison.Ordinal);
+        Assert.Contains("\"updates\": 4", File.ReadAllText(folder["dpr/run.json"]), StringComparison.Ordinal);
+        Cli.Done("dpr", "--out", folder["dpr"], "--resume", "--updates", "5");
+        Assert.NotEqual(weights, Cli.WeightsOf(folder["dpr"]));
     }
 
     [Fact]

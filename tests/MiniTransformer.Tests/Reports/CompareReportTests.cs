@@ -20,7 +20,7 @@ public class CompareReportTests
     private static string Printed(CompareReport report)
     {
         var output = new StringWriter();
-        report.Print(new Terminal(output, TextWriter.Null, TextReader.Null, default));
+        report.Print(new Terminal(output, TextWriter.Null, Stream.Null, default));
         return output.ToString();
     }
 

@@ -40,7 +40,7 @@ public sealed class CheckpointTests
         using Device device = Device.Cpu(1);
         using var model = new Transformer(Config, ParameterSource.Random(device, 1));
         Checkpoint.Save(folder["model"], model, new ByteTokenizer());
-        Assert.Equal(["config.json", "model.safetensors", "tokenizer.json"], Files(folder["model"]));
+        Assert.Equal(["SHA256SUMS", "config.json", "model.safetensors", "tokenizer.json"], Files(folder["model"]));
         using Transformer loaded = Checkpoint.LoadModel(folder["model"], device);
         Assert.Equal(Config, loaded.Config);
         Assert.Equal(Logits(model), Logits(loaded));
@@ -62,7 +62,7 @@ public sealed class CheckpointTests
         Assert.Equal("257, 261, 10", $"{tokenizer.Tokens.Ends}"); // the tokenizer's own follows a text
         using Transformer trained = loaded.Clone();
         Checkpoint.Save(folder["copy"], trained, tokenizer);
-        Assert.Equal(["chat_template.jinja", "config.json", "generation_config.json", "model.safetensors", "tokenizer.json"], Files(folder["copy"]));
+        Assert.Equal(["SHA256SUMS", "chat_template.jinja", "config.json", "generation_config.json", "model.safetensors", "tokenizer.json"], Files(folder["copy"]));
         Assert.Equal(generation, File.ReadAllBytes(Path.Combine(folder["copy"], "generation_config.json")));
         Assert.Equal(template, File.ReadAllBytes(Path.Combine(folder["copy"], "chat_template.jinja")));
         Assert.Equal(File.ReadAllText(Path.Combine(folder["model"], "config.json")), File.ReadAllText(Path.Combine(folder["copy"], "config.json")));
@@ -78,7 +78,7 @@ public sealed class CheckpointTests
         foreach (SftStep _ in Sft.Train(model, Demonstrations, Options with { Steps = 5 }, optimizer)) { }
         TrainerState state = TrainerState.Sft(5, Options, Demonstrations.Length);
         Checkpoint.Save(folder["last"], model, new ByteTokenizer(), optimizer, state);
-        Assert.Equal(["config.json", "model.safetensors", "optimizer.safetensors", "tokenizer.json", "trainer.json"], Files(folder["last"]));
+        Assert.Equal(["SHA256SUMS", "config.json", "model.safetensors", "optimizer.safetensors", "tokenizer.json", "trainer.json"], Files(folder["last"]));
         Assert.Equal(state, TrainerState.Load(folder["last"]));
         Assert.Equal(new DataPosition(1, 1), state.Data); // 30 demonstrations are 4 batches of 8
         using SafetensorsReader moments = SafetensorsReader.Open(Path.Combine(folder["last"], "optimizer.safetensors"));

@@ -25,6 +25,21 @@ public class RolloutTests
             [.. Rollout.Draw(policy, prompts, new BatchOrder(prompts.Length, 3), 0, options, out _).Select(e => string.Join(' ', e.ResponseIds))];
     }
 
+    [Fact]
+    public void A_prompt_without_room_is_refused_by_its_number_before_anything_is_trained()
+    {
+        using Device device = Device.Cpu(1);
+        using Transformer policy = Toy.Model(device), shorter = new(Toy.Config with { MaxPositions = 3 }, ParameterSource.Random(device, 1));
+        int[][] prompts = [[0, 3, 4], [0, 3, 4, 5]];
+        Assert.Single(DensePathReinforce.Train(policy, new DenseReward(policy.Clone(), policy.Clone()), prompts, Options with { Updates = 1 }));
+        string message = Assert.Throws<ArgumentException>(
+            () => DensePathReinforce.Train(policy, new DenseReward(policy.Clone(), shorter), prompts, Options with { Updates = 1 }).Count()).Message;
+        Assert.Contains("Prompt 1 of 2 has 4 tokens", message, StringComparison.Ordinal);
+
+        // What the reference cannot score is not drawn: one token to a prompt of three.
+        Assert.Equal(1, DensePathReinforce.Train(policy, new DenseReward(policy.Clone(), shorter), prompts[..1], Options with { Updates = 1 }).Single().Length);
+    }
+
     private static readonly DprOptions Options = new() { PromptsPerUpdate = Each, MaxTokens = 6, Ends = Toy.End, PadId = Toy.Pad, Seed = 3 };
 
     [DeviceTheory, OnEveryDevice]

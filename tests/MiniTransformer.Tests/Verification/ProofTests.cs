@@ -90,9 +90,9 @@ public sealed class ProofTests
         var proof = new Proof(10 * transformers, seed, formulas) { EstimatedWorlds = estimated };
         return
         [
-            .. proof.OnPolicies(proof.RandomPolicies(device), CancellationToken.None),
-            .. proof.OnEnumerableWorlds(device, CancellationToken.None),
-            .. proof.OnDivergences(device, CancellationToken.None),
+            .. proof.OnPolicies(proof.RandomPolicies(device)),
+            .. proof.OnEnumerableWorlds(device),
+            .. proof.OnDivergences(device),
         ];
     }
 }

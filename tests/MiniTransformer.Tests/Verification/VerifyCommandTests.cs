@@ -141,7 +141,7 @@ public sealed class VerifyCommandTests
         using StringWriter output = new(), error = new();
         CliCommand verify = VerifyCommand.Create(formulas);
         ParseResult parsed = verify.Command.Parse(flags);
-        int code = verify.Run(new Settings(verify.Command, parsed, new HashSet<string>()), new Terminal(output, error, TextReader.Null, CancellationToken.None));
+        int code = verify.Run(new Settings(verify.Command, parsed, new HashSet<string>()), new Terminal(output, error, Stream.Null, CancellationToken.None));
         return new CliResult(code, output.ToString(), error.ToString());
     }
 

@@ -24,16 +24,17 @@ public sealed class PromptSplits
 
     /// <summary>Draws the parts; the same tasks, sizes and seed give the same prompts.</summary>
     /// <exception cref="ArgumentException">A task has too few different prompts.</exception>
-    public PromptSplits(IReadOnlyList<ITask> tasks, ulong seed, PromptSplitSizes? sizes = null)
+    /// <exception cref="OperationCanceledException">Stopped.</exception>
+    public PromptSplits(IReadOnlyList<ITask> tasks, ulong seed, PromptSplitSizes? sizes = null, CancellationToken stop = default)
     {
         ArgumentNullException.ThrowIfNull(tasks);
         if (tasks.Count == 0) throw new ArgumentException("Prompts need at least one task.", nameof(tasks));
         (this.tasks, this.seed) = (tasks, seed);
         sizes ??= new PromptSplitSizes();
-        Evaluation = Draw(0, sizes.Evaluation);
-        Validation = Draw(1, sizes.Validation);
-        Reinforcement = Draw(2, sizes.Reinforcement);
-        Demonstrations = Draw(3, sizes.Demonstrations);
+        Evaluation = Draw(0, sizes.Evaluation, stop);
+        Validation = Draw(1, sizes.Validation, stop);
+        Reinforcement = Draw(2, sizes.Reinforcement, stop);
+        Demonstrations = Draw(3, sizes.Demonstrations, stop);
     }
 
     /// <summary>Prompts held out for the final numbers.</summary>
@@ -60,13 +61,14 @@ public sealed class PromptSplits
         return prompts;
     }
 
-    private TaskPrompt[] Draw(ulong part, int count)
+    private TaskPrompt[] Draw(ulong part, int count, CancellationToken stop)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         Rng rng = new(seed, PartStream + part);
         TaskPrompt[] prompts = new TaskPrompt[count];
         for (int i = 0; i < count; i++)
         {
+            stop.ThrowIfCancellationRequested();
             prompts[i] = Unused(tasks[i % tasks.Count], rng);
             used.Add(prompts[i].Text);
         }
