@@ -8,7 +8,6 @@ using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.IO;
-using MiniTransformer.Reports;
 
 namespace MiniTransformer.Cli;
 

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using MiniTransformer.Cli;
-using MiniTransformer.Data.Verifiers;
+using MiniTransformer.Judges;
 
 // Ctrl+C and SIGTERM ask the command to keep what was done and leave; a second one ends the process at once.
 if (OperatingSystem.IsWindows()) Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
@@ -16,7 +16,7 @@ void Stop(PosixSignalContext context)
     if (stop.IsCancellationRequested)
     {
         if (!Console.IsErrorRedirected) Console.Error.Write(showCursor);
-        Verifier.EndCommands();
+        Judge.EndCommands();
         return; // the system's own answer to the signal
     }
 

@@ -2,14 +2,13 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using MiniTransformer.Backends;
+using MiniTransformer.Cli.Html;
 using MiniTransformer.Cli.Options;
-using MiniTransformer.Cli.Reports;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
-using MiniTransformer.Data.Verifiers;
-using MiniTransformer.Experiments;
 using MiniTransformer.IO;
-using MiniTransformer.Reports;
+using MiniTransformer.Judges;
+using MiniTransformer.Lab;
 
 namespace MiniTransformer.Cli.Commands;
 
@@ -63,7 +62,7 @@ internal sealed class CompareCommand
         string path = settings.Required(common.Out);
         if (!rereading) TrainingRun.CheckFree(path, resuming, canBegin: true);
         else if (!RunDirectory.Exists(path)) throw new UsageException($"--report-only: there is no comparison in '{Invocation.Shown(path)}', the folder of --out.");
-        using IVerifier? verifier = source.Verifier(settings, judges: !rereading, terminal);
+        using IJudge? verifier = source.Judge(settings, judges: !rereading, terminal);
         Regime[] chosen = terminal.Stop.Await(() => source.Chosen(settings, isQuick, verifier));
         if (settings.Get(smoke)) chosen = [.. chosen.Select(r => r.Reduced())];
         ulong first = settings.Get(common.Seed);

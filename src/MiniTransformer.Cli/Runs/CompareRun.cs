@@ -2,9 +2,8 @@ using System.Collections.Concurrent;
 using System.Text.Json;
 using MiniTransformer.Backends;
 using MiniTransformer.Cli.Terminals;
-using MiniTransformer.Experiments;
 using MiniTransformer.IO;
-using MiniTransformer.Reports;
+using MiniTransformer.Lab;
 
 namespace MiniTransformer.Cli.Runs;
 

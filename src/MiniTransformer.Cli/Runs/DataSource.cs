@@ -1,8 +1,8 @@
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
-using MiniTransformer.Data.Verifiers;
 using MiniTransformer.IO;
+using MiniTransformer.Judges;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
 
@@ -15,10 +15,10 @@ namespace MiniTransformer.Cli.Runs;
 /// <param name="Demonstrations">Tasks: how many demonstrations.</param>
 /// <param name="HeldOut">File: the share of the prompts that is held out.</param>
 /// <param name="Seed">The run's seed.</param>
-/// <param name="Verify">File: the verifier of responses, as <see cref="Verifier.Parse"/> reads it.</param>
+/// <param name="Verify">File: the verifier of responses, as <see cref="Judges.Judge.Parse"/> reads it.</param>
 /// <param name="EvalFile">A JSONL file with right answers that is held out in place of a share, or null.</param>
 internal sealed record DataSource(
-    string? Tasks, string? File, double Good, int Demonstrations, double HeldOut, ulong Seed, string Verify = VerifyFlag.Default, string? EvalFile = null)
+    string? Tasks, string? File, double Good, int Demonstrations, double HeldOut, ulong Seed, string Verify = JudgeFlag.Default, string? EvalFile = null)
 {
     // Prompts that the accuracy curve of a running training is measured on.
     private const int MostForCurves = 200;
@@ -115,7 +115,7 @@ internal sealed record DataSource(
         heldOut.CheckGold();
         bool isGold = EvalFile is not null || evalFile is not null || (heldOut.Count > 0 && heldOut.All(e => e.Gold is not null));
         string demonstrations = HeldOut >= 1 && EvalFile is null ? $"the completions of {Path.GetFileName(File)}" : "the demonstrations";
-        IVerifier verifier = Verifier.Parse(Verify, judging);
+        IJudge verifier = Judges.Judge.Parse(Verify, judging);
         return new RunData
         {
             Train = train,

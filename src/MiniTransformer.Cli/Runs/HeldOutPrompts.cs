@@ -1,6 +1,6 @@
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
-using MiniTransformer.Data.Verifiers;
+using MiniTransformer.Judges;
 using MiniTransformer.Nn;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
@@ -27,7 +27,7 @@ internal sealed class HeldOutPrompts
     /// <summary>The held-out examples of the user's own data; none for tasks.</summary>
     public Example[] Examples { get; }
 
-    /// <summary>What accuracy means here, in a few words, see <see cref="Verifier.Measured"/>.</summary>
+    /// <summary>What accuracy means here, in a few words, see <see cref="Judges.Judge.Measured"/>.</summary>
     public string Measured { get; }
 
     /// <summary>Whether it is an accuracy, and not agreement with demonstrations that may be wrong themselves.</summary>
@@ -56,9 +56,9 @@ internal sealed class HeldOutPrompts
     /// <param name="verifier">Judges responses.</param>
     /// <param name="isGold">Whether their answers are right, and not demonstrations that may be wrong.</param>
     /// <param name="demonstrations">What their answers are where they are not.</param>
-    public static HeldOutPrompts Of(IReadOnlyList<Example> examples, Vocabulary vocabulary, IVerifier verifier, bool isGold, string demonstrations) => new(
+    public static HeldOutPrompts Of(IReadOnlyList<Example> examples, Vocabulary vocabulary, IJudge verifier, bool isGold, string demonstrations) => new(
         [.. examples.Select(e => e.PromptIds)], [.. examples.Select(e => e.Prompt ?? vocabulary.Show(e.PromptIds))], [.. examples],
-        Verifier.Measured(verifier, isGold, demonstrations), Verifier.IsAccuracy(verifier, isGold), responses => Judge(examples, responses, vocabulary, verifier))
+        Judges.Judge.Measured(verifier, isGold, demonstrations), Judges.Judge.IsAccuracy(verifier, isGold), responses => Judge(examples, responses, vocabulary, verifier))
     {
         check = () => Check(examples, vocabulary, verifier),
     };
@@ -86,7 +86,7 @@ internal sealed class HeldOutPrompts
 
     private Action check = () => { };
 
-    private static Accuracy Judge(IReadOnlyList<Example> examples, SampledResponse[] responses, Vocabulary vocabulary, IVerifier verifier)
+    private static Accuracy Judge(IReadOnlyList<Example> examples, SampledResponse[] responses, Vocabulary vocabulary, IJudge verifier)
     {
         (int unread, int failed) = (verifier.Log?.Unread ?? 0, verifier.Log?.Failed ?? 0);
         double[] scores = ByTokens(examples, verifier)
@@ -95,17 +95,17 @@ internal sealed class HeldOutPrompts
         return Training.Accuracy.Of(responses, scores) with { Unread = (verifier.Log?.Unread ?? 0) - unread, Failed = (verifier.Log?.Failed ?? 0) - failed };
     }
 
-    private static bool ByTokens(IReadOnlyList<Example> examples, IVerifier verifier) => verifier is ExactVerifier && !examples.Any(e => e.Gold is not null);
+    private static bool ByTokens(IReadOnlyList<Example> examples, IJudge verifier) => verifier is ExactJudge && !examples.Any(e => e.Gold is not null);
 
-    private static void Check(IReadOnlyList<Example> examples, Vocabulary vocabulary, IVerifier verifier)
+    private static void Check(IReadOnlyList<Example> examples, Vocabulary vocabulary, IJudge verifier)
     {
         if (ByTokens(examples, verifier)) return;
         ITokenizer tokenizer = Tokenizer(vocabulary, verifier);
-        int asked = Verifier.IsCommand(verifier.Name) ? FirstOfCommand : examples.Count;
+        int asked = Judges.Judge.IsCommand(verifier.Name) ? FirstOfCommand : examples.Count;
         verifier.Check([.. examples.Take(asked).Select(e => Asked(e, e.Judged ?? ResponseText.Of(e.ResponseIds, tokenizer) ?? "", vocabulary, tokenizer))]);
     }
 
-    private static double[] Scores(IReadOnlyList<Example> examples, SampledResponse[] responses, Vocabulary vocabulary, IVerifier verifier)
+    private static double[] Scores(IReadOnlyList<Example> examples, SampledResponse[] responses, Vocabulary vocabulary, IJudge verifier)
     {
         ITokenizer tokenizer = Tokenizer(vocabulary, verifier);
         double[] scores = new double[responses.Length];
@@ -123,5 +123,5 @@ internal sealed class HeldOutPrompts
     private static Answer Asked(Example e, string response, Vocabulary vocabulary, ITokenizer tokenizer) =>
         new(e.Prompt ?? vocabulary.Show(e.PromptIds), response, e.Judged ?? ResponseText.Of(e.ResponseIds, tokenizer), e.Pattern, e.Source);
 
-    private static ITokenizer Tokenizer(Vocabulary vocabulary, IVerifier verifier) => vocabulary.Needed($"--verify {verifier.Name}: what a verifier judges");
+    private static ITokenizer Tokenizer(Vocabulary vocabulary, IJudge verifier) => vocabulary.Needed($"--verify {verifier.Name}: what a verifier judges");
 }

@@ -5,8 +5,8 @@ using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
+using MiniTransformer.Lab;
 using MiniTransformer.Nn;
-using MiniTransformer.Reports;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Runs;
@@ -145,7 +145,7 @@ internal static class RunAdvice
     /// <param name="verify">The verifier of own data, which the command names where it is not the default; null for tasks.</param>
     public static (string Sentence, string? Command) Recommend(Advice advice, string sftRun, string? verify)
     {
-        string[] verified = verify is null or VerifyFlag.Default ? [] : ["--verify", verify];
+        string[] verified = verify is null or JudgeFlag.Default ? [] : ["--verify", verify];
         AdvisedPolicy chosen = advice.Chosen;
         string run = Invocation.Shown(sftRun), unit = advice.ScoredBy == AdviceScore.Accuracy ? $"greedy {advice.Counted}" : "nats a response";
         string cases = advice.ScoredBy == AdviceScore.Accuracy ? $"{advice.Cases} prompts" : $"{advice.Cases} demonstrations";

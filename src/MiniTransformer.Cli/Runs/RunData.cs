@@ -1,5 +1,5 @@
 using MiniTransformer.Data;
-using MiniTransformer.Data.Verifiers;
+using MiniTransformer.Judges;
 
 namespace MiniTransformer.Cli.Runs;
 
@@ -10,7 +10,7 @@ internal sealed class RunData : IDisposable
     public IReadOnlyList<string> Notes { get; init; } = [];
 
     /// <summary>Judges responses to own data; null for tasks.</summary>
-    public IVerifier? Judge { get; init; }
+    public IJudge? Judge { get; init; }
 
     /// <summary>The demonstrations.</summary>
     public required IReadOnlyList<Example> Train { get; init; }
@@ -48,7 +48,7 @@ internal sealed class RunData : IDisposable
 
     /// <summary>Says what the user has to know, and asks the judge about some right answers: a judge that will not do is found before anything is trained.</summary>
     /// <exception cref="DataException">A record lacks what the judge needs.</exception>
-    /// <exception cref="VerifierException">A command fails on all of them.</exception>
+    /// <exception cref="JudgeException">A command fails on all of them.</exception>
     public void Begin(Action<string> say)
     {
         foreach (string note in Notes) say(note);

@@ -3,7 +3,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using MiniTransformer.Cli.Options;
-using MiniTransformer.Reports;
 
 namespace MiniTransformer.Cli.Runs;
 

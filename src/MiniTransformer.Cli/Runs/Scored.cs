@@ -1,6 +1,6 @@
+using MiniTransformer.Cli.Html;
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
-using MiniTransformer.Reports;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Runs;

@@ -1,8 +1,8 @@
 using System.Text.Json;
+using MiniTransformer.Cli.Html;
 using MiniTransformer.Data.Tasks;
-using MiniTransformer.Experiments;
 using MiniTransformer.IO;
-using MiniTransformer.Reports;
+using MiniTransformer.Lab;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Runs;

@@ -1,7 +1,6 @@
 using System.Text.Json;
-using MiniTransformer.Experiments;
 using MiniTransformer.IO;
-using MiniTransformer.Reports;
+using MiniTransformer.Lab;
 
 namespace MiniTransformer.Cli.Runs;
 

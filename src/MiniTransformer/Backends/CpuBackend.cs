@@ -148,17 +148,29 @@ public sealed unsafe class CpuBackend : IBackend
     }
 
     /// <inheritdoc/>
+    public void AddRow(Storage x, Storage row, Storage y, int rows, int c) =>
+        workers.Run(new AddRow(P(x), P(row), P(y), c), rows, RowGrain(c));
+
+    /// <inheritdoc/>
+    public void SumRows(Storage x, Storage sums, int rows, int c) =>
+        workers.Run(new SumRows(P(x), P(sums), rows, c), Blocks(c, Kernels.Cpu.SumRows.BlockSize));
+
+    /// <inheritdoc/>
+    public void Centre(Storage x, Storage y, int rows, int c, bool accumulate) =>
+        workers.Run(new Centre(P(x), P(y), c, accumulate), rows, RowGrain(c));
+
+    /// <inheritdoc/>
     public void Rope(Storage x, Storage positions, Storage cos, Storage sin, Storage y, int rows, int h, int d, float sign, bool accumulate) =>
         workers.Run(new Rope(P(x), I(positions), P(cos), P(sin), P(y), h, d, sign, accumulate), rows, RowGrain(h * d));
 
     /// <inheritdoc/>
-    public void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, int b, int t, int h, int hkv, int d, float scale) =>
-        workers.Run(new AttentionForward(P(q), P(k), P(v), P(y), P(logSum), t, h, hkv, d, scale), b * h, AttentionGrain(t, d));
+    public void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, int b, int t, int h, int hkv, int d, float scale, int window) =>
+        workers.Run(new AttentionForward(P(q), P(k), P(v), P(y), P(logSum), t, h, hkv, d, scale, window), b * h, AttentionGrain(t, d));
 
     /// <inheritdoc/>
-    public void AttentionBackward(Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, int b, int t, int h, int hkv, int d, float scale) =>
+    public void AttentionBackward(Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, int b, int t, int h, int hkv, int d, float scale, int window) =>
         workers.Run(
-            new AttentionBackward(P(q), P(k), P(v), P(y), P(logSum), P(dy), P(dq), P(dk), P(dv), t, h, hkv, d, scale),
+            new AttentionBackward(P(q), P(k), P(v), P(y), P(logSum), P(dy), P(dq), P(dk), P(dv), t, h, hkv, d, scale, window),
             b * hkv, AttentionGrain(t, d));
 
     /// <inheritdoc/>
@@ -169,9 +181,9 @@ public sealed unsafe class CpuBackend : IBackend
         workers.Run(new CacheAppend(P(k), P(v), I(slots), I(positions), P(cacheK), P(cacheV), hkv, d, context), rows, RowGrain(hkv * d));
 
     /// <inheritdoc/>
-    public void AttentionDecode(Storage q, Storage cacheK, Storage cacheV, Storage slots, Storage positions, Storage y, int rows, int h, int hkv, int d, int context, float scale) =>
+    public void AttentionDecode(Storage q, Storage cacheK, Storage cacheV, Storage slots, Storage positions, Storage y, int rows, int h, int hkv, int d, int context, float scale, int window) =>
         workers.Run(
-            new AttentionDecode(P(q), P(cacheK), P(cacheV), I(slots), I(positions), P(y), h, hkv, d, context, scale), rows * h, RowGrain(d * 32));
+            new AttentionDecode(P(q), P(cacheK), P(cacheV), I(slots), I(positions), P(y), h, hkv, d, context, scale, window), rows * h, RowGrain(d * 32));
 
     /// <inheritdoc/>
     public void GatherLogSoftmax(Storage logits, Storage ids, Storage logProb, Storage logZ, int rows, int v) =>

@@ -82,7 +82,7 @@ public sealed class Device : IDisposable
     }
 
     /// <summary>A device that computes nothing: what a step on it would need in memory can be read off, without needing it.</summary>
-    internal static Device DryRun() => new(new DryRunBackend());
+    public static Device DryRun() => new(new DryRunBackend());
 
     /// <summary>Elements of 4 bytes held for parameters, optimizer state and caches; the steps' arenas are not counted.</summary>
     public long PersistentElements

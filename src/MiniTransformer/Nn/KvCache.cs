@@ -57,6 +57,6 @@ public sealed class KvCache : IDisposable
         device.Backend.CacheAppend(k.Data, v.Data, slots.Data, positions.Data, keys[layer], values[layer], slots.Shape.Count, hkv, d, Context);
     }
 
-    internal Tensor Attend(int layer, Tensor q, TokenIds slots, TokenIds positions) =>
-        q.AttentionDecode(keys[layer], values[layer], slots, positions, hkv, Context);
+    internal Tensor Attend(int layer, Tensor q, TokenIds slots, TokenIds positions, float scale, int window) =>
+        q.AttentionDecode(keys[layer], values[layer], slots, positions, hkv, Context, scale, window);
 }

@@ -1,6 +1,6 @@
 using System.Globalization;
 using MiniTransformer.Cli;
-using MiniTransformer.Reports;
+using MiniTransformer.Cli.Runs;
 using MiniTransformer.Tests.IO;
 
 namespace MiniTransformer.Tests.Cli;

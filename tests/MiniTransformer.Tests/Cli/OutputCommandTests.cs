@@ -2,7 +2,7 @@ using System.Text.Json;
 using MiniTransformer.Backends;
 using MiniTransformer.Cli;
 using MiniTransformer.Data.Tasks;
-using MiniTransformer.Experiments;
+using MiniTransformer.Lab;
 using MiniTransformer.Nn;
 using MiniTransformer.Tests.IO;
 using MiniTransformer.Text;

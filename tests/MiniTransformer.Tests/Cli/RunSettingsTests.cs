@@ -3,10 +3,10 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using MiniTransformer.Cli;
-using MiniTransformer.Reports;
 using MiniTransformer.Cli.Commands;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
+using MiniTransformer.Lab;
 using MiniTransformer.Tests.IO;
 using MiniTransformer.Training;
 

@@ -1,5 +1,5 @@
 using MiniTransformer.Cli.Runs;
-using MiniTransformer.Experiments;
+using MiniTransformer.Lab;
 using MiniTransformer.Tests.IO;
 using MiniTransformer.Tests.Reports;
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using MiniTransformer.Reports;
+using MiniTransformer.Cli.Runs;
 
 namespace MiniTransformer.Tests.Reports;
 
