@@ -136,7 +136,7 @@ internal sealed class GenerateCommand
 
     private void Write(TextWriter output, Settings settings, Vocabulary vocabulary, string text, SampledResponse response)
     {
-        string shown = vocabulary.Show(response.Ids);
+        string shown = vocabulary.Show(response.Ids, continues: true);
         if (!settings.Get(json))
         {
             output.WriteLine(shown);

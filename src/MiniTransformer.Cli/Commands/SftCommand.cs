@@ -96,11 +96,12 @@ internal sealed class SftCommand
         using Transformer? loaded = start is null ? null : Checkpoint.LoadModel(start, device);
         Vocabulary vocabulary = loaded is null ? Vocabulary.Bytes() : Vocabulary.Of(start!, loaded.Config);
         using RunData runData = terminal.Stop.Await(() => asked.Source.Load(vocabulary, verify.Options(settings, terminal)));
-        TransformerConfig config = model.Resolve(settings, loaded?.Config, vocabulary, runData);
+        TransformerConfig config = model.Resolve(settings, loaded?.Config, vocabulary, runData, device);
         RunEvaluation.CheckLength(runData, config);
         SftOptions options = asked.Options(vocabulary.PadId);
         UsageException.Check(options.Validate);
         if (measuring) return DryRun(config, runData.Train, options, asked.Recompute, terminal);
+        TrainingMemory.Require(config, device, Longest(runData.Train, options), options.PadId, asked.Recompute);
         runData.Begin(terminal.Say);
         int total = options.StepsFor(runData.Train.Count), every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, total / 10))!.Value;
         int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, total / 10))!.Value;
@@ -160,11 +161,16 @@ internal sealed class SftCommand
         bool IsDue(int step) => curveEvery > 0 && (step % curveEvery == 0 || step == total);
     }
 
-    // The memory of the largest step there can be: one of the longest demonstrations.
-    private static int DryRun(TransformerConfig config, IReadOnlyList<Example> demonstrations, SftOptions options, bool recompute, Terminal terminal)
+    // The largest step there can be: one of the longest demonstrations.
+    private static Example[] Longest(IReadOnlyList<Example> demonstrations, SftOptions options)
     {
         int together = options.MicroBatchSize > 0 ? Math.Min(options.MicroBatchSize, options.BatchSize) : options.BatchSize;
-        Example[] longest = [.. demonstrations.OrderByDescending(e => e.Positions).Take(together)];
+        return [.. demonstrations.OrderByDescending(e => e.Positions).Take(together)];
+    }
+
+    private static int DryRun(TransformerConfig config, IReadOnlyList<Example> demonstrations, SftOptions options, bool recompute, Terminal terminal)
+    {
+        Example[] longest = Longest(demonstrations, options);
         StepMemory memory = StepMemory.OfSft(config, new ResponseBatch(longest, options.PadId), recompute);
         terminal.Print(string.Create(CultureInfo.InvariantCulture, $"""
             A step of {longest.Length} sequences of at most {longest[0].Positions} tokens needs, in MB:

@@ -50,7 +50,7 @@ internal static class RunReport
         }
 
         report.Section("Learning curves");
-        foreach ((Chart chart, string caption) in RunCharts.Of(RunDirectory.ReadMetrics(folder.Path), prompts.Counted)) report.Chart(chart, caption);
+        foreach ((Chart chart, string caption) in RunCharts.Of(RunDirectory.ReadMetrics(folder.Path, warning => terminal.Say($"warning: {warning}")), prompts.Counted)) report.Chart(chart, caption);
         if (rows.Length > 0)
         {
             string reference = (configuration as DprRun)?.Reference is { } named ? Path.GetFileName(Path.TrimEndingDirectorySeparator(named)) : policies[0].Name;

@@ -179,7 +179,7 @@ internal sealed class CompareSource
 
     private string[] Files(Settings settings) => settings.Get(data) ?? [];
 
-    // A regime's name is part of the names of files.
-    private static string NameOf(string file) =>
+    /// <summary>What the regime of a file is called; it is part of the names of files.</summary>
+    public static string NameOf(string file) =>
         string.Concat(Path.GetFileNameWithoutExtension(file).Select(c => char.IsLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '-')).Trim('.') is { Length: > 0 } name ? name : "data";
 }

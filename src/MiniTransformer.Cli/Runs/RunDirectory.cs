@@ -16,6 +16,9 @@ public sealed class RunDirectory : IDisposable
 
     private readonly FileStream held;
 
+    /// <summary>The files that a start which was killed before it wrote its configuration may have left, but for its lock: a run can begin beside them.</summary>
+    public static IReadOnlyList<string> Leftovers { get; } = [MetricsName, MetricsLog.SumsOf(MetricsName)];
+
     private RunDirectory(string path, FileStream held)
     {
         Path = path;
@@ -66,7 +69,7 @@ public sealed class RunDirectory : IDisposable
                     + "Continue it with --resume, or choose another folder with --out.");
             }
 
-            File.Delete(System.IO.Path.Combine(full, MetricsName)); // of a start that never came to write its configuration
+            foreach (string left in Leftovers) File.Delete(System.IO.Path.Combine(full, left)); // of a start that never came to write its configuration
             var run = new RunDirectory(full, held);
             run.SaveConfiguration(configuration);
             return run;
@@ -101,7 +104,7 @@ public sealed class RunDirectory : IDisposable
         string file = System.IO.Path.Combine(path, ConfigurationName);
         try
         {
-            return JsonSerializer.Deserialize<T>(File.ReadAllText(file), Json) ?? throw new JsonException("it holds null");
+            return SealedJson.Read(file).Deserialize<T>(Json) ?? throw new JsonException("it holds null");
         }
         catch (JsonException e)
         {
@@ -110,12 +113,15 @@ public sealed class RunDirectory : IDisposable
     }
 
     /// <summary>Reads the metrics of a run, oldest first; it may be in use by a writer, whose unfinished last line is left out.</summary>
-    public static IReadOnlyList<JsonElement> ReadMetrics(string path) => MetricsLog.Read(System.IO.Path.Combine(path, MetricsName));
+    /// <param name="path">The folder.</param>
+    /// <param name="damaged">Hears of each line that is damaged and left out; null refuses such a log.</param>
+    public static IReadOnlyList<JsonElement> ReadMetrics(string path, Action<string>? damaged = null) =>
+        MetricsLog.Read(System.IO.Path.Combine(path, MetricsName), damaged);
 
     /// <summary>Saves the effective configuration, replacing the old one as a whole.</summary>
     public void SaveConfiguration(object configuration) => AtomicFile.WriteAllText(
         System.IO.Path.Combine(Path, ConfigurationName),
-        JsonSerializer.Serialize(configuration, configuration.GetType(), new JsonSerializerOptions(Json) { WriteIndented = true }) + "\n");
+        SealedJson.Seal(JsonSerializer.Serialize(configuration, configuration.GetType(), new JsonSerializerOptions(Json) { WriteIndented = true })));
 
     /// <summary>The folder of a checkpoint: checkpoints/name.</summary>
     /// <exception cref="ArgumentException">The name would lead out of the folder.</exception>

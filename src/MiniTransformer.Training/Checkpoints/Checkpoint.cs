@@ -69,17 +69,20 @@ public static class Checkpoint
     });
 
     /// <summary>
-    /// The tokenizer of a model's folder, with all end tokens that the model's configuration has; or null and the reason where it has none or another tool's.
+    /// The tokenizer of a model's folder, with all end tokens that the model's configuration has; or null and the reason where it has none or one that is not implemented.
     /// </summary>
     /// <exception cref="InvalidDataException">The file is damaged, or its ids lie outside the model's vocabulary.</exception>
     public static ITokenizer? LoadTokenizer(string folder, TransformerConfig config, out string? whyNone)
     {
         (ITokenizer? tokenizer, whyNone) = Read(
             folder, name => IsOfModel(name) && !name.EndsWith(".safetensors", StringComparison.Ordinal), current => (TokenizerFile.Load(current, out string? why), why));
-        if (tokenizer is not null && tokenizer.VocabSize > config.VocabSize)
+
+        // Added tokens at the end that a text model lacks (Gemma 3's for images) are no token of its texts.
+        int needed = tokenizer is BpeTokenizer bpe ? bpe.OrdinarySize : tokenizer?.VocabSize ?? 0;
+        if (tokenizer is not null && needed > config.VocabSize)
         {
             throw new InvalidDataException(
-                $"{folder}: the tokenizer has {tokenizer.VocabSize} tokens, but the model's vocab_size is {config.VocabSize}; they do not belong together.");
+                $"{folder}: the tokenizer has {needed} tokens, but the model's vocab_size is {config.VocabSize}; they do not belong together.");
         }
 
         if (tokenizer is null) return null;

@@ -7,7 +7,7 @@ namespace MiniTransformer.Data;
 /// <summary>One line of a JSONL file, its bytes and its place, so that whatever is wrong in it can be pointed at.</summary>
 internal sealed class JsonlLine(string file, long number, byte[] text)
 {
-    private const int LongestLine = 1 << 28;
+    private const int LongestLine = 1 << 23;
 
     public byte[] Text => text;
 
@@ -31,7 +31,7 @@ internal sealed class JsonlLine(string file, long number, byte[] text)
                 int stop = newline < 0 ? read : newline;
                 line.Write(chunk, start, stop - start);
                 if (line.Length > LongestLine)
-                    throw new DataException(file, number, 0, $"the line is longer than {LongestLine >> 20} MiB; is this a JSONL file?");
+                    throw new DataException(file, number, 0, $"the line is longer than {LongestLine >> 20} MiB, the most that is read of one; is this a JSONL file, one record a line?");
                 start = stop + 1;
                 if (newline < 0) continue;
                 if (Take(line, file, number, blank) is JsonlLine taken) yield return taken;

@@ -19,6 +19,6 @@ public static class ResponseText
             if (id >= tokenizer.VocabSize || tokenizer.IsSpecial(id)) return null;
         }
 
-        return tokenizer.Decode(body);
+        return tokenizer.DecodeContinuation(body);
     }
 }

@@ -37,6 +37,9 @@ public sealed unsafe class CpuBackend : IBackend
     public DeviceBuffer Allocate(long length) => new CpuBuffer(length);
 
     /// <inheritdoc/>
+    public long MemoryBytes => CpuBuffer.Limit;
+
+    /// <inheritdoc/>
     public void Upload(ReadOnlySpan<float> from, Storage to) => from.CopyTo(new Span<float>(P(to), to.Length));
 
     /// <inheritdoc/>
@@ -174,7 +177,7 @@ public sealed unsafe class CpuBackend : IBackend
             b * hkv, AttentionGrain(t, d));
 
     /// <inheritdoc/>
-    public int CacheLength(int slots, int hkv, int d, int context) => checked(slots * hkv * d * context);
+    public long CacheLength(int slots, int hkv, int d, int context) => checked((long)slots * hkv * d * context);
 
     /// <inheritdoc/>
     public void CacheAppend(Storage k, Storage v, Storage slots, Storage positions, Storage cacheK, Storage cacheV, int rows, int hkv, int d, int context) =>
@@ -270,8 +273,31 @@ public sealed unsafe class CpuBackend : IBackend
 /// <summary>Native memory, aligned to 64 bytes: activations never lie on the collector's heap.</summary>
 internal sealed unsafe class CpuBuffer : DeviceBuffer
 {
+    // What the machine, or the container that the process is in, has; bytes of all buffers of the process.
+    public static readonly long Limit = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+
+    private static long held;
+
+    private readonly long bytes;
+
     public CpuBuffer(long length)
-        : base(length) => Pointer = (float*)NativeMemory.AlignedAlloc((nuint)Math.Max(16, length) * sizeof(float), 64);
+        : base(length)
+    {
+        long wanted = checked(Math.Max(16, length) * sizeof(float));
+        try
+        {
+            if (Interlocked.Add(ref held, wanted) > Limit) throw new OutOfMemoryException();
+            Pointer = (float*)NativeMemory.AlignedAlloc((nuint)wanted, 64);
+            bytes = wanted;
+        }
+        catch (OutOfMemoryException e)
+        {
+            long others = Interlocked.Add(ref held, -wanted);
+            throw new DeviceException(
+                $"the CPU's memory is too small: {DeviceException.Size(wanted)} more are needed, {DeviceException.Size(others)} are held, and there are {DeviceException.Size(Limit)}; " +
+                "lower the batch, the longest response or the model's size.", e);
+        }
+    }
 
     ~CpuBuffer() => Free();
 
@@ -285,7 +311,9 @@ internal sealed unsafe class CpuBuffer : DeviceBuffer
 
     private void Free()
     {
+        if (Pointer == null) return;
         NativeMemory.AlignedFree(Pointer);
         Pointer = null;
+        Interlocked.Add(ref held, -bytes);
     }
 }

@@ -93,6 +93,17 @@ public sealed class Device : IDisposable
         }
     }
 
+    /// <summary>Refuses what the device has not the memory for, before any is taken.</summary>
+    /// <param name="bytes">How much is needed.</param>
+    /// <param name="what">What for, such as "a cache of 256 sequences".</param>
+    /// <param name="wayOut">What would need less, such as "lower MaxTokens".</param>
+    /// <exception cref="DeviceException">It is more than the device has.</exception>
+    public void Require(double bytes, string what, string wayOut)
+    {
+        if (bytes > Backend.MemoryBytes)
+            throw new DeviceException($"{what} needs {DeviceException.Size(bytes)} of memory, and {Name} has {DeviceException.Size(Backend.MemoryBytes)}; {wayOut}.");
+    }
+
     /// <summary>Memory for parameters, optimizer state and caches, valid until freed or until the device is disposed.</summary>
     /// <param name="length">Elements of 4 bytes.</param>
     /// <param name="zeroed">False spares the zeros where everything is written before it is read.</param>

@@ -16,6 +16,8 @@ internal sealed class DryRunBackend : IBackend
 
     public DeviceBuffer Allocate(long length) => new NoMemory(length);
 
+    public long MemoryBytes => long.MaxValue;
+
     public void Upload(ReadOnlySpan<float> from, Storage to)
     {
     }
@@ -118,7 +120,7 @@ internal sealed class DryRunBackend : IBackend
     {
     }
 
-    public int CacheLength(int slots, int hkv, int d, int context) => checked(slots * hkv * d * context);
+    public long CacheLength(int slots, int hkv, int d, int context) => checked((long)slots * hkv * d * context);
 
     public void CacheAppend(Storage k, Storage v, Storage slots, Storage positions, Storage cacheK, Storage cacheV, int rows, int hkv, int d, int context)
     {

@@ -18,6 +18,9 @@ public interface IBackend : IDisposable
     /// <summary>A new block of uninitialised memory.</summary>
     DeviceBuffer Allocate(long length);
 
+    /// <summary>Memory of the device in bytes, in use or not.</summary>
+    long MemoryBytes { get; }
+
     /// <summary>Copies numbers to the device.</summary>
     void Upload(ReadOnlySpan<float> from, Storage to);
 
@@ -111,7 +114,7 @@ public interface IBackend : IDisposable
     void AttentionBackward(Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, int b, int t, int h, int hkv, int d, float scale, int window);
 
     /// <summary>Elements that a cache of keys, and one of values, needs for the given slots and context.</summary>
-    int CacheLength(int slots, int hkv, int d, int context);
+    long CacheLength(int slots, int hkv, int d, int context);
 
     /// <summary>Writes row r of k and v (Hkv,D) to (slotsᵣ, positionsᵣ) of the cache; a negative position is skipped.</summary>
     void CacheAppend(Storage k, Storage v, Storage slots, Storage positions, Storage cacheK, Storage cacheV, int rows, int hkv, int d, int context);

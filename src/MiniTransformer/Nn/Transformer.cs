@@ -70,6 +70,7 @@ public sealed class Transformer : IDisposable
     {
         config.Validate();
         (Config, Device) = (config, source.Device);
+        Device.Require(sizeof(float) * config.ParameterCount, $"A model of {config.SizeInWords}", "a smaller one is needed, or a device with more memory");
         TransformerForm form = config.Form;
         InitScale init = InitScale.For(config);
         ParameterSource model = source / "model";

@@ -102,6 +102,7 @@ public sealed partial record TransformerConfig
         if ((long)NumHeads * HeadDim > int.MaxValue)
             throw new TransformerConfigException(
                 "head_dim", $"num_attention_heads × head_dim = {NumHeads} × {HeadDim} is more than 2³¹ − 1.");
+        CheckSize();
         if (Form.Windows is { } windows && windows.Count != NumLayers)
             throw new TransformerConfigException("layer_types", $"{windows.Count} layers have windows, but num_hidden_layers = {NumLayers}.");
         if (Form.QueryScalar is { } scalar) PositiveAndFinite("query_pre_attn_scalar", scalar);

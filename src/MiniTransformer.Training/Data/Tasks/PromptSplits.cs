@@ -61,15 +61,15 @@ public sealed class PromptSplits
         return prompts;
     }
 
-    private TaskPrompt[] Draw(ulong part, int count, CancellationToken stop)
+    private List<TaskPrompt> Draw(ulong part, int count, CancellationToken stop)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         Rng rng = new(seed, PartStream + part);
-        TaskPrompt[] prompts = new TaskPrompt[count];
+        var prompts = new List<TaskPrompt>(); // that grows: so many different ones there may not be
         for (int i = 0; i < count; i++)
         {
             stop.ThrowIfCancellationRequested();
-            prompts[i] = Unused(tasks[i % tasks.Count], rng);
+            prompts.Add(Unused(tasks[i % tasks.Count], rng));
             used.Add(prompts[i].Text);
         }
 

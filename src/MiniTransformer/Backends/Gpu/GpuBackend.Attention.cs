@@ -30,7 +30,7 @@ internal sealed partial class GpuBackend
     }
 
     /// <inheritdoc/>
-    public int CacheLength(int slots, int hkv, int d, int context) => checked(slots * hkv * d * context);
+    public long CacheLength(int slots, int hkv, int d, int context) => checked((long)slots * hkv * d * context);
 
     /// <inheritdoc/>
     public void CacheAppend(Storage k, Storage v, Storage slots, Storage positions, Storage cacheK, Storage cacheV, int rows, int hkv, int d, int context)
