@@ -56,6 +56,7 @@ internal sealed class SftCommand
     private readonly Flag<bool> recompute = Flags.Switch(
         "--recompute", "compute the blocks again in the backward pass: activations of one block instead of all, for one more forward pass; the same bits");
     private readonly Flag<bool> dryRun = Flags.Switch("--dry-run", "train nothing; print the memory that a step will need", saved: false);
+    private readonly Flag<string?> saveType = TypeFlag.Create();
     private readonly ModelFlags model = new();
 
     private SftCommand() => common = new CommonFlags(command, "folder of the run, a new one");
@@ -68,7 +69,7 @@ internal sealed class SftCommand
         {
             sft.task, sft.data, sft.resume, sft.baseModel, sft.steps, sft.epochs, sft.batch, sft.microBatch, sft.lr, sft.warmup, sft.finalFraction, sft.maxGradNorm,
             sft.keepAt, sft.checkpointEvery, sft.evaluateEvery, sft.demonstrations, sft.good, sft.heldOut, sft.inOrder, sft.objective, sft.gamma, sft.alpha,
-            sft.recompute, sft.dryRun,
+            sft.recompute, sft.dryRun, sft.saveType,
         }) sft.command.Add(flag);
         foreach (Option flag in sft.verify.All.Concat(sft.model.All)) sft.command.Add(flag);
         string[] examples =

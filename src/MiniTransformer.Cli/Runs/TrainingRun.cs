@@ -81,7 +81,7 @@ internal sealed class TrainingRun : IDisposable
     }
 
     /// <summary>Saves a model as one of the run's checkpoints.</summary>
-    public void Keep(string name, Transformer model) => Checkpoint.Save(Folder.CheckpointPath(name), model, Saved);
+    public void Keep(string name, Transformer model) => Checkpoint.Save(Folder.CheckpointPath(name), model, Saved, TypeFlag.Type(settings.SaveDtype));
 
     /// <summary>Saves the checkpoint to resume from, if it is not saved already.</summary>
     public void SaveLast(Transformer policy, AdamW optimizer, TrainerState state)
