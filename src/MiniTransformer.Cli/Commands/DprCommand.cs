@@ -114,8 +114,8 @@ internal sealed class DprCommand
             advice = Ask(settings, sftRun, sft, expert, vocabulary, data, options, terminal);
             if (advice.Action != AdviceAction.RunDpr)
             {
-                terminal.Say("Nothing was trained: the advisor expects no gain of DPR. To run it all the same, name a reference, such as --reference base.");
-                return CommandLine.Failed;
+                terminal.Say("Nothing was trained, as --reference auto asks where the advisor expects no gain of DPR. To run it all the same, name a reference, such as --reference base.");
+                return CommandLine.Done;
             }
         }
 
@@ -134,6 +134,8 @@ internal sealed class DprCommand
             Advice = advice is not null ? RunAdvice.ToJson(advice, sftRun, settings.Get(verify.Flag))
                 : resuming && RunDirectory.Exists(path) ? RunSettings.Read<DprRun>(path).Advice : null,
         };
+        if (options.WarmupUpdates > options.Updates)
+            terminal.Say($"Warning: --warmup {options.WarmupUpdates} is longer than the run of {options.Updates} update(s); the learning rate never reaches --lr.");
         using TrainingRun training = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
         int[][] ids = [.. asked.Select(p => p.Ids)];
         return training.Work("dpr", options.Updates, verify.Again(settings), () =>

@@ -96,7 +96,12 @@ internal sealed class SftCommand
         string? start = settings.Get(baseModel) is { } folder ? ModelFolder.Find(folder) : null;
         using Transformer? loaded = start is null ? null : Checkpoint.LoadModel(start, device);
         Vocabulary vocabulary = loaded is null ? Vocabulary.Bytes() : Vocabulary.Of(start!, loaded.Config);
-        using RunData runData = terminal.Stop.Await(() => asked.Source.Load(vocabulary, verify.Options(settings, terminal)));
+        using RunData runData = terminal.Stop.Await(() =>
+        {
+            if (asked.Source.File is { } file && !measuring) DataSource.RequireFile("--data", file);
+            if (asked.Source.EvalFile is { } gold && !measuring) DataSource.RequireFile("--eval-data", gold);
+            return asked.Source.Load(vocabulary, verify.Options(settings, terminal));
+        });
         TransformerConfig config = model.Resolve(settings, loaded?.Config, vocabulary, runData, device);
         RunEvaluation.CheckLength(runData, config);
         SftOptions options = asked.Options(vocabulary.PadId);
@@ -112,6 +117,7 @@ internal sealed class SftCommand
             DataSha256 = terminal.Stop.Await(asked.Source.Sha256),
             EvalDataSha256 = terminal.Stop.Await(asked.Source.EvalSha256),
         };
+        Warn(options, total, terminal);
         using TrainingRun run = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
         return run.Work("sft", total, verify.Again(settings), () =>
         {
@@ -141,7 +147,7 @@ internal sealed class SftCommand
                     foreach (SftStep step in Sft.Train(policy, runData.Train, options, optimizer))
                     {
                         run.Folder.Metrics.Append(step);
-                        foreach (double fraction in options.KeepAt.Where(f => (int)Math.Ceiling(f * total - 1e-9) == step.Step)) run.Keep(ModelFolder.Fraction(fraction), policy);
+                        foreach (double fraction in options.KeepAt.Where(f => UpdateOf(f, total) == step.Step)) run.Keep(ModelFolder.Fraction(fraction), policy);
                         if (step.Step % every == 0 || step.Step == total || IsDue(step.Step)) Save();
                         if (IsDue(step.Step)) evaluation.Point(policy, "sft", step.Step, run.Folder.Metrics);
                         track.Report(step.Step, string.Create(CultureInfo.InvariantCulture, $"loss {step.Loss:0.000}"));
@@ -161,6 +167,18 @@ internal sealed class SftCommand
 
         bool IsDue(int step) => curveEvery > 0 && (step % curveEvery == 0 || step == total);
     }
+
+    // What is not wrong, but hardly meant.
+    private static void Warn(SftOptions options, int total, Terminal terminal)
+    {
+        if (options.WarmupSteps >= total)
+            terminal.Say($"Warning: --warmup {options.WarmupSteps} is as long as the run of {total} update(s), or longer; the learning rate never reaches --lr.");
+        foreach (IGrouping<int, double> same in options.KeepAt.GroupBy(f => UpdateOf(f, total)).Where(g => g.Count() > 1))
+            terminal.Say(FormattableString.Invariant($"Warning: --keep-at {string.Join(", ", same.Select(f => f.ToString(CultureInfo.InvariantCulture)))} are all update {same.Key} of {total}, the same model."));
+    }
+
+    // The update after which a fraction of the training samples is seen.
+    private static int UpdateOf(double fraction, int total) => (int)Math.Ceiling(fraction * total - 1e-9);
 
     // The largest step there can be: one of the longest demonstrations.
     private static Example[] Longest(IReadOnlyList<Example> demonstrations, SftOptions options)

@@ -167,6 +167,7 @@ internal sealed class CompareSource
         foreach (string file in files)
         {
             if (!File.Exists(file)) throw new FileNotFoundException($"--data: there is no file '{Invocation.Shown(file)}'.");
+            DataSource.RequireFile("--data", file);
             var examples = Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size);
             Demonstrations? evaluated = settings.Get(verify.EvalData) is { } gold ? Demonstrations.Load(gold, vocabulary.Tokenizer, vocabulary.Size, heldOut: true) : null;
             if (config is not null) examples.CheckLength(config.MaxPositions);

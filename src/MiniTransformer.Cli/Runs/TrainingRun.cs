@@ -1,6 +1,7 @@
 using System.Text.Json;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Terminals;
+using MiniTransformer.IO;
 using MiniTransformer.Nn;
 using MiniTransformer.Optim;
 using MiniTransformer.Text;
@@ -36,7 +37,7 @@ internal sealed class TrainingRun : IDisposable
         if (resume || !Directory.Exists(path)) return;
         if (RunDirectory.Exists(path))
             throw new UsageException($"--out: '{Invocation.Shown(path)}' holds a run already. Continue it with --resume, or name another folder.");
-        if (Directory.EnumerateFileSystemEntries(path).Any(entry => Path.GetFileName(entry) is var name && name != ".lock" && !RunDirectory.Leftovers.Contains(name)))
+        if (Directory.EnumerateFileSystemEntries(path).Any(entry => Path.GetFileName(entry) is var name && name != ".lock" && !RunDirectory.Leftovers.Contains(name) && !AtomicFile.IsLeftover(name)))
             throw new UsageException($"--out: the folder '{Invocation.Shown(path)}' exists and is not empty. Name another one.");
     }
 
