@@ -95,7 +95,7 @@ internal sealed class SftCommand
         string? start = settings.Get(baseModel) is { } folder ? ModelFolder.Find(folder) : null;
         using Transformer? loaded = start is null ? null : Checkpoint.LoadModel(start, device);
         Vocabulary vocabulary = loaded is null ? Vocabulary.Bytes() : Vocabulary.Of(start!, loaded.Config);
-        RunData runData = terminal.Stop.Await(() => asked.Source.Load(vocabulary));
+        RunData runData = terminal.Stop.Await(() => asked.Source.Load(vocabulary, loaded is null ? null : TrainedPrompts.Of(loaded.Companions), terminal.Say));
         TransformerConfig config = model.Resolve(settings, loaded?.Config, vocabulary, runData, device);
         RunEvaluation.CheckLength(runData, config);
         SftOptions options = asked.Options(vocabulary.PadId);
@@ -112,6 +112,7 @@ internal sealed class SftCommand
             Transformer policy = loaded ?? new Transformer(config, ParameterSource.Random(device, options.Seed));
             policy.Recompute = effective.Recompute;
             using Transformer first = policy.Clone();
+            policy.Companions = TrainedPrompts.Of(policy.Companions).With(runData.Train.Select(e => e.PromptIds)).AddTo(policy.Companions);
             if (!Checkpoint.IsModel(run.Folder.CheckpointPath(ModelFolder.Base))) run.Keep(ModelFolder.Base, first);
             using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
             int done = resuming ? run.TakeUp(policy, optimizer, updates => TrainerState.Sft(updates, options, runData.Train.Count), total) : 0;
