@@ -58,6 +58,7 @@ internal sealed class DprCommand
         "--checkpoint-every", "updates between checkpoints to resume from [default: a tenth of the updates]", min: 1, mayChange: true);
     private readonly Flag<int?> evaluateEvery = Flags.OptionalInt(
         "--evaluate-every", "updates between points of the accuracy curve, 0 for none [default: a tenth of the updates]", mayChange: true);
+    private readonly Flag<string?> saveType = TypeFlag.Create();
 
     private DprCommand() => common = new CommonFlags(command, "folder of the run, a new one", seedDescription: "seed of the order of the prompts and of the draws [default: the SFT run's]");
 
@@ -70,7 +71,7 @@ internal sealed class DprCommand
             dpr.run, dpr.resume, dpr.updates, dpr.reference, dpr.reward, dpr.floor, dpr.centred, dpr.clip, dpr.gamma, dpr.sentenceLevel, dpr.noBaseline, dpr.noWhiten, dpr.beta,
             dpr.betaRef, dpr.kl, dpr.entropyBonus, dpr.promptsPerUpdate, dpr.lr, dpr.warmup, dpr.maxGradNorm, dpr.temperature, dpr.maxTokens, dpr.collapseKl, dpr.prompts,
             dpr.verify.Flag, dpr.checkpointEvery,
-            dpr.evaluateEvery,
+            dpr.evaluateEvery, dpr.saveType,
         }) dpr.command.Add(flag);
         string[] examples =
         [
@@ -110,8 +111,8 @@ internal sealed class DprCommand
             advice = Ask(settings, sftRun, sft, expert, vocabulary, data, options, terminal);
             if (advice.Action != AdviceAction.RunDpr)
             {
-                terminal.Say("Nothing was trained: the advisor expects no gain of DPR. To run it all the same, name a reference, such as --reference base.");
-                return CommandLine.Failed;
+                terminal.Say("Nothing was trained, as --reference auto asks where the advisor expects no gain of DPR. To run it all the same, name a reference, such as --reference base.");
+                return CommandLine.Done;
             }
         }
 
@@ -129,6 +130,8 @@ internal sealed class DprCommand
             Advice = advice is not null ? RunAdvice.ToJson(advice, sftRun, settings.Get(verify.Flag))
                 : resuming && RunDirectory.Exists(path) ? RunSettings.Read<DprRun>(path).Advice : null,
         };
+        if (options.WarmupUpdates > options.Updates)
+            terminal.Say($"Warning: --warmup {options.WarmupUpdates} is longer than the run of {options.Updates} update(s); the learning rate never reaches --lr.");
         using TrainingRun training = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
         int[][] ids = [.. asked.Select(p => p.Ids)];
         return training.Work("dpr", options.Updates, verify.Again(settings), () =>

@@ -159,6 +159,7 @@ internal sealed class CompareSource
         foreach (string file in files)
         {
             if (!File.Exists(file)) throw new FileNotFoundException($"--data: there is no file '{Invocation.Shown(file)}'.");
+            DataSource.RequireFile("--data", file);
             var examples = Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size);
             if (config is not null) examples.CheckLength(config.MaxPositions);
             var own = OwnData.Split(NameOf(file), examples, verifier, settings.Get(validation), settings.Get(heldOut), settings.Get(seed), folder, vocabulary.Tokenizer);

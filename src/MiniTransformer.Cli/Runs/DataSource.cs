@@ -26,7 +26,17 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
     {
         if (File is null) return null;
         if (!System.IO.File.Exists(File)) throw new FileNotFoundException($"There is no file '{Invocation.Shown(File)}' (the run's --data).");
+        RequireFile("--data", File);
         return Checksums.OfFile(File);
+    }
+
+    /// <summary>Refuses a pipe, whose content can be read only once, where a run reads its data again: to resume it, and to measure it.</summary>
+    /// <exception cref="UsageException">It is one.</exception>
+    public static void RequireFile(string flag, string path)
+    {
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        if (!stream.CanSeek)
+            throw new UsageException($"{flag}: '{Invocation.Shown(path)}' is a pipe, which can be read only once, and a run reads its data again when it is resumed or measured; write them to a file and name it.");
     }
 
     /// <summary>Refuses a file that has changed since the run began.</summary>
