@@ -5,6 +5,7 @@ using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Data;
 using MiniTransformer.Judges;
 using MiniTransformer.Lab;
 using MiniTransformer.Nn;
@@ -76,8 +77,8 @@ internal sealed class AdviseCommand
         string verifier = verify.Resolve(settings, (file ?? source.File) is not null, sft.Verify);
         JudgeOptions judging = verify.Options(settings, terminal);
         string? evalFile = verify.EvalFile(settings, source.File is not null, sft.EvalData);
-        using RunData own = terminal.Stop.Await(() => (source with { Verify = verifier }).Load(vocabulary, judging, evalFile));
-        using RunData? other = file is null ? null : terminal.Stop.Await(() => new DataSource(null, file, 1, 0, 1, source.Seed, verifier).Load(vocabulary, judging));
+        using RunData own = terminal.Stop.Await(() => (source with { Verify = verifier }).Load(vocabulary, TrainedPrompts.Of(expert.Companions), terminal.Say, judging, evalFile));
+        using RunData? other = file is null ? null : terminal.Stop.Await(() => new DataSource(null, file, 1, 0, 1, source.Seed, verifier).Load(vocabulary, judging: judging));
         RunData decided = other ?? own;
         HeldOutPrompts validation = decided.Choices;
         if (validation.Count == 0) throw new UsageException("the run holds nothing out (--held-out 0); give the data to decide on with --data or --eval-data.");

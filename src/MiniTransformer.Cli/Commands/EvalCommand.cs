@@ -3,6 +3,7 @@ using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Data;
 using MiniTransformer.Lab;
 using MiniTransformer.Nn;
 using MiniTransformer.Training;
@@ -61,7 +62,11 @@ internal sealed class EvalCommand
         bool own = source.File is not null || source.EvalFile is not null;
         source = source with { Verify = verify.Resolve(settings, own, training?.Verify ?? sft?.Verify) };
         string? evalFile = settings.Get(data) is null ? verify.EvalFile(settings, own, training?.EvalData) : null;
-        using RunData runData = terminal.Stop.Await(() => source.Load(vocabulary, verify.Options(settings, terminal), evalFile));
+        TrainedPrompts trained = TrainedPrompts.Of(model.Companions);
+        using RunData runData = terminal.Stop.Await(() =>
+            source.Load(vocabulary, settings.Get(data) is null ? trained : null, terminal.Say, verify.Options(settings, terminal), evalFile));
+        if (runData.Evaluation.Ids.Count(trained.Contains) is var known && known > 0)
+            terminal.Say($"Warning: {known} of {runData.Evaluation.Count} prompts of {Invocation.Shown(settings.Get(data)!)} are among those that the model, or its base, was trained on.");
         if (runData.Evaluation.Count == 0) throw new UsageException("the run holds nothing out (--held-out 0); give the data to measure on with --data or --task.");
         runData.Begin(terminal.Say);
         RunEvaluation.NameTooLong(runData.Evaluation, model.Config, terminal.Say);

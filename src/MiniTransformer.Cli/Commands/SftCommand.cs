@@ -100,7 +100,7 @@ internal sealed class SftCommand
         {
             if (asked.Source.File is { } file && !measuring) DataSource.RequireFile("--data", file);
             if (asked.Source.EvalFile is { } gold && !measuring) DataSource.RequireFile("--eval-data", gold);
-            return asked.Source.Load(vocabulary, verify.Options(settings, terminal));
+            return asked.Source.Load(vocabulary, loaded is null ? null : TrainedPrompts.Of(loaded.Companions), terminal.Say, verify.Options(settings, terminal));
         });
         TransformerConfig config = model.Resolve(settings, loaded?.Config, vocabulary, runData, device);
         RunEvaluation.CheckLength(runData, config);
@@ -124,6 +124,7 @@ internal sealed class SftCommand
             Transformer policy = loaded ?? new Transformer(config, ParameterSource.Random(device, options.Seed));
             policy.Recompute = effective.Recompute;
             using Transformer first = policy.Clone();
+            policy.Companions = TrainedPrompts.Of(policy.Companions).With(runData.Train.Select(e => e.PromptIds)).AddTo(policy.Companions);
             if (!Checkpoint.IsModel(run.Folder.CheckpointPath(ModelFolder.Base))) run.Keep(ModelFolder.Base, first);
             using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
             int done = resuming ? run.TakeUp(policy, optimizer, updates => TrainerState.Sft(updates, options, runData.Train.Count), total) : 0;

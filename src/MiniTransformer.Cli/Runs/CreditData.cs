@@ -39,13 +39,14 @@ internal sealed record CreditData(string What, IReadOnlyList<Example> Examples, 
     /// <param name="run">The run's folder.</param>
     /// <param name="prompts">How many, at most.</param>
     /// <param name="vocabulary">What ids mean.</param>
-    public static CreditData OfRun(string run, int prompts, Vocabulary vocabulary)
+    /// <param name="seen">What the policy was trained on.</param>
+    public static CreditData OfRun(string run, int prompts, Vocabulary vocabulary, TrainedPrompts seen)
     {
         SftRun sft = RunSettings.ReadTraining(run, "--run").Demonstrated;
         DataSource source = sft.Source;
         source.CheckUnchanged(sft);
         if (source.Tasks is { } tasks) return OfTasks(tasks, source.Seed, prompts, vocabulary.Needed("--task"));
-        using RunData data = source.Load(vocabulary);
+        using RunData data = source.Load(vocabulary, seen);
         bool isGold = source.EvalFile is not null || data.Evaluation.Examples.All(e => e.Gold is not null);
         Example[] heldOut = [.. data.Evaluation.Examples.Take(prompts).Select(e => Right(e, vocabulary))];
         if (heldOut.Length == 0) throw new UsageException("the run holds nothing out (--held-out 0); give responses with --data, or prompts with --task.");

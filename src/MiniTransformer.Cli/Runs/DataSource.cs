@@ -56,10 +56,17 @@ internal sealed record DataSource(
 
     /// <summary>Reads or makes the data.</summary>
     /// <param name="vocabulary">What ids mean.</param>
+    /// <param name="seen">Prompts that the model, or its base, was trained on: none of them is held out, whatever the split says.</param>
+    /// <param name="say">Is told how many are left out.</param>
     /// <param name="judging">How judges are run.</param>
     /// <param name="evalFile">A file with right answers to measure on in place of what the run held out, or null.</param>
-    public RunData Load(Vocabulary vocabulary, JudgeOptions? judging = null, string? evalFile = null) =>
-        Tasks is not null ? FromTasks(vocabulary.Needed("--task")) : FromFile(vocabulary, judging, evalFile == EvalFile ? null : evalFile);
+    public RunData Load(Vocabulary vocabulary, TrainedPrompts? seen = null, Action<string>? say = null, JudgeOptions? judging = null, string? evalFile = null)
+    {
+        RunData data = Tasks is not null ? FromTasks(vocabulary.Needed("--task"), seen) : FromFile(vocabulary, seen, judging, evalFile == EvalFile ? null : evalFile);
+        if (data.LeftOut > 0)
+            say?.Invoke($"{data.LeftOut} of {data.LeftOut + data.Evaluation.Count} held-out prompts are among those that the model, or its base, was trained on: they are left out.");
+        return data;
+    }
 
     /// <summary>The prompts of built-in tasks in their parts.</summary>
     public static PromptSplits Split(string tasks, ulong seed, PromptSplitSizes sizes, CancellationToken stop = default) =>
@@ -69,24 +76,28 @@ internal sealed record DataSource(
     public static Example[] Demonstrate(IReadOnlyList<TaskPrompt> prompts, double good, ITokenizer tokenizer, ulong seed) =>
         new Demonstrator { Good = good }.Demonstrate(prompts, tokenizer, NamedSeed.Of("demonstrations", seed));
 
-    private RunData FromTasks(ITokenizer tokenizer)
+    private RunData FromTasks(ITokenizer tokenizer, TrainedPrompts? seen)
     {
         PromptSplits splits = Split(Tasks!, Seed, new PromptSplitSizes { Demonstrations = Demonstrations });
         Example[] train = Demonstrate(splits.Demonstrations, Good, tokenizer, Seed);
         Example[] right = Demonstrate([.. splits.Evaluation, .. splits.Validation, .. splits.Reinforcement, .. splits.Demonstrations], 1, tokenizer, Seed);
+        TaskPrompt[] evaluation = Unseen(splits.Evaluation), validation = Unseen(splits.Validation);
         return new RunData
         {
             Train = train,
+            LeftOut = splits.Evaluation.Count - evaluation.Length,
             LongestExample = train.Concat(right).Max(e => e.Positions),
             ResponseRoom = train.Concat(right).Max(e => e.ResponseIds.Length) + 1,
             Prompts = [.. splits.Reinforcement.Select(p => p.Encode(tokenizer))],
-            Evaluation = HeldOutPrompts.Of(splits.Evaluation, tokenizer),
-            Validation = HeldOutPrompts.Of([.. splits.Validation.Take(MostForCurves)], tokenizer),
-            Choices = HeldOutPrompts.Of(splits.Validation, tokenizer),
+            Evaluation = HeldOutPrompts.Of(evaluation, tokenizer),
+            Validation = HeldOutPrompts.Of([.. validation.Take(MostForCurves)], tokenizer),
+            Choices = HeldOutPrompts.Of(validation, tokenizer),
         };
+
+        TaskPrompt[] Unseen(IReadOnlyList<TaskPrompt> prompts) => seen is null ? [.. prompts] : [.. prompts.Where(p => !seen.Contains(p.Encode(tokenizer).Ids))];
     }
 
-    private RunData FromFile(Vocabulary vocabulary, JudgeOptions? judging, string? evalFile)
+    private RunData FromFile(Vocabulary vocabulary, TrainedPrompts? seen, JudgeOptions? judging, string? evalFile)
     {
         var notes = new List<string>();
         Demonstrations none = Data.Demonstrations.FromExamples([]), all = File is null ? none : Data.Demonstrations.Load(File, vocabulary.Tokenizer, vocabulary.Size, heldOut: HeldOut >= 1);
@@ -122,6 +133,8 @@ internal sealed record DataSource(
             if (heldOut.Count < given.Count) notes.Add($"{given.Count - heldOut.Count} of {given.Count} lines of --eval-data have prompts that SFT was trained on; they are left out of the measure.");
         }
 
+        int held = heldOut.Count;
+        if (seen is not null) heldOut = Data.Demonstrations.FromExamples(heldOut.Where(e => !seen.Contains(e.PromptIds)));
         heldOut.CheckGold();
         bool isGold = EvalFile is not null || evalFile is not null || (heldOut.Count > 0 && heldOut.All(e => e.Gold is not null));
         string demonstrations = HeldOut >= 1 && EvalFile is null ? $"the completions of {Path.GetFileName(File)}" : "the demonstrations";
@@ -129,6 +142,7 @@ internal sealed record DataSource(
         return new RunData
         {
             Train = train,
+            LeftOut = held - heldOut.Count,
             LongestExample = all.Concat(heldOut).Max(e => e.Positions),
             ResponseRoom = all.Concat(heldOut).Max(e => e.ResponseIds.Length) + 1,
             Prompts = train.Prompts,
