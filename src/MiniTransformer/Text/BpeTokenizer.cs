@@ -15,7 +15,7 @@ public sealed class BpeTokenizer : ITokenizer
     private readonly TokenizerJson json;
     private readonly BytePairModel model, dataModel;
     private readonly Search markup, data;
-    private readonly HashSet<int> special;
+    private readonly HashSet<int> special, hidden;
 
     // Added tokens that are looked for before, and those that are looked for after the text was normalized.
     private sealed record Search(AddedTokens Original, AddedTokens Normalized);
@@ -24,6 +24,9 @@ public sealed class BpeTokenizer : ITokenizer
     {
         (this.json, this.model, Tokens) = (json, model, tokens);
         special = [.. json.Added.Where(token => token.Special).Select(token => token.Id)];
+
+        // An added token that ends a response is none of its text, whatever the file says; an ordinary token that does, a line feed, is.
+        hidden = [.. json.Added.Where(token => IsSpecial(token.Id)).Select(token => token.Id)];
         dataModel = WithoutSpecial(json.Model) is { } settings ? new BytePairModel(settings) : model;
 
         // Special tokens come first where two are written the same, as in Hugging Face's library.
@@ -123,7 +126,7 @@ public sealed class BpeTokenizer : ITokenizer
         foreach (int id in ids)
         {
             CheckId(id);
-            if (json.Texts[id] is { } text && !IsSpecial(id)) texts.Add(text);
+            if (json.Texts[id] is { } text && !hidden.Contains(id)) texts.Add(text);
         }
 
         return json.Decoder is null ? string.Join(' ', texts) : string.Concat(json.Decoder.Decode(texts, continues));
@@ -212,7 +215,7 @@ public sealed class BpeTokenizer : ITokenizer
                     due += bytes[token];
                     Advance(text, due, ref at, ref byteAt);
                     int end = at;
-                    if (byteAt < due) end += char.IsHighSurrogate(text[at]) ? 2 : 1;
+                    if (byteAt < due && at < text.Length) end += char.IsHighSurrogate(text[at]) ? 2 : 1;
                     tokens[token] = new TextToken(Ids[token], words[w].Source.Origin(words[w].Start + start), words[w].Source.Origin(words[w].Start + end));
                 }
             }
