@@ -162,7 +162,8 @@ internal sealed class CompareSource
             DataSource.RequireFile("--data", file);
             var examples = Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size);
             if (config is not null) examples.CheckLength(config.MaxPositions);
-            var own = OwnData.Split(NameOf(file), examples, verifier, settings.Get(validation), settings.Get(heldOut), settings.Get(seed), folder, vocabulary.Tokenizer);
+            var own = OwnData.Split(NameOf(file), examples, verifier, settings.Get(validation), settings.Get(heldOut), settings.Get(seed), folder, vocabulary.Tokenizer,
+                config is null ? null : TrainedPrompts.Of(config.Companions));
             yield return Regimes.OfOwn(own, config, settings.Get(inOrder));
         }
     }
