@@ -9,6 +9,7 @@ using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.IO;
 using MiniTransformer.Reports;
+using MiniTransformer.Text;
 
 namespace MiniTransformer.Cli;
 

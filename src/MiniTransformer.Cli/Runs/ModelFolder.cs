@@ -2,6 +2,7 @@ using System.Globalization;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.IO;
 using MiniTransformer.Reports;
+using MiniTransformer.Text;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Runs;
