@@ -91,13 +91,13 @@ public static class GpuAttention
             AttentionBackwardSerial backwardSerial = new(accelerator);
             Forward =
             [
-                () => cpu.Attention(s[0], s[1], s[2], s[3], s[4], b, t, h, hkv, d, scale),
+                () => cpu.Attention(s[0], s[1], s[2], s[3], s[4], b, t, h, hkv, d, scale, window: 0),
                 () => Finish(() => forward.Run(g[0], g[1], g[2], g[3], g[4], b, shape)),
                 () => Finish(() => forwardSerial.Run(g[0], g[1], g[2], g[3], g[4], b, shape)),
             ];
             Backward =
             [
-                () => cpu.AttentionBackward(s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[8], b, t, h, hkv, d, scale),
+                () => cpu.AttentionBackward(s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[8], b, t, h, hkv, d, scale, window: 0),
                 () => Finish(() => backward.Run(g[0], g[1], g[2], g[3], g[4], g[5], scratch, g[6], g[7], g[8], b, shape)),
                 () => Finish(() => backwardSerial.Run(g[0], g[1], g[2], g[3], g[4], g[5], scratch, g[6], g[7], g[8], b, shape)),
             ];

@@ -8,7 +8,7 @@ namespace MiniTransformer.Kernels.Cpu;
 /// </summary>
 public readonly unsafe struct AttentionBackward(
     float* q, float* k, float* v, float* y, float* logSum, float* dy, float* dq, float* dk, float* dv, int T, int H, int Hkv, int D,
-    float scale) : IKernel
+    float scale, int window = 0) : IKernel
 {
     private const int BlockRows = 64;
 
@@ -45,7 +45,8 @@ public readonly unsafe struct AttentionBackward(
     {
         const int Width = KeyPanels.Width;
         nint rowStride = (nint)H * D;
-        for (int j = 0; j < i + rows; j += Width)
+        int begin = Begin(i);
+        for (int j = begin; j < i + rows; j += Width)
         {
             int r = Math.Max(0, j - i); // the first row that sees the panel
             long from = at + r * (long)rowStride, to = r * (long)stride + j;
@@ -57,22 +58,27 @@ public readonly unsafe struct AttentionBackward(
         {
             long row = at + r * (long)rowStride;
             float delta = Row.Dot(dy + row, y + row, D);
-            AttentionRow.Backward(p + r * (long)stride, ds + r * (long)stride, i + r + 1, scale, logSums[r], delta);
+            AttentionRow.Backward(p + r * (long)stride, ds + r * (long)stride, begin, AttentionRow.First(i + r, window), i + r + 1, scale, logSums[r], delta);
         }
     }
+
+    // The first panel that row i sees anything of: of the rows from i on, none sees more.
+    private int Begin(int i) => AttentionRow.First(i, window) / KeyPanels.Width * KeyPanels.Width;
 
     private void Gradients(long at, long kv, int i, int rows, float* p, float* ds, int stride)
     {
         nint rowStride = (nint)H * D, keyStride = (nint)Hkv * D;
+        int begin = Begin(i);
         for (int r = 0; r < rows; r += 4)
         {
             // dq: four rows share the keys of the last of them.
             int group = Math.Min(4, rows - r);
             SmallProduct.Multiply(
-                ds + r * (long)stride, stride, 1, k + kv, keyStride, dq + at + r * (long)rowStride, rowStride, group, D, i + r + group, accumulate: true);
+                ds + r * (long)stride + begin, stride, 1, k + kv + begin * (long)keyStride, keyStride, dq + at + r * (long)rowStride, rowStride, group, D,
+                i + r + group - begin, accumulate: true);
         }
 
-        for (int j = 0; j < i + rows; j += 4)
+        for (int j = begin; j < i + rows; j += 4)
         {
             // dk and dv: four keys share the rows that see the first of them.
             int group = Math.Min(4, T - j), r = Math.Max(0, j - i);

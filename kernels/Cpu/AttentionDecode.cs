@@ -30,12 +30,12 @@ public readonly unsafe struct CacheAppend(
 }
 
 /// <summary>
-/// Attention of one token a row against the cache: row r of q, (H, D), attends to tokens 0 .. positions[r] of sequence slots[r]. The
-/// result is bit for bit that of <see cref="AttentionForward"/> for the same token. Cache memory past the position may hold anything.
+/// Attention of one token a row against the cache: row r of q, (H, D), attends to tokens 0 .. positions[r] of sequence slots[r], or to
+/// the last of them that a window leaves. The result is bit for bit that of <see cref="AttentionForward"/> for the same token. Cache memory past the position may hold anything.
 /// A negative position gives 0. Items are pairs (row, head).
 /// </summary>
 public readonly unsafe struct AttentionDecode(
-    float* q, float* cacheK, float* cacheV, int* slots, int* positions, float* y, int H, int Hkv, int D, int context, float scale) : IKernel
+    float* q, float* cacheK, float* cacheV, int* slots, int* positions, float* y, int H, int Hkv, int D, int context, float scale, int window = 0) : IKernel
 {
     /// <inheritdoc/>
     public void Run(int start, int end)
@@ -52,18 +52,19 @@ public readonly unsafe struct AttentionDecode(
             }
 
             long head = ((long)slots[r] * Hkv + h / (H / Hkv)) * context * D;
-            Products(q + (long)item * D, cacheK + head, scores, KeyPanels.RoundUp(visible));
-            float sum = AttentionRow.Softmax(scores, visible, scale, out _);
-            SmallProduct.Multiply(scores, 0, 1, cacheV + head, D, row, 0, 1, D, visible, accumulate: false);
+            int first = AttentionRow.First(visible - 1, window), from = first / KeyPanels.Width * KeyPanels.Width;
+            Products(q + (long)item * D, cacheK + head, scores, from, KeyPanels.RoundUp(visible));
+            float sum = AttentionRow.Softmax(scores, from, first, visible, scale, out _);
+            SmallProduct.Multiply(scores + from, 0, 1, cacheV + head + (long)from * D, D, row, 0, 1, D, visible - from, accumulate: false);
             AttentionRow.Normalise(row, sum, row, D);
         }
     }
 
-    // s_j = ⟨q, k_j⟩ for j < padded, 32 keys (or one panel) at a time, so that several chains are under way.
-    private void Products(float* query, float* keys, float* s, int padded)
+    // s_j = ⟨q, k_j⟩ for from ≤ j < padded, 32 keys (or one panel) at a time, so that several chains are under way.
+    private void Products(float* query, float* keys, float* s, int from, int padded)
     {
         const int Width = KeyPanels.Width;
-        int W = Vector<float>.Count, j = 0;
+        int W = Vector<float>.Count, j = from;
         for (; j <= padded - 4 * W; j += 4 * W)
         {
             // Vector m of the four starts at key j + m W, in the panel of that key.

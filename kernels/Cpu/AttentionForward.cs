@@ -6,10 +6,10 @@ namespace MiniTransformer.Kernels.Cpu;
 /// <summary>
 /// Causal attention: yᵢ = Σ_{j≤i} pᵢⱼ vⱼ, pᵢⱼ = e^(scale ⟨qᵢ, kⱼ⟩ − logSumᵢ), where query head h reads key-value head h / (H / Hkv).
 /// q and y are (B, T, H, D), k and v (B, T, Hkv, D); saves logSum (B, H, T). No more than 16 rows of scores exist at a time.
-/// Keys, queries and values must be finite. Items are pairs (b, h).
+/// With a window of W tokens only i − W &lt; j ≤ i are seen (0: none). Keys, queries and values must be finite. Items are pairs (b, h).
 /// </summary>
 public readonly unsafe struct AttentionForward(
-    float* q, float* k, float* v, float* y, float* logSum, int T, int H, int Hkv, int D, float scale) : IKernel
+    float* q, float* k, float* v, float* y, float* logSum, int T, int H, int Hkv, int D, float scale, int window = 0) : IKernel
 {
     private const int BlockRows = 16;
 
@@ -43,13 +43,15 @@ public readonly unsafe struct AttentionForward(
         float* maxima)
     {
         nint rowStride = (nint)H * D;
-        for (int j = 0; j < i + rows; j += KeyPanels.Width)
+        int from = AttentionRow.First(i, window) / KeyPanels.Width * KeyPanels.Width;
+        for (int j = from; j < i + rows; j += KeyPanels.Width)
         {
             SmallProduct.Multiply(
                 qi, rowStride, 1, panels + (nint)j * D, KeyPanels.Width, scores + j, stride, rows, KeyPanels.Width, D, accumulate: false);
         }
 
-        for (int r = 0; r < rows; r++) sums[r] = AttentionRow.Softmax(scores + r * stride, i + r + 1, scale, out maxima[r]);
+        for (int r = 0; r < rows; r++)
+            sums[r] = AttentionRow.Softmax(scores + r * stride, from, AttentionRow.First(i + r, window), i + r + 1, scale, out maxima[r]);
         for (int r = 0; r < BlockRows; r += Vector<float>.Count)
         {
             Vector<float> logs = Vector.FusedMultiplyAdd(Vector.Create(scale), Vector.Load(maxima + r), VectorMath.Log(Vector.Load(sums + r)));
@@ -61,7 +63,8 @@ public readonly unsafe struct AttentionForward(
             // Four rows share the keys of the last of them; what the others do not see has p = 0.
             int group = Math.Min(4, rows - r);
             SmallProduct.Multiply(
-                scores + r * stride, stride, 1, values, (nint)Hkv * D, yi + r * rowStride, rowStride, group, D, i + r + group, accumulate: false);
+                scores + r * stride + from, stride, 1, values + from * (long)Hkv * D, (nint)Hkv * D, yi + r * rowStride, rowStride, group, D,
+                i + r + group - from, accumulate: false);
         }
 
         for (int r = 0; r < rows; r++) AttentionRow.Normalise(yi + r * rowStride, sums[r], yi + r * rowStride, D);

@@ -29,6 +29,22 @@ internal static unsafe class Row
         return Vector.Sum((s0 + s1) + (s2 + s3));
     }
 
+    /// <summary>Σ xᵢ.</summary>
+    public static float Sum(float* x, int n)
+    {
+        int W = Vector<float>.Count, i = 0;
+        Vector<float> s0 = Vector<float>.Zero, s1 = s0;
+        for (; i <= n - 2 * W; i += 2 * W)
+        {
+            s0 += Vector.Load(x + i);
+            s1 += Vector.Load(x + i + W);
+        }
+
+        for (; i <= n - W; i += W) s0 += Vector.Load(x + i);
+        if (i < n) s0 += PartialVector.Load(x + i, n - i);
+        return Vector.Sum(s0 + s1);
+    }
+
     /// <summary>Σ aᵢ bᵢ cᵢ.</summary>
     public static float Dot(float* a, float* b, float* c, int n)
     {

@@ -32,7 +32,7 @@ public static class AttentionBackwardKeys
         Float4 zero = default, dk0 = zero, dk1 = zero, dk2 = zero, dk3 = zero, dv0 = zero, dv1 = zero, dv2 = zero, dv3 = zero;
         for (int h = hkv * heads; h < (hkv + 1) * heads; h++)
         {
-            for (int i0 = j0; i0 < s.T; i0 += AttentionTile.Size)
+            for (int i0 = j0; i0 < s.T && s.Meets(i0, j0, AttentionTile.Size); i0 += AttentionTile.Size)
             {
                 int i = i0 + 4 * column, queries = XMath.Min(AttentionTile.Size, s.T - i0), quads = (queries + 3) / 4;
                 bool active = 4 * row < seen && i < s.T && j <= i + 3;
@@ -55,10 +55,10 @@ public static class AttentionBackwardKeys
                 }
 
                 Float4 logs = AttentionTile.LoadSome(logSum, statistics, s.T - i), mean = AttentionTile.LoadSome(delta, statistics, s.T - i);
-                s0 = Probability(s0, s.Scale, logs, i - j, s.T - i);
-                s1 = Probability(s1, s.Scale, logs, i - j - 1, s.T - i);
-                s2 = Probability(s2, s.Scale, logs, i - j - 2, s.T - i);
-                s3 = Probability(s3, s.Scale, logs, i - j - 3, s.T - i);
+                s0 = Probability(s0, s, logs, i - j, s.T - i);
+                s1 = Probability(s1, s, logs, i - j - 1, s.T - i);
+                s2 = Probability(s2, s, logs, i - j - 2, s.T - i);
+                s3 = Probability(s3, s, logs, i - j - 3, s.T - i);
 
                 Group.Barrier();
                 AttentionTile.StoreTransposed(s0, s1, s2, s3, weights, row, column);
@@ -92,13 +92,14 @@ public static class AttentionBackwardKeys
         AttentionTile.Add(value, dv, to, at, s);
     }
 
-    // p of one key and four queries, the first of them `ahead` tokens after the key: 0 where the query comes before it, or does not exist.
+    // p of one key and four queries, the first of them `ahead` tokens after the key: 0 where the query comes before it, does
+    // not exist, or has a window that begins after the key.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Float4 Probability(Float4 score, float scale, Float4 logs, int ahead, int exist) => AttentionTile.Four(
-        ahead >= 0 && exist > 0 ? XMath.Exp(scale * score.X - logs.X) : 0f,
-        ahead >= -1 && exist > 1 ? XMath.Exp(scale * score.Y - logs.Y) : 0f,
-        ahead >= -2 && exist > 2 ? XMath.Exp(scale * score.Z - logs.Z) : 0f,
-        ahead >= -3 && exist > 3 ? XMath.Exp(scale * score.W - logs.W) : 0f);
+    private static Float4 Probability(Float4 score, AttentionShape s, Float4 logs, int ahead, int exist) => AttentionTile.Four(
+        ahead >= 0 && ahead < s.Window && exist > 0 ? XMath.Exp(s.Scale * score.X - logs.X) : 0f,
+        ahead >= -1 && ahead + 1 < s.Window && exist > 1 ? XMath.Exp(s.Scale * score.Y - logs.Y) : 0f,
+        ahead >= -2 && ahead + 2 < s.Window && exist > 2 ? XMath.Exp(s.Scale * score.Z - logs.Z) : 0f,
+        ahead >= -3 && ahead + 3 < s.Window && exist > 3 ? XMath.Exp(s.Scale * score.W - logs.W) : 0f);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Float4 Gradient(Float4 p, Float4 dp, float scale, Float4 mean) => AttentionTile.Four(

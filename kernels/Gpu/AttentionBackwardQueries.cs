@@ -29,7 +29,7 @@ public static class AttentionBackwardQueries
         Float4 logs = AttentionTile.LoadSome(logSum, (long)item * s.T + i, s.T - i), mean = AttentionTile.LoadSome(delta, (long)item * s.T + i, s.T - i);
 
         Float4 zero = default, dq0 = zero, dq1 = zero, dq2 = zero, dq3 = zero;
-        for (int j0 = 0; j0 <= i0; j0 += AttentionTile.Size)
+        for (int j0 = s.FirstTile(i0, AttentionTile.Size); j0 <= i0; j0 += AttentionTile.Size)
         {
             int j = j0 + 4 * column, seen = XMath.Min(AttentionTile.Size, s.T - j0);
             bool active = 4 * row < queries && j <= i + 3;
@@ -51,10 +51,10 @@ public static class AttentionBackwardQueries
                 if (active) AttentionTile.Multiply(rows, columns, row, column, quads, ref p0, ref p1, ref p2, ref p3);
             }
 
-            p0 = Gradient(s0, p0, s.Scale, logs.X, mean.X, i - j);
-            p1 = Gradient(s1, p1, s.Scale, logs.Y, mean.Y, i + 1 - j);
-            p2 = Gradient(s2, p2, s.Scale, logs.Z, mean.Z, i + 2 - j);
-            p3 = Gradient(s3, p3, s.Scale, logs.W, mean.W, i + 3 - j);
+            p0 = Gradient(s0, p0, s, logs.X, mean.X, i - j);
+            p1 = Gradient(s1, p1, s, logs.Y, mean.Y, i + 1 - j);
+            p2 = Gradient(s2, p2, s, logs.Z, mean.Z, i + 2 - j);
+            p3 = Gradient(s3, p3, s, logs.W, mean.W, i + 3 - j);
 
             Group.Barrier();
             AttentionTile.StoreTransposed(p0, p1, p2, p3, weights, row, column);
@@ -73,11 +73,11 @@ public static class AttentionBackwardQueries
         if (i + 3 < s.T) AttentionTile.Add(dq3, dq, to + 3 * queryStride, at, s);
     }
 
-    // ds of one query and four keys, the first of them `ahead` tokens before the query: 0 where the key comes after it.
+    // ds of one query and four keys, the first of them `ahead` tokens before the query: 0 where the key comes after it or before its window.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Float4 Gradient(Float4 score, Float4 dp, float scale, float logSum, float delta, int ahead) => AttentionTile.Four(
-        ahead >= 0 ? scale * XMath.Exp(scale * score.X - logSum) * (dp.X - delta) : 0f,
-        ahead >= 1 ? scale * XMath.Exp(scale * score.Y - logSum) * (dp.Y - delta) : 0f,
-        ahead >= 2 ? scale * XMath.Exp(scale * score.Z - logSum) * (dp.Z - delta) : 0f,
-        ahead >= 3 ? scale * XMath.Exp(scale * score.W - logSum) * (dp.W - delta) : 0f);
+    private static Float4 Gradient(Float4 score, Float4 dp, AttentionShape s, float logSum, float delta, int ahead) => AttentionTile.Four(
+        ahead >= 0 && ahead < s.Window ? s.Scale * XMath.Exp(s.Scale * score.X - logSum) * (dp.X - delta) : 0f,
+        ahead >= 1 && ahead - 1 < s.Window ? s.Scale * XMath.Exp(s.Scale * score.Y - logSum) * (dp.Y - delta) : 0f,
+        ahead >= 2 && ahead - 2 < s.Window ? s.Scale * XMath.Exp(s.Scale * score.Z - logSum) * (dp.Z - delta) : 0f,
+        ahead >= 3 && ahead - 3 < s.Window ? s.Scale * XMath.Exp(s.Scale * score.W - logSum) * (dp.W - delta) : 0f);
 }

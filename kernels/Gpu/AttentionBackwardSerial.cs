@@ -37,7 +37,7 @@ public sealed class AttentionBackwardSerial(Accelerator accelerator)
             int seen = XMath.Min(Size, s.T - j0), columns = seen > AttentionSerial.Width ? Size : AttentionSerial.Width, packed = -1;
             for (int h = hkv * heads; h < (hkv + 1) * heads; h++)
             {
-                for (int i0 = j0; i0 < s.T; i0 += Size)
+                for (int i0 = j0; i0 < s.T && s.Meets(i0, j0, Size); i0 += Size)
                 {
                     int queries = XMath.Min(Size, s.T - i0);
                     long query = (((long)b * s.T + i0) * s.H + h) * s.D, statistics = ((long)b * s.H + h) * s.T + i0;
@@ -60,7 +60,11 @@ public sealed class AttentionBackwardSerial(Accelerator accelerator)
                     }
 
                     for (int r = 0; r < queries; r++)
-                        Gradient(p, ds, r, XMath.Min(seen, i0 + r + 1 - j0), s.Scale, logSum[statistics + r], delta[statistics + r]);
+                        
+                    {
+                        int first = i0 + r - s.Window + 1 - j0, visible = XMath.Min(seen, i0 + r + 1 - j0);
+                        Gradient(p, ds, r, first, visible, s.Scale, logSum[statistics + r], delta[statistics + r]);
+                    }
 
                     for (int r = 0; r < queries; r += 4)
                     {
@@ -91,10 +95,17 @@ public sealed class AttentionBackwardSerial(Accelerator accelerator)
         kernel(Launch.Groups((long)B * s.Hkv, 1), q, k, v, logSum, dy, scratch, dq, dk, dv, s);
     }
 
-    // A row of scores to p, of ⟨dy, vⱼ⟩ to ds = scale · p (⟨dy, vⱼ⟩ − δ); 0 from column `visible` on.
+    // A row of scores to p, of ⟨dy, vⱼ⟩ to ds = scale · p (⟨dy, vⱼ⟩ − δ); 0 before column `first`
+    // and from column `visible` on.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Gradient(ArrayView<float> p, ArrayView<float> ds, int row, int visible, float scale, float logSum, float delta)
+    private static void Gradient(ArrayView<float> p, ArrayView<float> ds, int row, int first, int visible, float scale, float logSum, float delta)
     {
+        for (int j = 0; j < XMath.Min(first, visible); j++)
+        {
+            p[row * Size + j] = float.NegativeInfinity;
+            ds[row * Size + j] = 0f;
+        }
+
         for (int j = visible; j < Size; j++)
         {
             p[row * Size + j] = float.NegativeInfinity;

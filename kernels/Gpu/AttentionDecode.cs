@@ -6,7 +6,7 @@ using ILGPU.Runtime;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
-/// Attention of one token a row against the cache: row r of q, (H, D), attends to tokens 0 .. positions[r] of sequence slots[r]; see
+/// Attention of one token a row against the cache: row r of q, (H, D), attends to tokens 0 .. positions[r] of sequence slots[r], or the last Window of them; see
 /// <see cref="CacheAppend"/> for the layout. Cache memory past the position may hold anything. A negative position gives 0. Against a work item an element,
 /// which forms every score D times: a group has one head of one row, scores 128 keys at a time, one a work item, and then sums the values by columns.
 /// </summary>
@@ -28,7 +28,7 @@ public sealed class AttentionDecode(Accelerator accelerator)
         long query = (long)item * s.D, head = s.Head(slots[r], h / (s.H / s.Hkv));
         int visible = positions[r] + 1;
         float max = OnlineSum.Least, sum = 0f, value = 0f;
-        for (int j0 = 0; j0 < visible; j0 += Items)
+        for (int j0 = s.First(visible); j0 < visible; j0 += Items)
         {
             int j = j0 + lane, seen = XMath.Min(Items, visible - j0);
             float score = j < visible ? s.Scale * Product(q, query, cacheK, head + s.Key(j), s.D) : float.NegativeInfinity;

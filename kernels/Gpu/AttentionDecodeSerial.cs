@@ -21,14 +21,16 @@ public sealed class AttentionDecodeSerial(Accelerator accelerator)
         int item = Grid.IdxX, r = item / s.H, h = item % s.H, visible = positions[r] + 1;
         long row = (long)item * s.D, head = s.Head(slots[r], h / (s.H / s.Hkv));
         float max = OnlineSum.Least, sum = 0f;
-        for (int j0 = 0; j0 < visible; j0 += Size)
+        int first = s.First(visible), begin = first / Panel * Panel;
+        for (int j0 = begin; j0 < visible; j0 += Size)
         {
             int seen = XMath.Min(Size, visible - j0);
             for (int j = 0; j < seen; j += Panel) Scores(q, row, cacheK, head + (long)(j0 + j) * s.D, s.D, weights, j);
+            for (int j = j0; j < first; j++) weights[j - j0] = float.NegativeInfinity; // before the window, less than a panel
             float top = max;
             for (int j = 0; j < seen; j++) top = Lanes.Larger(top, s.Scale * weights[j]);
             for (int j = seen; j < Size; j++) weights[j] = float.NegativeInfinity;
-            float shrink = j0 > 0 ? Lanes.Exp(max - top) : 0f;
+            float shrink = j0 > begin ? Lanes.Exp(max - top) : 0f;
             sum *= shrink;
             max = top;
             for (int j = 0; j < Size; j += 8)

@@ -36,9 +36,9 @@ public sealed class AttentionForward(Accelerator accelerator)
         var zero = AttentionTile.Four(0f, 0f, 0f, 0f);
         Float4 y0 = zero, y1 = zero, y2 = zero, y3 = zero, l = zero;
         var m = AttentionTile.Four(float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity);
-        for (int j0 = 0; j0 <= i0; j0 += AttentionTile.Size)
+        for (int j0 = s.FirstTile(i0, AttentionTile.Size); j0 <= i0; j0 += AttentionTile.Size)
         {
-            // s = scale · q kᵀ, −∞ where the key comes after the query. Blocks without a visible score are left out.
+            // s = scale · q kᵀ, −∞ where the key comes after the query or before its window. Blocks without a visible score are left out.
             int j = j0 + 4 * column, seen = XMath.Min(AttentionTile.Size, s.T - j0);
             bool active = 4 * row < queries && j <= i + 3;
             Float4 s0 = zero, s1 = zero, s2 = zero, s3 = zero;
@@ -52,12 +52,12 @@ public sealed class AttentionForward(Accelerator accelerator)
                 if (active) AttentionTile.Multiply(operands, keys, row, column, quads, ref s0, ref s1, ref s2, ref s3);
             }
 
-            s0 = Visible(s0, s.Scale, i - j);
-            s1 = Visible(s1, s.Scale, i - j + 1);
-            s2 = Visible(s2, s.Scale, i - j + 2);
-            s3 = Visible(s3, s.Scale, i - j + 3);
+            s0 = Visible(s0, s, i - j);
+            s1 = Visible(s1, s, i - j + 1);
+            s2 = Visible(s2, s, i - j + 2);
+            s3 = Visible(s3, s, i - j + 3);
 
-            // The new maximum of each row, from the sixteen work items that share it. Key 0 is visible to every row: it is finite.
+            // The new maximum of each row, from the sixteen work items that share it. A row that sees nothing so far has −∞, and is shifted by 0.
             rowParts[4 * row * AttentionTile.Side + column] = Max(s0);
             rowParts[(4 * row + 1) * AttentionTile.Side + column] = Max(s1);
             rowParts[(4 * row + 2) * AttentionTile.Side + column] = Max(s2);
@@ -67,11 +67,13 @@ public sealed class AttentionForward(Accelerator accelerator)
                 XMath.Max(m.X, RowMax(weights, 4 * row)), XMath.Max(m.Y, RowMax(weights, 4 * row + 1)),
                 XMath.Max(m.Z, RowMax(weights, 4 * row + 2)), XMath.Max(m.W, RowMax(weights, 4 * row + 3)));
 
-            s0 = Exp(s0, top.X);
-            s1 = Exp(s1, top.Y);
-            s2 = Exp(s2, top.Z);
-            s3 = Exp(s3, top.W);
-            var shrink = AttentionTile.Four(XMath.Exp(m.X - top.X), XMath.Exp(m.Y - top.Y), XMath.Exp(m.Z - top.Z), XMath.Exp(m.W - top.W));
+            var shift = AttentionTile.Four(RowRuns.Finite(top.X), RowRuns.Finite(top.Y), RowRuns.Finite(top.Z), RowRuns.Finite(top.W));
+            s0 = Exp(s0, shift.X);
+            s1 = Exp(s1, shift.Y);
+            s2 = Exp(s2, shift.Z);
+            s3 = Exp(s3, shift.W);
+            var shrink = AttentionTile.Four(
+                XMath.Exp(m.X - shift.X), XMath.Exp(m.Y - shift.Y), XMath.Exp(m.Z - shift.Z), XMath.Exp(m.W - shift.W));
             l = AttentionTile.Four(l.X * shrink.X + Sum(s0), l.Y * shrink.Y + Sum(s1), l.Z * shrink.Z + Sum(s2), l.W * shrink.W + Sum(s3));
             y0 = Scale(y0, shrink.X);
             y1 = Scale(y1, shrink.Y);
@@ -118,9 +120,11 @@ public sealed class AttentionForward(Accelerator accelerator)
 
     // The first of the four keys is `ahead` tokens before the query.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Float4 Visible(Float4 x, float scale, int ahead) => AttentionTile.Four(
-        ahead >= 0 ? x.X * scale : float.NegativeInfinity, ahead >= 1 ? x.Y * scale : float.NegativeInfinity,
-        ahead >= 2 ? x.Z * scale : float.NegativeInfinity, ahead >= 3 ? x.W * scale : float.NegativeInfinity);
+    private static Float4 Visible(Float4 x, AttentionShape s, int ahead) => AttentionTile.Four(
+        ahead >= 0 && ahead < s.Window ? x.X * s.Scale : float.NegativeInfinity,
+        ahead >= 1 && ahead - 1 < s.Window ? x.Y * s.Scale : float.NegativeInfinity,
+        ahead >= 2 && ahead - 2 < s.Window ? x.Z * s.Scale : float.NegativeInfinity,
+        ahead >= 3 && ahead - 3 < s.Window ? x.W * s.Scale : float.NegativeInfinity);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Float4 Exp(Float4 x, float shift) =>

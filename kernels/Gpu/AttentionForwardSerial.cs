@@ -32,7 +32,7 @@ public sealed class AttentionForwardSerial(Accelerator accelerator)
             sums[r] = 0f;
         }
 
-        for (int j0 = 0; j0 <= i0; j0 += Size)
+        for (int j0 = s.FirstTile(i0, Size); j0 <= i0; j0 += Size)
         {
             long from = key + (long)j0 * keyStride;
             int seen = XMath.Min(Size, s.T - j0), columns = seen > AttentionSerial.Width ? Size : AttentionSerial.Width;
@@ -44,7 +44,9 @@ public sealed class AttentionForwardSerial(Accelerator accelerator)
                     AttentionSerial.Scores(q, query + (long)r * queryStride, queryStride, queries - r, d, depth, panel, columns, scores, r * Size);
             }
 
-            for (int r = 0; r < queries; r++) Softmax(scores, r, XMath.Min(seen, i0 + r + 1 - j0), s.Scale, maxima, sums, shrink);
+            for (int r = 0; r < queries; r++)
+                Softmax(scores, r, i0 + r - s.Window + 1 - j0, XMath.Min(seen, i0 + r + 1 - j0), s.Scale, maxima, sums, shrink);
+
             for (int r = 0; r < queries; r += 4)
             {
                 Float4 factor = AttentionTile.Four(shrink[r], shrink[r + 1], shrink[r + 2], shrink[r + 3]);
@@ -65,17 +67,18 @@ public sealed class AttentionForwardSerial(Accelerator accelerator)
     public void Run(ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> y, ArrayView<float> logSum, int B, AttentionShape s) =>
         kernel(Launch.Groups((long)B * s.H * AttentionSerial.Count(s.T), 1), q, k, v, y, logSum, s);
 
-    // Scores to e^(scale · score − m) with the new maximum m of the row; 0 from column `visible` on.
+    // Scores to e^(scale · score − m) with the new maximum m of the row; 0 before column `first` and from column `visible` on.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Softmax(ArrayView<float> scores, int row, int visible, float scale, ArrayView<float> maxima, ArrayView<float> sums, ArrayView<float> shrink)
+    private static void Softmax(ArrayView<float> scores, int row, int first, int visible, float scale, ArrayView<float> maxima, ArrayView<float> sums, ArrayView<float> shrink)
     {
         float max = maxima[row];
-        for (int j = 0; j < visible; j++) max = XMath.Max(max, scale * scores[row * Size + j]);
+        for (int j = 0; j < XMath.Min(first, visible); j++) scores[row * Size + j] = float.NegativeInfinity;
+        for (int j = XMath.Max(0, first); j < visible; j++) max = XMath.Max(max, scale * scores[row * Size + j]);
         for (int j = visible; j < Size; j++) scores[row * Size + j] = float.NegativeInfinity;
         float sum = 0f;
         for (int j = 0; j < Size; j += 8)
         {
-            Float8 p = Lanes.Exp(Lanes.AddScaled(-max, scale, Lanes.Load(scores, row * Size + j)));
+            Float8 p = Lanes.Exp(Lanes.AddScaled(-RowRuns.Finite(max), scale, Lanes.Load(scores, row * Size + j)));
             p.Store(scores, row * Size + j);
             sum += p.Sum();
         }

@@ -32,10 +32,13 @@ public sealed class CacheAppend(Accelerator accelerator)
 }
 
 /// <summary>Sizes of a key/value cache and of the rows that are written to it or attend to it.</summary>
-public readonly record struct CacheSize(int Rows, int H, int Hkv, int D, int Context, float Scale)
+public readonly record struct CacheSize(int Rows, int H, int Hkv, int D, int Context, float Scale, int Window = int.MaxValue)
 {
     /// <summary>Keys that lie side by side.</summary>
     internal const int Panel = 16;
+
+    /// <summary>The first of the visible positions that the window leaves; the largest int is no window.</summary>
+    internal int First(int visible) => visible > Window ? visible - Window : 0;
 
     /// <summary>Where the keys, and the values, of a head of a slot start.</summary>
     internal long Head(int slot, int hkv) => ((long)slot * Hkv + hkv) * Context * D;

@@ -8,7 +8,6 @@ using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.IO;
-using MiniTransformer.Reports;
 using MiniTransformer.Text;
 
 namespace MiniTransformer.Cli;
@@ -56,6 +55,11 @@ public static class CommandLine
         {
             terminal.Say(e is Interruption ? e.Message : "Interrupted before there was anything to keep; the same command begins again.");
             return Interrupted;
+        }
+        catch (Exception e) when (Messages.IsOutOfMemory(e))
+        {
+            terminal.Say($"error: {Messages.OutOfMemory()}");
+            return Failed;
         }
         catch (Exception e) when (!args.Contains("--debug"))
         {

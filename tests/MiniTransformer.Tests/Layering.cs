@@ -11,10 +11,10 @@ internal static partial class Layering
     // Each layer and those directly below it; what these may import is allowed too. Data draws its order with Rng, which lives in Tensors.
     private static readonly Dictionary<string, string[]> Below = new()
     {
-        ["Cli"] = ["Reports", "Training"],
-        ["Reports"] = ["Experiments"], // results are what a report shows
-        ["Experiments"] = ["Training"],
-        ["Training"] = ["Nn", "Optim", "Data", "IO"],
+        ["Cli"] = ["Lab"],
+        ["Lab"] = ["Training", "Theory"],
+        ["Training"] = ["Nn", "Optim", "Judges", "IO"],
+        ["Judges"] = ["Data"],
         ["Nn"] = ["Ops", "IO", "Text"],
         ["Optim"] = ["Ops", "IO"],
         ["Ops"] = ["Autograd"],
@@ -29,8 +29,27 @@ internal static partial class Layering
         ["Rng"] = [],
     };
 
+    // The rooms, as projects, and the layers that stand in each as folders. Several folders of the training are one layer: its namespace.
+    private static readonly Dictionary<string, string[]> Rooms = new()
+    {
+        ["src/MiniTransformer"] = ["Tensors", "Backends", "Autograd", "Ops", "Nn", "Optim", "IO", "Text"],
+        ["src/MiniTransformer.Training"] = ["Data", "Judges", "Theory", "Trainers", "Rewards", "Policies", "Checkpoints"],
+    };
+
     /// <summary>All layers.</summary>
     public static IReadOnlyCollection<string> Layers { get; } = [.. Below.Keys.Where(layer => layer != "Rng")];
+
+    /// <summary>Every folder with sources, from the repository's root, and the layer that it belongs to.</summary>
+    public static IEnumerable<(string Layer, string Folder)> Folders =>
+    [
+        ("Kernels", "kernels"), ("Lab", "src/MiniTransformer.Lab"), ("Cli", "src/MiniTransformer.Cli"),
+        .. Rooms.SelectMany(room => room.Value.Select(folder => (LayerOf(folder), $"{room.Key}/{folder}"))),
+    ];
+
+    /// <summary>The folders that a room of several layers may have.</summary>
+    public static IReadOnlyDictionary<string, string[]> FoldersOfRooms => Rooms;
+
+    private static string LayerOf(string folder) => folder is "Trainers" or "Rewards" or "Policies" or "Checkpoints" ? "Training" : folder;
 
     /// <summary>Every import of a file that its layer may not make.</summary>
     /// <param name="layer">The layer that the file belongs to.</param>
@@ -40,7 +59,7 @@ internal static partial class Layering
     {
         HashSet<string> allowed = [layer];
         Allow(layer);
-        if (layer is "Reports" || (layer is "Cli" && IsVerifyCommand(path))) allowed.Add("Theory");
+        if (layer is "Cli" && !IsProof(path)) allowed.Remove("Theory");
         string code = WithoutCommentsAndStrings(source);
         foreach (Match import in ImportPattern().Matches(code))
         {
@@ -54,8 +73,7 @@ internal static partial class Layering
             string name = import.Groups["name"].Value;
             bool known = Regex.IsMatch(name, @"^(MiniTransformer|System|Microsoft\.Win32)\b") // the last two are the base library's
                 || (layer is "Kernels" or "Backends" && name.StartsWith("ILGPU", StringComparison.Ordinal))
-                || (layer is "Cli" && Regex.IsMatch(name, "^(Spectre|OxyPlot)"))
-                || (layer is "Reports" && Regex.IsMatch(name, "^OxyPlot"));
+                || (layer is "Cli" && Regex.IsMatch(name, "^(Spectre|OxyPlot)"));
             if (!known) yield return $"{path}: {layer} imports {name}";
         }
 
@@ -72,8 +90,8 @@ internal static partial class Layering
     private static bool OnlyRng(string code, string rest) =>
         rest is ".Rng" || (rest.Length == 0 && !Regex.IsMatch(code, @"\b(Tensor|TokenIds|Shape|TensorOwner)\b"));
 
-    private static bool IsVerifyCommand(string path) =>
-        Path.GetFileName(path) == "VerifyCommand.cs" || path.Contains("/Verification/", StringComparison.Ordinal);
+    private static bool IsProof(string path) =>
+        Path.GetFileName(path) == "VerifyCommand.cs" || path.Contains("/Prove/", StringComparison.Ordinal);
 
     private static string WithoutCommentsAndStrings(string source) =>
         Regex.Replace(source, """

@@ -1,3 +1,5 @@
+using System.Xml.Linq;
+
 namespace MiniTransformer.Tests;
 
 public class LayeringTests
@@ -9,9 +11,9 @@ public class LayeringTests
     {
         var breaches = new List<string>();
         int files = 0;
-        foreach ((string layer, string folder) in Folders())
+        foreach ((string layer, string folder) in Layering.Folders)
         {
-            foreach (string path in Sources(folder))
+            foreach (string path in Sources(Path.Combine(Root, folder)))
             {
                 files++;
                 breaches.AddRange(Layering.Breaches(layer, Path.GetRelativePath(Root, path).Replace('\\', '/'), File.ReadAllText(path)));
@@ -23,29 +25,44 @@ public class LayeringTests
     }
 
     [Fact]
-    public void Every_folder_of_the_library_is_a_layer_with_rules()
+    public void Every_folder_of_a_room_is_a_layer_with_rules()
     {
-        string[] folders = [.. Directory.GetDirectories(Path.Combine(Root, "src", "MiniTransformer")).Select(f => Path.GetFileName(f)!).Except(["bin", "obj"])];
-        Assert.All(folders, folder => Assert.Contains(folder, Layering.Layers));
-        Assert.Empty(Directory.GetFiles(Path.Combine(Root, "src", "MiniTransformer"), "*.cs"));
+        foreach ((string room, string[] layers) in Layering.FoldersOfRooms)
+        {
+            string folder = Path.Combine(Root, room);
+            Assert.Equal(layers.Order(), Directory.GetDirectories(folder).Select(f => Path.GetFileName(f)!).Except(["bin", "obj"]).Order());
+            Assert.Empty(Directory.GetFiles(folder, "*.cs"));
+        }
     }
 
     [Fact]
-    public void There_are_five_projects_and_they_reference_only_what_lies_below()
+    public void There_are_three_rooms_and_a_project_references_only_what_lies_below()
     {
-        string[] projects = [.. Directory.GetFiles(Root, "*.csproj", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
-        Assert.Equal(
-            [
-                "MiniTransformer.Benchmarks", "MiniTransformer.Kernels", "MiniTransformer.Cli", "MiniTransformer", "MiniTransformer.Tests",
-            ],
-            projects.Select(Path.GetFileNameWithoutExtension));
-        Assert.Empty(References("MiniTransformer.Kernels"));
-        Assert.Equal(["MiniTransformer.Kernels"], References("MiniTransformer"));
-        Assert.Equal(["MiniTransformer"], References("MiniTransformer.Cli"));
+        Dictionary<string, string[]> references = Projects().ToDictionary(
+            path => Path.GetFileNameWithoutExtension(path),
+            path => XDocument.Load(path).Descendants("ProjectReference")
+                .Select(r => Path.GetFileNameWithoutExtension(r.Attribute("Include")!.Value.Replace('\\', '/'))).ToArray());
+        Assert.Empty(references["MiniTransformer.Kernels"]);
+        Assert.Equal(["MiniTransformer.Kernels"], references["MiniTransformer"]);
+        Assert.Equal(["MiniTransformer"], references["MiniTransformer.Training"]);
+        Assert.Equal(["MiniTransformer.Training"], references["MiniTransformer.Lab"]);
+        Assert.Equal(["MiniTransformer.Lab"], references["MiniTransformer.Cli"]);
+    }
 
-        IEnumerable<string> References(string project) =>
-            System.Xml.Linq.XDocument.Load(projects.Single(p => Path.GetFileNameWithoutExtension(p) == project)).Descendants("ProjectReference")
-                .Select(r => r.Attribute("Include")!.Value.Replace('\\', '/').Split('/')[^1].Replace(".csproj", ""));
+    [Fact]
+    public void No_product_shows_its_internals_to_another_and_the_stack_needs_ILGPU_alone()
+    {
+        foreach (string path in Projects())
+        {
+            var project = XDocument.Load(path);
+            Assert.All(project.Descendants("InternalsVisibleTo"), friend =>
+                Assert.Contains(friend.Attribute("Include")!.Value, (string[])["MiniTransformer.Tests", "MiniTransformer.Benchmarks"]));
+            if (Path.GetFileNameWithoutExtension(path) is "MiniTransformer.Kernels" or "MiniTransformer" or "MiniTransformer.Training")
+            {
+                Assert.All(project.Descendants("PackageReference"), package =>
+                    Assert.StartsWith("ILGPU", package.Attribute("Include")!.Value, StringComparison.Ordinal));
+            }
+        }
     }
 
     [Theory]
@@ -64,7 +81,8 @@ public class LayeringTests
     [InlineData("Kernels", "using MiniTransformer.Backends;", "Backends")]
     [InlineData("Kernels", "using Spectre.Console;", "Spectre.Console")]
     [InlineData("Nn", "using ILGPU;", "ILGPU")]
-    [InlineData("Training", "using MiniTransformer.Reports;", "Reports")]
+    [InlineData("Training", "using MiniTransformer.Lab;", "Lab")]
+    [InlineData("Data", "using MiniTransformer.Judges;", "Judges")]
     public void A_breach_is_found(string layer, string source, string imported) =>
         Assert.Contains($"file.cs: {layer} imports {imported}", Layering.Breaches(layer, "file.cs", source));
 
@@ -81,16 +99,12 @@ public class LayeringTests
 
     [Theory]
     [InlineData("Cli/Commands/VerifyCommand.cs")]
-    [InlineData("Cli/Verification/Proof.cs")]
+    [InlineData("Cli/Prove/Proof.cs")]
     public void The_command_that_verifies_the_theory_may_use_it(string path) =>
         Assert.Empty(Layering.Breaches("Cli", path, "using MiniTransformer.Theory;"));
 
-    private static IEnumerable<(string Layer, string Folder)> Folders() =>
-    [
-        ("Kernels", Path.Combine(Root, "kernels")),
-        ("Cli", Path.Combine(Root, "src", "MiniTransformer.Cli")),
-        .. Layering.Layers.Except(["Kernels", "Cli"]).Select(layer => (layer, Path.Combine(Root, "src", "MiniTransformer", layer))),
-    ];
+    private static IEnumerable<string> Projects() => Directory.GetFiles(Path.Combine(Root, "kernels"), "*.csproj")
+        .Concat(Directory.GetFiles(Path.Combine(Root, "src"), "*.csproj", SearchOption.AllDirectories));
 
     private static IEnumerable<string> Sources(string folder) => Directory.Exists(folder)
         ? Directory.GetFiles(folder, "*.cs", SearchOption.AllDirectories).Where(p => !p.Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj"))

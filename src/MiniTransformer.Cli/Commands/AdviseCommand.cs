@@ -5,8 +5,8 @@ using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Lab;
 using MiniTransformer.Nn;
-using MiniTransformer.Reports;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Commands;
@@ -21,7 +21,7 @@ internal sealed class AdviseCommand
     private readonly CommonFlags common;
     private readonly Flag<string?> run = Flags.Path("--run", "folder of the SFT run");
     private readonly Flag<string?> data = Flags.Path("--data", "JSONL to decide on, which nothing was trained on [default: what the run held out for validation]", "FILE");
-    private readonly VerifyFlag verify = new();
+    private readonly JudgeFlag verify = new();
     private readonly Flag<string?> references = Flags.Text(
         "--references", "candidates: base, half, fractions that sft kept, or folders [default: base if the run had one, and all fractions that it kept]", "NAME,...");
     private readonly Flag<string> alpha = new(

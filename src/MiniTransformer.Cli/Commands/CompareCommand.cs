@@ -2,14 +2,13 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using MiniTransformer.Backends;
+using MiniTransformer.Cli.Html;
 using MiniTransformer.Cli.Options;
-using MiniTransformer.Cli.Reports;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
-using MiniTransformer.Data.Verifiers;
-using MiniTransformer.Experiments;
 using MiniTransformer.IO;
-using MiniTransformer.Reports;
+using MiniTransformer.Judges;
+using MiniTransformer.Lab;
 
 namespace MiniTransformer.Cli.Commands;
 
@@ -63,24 +62,26 @@ internal sealed class CompareCommand
         string path = settings.Required(common.Out);
         if (!rereading) TrainingRun.CheckFree(path, resuming, canBegin: true);
         else if (!RunDirectory.Exists(path)) throw new UsageException($"--report-only: there is no comparison in '{Invocation.Shown(path)}', the folder of --out.");
-        using IVerifier? verifier = source.Verifier(settings, judges: !rereading);
+        using IJudge? verifier = source.Judge(settings, judges: !rereading);
         Regime[] chosen = terminal.Stop.Await(() => source.Chosen(settings, isQuick, verifier));
         if (settings.Get(smoke)) chosen = [.. chosen.Select(r => r.Reduced())];
         ulong first = settings.Get(common.Seed);
         ulong[] evaluation = Numbers(first, settings.Resolve(seeds, settings.Get(seeds) ?? (isQuick ? 3 : 10))!.Value);
         ulong[] sweep = Numbers(first + SweepOffset, settings.Resolve(sweepSeeds, settings.Get(sweepSeeds) ?? (isQuick ? 1 : 3))!.Value);
         if ((ulong)evaluation.Length > SweepOffset) throw new UsageException($"--seeds {evaluation.Length}: at most {SweepOffset} are possible; the sweep's seeds come after them.");
-        var run = new CompareRun(chosen, evaluation, sweep, path);
+        bool goesOn = (resuming || rereading) && RunDirectory.Exists(path);
+        ComparisonRun effective = terminal.Stop.Await(() => source.WithHashes(RunSettings.Of<ComparisonRun>(settings)));
+        var run = new CompareRun(chosen, evaluation, sweep, path, effective.Belonging, unmarked: goesOn, terminal.Say);
         if (rereading)
         {
-            run.Read();
+            run.Read(moveAside: false);
             Write(run, chosen, settings, RunClock.Read(path), terminal);
             return CommandLine.Done;
         }
 
-        ComparisonRun effective = terminal.Stop.Await(() => source.WithHashes(RunSettings.Of<ComparisonRun>(settings)));
         if (resuming && RunDirectory.Exists(path)) CompareSource.CheckUnchanged(RunSettings.Read<ComparisonRun>(path), effective);
         terminal.Stop.Await(() => CompareSource.Check(chosen, terminal));
+        if (!goesOn) run.Read(moveAside: false); // cells of a comparison whose run.json is lost count only if they belong to this one
         using RunDirectory folder = resuming && RunDirectory.Exists(path) ? RunDirectory.Open(path) : RunDirectory.Create(path, effective.ToJson());
         if (resuming) folder.SaveConfiguration(effective.ToJson());
         terminal.Say($"{chosen.Length} regime(s) × {evaluation.Length} seed(s), {sweep.Length} more for the sweeps, {Threads(settings)} thread(s); results in {Invocation.Shown(path)}");
@@ -112,13 +113,13 @@ internal sealed class CompareCommand
         var report = new CompareReport(chosen, run.Cells, run.Facts, settings.Get(smoke), RegimeProgress.Sentence(run.Progress));
         report.Print(terminal);
         AtomicFile.WriteAllText(tables, report.ToMarkdown());
-        string time = seconds is { } known ? Progress.Duration(known) : "not known";
+        string time = seconds is { } known && double.IsFinite(known) ? Progress.Duration(known) : "not known";
         string configuration = settings.Effective().ToJsonString(new JsonSerializerOptions(RunDirectory.Json) { WriteIndented = true });
         AtomicFile.WriteAllText(page, report.ToHtml(
             configuration, [("command", Command(settings)), .. RunReport.Machine(), ("threads", Threads(settings).ToString(CultureInfo.InvariantCulture)), ("time", time)]));
         terminal.Print("");
         terminal.Print($"Report: {Invocation.Shown(page)}  (tables: {Invocation.Shown(tables)}, numbers: {Invocation.Shown(results)})");
-        if (seconds is not null) terminal.Print($"Took {time}, all starts together.");
+        if (seconds is { } all && double.IsFinite(all)) terminal.Print($"Took {time}, all starts together.");
     }
 
     private string Command(Settings settings) => Invocation.Of(

@@ -4,13 +4,12 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using MiniTransformer.Backends;
+using MiniTransformer.Cli.Html;
 using MiniTransformer.Cli.Options;
-using MiniTransformer.Cli.Reports;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
-using MiniTransformer.Experiments;
 using MiniTransformer.IO;
-using MiniTransformer.Reports;
+using MiniTransformer.Lab;
 
 namespace MiniTransformer.Cli.Commands;
 
@@ -54,19 +53,22 @@ internal sealed class DemoCommand
         bool resuming = settings.Get(resume);
         string path = settings.Get(common.Out) ?? Free(Path.Combine("runs", $"demo-{chosen.Name}"));
         TrainingRun.CheckFree(path, resuming, canBegin: true);
-        JsonObject effective = RunSettings.Of<DemoRun>(settings).ToJson();
-        using RunDirectory folder = resuming && RunDirectory.Exists(path) ? RunDirectory.Open(path) : RunDirectory.Create(path, effective);
-        if (resuming) folder.SaveConfiguration(effective);
+        DemoRun run = RunSettings.Of<DemoRun>(settings);
+        JsonObject effective = run.ToJson();
+        bool goesOn = resuming && RunDirectory.Exists(path);
+        ulong[] numbers = [.. Enumerable.Range(0, run.Seeds).Select(i => run.Seed + (ulong)i)];
+        SeedResult?[] kept = Kept(path, numbers, run.Belonging(), unmarked: goesOn, terminal);
+        using RunDirectory folder = goesOn ? RunDirectory.Open(path) : RunDirectory.Create(path, effective);
+        if (goesOn) folder.SaveConfiguration(effective);
 
         (int threads, Func<CancellationToken, Device> openDevice) = common.Many(settings);
-        ulong[] numbers = [.. Enumerable.Range(0, settings.Get(seeds)).Select(i => settings.Get(common.Seed) + (ulong)i)];
         terminal.Say($"{chosen.Name}: {chosen.Description}.");
         terminal.Say($"{(numbers.Length == 1 ? "One seed" : $"{numbers.Length} seeds")} {(settings.Get(common.DeviceName) is var name and not "cpu" ? $"on {name}" : $"with {Math.Min(threads, numbers.Length)} thread(s)")}: pretraining, SFT, continued SFT, DPR three times, and their evaluation.");
         long begin = Stopwatch.GetTimestamp();
         SeedResult[] results;
         try
         {
-            results = Progress.Show(terminal, open => RunSeeds(chosen, numbers, threads, openDevice, folder.Path, open, terminal.Stop));
+            results = Progress.Show(terminal, open => RunSeeds(chosen, numbers, kept, run.Belonging(), threads, openDevice, folder.Path, open, terminal.Stop));
         }
         catch (OperationCanceledException)
         {
@@ -97,7 +99,32 @@ internal sealed class DemoCommand
         return Invocation.Of([.. words]);
     }
 
-    private static SeedResult[] RunSeeds(Regime chosen, ulong[] numbers, int threads, Func<CancellationToken, Device> openDevice, string folder, Func<string, int, int, ITrack> open, CancellationToken stop)
+    private static string FileOf(string folder, ulong seed) => Path.Combine(folder, "seeds", FormattableString.Invariant($"seed-{seed}.json"));
+
+    // The seeds that are finished.
+    private static SeedResult?[] Kept(string folder, ulong[] numbers, string belongsTo, bool unmarked, Terminal terminal)
+    {
+        var kept = new SeedResult?[numbers.Length];
+        for (int i = 0; i < numbers.Length; i++)
+        {
+            string file = FileOf(folder, numbers[i]);
+            try
+            {
+                kept[i] = KeptResult.Load<SeedResult>(file, belongsTo, unmarked);
+                if (kept[i] is { } result && result.Seed != numbers[i]) throw KeptResult.Damaged(file, $"it is that of seed {result.Seed}");
+            }
+            catch (IOException e)
+            {
+                kept[i] = null;
+                KeptResult.GiveUp(file, e, moveAside: true, terminal.Say);
+            }
+        }
+
+        return kept;
+    }
+
+    private static SeedResult[] RunSeeds(
+        Regime chosen, ulong[] numbers, SeedResult?[] kept, string belongsTo, int threads, Func<CancellationToken, Device> openDevice, string folder, Func<string, int, int, ITrack> open, CancellationToken stop)
     {
         var results = new SeedResult[numbers.Length];
         var options = new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, threads), CancellationToken = stop };
@@ -105,8 +132,7 @@ internal sealed class DemoCommand
         {
             Parallel.For(0, numbers.Length, options, i =>
             {
-                string file = Path.Combine(folder, "seeds", FormattableString.Invariant($"seed-{numbers[i]}.json"));
-                if (SeedResult.Load(file) is { } saved)
+                if (kept[i] is { } saved)
                 {
                     results[i] = saved;
                     return;
@@ -116,7 +142,7 @@ internal sealed class DemoCommand
                 using var world = new World(chosen, numbers[i], device);
                 ITrack track = open($"seed {numbers[i]}", SeedResult.StepsOf(world), 0);
                 results[i] = SeedResult.Run(world, track.Report);
-                results[i].Save(file);
+                KeptResult.Save(FileOf(folder, numbers[i]), belongsTo, results[i]);
             });
         }
         catch (AggregateException e) when (stop.IsCancellationRequested)

@@ -3,8 +3,8 @@ using System.Text.Json;
 using MiniTransformer.Backends;
 using MiniTransformer.Backends.Gpu;
 using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
-using MiniTransformer.Reports;
 
 namespace MiniTransformer.Cli.Commands;
 

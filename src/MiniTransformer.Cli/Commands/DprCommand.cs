@@ -1,14 +1,14 @@
 using System.CommandLine;
 using System.Globalization;
 using MiniTransformer.Backends;
+using MiniTransformer.Cli.Html;
 using MiniTransformer.Cli.Options;
-using MiniTransformer.Cli.Reports;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
+using MiniTransformer.Lab;
 using MiniTransformer.Nn;
 using MiniTransformer.Optim;
-using MiniTransformer.Reports;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Commands;
@@ -17,6 +17,9 @@ namespace MiniTransformer.Cli.Commands;
 internal sealed class DprCommand
 {
     private const string Auto = "auto";
+
+    // Returns of so few nats, some times the least that is divided by, are hardly a reward.
+    private const double AllButNothing = 10 * Returns.SmallestRms;
 
     private readonly Command command = new("dpr", "Improve an SFT run's policy with its recovered dense reward (Dense-Path REINFORCE).");
     private readonly CommonFlags common;
@@ -50,7 +53,7 @@ internal sealed class DprCommand
         "--max-tokens", "longest response [default: the longest demonstrated one and one more]", min: 1);
     private readonly Flag<double> collapseKl = Flags.Number("--collapse-kl", "stop if a response is this many nats away from π_SFT", 30, open: true);
     private readonly Flag<string?> prompts = Flags.Path("--prompts", "JSONL of prompts to answer instead of the SFT run's", "FILE");
-    private readonly VerifyFlag verify = new();
+    private readonly JudgeFlag verify = new();
     private readonly Flag<int?> checkpointEvery = Flags.OptionalInt(
         "--checkpoint-every", "updates between checkpoints to resume from [default: a tenth of the updates]", min: 1, mayChange: true);
     private readonly Flag<int?> evaluateEvery = Flags.OptionalInt(
@@ -115,6 +118,7 @@ internal sealed class DprCommand
         string referenceName = settings.Resolve(reference, advice?.Reference ?? ReferenceOf(settings, sft))!;
         Transformer[] others = [.. ModelFolder.References(sftRun, referenceName).Select(folder => Frozen(folder, device))];
         var dense = UsageException.Check(() => new DenseReward(expert, others, RunSettings.Of<DprRun>(settings).RewardOptions));
+        RefuseSame(expert, referenceName, others, dense.Options.Kind, terminal);
         asked = PromptRoom.Answerable(asked, dense.MaxPositions, terminal.Say);
         int every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, options.Updates / 10))!.Value;
         int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, options.Updates / 10))!.Value;
@@ -147,8 +151,15 @@ internal sealed class DprCommand
                 try
                 {
                     if (IsDue(done) && training.LacksPoint(done)) evaluation.Point(policy, "dpr", done, training.Folder.Metrics);
+                    bool warned = false;
                     foreach (DprStep step in DensePathReinforce.Train(policy, dense, ids, options, optimizer))
                     {
+                        if (!warned && step.AdvantageRms is { } rms && rms < AllButNothing)
+                        {
+                            warned = true;
+                            terminal.Say(Warning(rms, step.Step, referenceName));
+                        }
+
                         training.Folder.Metrics.Append(step);
                         if (step.Step % every == 0 || step.Step == options.Updates || IsDue(step.Step)) Save();
                         if (IsDue(step.Step)) evaluation.Point(policy, "dpr", step.Step, training.Folder.Metrics);
@@ -174,6 +185,22 @@ internal sealed class DprCommand
         });
 
         bool IsDue(int step) => curveEvery > 0 && (step % curveEvery == 0 || step == options.Updates);
+    }
+
+    private static string Warning(double rms, int update, string reference) => string.Create(CultureInfo.InvariantCulture,
+        $"Warning: the reward is all but nothing: its returns have a root mean square of {rms:0.######} nats at update {update}. The reference {reference} is all but π_SFT itself, "
+        + $"and dividing by so little makes much of small differences; the least that is divided by is {Returns.SmallestRms}. Take an earlier reference, such as base or 0.1.");
+
+    // r̂ against π_SFT's own weights is 0 everywhere: there would be nothing to reinforce but rounding.
+    private static void RefuseSame(Transformer expert, string reference, Transformer[] others, RewardKind kind, Terminal terminal)
+    {
+        if (kind != RewardKind.BaselineRelative) return;
+        string[] same = [.. ModelFolder.ReferenceNames(reference).Zip(others).Where(r => r.Second.HasWeightsOf(expert)).Select(r => r.First)];
+        if (same.Length == 0) return;
+        string what = $"the reference {string.Join(" and ", same)} has the weights of π_SFT itself, to the bit";
+        if (same.Length == others.Length)
+            throw new UsageException($"--reference: {what}: r̂ = log π_SFT − log π_ref is 0 for every token, and there is nothing to reinforce. Name an earlier checkpoint.");
+        terminal.Say($"Warning: {what}; it only brings the mean of the references nearer to π_SFT.");
     }
 
     // --reference auto: the advisor, with this run's budget, on the prompts for choices.

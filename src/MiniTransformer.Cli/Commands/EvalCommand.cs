@@ -3,8 +3,8 @@ using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Lab;
 using MiniTransformer.Nn;
-using MiniTransformer.Reports;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Commands;
@@ -18,7 +18,7 @@ internal sealed class EvalCommand
     private readonly Flag<string> checkpoint = new("--checkpoint", "of a run: base, fraction-0.50, final ...; or 'all'", text => text, ModelFolder.Final, hasDefault: true) { HelpName = "NAME" };
     private readonly Flag<string?> task = Flags.Text("--task", "measure on these built-in tasks instead of the run's own data", "NAME,...");
     private readonly Flag<string?> data = Flags.Path("--data", "measure on all examples of this JSONL file instead of the run's own data", "FILE");
-    private readonly VerifyFlag verify = new();
+    private readonly JudgeFlag verify = new();
     private readonly Flag<double> temperature = Flags.Number("--temperature", "temperature of the sampled column", 1, open: true);
     private readonly Flag<int?> maxTokens = Flags.OptionalInt(
         "--max-tokens", "longest response, where the model's context has room for it [default: the longest right one and one more]", min: 1);

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using MiniTransformer.Backends;
+using MiniTransformer.Cli.Html;
 using MiniTransformer.Cli.Options;
-using MiniTransformer.Cli.Reports;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
@@ -48,7 +48,7 @@ internal sealed class SftCommand
     private readonly Flag<double> good = Flags.Number(
         "--good", "tasks: probability of a right answer in a demonstration; the others are lazy", 1, max: 1);
     private readonly Flag<double> heldOut = Flags.Number("--held-out", "data: share of the prompts that is held out for evaluation", .1, max: .9);
-    private readonly VerifyFlag verify = new();
+    private readonly JudgeFlag verify = new();
     private readonly Flag<bool> inOrder = Flags.Switch("--in-order", "take the demonstrations in their order, for data that improves over time");
     private readonly Flag<string> objective = Flags.Choice("--objective", "what is maximised", ["sft", "inverse-q", "inverse-q-chi2", "dft"], "sft");
     private readonly Flag<double> gamma = Flags.Number("--gamma", "discount of the inverse-q objectives", 1, max: 1, open: true);
@@ -96,11 +96,12 @@ internal sealed class SftCommand
         using Transformer? loaded = start is null ? null : Checkpoint.LoadModel(start, device);
         Vocabulary vocabulary = loaded is null ? Vocabulary.Bytes() : Vocabulary.Of(start!, loaded.Config);
         RunData runData = terminal.Stop.Await(() => asked.Source.Load(vocabulary));
-        TransformerConfig config = model.Resolve(settings, loaded?.Config, vocabulary, runData);
+        TransformerConfig config = model.Resolve(settings, loaded?.Config, vocabulary, runData, device);
         RunEvaluation.CheckLength(runData, config);
         SftOptions options = asked.Options(vocabulary.PadId);
         UsageException.Check(options.Validate);
         if (measuring) return DryRun(config, runData.Train, options, asked.Recompute, terminal);
+        TrainingMemory.Require(config, device, Longest(runData.Train, options), options.PadId, asked.Recompute);
         int total = options.StepsFor(runData.Train.Count), every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, total / 10))!.Value;
         int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, total / 10))!.Value;
 
@@ -155,11 +156,16 @@ internal sealed class SftCommand
         bool IsDue(int step) => curveEvery > 0 && (step % curveEvery == 0 || step == total);
     }
 
-    // The memory of the largest step there can be: one of the longest demonstrations.
-    private static int DryRun(TransformerConfig config, IReadOnlyList<Example> demonstrations, SftOptions options, bool recompute, Terminal terminal)
+    // The largest step there can be: one of the longest demonstrations.
+    private static Example[] Longest(IReadOnlyList<Example> demonstrations, SftOptions options)
     {
         int together = options.MicroBatchSize > 0 ? Math.Min(options.MicroBatchSize, options.BatchSize) : options.BatchSize;
-        Example[] longest = [.. demonstrations.OrderByDescending(e => e.Positions).Take(together)];
+        return [.. demonstrations.OrderByDescending(e => e.Positions).Take(together)];
+    }
+
+    private static int DryRun(TransformerConfig config, IReadOnlyList<Example> demonstrations, SftOptions options, bool recompute, Terminal terminal)
+    {
+        Example[] longest = Longest(demonstrations, options);
         StepMemory memory = StepMemory.OfSft(config, new ResponseBatch(longest, options.PadId), recompute);
         terminal.Print(string.Create(CultureInfo.InvariantCulture, $"""
             A step of {longest.Length} sequences of at most {longest[0].Positions} tokens needs, in MB:

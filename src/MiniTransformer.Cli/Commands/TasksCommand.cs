@@ -5,7 +5,6 @@ using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
-using MiniTransformer.Reports;
 using MiniTransformer.Tensors;
 using MiniTransformer.Text;
 

@@ -1,9 +1,9 @@
 using System.CommandLine;
 using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Prove;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
-using MiniTransformer.Cli.Verification;
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
 using MiniTransformer.Tensors;
@@ -68,7 +68,7 @@ internal sealed class VerifyCommand
         using Device device = common.Device(settings, terminal.Stop);
         using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
         using OwnModel? own = policyPath is null ? null : Load(settings, policyPath, file!, device, proof.Seed);
-        var rows = new List<VerificationRow>();
+        var rows = new List<ProofRow>();
         int statements = Identities.All.Count + 8;
         try
         {
@@ -82,13 +82,13 @@ internal sealed class VerifyCommand
 
         WriteRows();
         results.Keep();
-        foreach (string failure in VerificationTable.Failures(rows)) terminal.Say(failure);
+        foreach (string failure in ProofTable.Failures(rows)) terminal.Say(failure);
         return rows.All(row => row.Holds) ? CommandLine.Done : CommandLine.Failed;
 
         bool Check(Func<string, int, int, ITrack> open)
         {
             ITrack track = open("verify", statements, 0);
-            foreach (VerificationRow row in proof.OnTokenMdps(terminal.Stop)) Add(track, row);
+            foreach (ProofRow row in proof.OnTokenMdps(terminal.Stop)) Add(track, row);
             Add(track, proof.OnPolicies(own?.Cases ?? proof.RandomPolicies(device)));
             Add(track, proof.OnEnumerableWorlds(device));
             Add(track, proof.OnDivergences(device));
@@ -98,28 +98,28 @@ internal sealed class VerifyCommand
         void WriteRows()
         {
             if (!settings.Get(json)) Write(results.Writer, rows, own);
-            else foreach (VerificationRow row in rows) results.Writer.WriteLine(VerificationTable.ToJson(row));
+            else foreach (ProofRow row in rows) results.Writer.WriteLine(ProofTable.ToJson(row));
         }
 
-        void Add(ITrack track, params VerificationRow[] found)
+        void Add(ITrack track, params ProofRow[] found)
         {
             rows.AddRange(found);
             track.Report(rows.Count, rows[^1].Number);
         }
     }
 
-    private static void Write(TextWriter output, List<VerificationRow> rows, OwnModel? own)
+    private static void Write(TextWriter output, List<ProofRow> rows, OwnModel? own)
     {
-        output.WriteLine(VerificationTable.Header);
+        output.WriteLine(ProofTable.Header);
         output.WriteLine("On random token MDPs, in double precision:");
-        foreach (VerificationRow row in rows.Where(row => row.Number[0] == 'P')) output.WriteLine(VerificationTable.Of(row));
+        foreach (ProofRow row in rows.Where(row => row.Number[0] == 'P')) output.WriteLine(ProofTable.Of(row));
         output.WriteLine("Through the transformer and its tape, in float32:");
-        foreach (VerificationRow row in rows.Where(row => row.Number[0] == 'T')) output.WriteLine(VerificationTable.Of(row));
+        foreach (ProofRow row in rows.Where(row => row.Number[0] == 'T')) output.WriteLine(ProofTable.Of(row));
         output.WriteLine();
         if (own is not null) output.WriteLine($"T1 to T4 on {own.Name}; T5 to T7 on random transformers.");
         output.WriteLine($"{rows.Count(row => row.Holds)} of {rows.Count} statements hold. 'if false' is the error of the nearest false statement on");
         output.WriteLine("the same cases; it has to be large, or nothing was shown; --json names it.");
-        output.WriteLine("What the statements say: src/MiniTransformer/Theory/README.md");
+        output.WriteLine("What the statements say: src/MiniTransformer.Training/Theory/README.md");
     }
 
     private OwnModel Load(Settings settings, string policyPath, string file, Device device, ulong seed)

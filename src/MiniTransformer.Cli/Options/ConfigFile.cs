@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using MiniTransformer.IO;
 using MiniTransformer.Text;
 
 namespace MiniTransformer.Cli.Options;
@@ -19,10 +20,7 @@ internal static class ConfigFile
         JsonObject json;
         try
         {
-            var strict = new JsonDocumentOptions { AllowDuplicateProperties = false, CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
-            json = JsonNode.Parse(File.ReadAllText(path), documentOptions: strict) as JsonObject
-                ?? throw new UsageException($"{path}: a JSON object is needed, with flags as keys.");
-            _ = json.Count;
+            json = SealedJson.Read(path);
         }
         catch (JsonException e)
         {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using MiniTransformer.Backends;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Nn;
 
@@ -26,7 +27,7 @@ internal sealed class ModelFlags
         "--init-std", $"{prefix}standard deviation of random weights, smaller for what adds to the residual stream [default: √(2 / 5·width), .079 at width 64]", max: 1, open: true);
 
     /// <summary>The configuration of the model: the base's, or a new one's.</summary>
-    public TransformerConfig Resolve(Settings settings, TransformerConfig? baseConfig, Vocabulary vocabulary, RunData data)
+    public TransformerConfig Resolve(Settings settings, TransformerConfig? baseConfig, Vocabulary vocabulary, RunData data, Device device)
     {
         if (baseConfig is not null)
         {
@@ -56,11 +57,12 @@ internal sealed class ModelFlags
         };
         try
         {
+            TrainingMemory.Require(config, device);
             return config.Validate();
         }
         catch (TransformerConfigException e)
         {
-            throw new UsageException($"{e.Message} (--hidden {c}, --heads {h}, --kv-heads {config.NumKeyValueHeads})");
+            throw new UsageException($"{e.Message} (--hidden {c}, --layers {config.NumLayers}, --heads {h}, --kv-heads {config.NumKeyValueHeads}, --ffn {config.IntermediateSize})");
         }
     }
 }

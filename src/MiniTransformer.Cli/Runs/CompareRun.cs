@@ -2,9 +2,8 @@ using System.Collections.Concurrent;
 using System.Text.Json;
 using MiniTransformer.Backends;
 using MiniTransformer.Cli.Terminals;
-using MiniTransformer.Experiments;
 using MiniTransformer.IO;
-using MiniTransformer.Reports;
+using MiniTransformer.Lab;
 
 namespace MiniTransformer.Cli.Runs;
 
@@ -16,7 +15,11 @@ namespace MiniTransformer.Cli.Runs;
 /// <param name="seeds">The evaluation seeds.</param>
 /// <param name="sweepSeeds">The seeds of the sweeps; settings are chosen on them.</param>
 /// <param name="folder">The run's folder.</param>
-internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ulong> seeds, IReadOnlyList<ulong> sweepSeeds, string folder)
+/// <param name="belonging">What the cells of a regime belong to.</param>
+/// <param name="unmarked">Whether cells count that do not say what they belong to, as an earlier version wrote them.</param>
+/// <param name="say">Hears of files that are damaged.</param>
+internal sealed class CompareRun(
+    IReadOnlyList<Regime> regimes, IReadOnlyList<ulong> seeds, IReadOnlyList<ulong> sweepSeeds, string folder, Func<Regime, string> belonging, bool unmarked, Action<string> say)
 {
     // What the preparation of a world counts in the progress: about as long as so many cells.
     private const int PreparationUnits = 5;
@@ -37,13 +40,27 @@ internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ul
     public IReadOnlyList<WorldFacts> Facts =>
         [.. regimes.SelectMany(regime => seeds.Concat(sweepSeeds).Select(seed => results.GetValueOrDefault((regime.Name, seed))?.Facts)).OfType<WorldFacts>()];
 
-    /// <summary>Reads the finished cells.</summary>
-    /// <exception cref="IOException">A world's file is damaged.</exception>
-    public void Read()
+    /// <summary>Reads the finished cells. A damaged file is said, and its cells are missing.</summary>
+    /// <param name="moveAside">Whether damaged files are moved aside, to be written again.</param>
+    /// <exception cref="Options.UsageException">A file belongs to other settings.</exception>
+    public void Read(bool moveAside)
     {
         foreach (Regime regime in regimes)
         {
-            foreach (ulong seed in seeds.Concat(sweepSeeds)) results[(regime.Name, seed)] = WorldFile.Load(folder, regime, seed) ?? new WorldResult([], null);
+            foreach (ulong seed in seeds.Concat(sweepSeeds)) results[(regime.Name, seed)] = Load(regime, seed, moveAside) ?? new WorldResult([], null);
+        }
+    }
+
+    private WorldResult? Load(Regime regime, ulong seed, bool moveAside)
+    {
+        try
+        {
+            return WorldFile.Load(folder, regime, seed, belonging(regime), unmarked);
+        }
+        catch (IOException e)
+        {
+            KeptResult.GiveUp(WorldFile.PathOf(folder, regime, seed), e, moveAside, say);
+            return null;
         }
     }
 
@@ -69,7 +86,7 @@ internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ul
     /// <exception cref="OperationCanceledException">Stopped; finished cells are saved.</exception>
     public void Run(int threads, Func<CancellationToken, Device> openDevice, Func<string, int, int, ITrack> open, CancellationToken stop)
     {
-        Read();
+        Read(moveAside: true);
 
         // Sweeps first: they choose settings that the evaluation seeds of their regime run. Seeds before regimes: what several regimes share is made once.
         List<Piece> work = [];
@@ -150,7 +167,7 @@ internal sealed class CompareRun(IReadOnlyList<Regime> regimes, IReadOnlyList<ul
         void Save(WorldResult changed)
         {
             lock (results) results[(regime.Name, seed)] = changed;
-            WorldFile.Save(folder, regime, seed, changed);
+            WorldFile.Save(folder, regime, seed, belonging(regime), changed);
             clock.Save();
         }
 

@@ -2,9 +2,9 @@ using System.CommandLine;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
-using MiniTransformer.Data.Verifiers;
-using MiniTransformer.Experiments;
 using MiniTransformer.IO;
+using MiniTransformer.Judges;
+using MiniTransformer.Lab;
 using MiniTransformer.Nn;
 using MiniTransformer.Training;
 
@@ -25,7 +25,7 @@ internal sealed class CompareSource
         "--regimes", $"the built-in regimes, separated by commas, or all, or {None}, which is the default with --data", [.. Regimes.All.Select(r => r.Name), None], "all");
     private readonly Flag<string[]?> data = Flags.Paths(
         "--data", "a regime of your own: demonstrations in JSONL, {\"prompt\",\"completion\"} or {\"messages\"} a line; give it again for further files, each of which is a regime", "FILE");
-    private readonly VerifyFlag verify = new();
+    private readonly JudgeFlag verify = new();
     private readonly Flag<string?> baseModel = Flags.Path(
         "--base", "data: SFT starts from this model's folder, or from a run's final checkpoint, which is the main reference too; without it SFT starts from random weights");
     private readonly Flag<double> validation = Flags.Number("--validation", "data: share of the prompts that settings are chosen on", .1, max: .9, open: true);
@@ -48,9 +48,9 @@ internal sealed class CompareSource
     /// <summary>The regimes.</summary>
     /// <param name="settings">The command line.</param>
     /// <param name="quick">Whether only some of the built-in regimes are run where none are named.</param>
-    /// <param name="verifier">What <see cref="Verifier"/> gave.</param>
+    /// <param name="verifier">What <see cref="Judge"/> gave.</param>
     /// <exception cref="DataException">A file has a line that cannot be used, or too few prompts.</exception>
-    public Regime[] Chosen(Settings settings, bool quick, IVerifier? verifier)
+    public Regime[] Chosen(Settings settings, bool quick, IJudge? verifier)
     {
         string[] files = Files(settings);
         if (!settings.Given(regimes)) settings.Resolve(regimes, files.Length > 0 ? None : quick ? string.Join(',', Quick) : "all");
@@ -69,7 +69,7 @@ internal sealed class CompareSource
     /// <param name="settings">The command line.</param>
     /// <param name="judges">Whether anything will be judged; else a command is not started, and may be one out of a file.</param>
     /// <exception cref="UsageException">A flag is missing, or goes with --data only.</exception>
-    public IVerifier? Verifier(Settings settings, bool judges)
+    public IJudge? Judge(Settings settings, bool judges)
     {
         if (Files(settings).Length == 0)
         {
@@ -80,9 +80,9 @@ internal sealed class CompareSource
         }
 
         string how = settings.Get(verify.Flag) ?? throw new UsageException(
-            $"--verify is needed with --data: what makes a response right, such as --verify exact or --verify numeric. There are {Data.Verifiers.Verifier.Forms}.");
+            $"--verify is needed with --data: what makes a response right, such as --verify exact or --verify numeric. There are {Judges.Judge.Forms}.");
         if (judges) verify.RefuseCommand(settings, how);
-        return Data.Verifiers.Verifier.Parse(how);
+        return Judges.Judge.Parse(how);
     }
 
     /// <summary>Says what own data are like, and asks the verifier about some: what will not do is found before anything is trained.</summary>
@@ -91,7 +91,7 @@ internal sealed class CompareSource
         foreach (Regime regime in chosen.Where(r => r.Own is not null))
         {
             terminal.Say($"{regime.Name}: {regime.Description}.");
-            regime.Own!.CheckVerifier();
+            regime.Own!.CheckJudge();
             int n = regime.Own.Evaluation.Count;
             if (n < FewPrompts)
                 terminal.Say(FormattableString.Invariant($"{regime.Name}: {n} evaluation prompts are few: an accuracy of one half has a standard error of {.5 / Math.Sqrt(n):0.00}, which intervals over seeds do not show."));
@@ -149,7 +149,7 @@ internal sealed class CompareSource
         if (settings.Get(inOrder)) yield return inOrder.Name;
     }
 
-    private IEnumerable<Regime> Own(Settings settings, string[] files, IVerifier verifier)
+    private IEnumerable<Regime> Own(Settings settings, string[] files, IJudge verifier)
     {
         string? folder = settings.Get(baseModel) is { } named ? ModelFolder.Find(named) : null;
         TransformerConfig? config = folder is null ? null : TransformerConfig.Load(AtomicDirectory.Current(folder));
@@ -168,7 +168,7 @@ internal sealed class CompareSource
 
     private string[] Files(Settings settings) => settings.Get(data) ?? [];
 
-    // A regime's name is part of the names of files.
-    private static string NameOf(string file) =>
+    /// <summary>What the regime of a file is called; it is part of the names of files.</summary>
+    public static string NameOf(string file) =>
         string.Concat(Path.GetFileNameWithoutExtension(file).Select(c => char.IsLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '-')).Trim('.') is { Length: > 0 } name ? name : "data";
 }

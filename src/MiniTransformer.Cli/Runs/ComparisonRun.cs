@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using MiniTransformer.Lab;
 
 namespace MiniTransformer.Cli.Runs;
 
@@ -45,6 +46,23 @@ internal sealed record ComparisonRun : RunSettings
     /// <summary>The hash of --base.</summary>
     [JsonPropertyName("baseSha256")]
     public string? BaseSha256 { get; init; }
+
+    /// <summary>What the cells of a regime belong to: its name, and a hash of the settings that their numbers depend on.</summary>
+    public string Belonging(Regime regime)
+    {
+        ComparisonRun counts = new() { Command = Command, Regimes = regime.Name, Smoke = Smoke };
+        if (regime.Own is not null)
+        {
+            // The split is drawn by --seed; the file goes by its content.
+            int file = Array.FindIndex(Data!, path => CompareSource.NameOf(path) == regime.Name);
+            counts = counts with
+            {
+                Seed = Seed, Verify = Verify, Validation = Validation, HeldOut = HeldOut, InOrder = InOrder, DataSha256 = [DataSha256![file]], BaseSha256 = BaseSha256,
+            };
+        }
+
+        return counts.Belonging(regime.Name);
+    }
 }
 
 /// <summary>The settings of a demo.</summary>
@@ -61,4 +79,7 @@ internal sealed record DemoRun : RunSettings
 
     /// <summary>--init-std.</summary>
     public double? InitStd { get; init; }
+
+    /// <summary>What its seeds belong to.</summary>
+    public string Belonging() => new DemoRun { Command = Command, Regime = Regime, Quick = Quick, InitStd = InitStd }.Belonging(Regime);
 }

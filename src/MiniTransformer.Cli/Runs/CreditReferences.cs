@@ -2,7 +2,6 @@ using System.Globalization;
 using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Nn;
-using MiniTransformer.Reports;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Runs;

@@ -1,8 +1,8 @@
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
-using MiniTransformer.Data.Verifiers;
 using MiniTransformer.IO;
+using MiniTransformer.Judges;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
 
@@ -15,8 +15,8 @@ namespace MiniTransformer.Cli.Runs;
 /// <param name="Demonstrations">Tasks: how many demonstrations.</param>
 /// <param name="HeldOut">File: the share of the prompts that is held out.</param>
 /// <param name="Seed">The run's seed.</param>
-/// <param name="Verify">File: the verifier of responses, as <see cref="Verifier.Parse"/> reads it.</param>
-internal sealed record DataSource(string? Tasks, string? File, double Good, int Demonstrations, double HeldOut, ulong Seed, string Verify = VerifyFlag.Default)
+/// <param name="Verify">File: the verifier of responses, as <see cref="Judge.Parse"/> reads it.</param>
+internal sealed record DataSource(string? Tasks, string? File, double Good, int Demonstrations, double HeldOut, ulong Seed, string Verify = JudgeFlag.Default)
 {
     // Prompts that the accuracy curve of a running training is measured on.
     private const int MostForCurves = 200;
@@ -84,7 +84,7 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
             }
         }
 
-        IVerifier verifier = Verifier.Parse(Verify);
+        IJudge verifier = Judge.Parse(Verify);
         return new RunData
         {
             Train = train,

@@ -1,6 +1,6 @@
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
-using MiniTransformer.Data.Verifiers;
+using MiniTransformer.Judges;
 using MiniTransformer.Nn;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
@@ -42,10 +42,10 @@ internal sealed class HeldOutPrompts
     /// Held-out examples, judged by a verifier. The exact one takes the completion token for token, which needs no tokenizer; others judge the text of
     /// responses that ended.
     /// </summary>
-    public static HeldOutPrompts Of(IReadOnlyList<Example> examples, Vocabulary vocabulary, IVerifier verifier) => new(
+    public static HeldOutPrompts Of(IReadOnlyList<Example> examples, Vocabulary vocabulary, IJudge verifier) => new(
         [.. examples.Select(e => e.PromptIds)], [.. examples.Select(e => e.Prompt ?? vocabulary.Show(e.PromptIds))], [.. examples],
-        verifier is ExactVerifier ? Exact : $"Accuracy by {verifier.Name}",
-        responses => Training.Accuracy.Of(responses, verifier is ExactVerifier
+        verifier is ExactJudge ? Exact : $"Accuracy by {verifier.Name}",
+        responses => Training.Accuracy.Of(responses, verifier is ExactJudge
             ? [.. responses.Select((r, i) => vocabulary.Ends.SameResponse(r.Ids, examples[i].ResponseIds) ? 1.0 : 0)]
             : Scores(examples, responses, vocabulary, verifier)));
 
@@ -69,7 +69,7 @@ internal sealed class HeldOutPrompts
 
     private const string Exact = "Exact match";
 
-    private static double[] Scores(IReadOnlyList<Example> examples, SampledResponse[] responses, Vocabulary vocabulary, IVerifier verifier)
+    private static double[] Scores(IReadOnlyList<Example> examples, SampledResponse[] responses, Vocabulary vocabulary, IJudge verifier)
     {
         ITokenizer tokenizer = vocabulary.Needed($"--verify {verifier.Name}: what a verifier judges");
         double[] scores = new double[responses.Length];

@@ -1,7 +1,6 @@
 using System.Globalization;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.IO;
-using MiniTransformer.Reports;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
 

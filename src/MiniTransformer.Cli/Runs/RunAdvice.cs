@@ -5,8 +5,8 @@ using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
+using MiniTransformer.Lab;
 using MiniTransformer.Nn;
-using MiniTransformer.Reports;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Runs;
@@ -144,7 +144,7 @@ internal static class RunAdvice
     /// <param name="verify">The verifier of own data, which the command names where it is not the default; null for tasks.</param>
     public static (string Sentence, string? Command) Recommend(Advice advice, string sftRun, string? verify)
     {
-        string[] verified = verify is null or VerifyFlag.Default ? [] : ["--verify", verify];
+        string[] verified = verify is null or JudgeFlag.Default ? [] : ["--verify", verify];
         AdvisedPolicy chosen = advice.Chosen;
         string run = Invocation.Shown(sftRun), unit = advice.ScoredBy == AdviceScore.Accuracy ? "greedy accuracy" : "nats a response";
         string doubt = double.IsNaN(chosen.StandardError) || Math.Abs(chosen.Gain) <= HalfWidth * chosen.StandardError ? " This is not certain: the interval includes zero." : "";

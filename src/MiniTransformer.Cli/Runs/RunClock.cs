@@ -15,21 +15,32 @@ internal sealed class RunClock
     private readonly string path;
     private readonly double before;
 
-    /// <summary>Starts at what the folder says; the file appears with the first save.</summary>
-    public RunClock(string folder) => (path, before) = (PathIn(folder), Read(folder) ?? 0);
+    /// <summary>Starts at what the folder says; the file appears with the first save. From a damaged file on the time is not known.</summary>
+    public RunClock(string folder) => (path, before) = (PathIn(folder), Read(folder) ?? (File.Exists(PathIn(folder)) ? double.NaN : 0));
 
     /// <summary>Seconds of all starts, this one included.</summary>
     public double Seconds => before + Stopwatch.GetElapsedTime(begin).TotalSeconds;
 
-    /// <summary>What is written in a folder; null where nothing is.</summary>
-    public static double? Read(string folder) =>
-        File.Exists(PathIn(folder)) && double.TryParse(File.ReadAllText(PathIn(folder)), NumberStyles.Float, CultureInfo.InvariantCulture, out double seconds) ? seconds : null;
+    /// <summary>What is written in a folder; null where nothing is, or not what was written.</summary>
+    public static double? Read(string folder)
+    {
+        if (!File.Exists(PathIn(folder))) return null;
+        string text = File.ReadAllText(PathIn(folder)).TrimEnd('\n');
+        int end = text.IndexOf('.', StringComparison.Ordinal) + 2;
+        bool whole = end == text.Length || (end <= text.Length && Marked(text[..end]) == text); // without a mark it is an earlier version's
+        return whole && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double seconds) && double.IsFinite(seconds) ? seconds : null;
+    }
 
     /// <summary>Writes the seconds so far.</summary>
     public void Save()
     {
-        lock (writing) AtomicFile.WriteAllText(path, Seconds.ToString("F1", CultureInfo.InvariantCulture) + "\n");
+        string seconds = Seconds.ToString("F1", CultureInfo.InvariantCulture);
+        lock (writing) AtomicFile.WriteAllText(path, Marked(seconds) + "\n");
     }
+
+    // The decimals after the first are a checksum of what stands before them.
+    private static string Marked(string seconds) =>
+        seconds + (Convert.ToUInt64(Checksums.OfText(seconds)[..15], 16) % 1_000_000_000).ToString("D9", CultureInfo.InvariantCulture);
 
     private static string PathIn(string folder) => Path.Combine(folder, "seconds.txt");
 }

@@ -1,6 +1,5 @@
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
-using MiniTransformer.Reports;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Runs;

@@ -3,7 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using MiniTransformer.Cli.Options;
-using MiniTransformer.Reports;
+using MiniTransformer.IO;
 
 namespace MiniTransformer.Cli.Runs;
 
@@ -62,6 +62,9 @@ internal abstract record RunSettings
 
     /// <summary>The command that made the run in a folder.</summary>
     public static string? CommandOf(string folder) => (RunDirectory.ReadConfiguration<JsonObject>(folder)["command"] as JsonValue)?.ToString();
+
+    /// <summary>A name, and a hash of these settings: what a result of the run says it belongs to.</summary>
+    protected string Belonging(string name) => $"{name} {Checksums.OfText(ToJson().ToJsonString())[..16]}";
 
     /// <summary>As it is saved.</summary>
     public JsonObject ToJson() => JsonSerializer.SerializeToNode(this, GetType(), Json)!.AsObject();

@@ -1,8 +1,6 @@
-using System.Text.Json;
+using MiniTransformer.Cli.Html;
 using MiniTransformer.Data.Tasks;
-using MiniTransformer.Experiments;
-using MiniTransformer.IO;
-using MiniTransformer.Reports;
+using MiniTransformer.Lab;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Runs;
@@ -21,15 +19,6 @@ internal sealed record Curve(string Stage, string Quantity, List<double> X, List
 /// <param name="Responses">Some held-out prompts with responses before and after DPR, scored token by token.</param>
 internal sealed record SeedResult(ulong Seed, List<ArmResult> Arms, List<Curve> Curves, List<ScoredResponse> Responses)
 {
-    // Tuples are written with their fields.
-    private static readonly JsonSerializerOptions Json = new(RunDirectory.Json) { IncludeFields = true };
-
-    /// <summary>Saves the result of a finished seed, so that an interrupted demo does not repeat it.</summary>
-    public void Save(string path) => AtomicFile.WriteAllText(path, JsonSerializer.Serialize(this, Json));
-
-    /// <summary>The saved result of a seed, or null.</summary>
-    public static SeedResult? Load(string path) => File.Exists(path) ? JsonSerializer.Deserialize<SeedResult>(File.ReadAllText(path), Json) : null;
-
     /// <summary>Prepares a world and runs the demo's methods in it; <paramref name="report"/> learns the updates done and what is going on.</summary>
     public static SeedResult Run(World world, Action<int, string> report)
     {

@@ -3,7 +3,6 @@ using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Nn;
 using MiniTransformer.Optim;
-using MiniTransformer.Reports;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
 
@@ -12,9 +11,6 @@ namespace MiniTransformer.Cli.Runs;
 /// <summary>A training run in its folder: begun or resumed, its metrics, its checkpoints, and how it is stopped.</summary>
 internal sealed class TrainingRun : IDisposable
 {
-    // What a start that was killed before it wrote its configuration may have left.
-    private static readonly string[] Leftovers = [".lock", "metrics.jsonl"];
-
     private readonly TrainingSettings settings;
     private readonly Terminal terminal;
     private readonly Vocabulary vocabulary;
@@ -35,10 +31,12 @@ internal sealed class TrainingRun : IDisposable
         if (File.Exists(path)) throw new UsageException($"--out: '{Invocation.Shown(path)}' is a file; name a new folder.");
         if (resume && !canBegin && !RunDirectory.Exists(path))
             throw new UsageException($"--resume: there is no run in '{Invocation.Shown(path)}', the folder of --out.");
+        if (resume && !RunDirectory.Exists(path) && Directory.Exists(Path.Combine(path, "checkpoints")))
+            throw new UsageException($"--resume: the run.json of '{Invocation.Shown(path)}' is lost, and without it nobody knows how its checkpoints were made. Put it back, or name another --out.");
         if (resume || !Directory.Exists(path)) return;
         if (RunDirectory.Exists(path))
             throw new UsageException($"--out: '{Invocation.Shown(path)}' holds a run already. Continue it with --resume, or name another folder.");
-        if (Directory.EnumerateFileSystemEntries(path).Any(entry => !Leftovers.Contains(Path.GetFileName(entry))))
+        if (Directory.EnumerateFileSystemEntries(path).Any(entry => Path.GetFileName(entry) is var name && name != ".lock" && !RunDirectory.Leftovers.Contains(name)))
             throw new UsageException($"--out: the folder '{Invocation.Shown(path)}' exists and is not empty. Name another one.");
     }
 
@@ -78,7 +76,7 @@ internal sealed class TrainingRun : IDisposable
         }
 
         Folder.SaveConfiguration(settings.ToJson()); // only now: a start that is refused leaves the run as it was
-        Folder.Metrics.TruncateAfter(updates == 0 ? -1 : updates); // from the beginning: the point at step 0 is measured again
+        Folder.Metrics.TruncateAfter(updates == 0 ? -1 : updates, warning => terminal.Say($"warning: {warning}")); // from the beginning: the point at step 0 is measured again
         return updates;
     }
 

@@ -38,7 +38,9 @@ internal sealed record Vocabulary(ITokenizer? Tokenizer, string? WhyNone, Tokens
     public ITokenizer Needed(string what) => Tokenizer ?? throw new UsageException($"{what} is text, and the model has no tokenizer to encode it. {WhyNone}");
 
     /// <summary>Tokens as people read them: the text, with the ids of tokens that the tokenizer has no text for; or, without a tokenizer, the ids.</summary>
-    public string Show(ReadOnlySpan<int> ids)
+    /// <param name="ids">The tokens.</param>
+    /// <param name="continues">They go on from others, as a response does from its prompt, and keep the space before their first word.</param>
+    public string Show(ReadOnlySpan<int> ids, bool continues = false)
     {
         if (Tokenizer is null) return string.Join(' ', ids.ToArray());
         var text = new StringBuilder();
@@ -47,7 +49,8 @@ internal sealed record Vocabulary(ITokenizer? Tokenizer, string? WhyNone, Tokens
             // A stretch of tokens that the tokenizer knows, then one that it does not know.
             int known = 0;
             while (known < ids.Length && ids[known] < Tokenizer.VocabSize) known++;
-            text.Append(Tokenizer.Decode(ids[..known]));
+            text.Append(continues ? Tokenizer.DecodeContinuation(ids[..known]) : Tokenizer.Decode(ids[..known]));
+            continues = true;
             if (known < ids.Length) text.Append(WithoutText(ids[known++]));
             ids = ids[known..];
         }

@@ -1,5 +1,4 @@
 using MiniTransformer.IO;
-using MiniTransformer.Reports;
 
 namespace MiniTransformer.Cli.Runs;
 

@@ -1,45 +1,32 @@
-using System.Text.Json;
-using MiniTransformer.Experiments;
-using MiniTransformer.IO;
-using MiniTransformer.Reports;
+using MiniTransformer.Lab;
 
 namespace MiniTransformer.Cli.Runs;
 
 /// <summary>What a comparison keeps of one regime and seed: worlds/REGIME-seed-N.json, always whole, the old content or the new.</summary>
 internal static class WorldFile
 {
-    private static readonly JsonSerializerOptions Strict = new(RunDirectory.Json) { RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
-
     /// <summary>The file.</summary>
     public static string PathOf(string folder, Regime regime, ulong seed) => Path.Combine(folder, "worlds", FormattableString.Invariant($"{regime.Name}-seed-{seed}.json"));
 
     /// <summary>Replaces it.</summary>
-    public static void Save(string folder, Regime regime, ulong seed, WorldResult result) =>
-        AtomicFile.WriteAllText(PathOf(folder, regime, seed), JsonSerializer.Serialize(result, RunDirectory.Json));
+    public static void Save(string folder, Regime regime, ulong seed, string belongsTo, WorldResult result) => KeptResult.Save(PathOf(folder, regime, seed), belongsTo, result);
 
     /// <summary>Reads it; null where there is none.</summary>
+    /// <param name="folder">The run's folder.</param>
+    /// <param name="regime">The regime.</param>
+    /// <param name="seed">The seed.</param>
+    /// <param name="belongsTo">What it has to belong to.</param>
+    /// <param name="unmarked">Whether one is taken that does not say so.</param>
     /// <exception cref="IOException">It is damaged, or another world's.</exception>
-    public static WorldResult? Load(string folder, Regime regime, ulong seed)
+    /// <exception cref="Options.UsageException">It belongs to other settings.</exception>
+    public static WorldResult? Load(string folder, Regime regime, ulong seed, string belongsTo, bool unmarked)
     {
         string path = PathOf(folder, regime, seed);
-        if (!File.Exists(path)) return null;
-        WorldResult result;
-        try
-        {
-            result = JsonSerializer.Deserialize<WorldResult>(File.ReadAllText(path), Strict) ?? throw new JsonException("it holds null");
-        }
-        catch (JsonException e)
-        {
-            throw Damaged(e.Message, e);
-        }
-
-        if (result.Cells.Any(c => c is null)) throw Damaged("a cell is null");
-        if (result.Cells.Find(c => c.Regime != regime.Name || c.Seed != seed) is { } other) throw Damaged($"it holds a cell of {other.Regime}, seed {other.Seed}");
-        if (result.Facts is { } facts && (facts.Regime != regime.Name || facts.Seed != seed)) throw Damaged($"its facts are those of {facts.Regime}, seed {facts.Seed}");
-        if (result.Cells.GroupBy(c => c.Label).FirstOrDefault(g => g.Count() > 1) is { } twice) throw Damaged($"'{twice.Key}' stands in it twice");
+        if (KeptResult.Load<WorldResult>(path, belongsTo, unmarked) is not { } result) return null;
+        if (result.Cells.Any(c => c is null)) throw KeptResult.Damaged(path, "a cell is null");
+        if (result.Cells.Find(c => c.Regime != regime.Name || c.Seed != seed) is { } other) throw KeptResult.Damaged(path, $"it holds a cell of {other.Regime}, seed {other.Seed}");
+        if (result.Facts is { } facts && (facts.Regime != regime.Name || facts.Seed != seed)) throw KeptResult.Damaged(path, $"its facts are those of {facts.Regime}, seed {facts.Seed}");
+        if (result.Cells.GroupBy(c => c.Label).FirstOrDefault(g => g.Count() > 1) is { } twice) throw KeptResult.Damaged(path, $"'{twice.Key}' stands in it twice");
         return result;
-
-        IOException Damaged(string why, Exception? inner = null) =>
-            new($"'{Invocation.Shown(path)}' cannot be read ({why}); delete it, and --resume computes its cells again.", inner);
     }
 }

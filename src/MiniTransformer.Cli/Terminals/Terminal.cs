@@ -1,5 +1,5 @@
 using System.Globalization;
-using MiniTransformer.Reports;
+using MiniTransformer.Lab;
 using Spectre.Console;
 
 namespace MiniTransformer.Cli.Terminals;

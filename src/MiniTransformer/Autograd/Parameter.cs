@@ -33,6 +33,9 @@ public sealed class Parameter : TensorOwner, IDisposable
     /// <summary>False for a frozen model: no gradient is computed or stored.</summary>
     public bool Trainable { get; set; } = true;
 
+    /// <summary>The type in which files hold the parameter: the one that it was read in, else float32. In memory it is float32.</summary>
+    public ElementType StoredAs { get; set; }
+
     /// <summary>Counts the changes of the value; what was derived from an older version is out of date.</summary>
     public int Version { get; private set; }
 
@@ -64,6 +67,26 @@ public sealed class Parameter : TensorOwner, IDisposable
             throw new ArgumentException($"Parameter {Name}: shape {Shape} needs {Shape.Count} values, not {values.Length}.");
         Device.Backend.Upload(values, value);
         Changed();
+    }
+
+    /// <summary>Replaces a part of the value.</summary>
+    internal void Set(int first, ReadOnlySpan<float> values)
+    {
+        Device.Backend.Upload(values, value.Slice(first, values.Length));
+        Changed();
+    }
+
+    /// <summary>Hands over the value, piece by piece.</summary>
+    internal void Read(FloatSink sink)
+    {
+        const int Piece = 1 << 20;
+        var piece = new float[Math.Min(Piece, Shape.Count)];
+        for (int first = 0; first < Shape.Count; first += Piece)
+        {
+            Span<float> values = piece.AsSpan(0, Math.Min(Piece, Shape.Count - first));
+            Device.Backend.Download(value.Slice(first, values.Length), values);
+            sink(values);
+        }
     }
 
     /// <summary>Replaces the value by that of a parameter of the same shape on the same device.</summary>

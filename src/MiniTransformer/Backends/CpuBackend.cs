@@ -37,6 +37,9 @@ public sealed unsafe class CpuBackend : IBackend
     public DeviceBuffer Allocate(long length) => new CpuBuffer(length);
 
     /// <inheritdoc/>
+    public long MemoryBytes => CpuBuffer.Limit;
+
+    /// <inheritdoc/>
     public void Upload(ReadOnlySpan<float> from, Storage to) => from.CopyTo(new Span<float>(P(to), to.Length));
 
     /// <inheritdoc/>
@@ -148,30 +151,42 @@ public sealed unsafe class CpuBackend : IBackend
     }
 
     /// <inheritdoc/>
+    public void AddRow(Storage x, Storage row, Storage y, int rows, int c) =>
+        workers.Run(new AddRow(P(x), P(row), P(y), c), rows, RowGrain(c));
+
+    /// <inheritdoc/>
+    public void SumRows(Storage x, Storage sums, int rows, int c) =>
+        workers.Run(new SumRows(P(x), P(sums), rows, c), Blocks(c, Kernels.Cpu.SumRows.BlockSize));
+
+    /// <inheritdoc/>
+    public void Centre(Storage x, Storage y, int rows, int c, bool accumulate) =>
+        workers.Run(new Centre(P(x), P(y), c, accumulate), rows, RowGrain(c));
+
+    /// <inheritdoc/>
     public void Rope(Storage x, Storage positions, Storage cos, Storage sin, Storage y, int rows, int h, int d, float sign, bool accumulate) =>
         workers.Run(new Rope(P(x), I(positions), P(cos), P(sin), P(y), h, d, sign, accumulate), rows, RowGrain(h * d));
 
     /// <inheritdoc/>
-    public void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, int b, int t, int h, int hkv, int d, float scale) =>
-        workers.Run(new AttentionForward(P(q), P(k), P(v), P(y), P(logSum), t, h, hkv, d, scale), b * h, AttentionGrain(t, d));
+    public void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, int b, int t, int h, int hkv, int d, float scale, int window) =>
+        workers.Run(new AttentionForward(P(q), P(k), P(v), P(y), P(logSum), t, h, hkv, d, scale, window), b * h, AttentionGrain(t, d));
 
     /// <inheritdoc/>
-    public void AttentionBackward(Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, int b, int t, int h, int hkv, int d, float scale) =>
+    public void AttentionBackward(Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, int b, int t, int h, int hkv, int d, float scale, int window) =>
         workers.Run(
-            new AttentionBackward(P(q), P(k), P(v), P(y), P(logSum), P(dy), P(dq), P(dk), P(dv), t, h, hkv, d, scale),
+            new AttentionBackward(P(q), P(k), P(v), P(y), P(logSum), P(dy), P(dq), P(dk), P(dv), t, h, hkv, d, scale, window),
             b * hkv, AttentionGrain(t, d));
 
     /// <inheritdoc/>
-    public int CacheLength(int slots, int hkv, int d, int context) => checked(slots * hkv * d * context);
+    public long CacheLength(int slots, int hkv, int d, int context) => checked((long)slots * hkv * d * context);
 
     /// <inheritdoc/>
     public void CacheAppend(Storage k, Storage v, Storage slots, Storage positions, Storage cacheK, Storage cacheV, int rows, int hkv, int d, int context) =>
         workers.Run(new CacheAppend(P(k), P(v), I(slots), I(positions), P(cacheK), P(cacheV), hkv, d, context), rows, RowGrain(hkv * d));
 
     /// <inheritdoc/>
-    public void AttentionDecode(Storage q, Storage cacheK, Storage cacheV, Storage slots, Storage positions, Storage y, int rows, int h, int hkv, int d, int context, float scale) =>
+    public void AttentionDecode(Storage q, Storage cacheK, Storage cacheV, Storage slots, Storage positions, Storage y, int rows, int h, int hkv, int d, int context, float scale, int window) =>
         workers.Run(
-            new AttentionDecode(P(q), P(cacheK), P(cacheV), I(slots), I(positions), P(y), h, hkv, d, context, scale), rows * h, RowGrain(d * 32));
+            new AttentionDecode(P(q), P(cacheK), P(cacheV), I(slots), I(positions), P(y), h, hkv, d, context, scale, window), rows * h, RowGrain(d * 32));
 
     /// <inheritdoc/>
     public void GatherLogSoftmax(Storage logits, Storage ids, Storage logProb, Storage logZ, int rows, int v) =>
@@ -258,8 +273,31 @@ public sealed unsafe class CpuBackend : IBackend
 /// <summary>Native memory, aligned to 64 bytes: activations never lie on the collector's heap.</summary>
 internal sealed unsafe class CpuBuffer : DeviceBuffer
 {
+    // What the machine, or the container that the process is in, has; bytes of all buffers of the process.
+    public static readonly long Limit = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+
+    private static long held;
+
+    private readonly long bytes;
+
     public CpuBuffer(long length)
-        : base(length) => Pointer = (float*)NativeMemory.AlignedAlloc((nuint)Math.Max(16, length) * sizeof(float), 64);
+        : base(length)
+    {
+        long wanted = checked(Math.Max(16, length) * sizeof(float));
+        try
+        {
+            if (Interlocked.Add(ref held, wanted) > Limit) throw new OutOfMemoryException();
+            Pointer = (float*)NativeMemory.AlignedAlloc((nuint)wanted, 64);
+            bytes = wanted;
+        }
+        catch (OutOfMemoryException e)
+        {
+            long others = Interlocked.Add(ref held, -wanted);
+            throw new DeviceException(
+                $"the CPU's memory is too small: {DeviceException.Size(wanted)} more are needed, {DeviceException.Size(others)} are held, and there are {DeviceException.Size(Limit)}; " +
+                "lower the batch, the longest response or the model's size.", e);
+        }
+    }
 
     ~CpuBuffer() => Free();
 
@@ -273,7 +311,9 @@ internal sealed unsafe class CpuBuffer : DeviceBuffer
 
     private void Free()
     {
+        if (Pointer == null) return;
         NativeMemory.AlignedFree(Pointer);
         Pointer = null;
+        Interlocked.Add(ref held, -bytes);
     }
 }

@@ -82,7 +82,7 @@ public sealed class Device : IDisposable
     }
 
     /// <summary>A device that computes nothing: what a step on it would need in memory can be read off, without needing it.</summary>
-    internal static Device DryRun() => new(new DryRunBackend());
+    public static Device DryRun() => new(new DryRunBackend());
 
     /// <summary>Elements of 4 bytes held for parameters, optimizer state and caches; the steps' arenas are not counted.</summary>
     public long PersistentElements
@@ -91,6 +91,17 @@ public sealed class Device : IDisposable
         {
             lock (persistent) return persistent.Sum(buffer => buffer.Length);
         }
+    }
+
+    /// <summary>Refuses what the device has not the memory for, before any is taken.</summary>
+    /// <param name="bytes">How much is needed.</param>
+    /// <param name="what">What for, such as "a cache of 256 sequences".</param>
+    /// <param name="wayOut">What would need less, such as "lower MaxTokens".</param>
+    /// <exception cref="DeviceException">It is more than the device has.</exception>
+    public void Require(double bytes, string what, string wayOut)
+    {
+        if (bytes > Backend.MemoryBytes)
+            throw new DeviceException($"{what} needs {DeviceException.Size(bytes)} of memory, and {Name} has {DeviceException.Size(Backend.MemoryBytes)}; {wayOut}.");
     }
 
     /// <summary>Memory for parameters, optimizer state and caches, valid until freed or until the device is disposed.</summary>

@@ -16,6 +16,8 @@ internal sealed class DryRunBackend : IBackend
 
     public DeviceBuffer Allocate(long length) => new NoMemory(length);
 
+    public long MemoryBytes => long.MaxValue;
+
     public void Upload(ReadOnlySpan<float> from, Storage to)
     {
     }
@@ -94,25 +96,37 @@ internal sealed class DryRunBackend : IBackend
     {
     }
 
+    public void AddRow(Storage x, Storage row, Storage y, int rows, int c)
+    {
+    }
+
+    public void SumRows(Storage x, Storage sums, int rows, int c)
+    {
+    }
+
+    public void Centre(Storage x, Storage y, int rows, int c, bool accumulate)
+    {
+    }
+
     public void Rope(Storage x, Storage positions, Storage cos, Storage sin, Storage y, int rows, int h, int d, float sign, bool accumulate)
     {
     }
 
-    public void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, int b, int t, int h, int hkv, int d, float scale)
+    public void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, int b, int t, int h, int hkv, int d, float scale, int window)
     {
     }
 
-    public void AttentionBackward(Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, int b, int t, int h, int hkv, int d, float scale)
+    public void AttentionBackward(Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, int b, int t, int h, int hkv, int d, float scale, int window)
     {
     }
 
-    public int CacheLength(int slots, int hkv, int d, int context) => checked(slots * hkv * d * context);
+    public long CacheLength(int slots, int hkv, int d, int context) => checked((long)slots * hkv * d * context);
 
     public void CacheAppend(Storage k, Storage v, Storage slots, Storage positions, Storage cacheK, Storage cacheV, int rows, int hkv, int d, int context)
     {
     }
 
-    public void AttentionDecode(Storage q, Storage cacheK, Storage cacheV, Storage slots, Storage positions, Storage y, int rows, int h, int hkv, int d, int context, float scale)
+    public void AttentionDecode(Storage q, Storage cacheK, Storage cacheV, Storage slots, Storage positions, Storage y, int rows, int h, int hkv, int d, int context, float scale, int window)
     {
     }
 

@@ -18,6 +18,9 @@ public interface IBackend : IDisposable
     /// <summary>A new block of uninitialised memory.</summary>
     DeviceBuffer Allocate(long length);
 
+    /// <summary>Memory of the device in bytes, in use or not.</summary>
+    long MemoryBytes { get; }
+
     /// <summary>Copies numbers to the device.</summary>
     void Upload(ReadOnlySpan<float> from, Storage to);
 
@@ -92,24 +95,33 @@ public interface IBackend : IDisposable
     /// <summary>The gradient of <see cref="RmsNorm"/>; dx or dw may be <c>default</c>.</summary>
     void RmsNormBackward(Storage x, Storage w, Storage inverseRms, Storage dy, Storage dx, Storage dw, int rows, int c);
 
+    /// <summary>yᵢ = xᵢ + rowᵢ, in every row of C.</summary>
+    void AddRow(Storage x, Storage row, Storage y, int rows, int c);
+
+    /// <summary>sumsᵢ += Σ_rows xᵢ, in an order that depends on the sizes alone.</summary>
+    void SumRows(Storage x, Storage sums, int rows, int c);
+
+    /// <summary>yᵢ = xᵢ − mean(x) per row of C, or yᵢ += with <paramref name="accumulate"/>.</summary>
+    void Centre(Storage x, Storage y, int rows, int c, bool accumulate);
+
     /// <summary>Rotates pairs (i, i + D/2) of each head by the angle of the row's position; sign −1 rotates back.</summary>
     void Rope(Storage x, Storage positions, Storage cos, Storage sin, Storage y, int rows, int h, int d, float sign, bool accumulate);
 
-    /// <summary>Causal attention; q, y (B,T,H,D), k, v (B,T,Hkv,D); saves the row's log-sum (B,H,T).</summary>
-    void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, int b, int t, int h, int hkv, int d, float scale);
+    /// <summary>Causal attention; q, y (B,T,H,D), k, v (B,T,Hkv,D); saves the row's log-sum (B,H,T). A window of W tokens leaves t − W &lt; j ≤ t; 0 is none.</summary>
+    void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, int b, int t, int h, int hkv, int d, float scale, int window);
 
     /// <summary>The gradient of <see cref="Attention"/>.</summary>
-    void AttentionBackward(Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, int b, int t, int h, int hkv, int d, float scale);
+    void AttentionBackward(Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, int b, int t, int h, int hkv, int d, float scale, int window);
 
     /// <summary>Elements that a cache of keys, and one of values, needs for the given slots and context.</summary>
-    int CacheLength(int slots, int hkv, int d, int context);
+    long CacheLength(int slots, int hkv, int d, int context);
 
     /// <summary>Writes row r of k and v (Hkv,D) to (slotsᵣ, positionsᵣ) of the cache; a negative position is skipped.</summary>
     void CacheAppend(Storage k, Storage v, Storage slots, Storage positions, Storage cacheK, Storage cacheV, int rows, int hkv, int d, int context);
 
-    /// <summary>Row r attends to positions 0..positionsᵣ of slotsᵣ; on the CPU the same bits as <see cref="Attention"/>.</summary>
+    /// <summary>Row r attends to positions 0..positionsᵣ of slotsᵣ, or to the last `window` of them; on the CPU the same bits as <see cref="Attention"/>.</summary>
     /// <remarks>GPU kernels for one row add in another order than those for a sequence: for values near 1 they agree within 2e-5.</remarks>
-    void AttentionDecode(Storage q, Storage cacheK, Storage cacheV, Storage slots, Storage positions, Storage y, int rows, int h, int hkv, int d, int context, float scale);
+    void AttentionDecode(Storage q, Storage cacheK, Storage cacheV, Storage slots, Storage positions, Storage y, int rows, int h, int hkv, int d, int context, float scale, int window);
 
     // ---- rows of logits ----
 

@@ -6,7 +6,7 @@ namespace MiniTransformer.IO;
 /// Makes what was written survive a power cut (fsync of files and of the folders that name them), and says in plain words why a write
 /// failed.
 /// </summary>
-internal static partial class DiskSync
+public static partial class DiskSync
 {
     /// <summary>Waits until a file's content is on the disk.</summary>
     public static void File(string path)

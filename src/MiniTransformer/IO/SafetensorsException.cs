@@ -14,6 +14,10 @@ public sealed class SafetensorsException : FormatException
     /// <summary>The tensor at fault, or null if the file as a whole is.</summary>
     public string? Tensor { get; }
 
+    /// <summary>The error of a tensor whose elements are of a type that is not read.</summary>
+    internal static SafetensorsException NotRead(string file, TensorEntry entry) => new(file, entry.Name,
+        $"its elements are {entry.Dtype}; F32, F16 and BF16 are read: convert the file first, for example in Python: model.float().save_pretrained(folder)");
+
     // A name from a damaged file may be long or hold control characters; a message must stay one readable line.
     internal static string Printable(string text)
     {

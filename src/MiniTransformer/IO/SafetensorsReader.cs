@@ -1,6 +1,8 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
+using MiniTransformer.Backends;
 
 namespace MiniTransformer.IO;
 
@@ -9,7 +11,7 @@ namespace MiniTransformer.IO;
 /// little-endian. <see cref="Open"/> checks the whole layout before any tensor can be read; tensors are read one by one, straight into the
 /// caller's memory.
 /// </summary>
-public sealed class SafetensorsReader : IDisposable
+public sealed class SafetensorsReader : ITensorFile
 {
     // Floats read at a time: the bytes of one piece stay below the 2 GiB that a span can hold.
     private const int Piece = 1 << 24;
@@ -85,14 +87,13 @@ public sealed class SafetensorsReader : IDisposable
     /// <summary>Whether the file holds a tensor of that name.</summary>
     public bool Contains(string name) => entries.ContainsKey(name);
 
-    /// <summary>The description of a tensor.</summary>
-    /// <exception cref="SafetensorsException">The file holds no tensor of that name.</exception>
+    /// <inheritdoc/>
     public TensorEntry Entry(string name) => entries.TryGetValue(name, out TensorEntry? entry)
         ? entry
         : throw new SafetensorsException(Path, name, $"the file holds no tensor of that name among its {entries.Count}");
 
-    /// <summary>Reads a float32 tensor, row-major.</summary>
-    /// <exception cref="SafetensorsException">There is no such tensor, or its elements are not F32.</exception>
+    /// <summary>Reads a tensor of float32, float16 or bfloat16, row-major; the latter widen exactly.</summary>
+    /// <exception cref="SafetensorsException">There is no such tensor, or its elements are of another type.</exception>
     public float[] ReadFloat32(string name)
     {
         TensorEntry entry = Entry(name);
@@ -103,27 +104,36 @@ public sealed class SafetensorsReader : IDisposable
         return values;
     }
 
-    /// <summary>Reads a float32 tensor, row-major, into memory of exactly its number of elements.</summary>
-    /// <exception cref="SafetensorsException">There is no such tensor, its elements are not F32, or their number is another.</exception>
+    /// <summary>Reads a tensor, row-major, into memory of exactly its number of elements.</summary>
+    /// <exception cref="SafetensorsException">There is no such tensor, its elements are of a type that is not read, or their number is another.</exception>
     public void ReadFloat32(string name, Span<float> into)
     {
         TensorEntry entry = Entry(name);
-        if (entry.Dtype != "F32")
-        {
-            throw new SafetensorsException(Path, name, $"its elements are {entry.Dtype}, but float32 (F32) is needed; "
-                + "convert the file first, for example in Python: model.float().save_pretrained(folder)");
-        }
-
         if (entry.Count != into.Length)
             throw new SafetensorsException(Path, name,
                 $"it has {entry.Count} elements, shape {TensorEntry.Show(entry.Shape)}; the destination has {into.Length}");
-        for (int done = 0; done < into.Length; done += Piece)
+        ReadFloat32(name, 0, into);
+    }
+
+    /// <inheritdoc/>
+    public void ReadFloat32(string name, long first, Span<float> into)
+    {
+        TensorEntry entry = Entry(name);
+        if (ElementTypes.Of(entry.Dtype) is not { } type) throw SafetensorsException.NotRead(Path, entry);
+        if (first < 0 || first + into.Length > entry.Count)
+            throw new ArgumentOutOfRangeException(nameof(first), $"Elements {first} to {first + into.Length - 1} of '{name}' were asked for; it has {entry.Count}.");
+        long start = dataStart + entry.Start + type.Bytes() * first;
+        if (type != ElementType.F32) ReadHalves(name, type, start, into);
+        else
         {
-            Span<float> piece = into.Slice(done, Math.Min(Piece, into.Length - done));
-            ReadExactly(MemoryMarshal.AsBytes(piece), dataStart + entry.Start + (4L * done), name);
-            if (BitConverter.IsLittleEndian) continue;
-            Span<int> words = MemoryMarshal.Cast<float, int>(piece);
-            BinaryPrimitives.ReverseEndianness(words, words);
+            for (int done = 0; done < into.Length; done += Piece)
+            {
+                Span<float> piece = into.Slice(done, Math.Min(Piece, into.Length - done));
+                ReadExactly(MemoryMarshal.AsBytes(piece), start + (4L * done), name);
+                if (BitConverter.IsLittleEndian) continue;
+                Span<int> words = MemoryMarshal.Cast<float, int>(piece);
+                BinaryPrimitives.ReverseEndianness(words, words);
+            }
         }
     }
 
@@ -139,6 +149,21 @@ public sealed class SafetensorsReader : IDisposable
 
     /// <summary>Closes the file.</summary>
     public void Dispose() => handle.Dispose();
+
+    private void ReadHalves(string name, ElementType type, long start, Span<float> into)
+    {
+        ushort[] buffer = ArrayPool<ushort>.Shared.Rent(1 << 17);
+        Span<ushort> halves = buffer;
+        for (int done = 0; done < into.Length; done += halves.Length)
+        {
+            Span<ushort> piece = halves[..Math.Min(halves.Length, into.Length - done)];
+            ReadExactly(MemoryMarshal.AsBytes(piece), start + (2L * done), name);
+            if (!BitConverter.IsLittleEndian) BinaryPrimitives.ReverseEndianness(piece, piece);
+            HalfPrecision.Widen(piece, into.Slice(done, piece.Length), type);
+        }
+
+        ArrayPool<ushort>.Shared.Return(buffer);
+    }
 
     private void ReadExactly(Span<byte> into, long offset, string? tensor)
     {

@@ -3,13 +3,12 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using MiniTransformer.Backends;
+using MiniTransformer.Tensors;
 
 namespace MiniTransformer.IO;
 
-/// <summary>Takes the values of one tensor, piece by piece in row-major order.</summary>
-public delegate void FloatSink(ReadOnlySpan<float> values);
-
-/// <summary>A float32 tensor to be written: its name, its shape, and a function that hands over its values when their turn comes.</summary>
+/// <summary>A tensor to be written: its name, its shape, and a function that hands over its values when their turn comes.</summary>
 /// <param name="Name">The name; any text but __metadata__.</param>
 /// <param name="Shape">The sizes, outermost first; empty for a scalar.</param>
 /// <param name="Write">Gives the sink exactly ∏ Shape values, in row-major order, in as many pieces as it likes.</param>
@@ -20,9 +19,15 @@ public sealed record TensorData(string Name, long[] Shape, Action<FloatSink> Wri
         : this(name, shape, sink => sink(values.Span))
     {
     }
+
+    /// <summary>The type of its elements in the file. What is no float32 is rounded to nearest, ties to even.</summary>
+    public ElementType Type { get; init; }
+
+    /// <summary>Bytes of the elements.</summary>
+    internal long Bytes => Shape.Aggregate((long)Type.Bytes(), (product, size) => product * size);
 }
 
-/// <summary>Writes float32 tensors as a safetensors file, one after the other in the order given: no copy of the whole is ever in
+/// <summary>Writes tensors as a safetensors file, one after the other in the order given: no copy of the whole is ever in
 /// memory.</summary>
 public static class SafetensorsWriter
 {
@@ -79,9 +84,9 @@ public static class SafetensorsWriter
                     throw new ArgumentException(
                         "No tensor may be named __metadata__: the format keeps that name for its metadata.", nameof(tensors));
                 if (!names.Add(name)) throw new ArgumentException($"Two tensors are named '{name}'.", nameof(tensors));
-                long end = checked(start + (4 * counts[i]));
+                long end = checked(start + (tensors[i].Type.Bytes() * counts[i]));
                 json.WriteStartObject(Checked(name));
-                json.WriteString("dtype", "F32");
+                json.WriteString("dtype", tensors[i].Type.ToString());
                 WriteNumbers(json, "shape", tensors[i].Shape);
                 WriteNumbers(json, "data_offsets", [start, end]);
                 json.WriteEndObject();
@@ -148,7 +153,8 @@ public static class SafetensorsWriter
         {
             written += values.Length;
             if (written > count) throw Miscounted(tensor, $"at least {written}", count);
-            WriteLittleEndian(stream, values);
+            if (tensor.Type == ElementType.F32) WriteLittleEndian(stream, values);
+            else WriteHalves(stream, tensor, values);
         });
         if (written != count) throw Miscounted(tensor, $"{written}", count);
     }
@@ -171,6 +177,24 @@ public static class SafetensorsWriter
             int[] swapped = new int[piece.Length];
             BinaryPrimitives.ReverseEndianness(MemoryMarshal.Cast<float, int>(piece), swapped);
             stream.Write(MemoryMarshal.AsBytes<int>(swapped));
+        }
+    }
+
+    private static void WriteHalves(Stream stream, TensorData tensor, ReadOnlySpan<float> values)
+    {
+        Span<ushort> halves = stackalloc ushort[4096];
+        for (int done = 0; done < values.Length; done += halves.Length)
+        {
+            ReadOnlySpan<float> piece = values.Slice(done, Math.Min(halves.Length, values.Length - done));
+            Span<ushort> rounded = halves[..piece.Length];
+            if (HalfPrecision.Round(piece, rounded, tensor.Type) is { } at)
+            {
+                throw new IOException($"Tensor '{tensor.Name}': {piece[at]} is too large for {tensor.Type.Name()}, "
+                    + $"whose largest number is {HalfPrecision.Largest(tensor.Type):G6}; write it as float32.");
+            }
+
+            if (!BitConverter.IsLittleEndian) BinaryPrimitives.ReverseEndianness(rounded, rounded);
+            stream.Write(MemoryMarshal.AsBytes(rounded));
         }
     }
 }

@@ -3,46 +3,59 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Nn;
 
-/// <summary>Causal self-attention with rotary positions and grouped key/value heads.</summary>
+/// <summary>Causal self-attention with grouped key/value heads, as the family's form has it: rotary positions or none, biases, normalised heads, a window.</summary>
 public sealed class CausalSelfAttention
 {
     private readonly int layer;
     private readonly int h;
     private readonly int hkv;
     private readonly int d;
+    private readonly int window;
+    private readonly bool rotary;
+    private readonly bool local;
+    private readonly float scale;
     private readonly Linear q;
     private readonly Linear k;
     private readonly Linear v;
     private readonly Linear o;
+    private readonly Norm? queryNorm;
+    private readonly Norm? keyNorm;
 
-    /// <summary>Takes the four projections from the source; the layer's number is its place in the cache.</summary>
+    /// <summary>Takes the projections from the source; the layer's number is its place in the cache.</summary>
     public CausalSelfAttention(ParameterSource source, TransformerConfig config, int layer, InitScale init)
     {
+        TransformerForm form = config.Form;
         (this.layer, h, hkv, d) = (layer, config.NumHeads, config.NumKeyValueHeads, config.HeadDim);
-        q = new Linear(source / "q_proj", config.HiddenSize, h * d, init.Inner);
-        k = new Linear(source / "k_proj", config.HiddenSize, hkv * d, init.Inner);
-        v = new Linear(source / "v_proj", config.HiddenSize, hkv * d, init.Inner);
-        o = new Linear(source / "o_proj", h * d, config.HiddenSize, init.Residual);
+        window = form.Windows?[layer] ?? 0;
+        (rotary, local) = (!form.LearnedPositions, window > 0 && form.LocalTheta is not null);
+        scale = (float)(1 / Math.Sqrt(form.QueryScalar ?? d));
+        q = new Linear(source / "q_proj", config.HiddenSize, h * d, init.Inner, form.QkvBias);
+        k = new Linear(source / "k_proj", config.HiddenSize, hkv * d, init.Inner, form.QkvBias);
+        v = new Linear(source / "v_proj", config.HiddenSize, hkv * d, init.Inner, form.QkvBias);
+        o = new Linear(source / "o_proj", h * d, config.HiddenSize, init.Residual, form.OutputBias);
+        if (!form.QueryKeyNorm) return;
+        queryNorm = new Norm(source / "q_norm", form.Norm, d, config.RmsNormEps);
+        keyNorm = new Norm(source / "k_norm", form.Norm, d, config.RmsNormEps);
     }
 
     /// <summary>What each token gathers from itself and the tokens before it: (B, T, C) → (B, T, H·D).</summary>
     internal Tensor Mix(Tensor x, in Placement at)
     {
         int b = x.Shape[0], t = x.Shape[1];
-        Tensor queries = q.Forward(x).Reshape(new Shape(b, t, h, d)).Rope(at.Positions, at.Cos, at.Sin);
-        Tensor keys = k.Forward(x).Reshape(new Shape(b, t, hkv, d)).Rope(at.Positions, at.Cos, at.Sin);
+        Tensor queries = Place(q.Forward(x).Reshape(new Shape(b, t, h, d)), queryNorm, at);
+        Tensor keys = Place(k.Forward(x).Reshape(new Shape(b, t, hkv, d)), keyNorm, at);
         Tensor values = v.Forward(x).Reshape(new Shape(b, t, hkv, d));
         Tensor y;
         if (at.Cache is null)
         {
-            y = queries.Attention(keys, values);
+            y = queries.Attention(keys, values, scale, window);
         }
         else
         {
             at.Cache.Append(layer, keys, values, at.Slots, at.CachePositions);
             y = at.OneToken
-                ? at.Cache.Attend(layer, queries.Reshape(new Shape(b * t, h, d)), at.Slots, at.CachePositions)
-                : queries.Attention(keys, values);
+                ? at.Cache.Attend(layer, queries.Reshape(new Shape(b * t, h, d)), at.Slots, at.CachePositions, scale, window)
+                : queries.Attention(keys, values, scale, window);
         }
 
         return y.Reshape(new Shape(b, t, h * d));
@@ -50,8 +63,20 @@ public sealed class CausalSelfAttention
 
     /// <summary>The heads' results brought together: (.., H·D) → (.., C).</summary>
     internal Tensor Project(Tensor mixed) => o.Forward(mixed);
+
+    // Heads normalised and turned, where the family does so.
+    private Tensor Place(Tensor heads, Norm? norm, in Placement at)
+    {
+        if (norm is not null) heads = norm.Forward(heads);
+        if (!rotary) return heads;
+        Rotation rotation = local ? at.Local : at.Rotation;
+        return heads.Rope(at.Positions, rotation.Cos, rotation.Sin);
+    }
 }
 
-/// <summary>Where a batch's tokens stand: their positions, the rotation tables, and the cache if there is one.</summary>
+/// <summary>Rotation tables, (positions, D/2) each.</summary>
+internal readonly record struct Rotation(Tensor Cos, Tensor Sin);
+
+/// <summary>Where a batch's tokens stand: their positions, the rotation tables of layers without and with a window, and the cache if there is one.</summary>
 internal readonly record struct Placement(
-    TokenIds Positions, Tensor Cos, Tensor Sin, KvCache? Cache = null, TokenIds Slots = default, TokenIds CachePositions = default, bool OneToken = false);
+    TokenIds Positions, Rotation Rotation, Rotation Local, KvCache? Cache = null, TokenIds Slots = default, TokenIds CachePositions = default, bool OneToken = false);

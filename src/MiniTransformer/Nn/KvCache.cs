@@ -25,11 +25,14 @@ public sealed class KvCache : IDisposable
     {
         (this.device, hkv, d) = (device, config.NumKeyValueHeads, config.HeadDim);
         Slots = slots;
-        Context = (context + 15) / 16 * 16;
-        int length = device.Backend.CacheLength(slots, hkv, d, Context);
+        Context = checked((int)((context + 15L) / 16 * 16));
+        long length = device.Backend.CacheLength(slots, hkv, d, Context);
+        string what = $"A cache of {slots} sequences of {Context} positions in {config.NumLayers} layers", wayOut = "lower the longest response (MaxTokens), or draw fewer together (BatchSize)";
+        device.Require(BytesOf(length, config), what, wayOut);
+        if (length > int.MaxValue) throw new DeviceException($"{what} has {length:#,0} keys a layer, and at most {int.MaxValue:#,0} are possible; {wayOut}.");
         keys = new Storage[config.NumLayers];
         values = new Storage[config.NumLayers];
-        for (int i = 0; i < keys.Length; i++) (keys[i], values[i]) = (device.Allocate(length, zeroed: false), device.Allocate(length, zeroed: false));
+        for (int i = 0; i < keys.Length; i++) (keys[i], values[i]) = (device.Allocate((int)length, zeroed: false), device.Allocate((int)length, zeroed: false));
     }
 
     /// <summary>Sequences.</summary>
@@ -38,12 +41,23 @@ public sealed class KvCache : IDisposable
     /// <summary>Positions of each sequence.</summary>
     public int Context { get; }
 
+    /// <summary>The sequences of a length that a cache can hold beside others in half of the device's memory; at least one.</summary>
+    public static int MostSlots(Device device, TransformerConfig config, int context)
+    {
+        long length = device.Backend.CacheLength(1, config.NumKeyValueHeads, config.HeadDim, (int)Math.Min(int.MaxValue, (context + 15L) / 16 * 16));
+        double slots = Math.Min((double)int.MaxValue / length, device.Backend.MemoryBytes / 2.0 / BytesOf(length, config));
+        return (int)Math.Clamp(slots, 1, int.MaxValue);
+    }
+
     /// <summary>Frees the memory.</summary>
     public void Dispose()
     {
         foreach (Storage s in keys) device.Free(s);
         foreach (Storage s in values) device.Free(s);
     }
+
+    // Keys and values of all layers.
+    private static double BytesOf(long length, TransformerConfig config) => 2.0 * sizeof(float) * config.NumLayers * length;
 
     // k, v: one row (Hkv, D) for each of slots; rows at negative positions are padding and are skipped.
     internal void Append(int layer, Tensor k, Tensor v, TokenIds slots, TokenIds positions)
@@ -57,6 +71,6 @@ public sealed class KvCache : IDisposable
         device.Backend.CacheAppend(k.Data, v.Data, slots.Data, positions.Data, keys[layer], values[layer], slots.Shape.Count, hkv, d, Context);
     }
 
-    internal Tensor Attend(int layer, Tensor q, TokenIds slots, TokenIds positions) =>
-        q.AttentionDecode(keys[layer], values[layer], slots, positions, hkv, Context);
+    internal Tensor Attend(int layer, Tensor q, TokenIds slots, TokenIds positions, float scale, int window) =>
+        q.AttentionDecode(keys[layer], values[layer], slots, positions, hkv, Context, scale, window);
 }

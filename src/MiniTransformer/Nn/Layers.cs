@@ -4,24 +4,35 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Nn;
 
-/// <summary>y = x · wᵀ, without bias; w is (out, in).</summary>
-public sealed class Linear(ParameterSource source, int dIn, int dOut, float deviation)
+/// <summary>y = x · wᵀ, or x · wᵀ + b; w is (out, in).</summary>
+public sealed class Linear(ParameterSource source, int dIn, int dOut, float deviation, bool biased = false)
 {
     /// <summary>The weight, (out, in).</summary>
     public Parameter Weight { get; } = source.Take("weight", new Shape(dOut, dIn), new(0, deviation));
 
+    /// <summary>The bias, (out), zero at first; null where there is none.</summary>
+    public Parameter? Bias { get; } = biased ? source.Take("bias", new Shape(dOut), new(0, 0)) : null;
+
     /// <summary>(.., in) → (.., out).</summary>
-    public Tensor Forward(Tensor x) => x.Linear(Weight);
+    public Tensor Forward(Tensor x) => Bias is null ? x.Linear(Weight) : x.Linear(Weight).AddRow(Bias);
 }
 
-/// <summary>Root-mean-square normalisation with a learned scale.</summary>
-public sealed class RmsNorm(ParameterSource source, int c, float epsilon)
+/// <summary>The norm of a family, over the last dimension.</summary>
+public sealed class Norm(ParameterSource source, NormKind kind, int c, float epsilon)
 {
-    /// <summary>The scale, (C), one at first.</summary>
-    public Parameter Weight { get; } = source.Take("weight", new Shape(c), new(1, 0));
+    /// <summary>The scale, (C): one at first, or zero where it is 1 + w.</summary>
+    public Parameter Weight { get; } = source.Take("weight", new Shape(c), new(kind == NormKind.RmsOnePlus ? 0 : 1, 0));
 
-    /// <summary>(.., C) → (.., C).</summary>
-    public Tensor Forward(Tensor x) => x.RmsNorm(Weight, epsilon);
+    /// <summary>The shift of a layer norm, (C), zero at first; null for the others.</summary>
+    public Parameter? Bias { get; } = kind == NormKind.Layer ? source.Take("bias", new Shape(c), new(0, 0)) : null;
+
+    /// <summary>(.., C) → (.., C). A layer norm is the RMS norm of what is left when the mean is taken away: var x = mean (x − mean x)².</summary>
+    public Tensor Forward(Tensor x) => kind switch
+    {
+        NormKind.RmsOnePlus => x.RmsNormOnePlus(Weight, epsilon),
+        NormKind.Layer => x.Centre().RmsNorm(Weight, epsilon).AddRow(Bias!),
+        _ => x.RmsNorm(Weight, epsilon),
+    };
 }
 
 /// <summary>The table of token vectors.</summary>
@@ -34,15 +45,34 @@ public sealed class Embedding(ParameterSource source, int v, int c, float deviat
     public Tensor Forward(TokenIds ids) => ((Tensor)Weight).Embedding(ids);
 }
 
-/// <summary>SwiGLU feed-forward: down(silu(gate(x)) · up(x)) (N. Shazeer, "GLU Variants Improve Transformer", 2020).</summary>
-public sealed class Mlp(ParameterSource source, TransformerConfig config, InitScale init)
+/// <summary>
+/// The perceptron of a block: down(act(gate x) · up x) with SiLU or GELU (N. Shazeer, "GLU Variants Improve Transformer", 2020), or without a gate
+/// down(gelu(up x)).
+/// </summary>
+public sealed class Mlp
 {
-    private readonly Linear gate = new(source / "gate_proj", config.HiddenSize, config.IntermediateSize, init.Inner);
-    private readonly Linear up = new(source / "up_proj", config.HiddenSize, config.IntermediateSize, init.Inner);
-    private readonly Linear down = new(source / "down_proj", config.IntermediateSize, config.HiddenSize, init.Residual);
+    private readonly MlpKind kind;
+    private readonly Linear? gate;
+    private readonly Linear up;
+    private readonly Linear down;
+
+    /// <summary>Takes the two or three projections from the source.</summary>
+    public Mlp(ParameterSource source, TransformerConfig config, InitScale init)
+    {
+        (int c, int inner, bool biased) = (config.HiddenSize, config.IntermediateSize, config.Form.MlpBias);
+        kind = config.Form.Mlp;
+        gate = kind == MlpKind.Gelu ? null : new Linear(source / "gate_proj", c, inner, init.Inner, biased);
+        up = new Linear(source / "up_proj", c, inner, init.Inner, biased);
+        down = new Linear(source / "down_proj", inner, c, init.Residual, biased);
+    }
 
     /// <summary>(.., C) → (.., C).</summary>
-    public Tensor Forward(Tensor x) => down.Forward(gate.Forward(x).SiluMultiply(up.Forward(x)));
+    public Tensor Forward(Tensor x) => down.Forward(kind switch
+    {
+        MlpKind.SwiGlu => gate!.Forward(x).SiluMultiply(up.Forward(x)),
+        MlpKind.GeGlu => gate!.Forward(x).GeluMultiply(up.Forward(x)),
+        _ => up.Forward(x).Gelu(),
+    });
 }
 
 /// <summary>

@@ -1,6 +1,7 @@
 using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
 using MiniTransformer.IO;
+using MiniTransformer.Nn.Families;
 using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Nn;
@@ -55,13 +56,12 @@ public sealed class ParameterSource
     /// <summary>Weights of zero: for a model whose sizes alone matter, or that is filled later.</summary>
     public static ParameterSource Zeros(Device device) => new(device, [], "", (_, _) => { });
 
-    /// <summary>Weights from an open safetensors file.</summary>
-    public static ParameterSource From(Device device, SafetensorsReader file) => new(device, [], "", (parameter, _) =>
-    {
-        var values = new float[parameter.Shape.Count];
-        file.ReadFinite(parameter.Name, values);
-        parameter.Set(values);
-    });
+    /// <summary>Weights from an open file, by their names.</summary>
+    public static ParameterSource From(Device device, ITensorFile file) => From(device, file, Family.Of(TransformerForm.Llama));
+
+    /// <summary>Weights from an open file with the names and layout of a family.</summary>
+    internal static ParameterSource From(Device device, ITensorFile file, Family family) =>
+        new(device, [], "", (parameter, _) => StoredWeights.Fill(parameter, file, family));
 
     /// <summary>Copies of another model's weights.</summary>
     public static ParameterSource CopyOf(IReadOnlyList<Parameter> others, Device device)
@@ -70,6 +70,7 @@ public sealed class ParameterSource
         return new ParameterSource(device, [], "", (parameter, _) =>
         {
             Parameter other = byName[parameter.Name];
+            parameter.StoredAs = other.StoredAs;
             if (other.Device == device) parameter.CopyFrom(other);
             else parameter.Set(other.ToArray());
         });

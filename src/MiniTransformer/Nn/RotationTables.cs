@@ -6,10 +6,10 @@ using MiniTransformer.Tensors;
 namespace MiniTransformer.Nn;
 
 /// <summary>
-/// A model's rotation tables, cos and sin of p·θ^(−2i/D), for the positions that were in use so far: a model may allow 10⁸ positions, and memory is
+/// Rotation tables of one base, cos and sin of p·fᵢ with the frequencies fᵢ = θ^(−2i/D), stretched or not, for the positions that were in use so far: a model may allow 10⁸ positions, and memory is
 /// taken for those that come. They are constants, not parameters of the model: neither trained nor saved.
 /// </summary>
-internal sealed class RotationTables(Device device, TransformerConfig config) : IDisposable
+internal sealed class RotationTables(Device device, int mostPositions, float[] frequencies) : IDisposable
 {
     private const int FewestPositions = 64;
 
@@ -18,12 +18,12 @@ internal sealed class RotationTables(Device device, TransformerConfig config) : 
     private readonly Lock growing = new();
 
     /// <summary>Tables of at least the given number of positions; the values of a position do not depend on it.</summary>
-    public (Tensor Cos, Tensor Sin) For(int positions)
+    public Rotation For(int positions)
     {
         lock (growing)
         {
             if (tables.Count == 0 || tables[^1].Cos.Shape[0] < positions) Grow(positions);
-            return (tables[^1].Cos, tables[^1].Sin);
+            return new Rotation(tables[^1].Cos, tables[^1].Sin);
         }
     }
 
@@ -39,13 +39,13 @@ internal sealed class RotationTables(Device device, TransformerConfig config) : 
 
     private void Grow(int positions)
     {
-        if (positions > config.MaxPositions)
-            throw new ArgumentException($"Transformer: position {positions - 1} came; the model has {config.MaxPositions} positions (max_position_embeddings).");
+        if (positions > mostPositions)
+            throw new ArgumentException($"Transformer: position {positions - 1} came; the model has {mostPositions} positions (max_position_embeddings).");
         int rows = FewestPositions;
         while (rows < positions) rows = checked(2 * rows);
-        rows = Math.Min(rows, config.MaxPositions);
-        var shape = new Shape(rows, config.HeadDim / 2);
-        (float[] cosines, float[] sines) = RopeOps.Tables(rows, config.HeadDim, config.RopeTheta);
+        rows = Math.Min(rows, mostPositions);
+        var shape = new Shape(rows, frequencies.Length);
+        (float[] cosines, float[] sines) = RopeOps.Tables(rows, frequencies);
         Parameter cos = new(device, "rope.cos", shape) { Trainable = false }, sin = new(device, "rope.sin", shape) { Trainable = false };
         cos.Set(cosines);
         sin.Set(sines);

@@ -96,15 +96,26 @@ public static class Sampler
         var responses = new SampledResponse[prompts.Count];
         Array.Fill(responses, new SampledResponse([], [], Ended: false) { ContextFull = true });
         int[] answered = [.. Enumerable.Range(0, prompts.Count).Where(i => Room(prompts[i].Length, positions) > 0)];
-        foreach (int[] batch in answered.Chunk(options.BatchSize))
+        foreach (int[] batch in answered.Chunk(Together(model, other, answered.Select(i => prompts[i].Length + (long)RoomOf(i) - 1), options)))
         {
-            int[] room = Array.ConvertAll(batch, i => Math.Min(options.MaxTokens, Room(prompts[i].Length, positions)));
+            int[] room = Array.ConvertAll(batch, RoomOf);
             SampledResponse[] drawn = GenerateBatch(model, other, alpha, Array.ConvertAll(batch, i => prompts[i]), room, ends, options, batch);
             for (int i = 0; i < batch.Length; i++)
                 responses[batch[i]] = drawn[i] with { ContextFull = !drawn[i].Ended && drawn[i].Ids.Length < options.MaxTokens };
         }
 
         return responses;
+
+        int RoomOf(int i) => Math.Min(options.MaxTokens, Room(prompts[i].Length, positions));
+    }
+
+    // Sequences of a batch: fewer than asked for where the caches of so many would not fit in the device's memory.
+    private static int Together(Transformer model, Transformer? other, IEnumerable<long> lengths, SamplingOptions options)
+    {
+        int longest = (int)lengths.DefaultIfEmpty(1).Max();
+        int most = KvCache.MostSlots(model.Device, model.Config, longest);
+        if (other is not null) most = Math.Min(most, KvCache.MostSlots(other.Device, other.Config, longest)) / 2;
+        return Math.Max(1, Math.Min(options.BatchSize, most));
     }
 
     // room: the most tokens of each response; places: where each prompt stands among all, which names its stream.
@@ -160,7 +171,7 @@ public static class Sampler
                 logits.Data, draws.Data, both.Slice(0, count), both.Slice(count, count), count, logits.Shape.Last, options.Temperature, options.TopK, options.TopP);
             var drawn = new int[2 * count];
             tape.Backend.Download(both, drawn);
-            return (drawn[..count], Array.ConvertAll(drawn[count..], BitConverter.Int32BitsToSingle));
+            return (drawn[..count], LogitsException.Check(Array.ConvertAll(drawn[count..], BitConverter.Int32BitsToSingle), "the policy"));
         }
     }
 }

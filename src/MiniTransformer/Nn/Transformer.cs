@@ -1,17 +1,40 @@
+using System.Runtime.InteropServices;
 using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
+using MiniTransformer.IO;
+using MiniTransformer.Nn.Families;
 using MiniTransformer.Ops;
 using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Nn;
 
-/// <summary>One layer: x + attention(norm(x)), then x + mlp(norm(x)).</summary>
-public sealed class Block(ParameterSource source, TransformerConfig config, int layer, InitScale init)
+/// <summary>
+/// One layer: x + attention(norm(x)), then x + mlp(norm(x)); where the family has norms after them too, x + norm(attention(norm(x))) and
+/// x + norm(mlp(norm(x))). What else differs between families is in <see cref="TransformerForm"/>, and its parts read it.
+/// </summary>
+public sealed class Block
 {
-    private readonly RmsNorm inputNorm = new(source / "input_layernorm", config.HiddenSize, config.RmsNormEps);
-    private readonly CausalSelfAttention attention = new(source / "self_attn", config, layer, init);
-    private readonly RmsNorm mlpNorm = new(source / "post_attention_layernorm", config.HiddenSize, config.RmsNormEps);
-    private readonly Mlp mlp = new(source / "mlp", config, init);
+    private readonly Norm inputNorm;
+    private readonly CausalSelfAttention attention;
+    private readonly Norm? afterAttention;
+    private readonly Norm mlpNorm;
+    private readonly Mlp mlp;
+    private readonly Norm? afterMlp;
+
+    /// <summary>Takes the layer's parameters from the source.</summary>
+    public Block(ParameterSource source, TransformerConfig config, int layer, InitScale init)
+    {
+        // Hugging Face's "post_attention_layernorm" is the norm before the perceptron in families with two, that after attention in those with four.
+        bool four = config.Form.NormsAfter;
+        inputNorm = NormOf("input_layernorm");
+        attention = new CausalSelfAttention(source / "self_attn", config, layer, init);
+        afterAttention = four ? NormOf("post_attention_layernorm") : null;
+        mlpNorm = NormOf(four ? "pre_feedforward_layernorm" : "post_attention_layernorm");
+        mlp = new Mlp(source / "mlp", config, init);
+        afterMlp = four ? NormOf("post_feedforward_layernorm") : null;
+
+        Norm NormOf(string name) => new(source / name, config.Form.Norm, config.HiddenSize, config.RmsNormEps);
+    }
 
     /// <summary>
     /// (B, T, C) → (B, T, C); or → (N, C), the N named rows of it. Tokens meet in the attention alone: what follows is computed only for the
@@ -21,40 +44,53 @@ public sealed class Block(ParameterSource source, TransformerConfig config, int 
     {
         Tensor mixed = attention.Mix(inputNorm.Forward(x), at); // (B, T, H·D)
         if (rows is { } wanted) (x, mixed) = (x.SelectRows(wanted), mixed.SelectRows(wanted));
-        x = x + attention.Project(mixed);
-        return x + mlp.Forward(mlpNorm.Forward(x));
+        x = x + After(afterAttention, attention.Project(mixed));
+        return x + After(afterMlp, mlp.Forward(mlpNorm.Forward(x)));
     }
+
+    private static Tensor After(Norm? norm, Tensor x) => norm is null ? x : norm.Forward(x);
 }
 
 /// <summary>
-/// A decoder-only transformer in the Llama form: token table, blocks of attention and SwiGLU with RMSNorm before each, a final norm,
-/// and a linear head (the token table itself if tied). Its logits at position t are Q(s_t, ·).
+/// A decoder-only transformer: token table, blocks of attention and perceptron, a final norm, and a linear head (the token table itself if tied), in the
+/// form of one of the families. Its logits at position t are Q(s_t, ·).
 /// </summary>
 public sealed class Transformer : IDisposable
 {
     private readonly Embedding tokens;
+    private readonly Embedding? learnedPositions;
     private readonly Block[] blocks;
-    private readonly RmsNorm norm;
+    private readonly Norm norm;
     private readonly Linear? head;
     private readonly RotationTables rotation;
+    private readonly RotationTables localRotation;
     private readonly List<Parameter> parameters;
 
     /// <summary>Builds the model and takes its parameters from the source.</summary>
     public Transformer(TransformerConfig config, ParameterSource source)
     {
         config.Validate();
-        Config = config;
-        Device = source.Device;
+        (Config, Device) = (config, source.Device);
+        Device.Require(sizeof(float) * config.ParameterCount, $"A model of {config.SizeInWords}", "a smaller one is needed, or a device with more memory");
+        TransformerForm form = config.Form;
         InitScale init = InitScale.For(config);
         ParameterSource model = source / "model";
         tokens = new Embedding(model / "embed_tokens", config.VocabSize, config.HiddenSize, init.Inner);
+        if (form.LearnedPositions) learnedPositions = new Embedding(model / "embed_positions", config.MaxPositions, config.HiddenSize, init.Inner);
         blocks = new Block[config.NumLayers];
         for (int i = 0; i < blocks.Length; i++) blocks[i] = new Block(model / "layers" / $"{i}", config, i, init);
-        norm = new RmsNorm(model / "norm", config.HiddenSize, config.RmsNormEps);
+        norm = new Norm(model / "norm", form.Norm, config.HiddenSize, config.RmsNormEps);
         if (!config.TieEmbeddings) head = new Linear(source / "lm_head", config.HiddenSize, config.VocabSize, init.Inner);
         parameters = source.Parameters;
-        rotation = new RotationTables(Device, config);
+        rotation = new RotationTables(Device, config.MaxPositions, RotaryScaling.Frequencies(config.HeadDim, config.RopeTheta, form.Scaling));
+        localRotation = form.LocalTheta is { } theta
+            ? new RotationTables(Device, config.MaxPositions, RotaryScaling.Frequencies(config.HeadDim, theta, scaling: null))
+            : rotation;
     }
+
+    /// <summary>Builds a model with the weights of a file that <see cref="TransformerConfig.CheckAgainst"/> has checked.</summary>
+    public static Transformer Load(TransformerConfig config, Device device, ITensorFile weights) =>
+        new(config, ParameterSource.From(device, weights, Family.Of(config.Form)));
 
     /// <summary>The sizes.</summary>
     public TransformerConfig Config { get; }
@@ -83,8 +119,7 @@ public sealed class Transformer : IDisposable
     public Tensor Hidden(TokenIds ids, TokenIds? rows = null)
     {
         (int b, int t) = BatchOf(ids);
-        (Tensor cos, Tensor sin) = rotation.For(t);
-        return Run(ids, new Placement(((Tape)ids.Owner).Positions(b, t), cos, sin), rows);
+        return Run(ids, At(t, new Placement(((Tape)ids.Owner).Positions(b, t), default, default)), rows);
     }
 
     /// <summary>Logits of hidden states: (.., C) → (.., V).</summary>
@@ -105,6 +140,27 @@ public sealed class Transformer : IDisposable
         return copy;
     }
 
+    /// <summary>Whether another model has the same weights, to the bit.</summary>
+    public bool HasWeightsOf(Transformer other) => parameters.Count == other.parameters.Count && parameters.Zip(other.parameters).All(
+        pair => pair.First.Name == pair.Second.Name && MemoryMarshal.AsBytes<float>(pair.First.ToArray()).SequenceEqual(MemoryMarshal.AsBytes<float>(pair.Second.ToArray())));
+
+    /// <summary>Takes over the weights of a file that <see cref="TransformerConfig.CheckAgainst"/> has checked.</summary>
+    public void Fill(ITensorFile weights)
+    {
+        foreach (Parameter p in parameters) StoredWeights.Fill(p, weights, Family.Of(Config.Form));
+    }
+
+    /// <summary>The type of most of the weights in the files that they came from; float32 for a new model.</summary>
+    public ElementType StoredAs => parameters.GroupBy(p => p.StoredAs).MaxBy(type => type.Sum(p => (long)p.Shape.Count))!.Key;
+
+    /// <summary>The weights as tensors for a file, with the names and layout of the family.</summary>
+    /// <param name="type">The type of all; null for the one that each came in.</param>
+    public IEnumerable<TensorData> Tensors(ElementType? type = null) => StoredWeights.Tensors(parameters, Family.Of(Config.Form), type);
+
+    /// <summary>The metadata of a file of weights.</summary>
+    /// <param name="keepTypes">For a float32 file to go on from: whether it says in which types the weights came.</param>
+    public IReadOnlyDictionary<string, string> Metadata(bool keepTypes) => StoredWeights.Metadata(keepTypes ? parameters : [], Family.Of(Config.Form));
+
     /// <summary>Takes over the weights of another model of the same form.</summary>
     public void CopyFrom(Transformer other)
     {
@@ -117,18 +173,22 @@ public sealed class Transformer : IDisposable
     {
         foreach (Parameter p in parameters) p.Dispose();
         rotation.Dispose();
+        if (localRotation != rotation) localRotation.Dispose();
     }
 
     // Tokens with a cache: either whole prompts (B, T), or one new token for each of B slots.
-    internal Tensor Hidden(TokenIds ids, KvCache cache, TokenIds positions, TokenIds slots, TokenIds cachePositions, TokenIds? rows = null)
-    {
-        (Tensor cos, Tensor sin) = rotation.For(positions.Largest + 1);
-        return Run(ids, new Placement(positions, cos, sin, cache, slots, cachePositions, OneToken: ids.Shape[1] == 1), rows);
-    }
+    internal Tensor Hidden(TokenIds ids, KvCache cache, TokenIds positions, TokenIds slots, TokenIds cachePositions, TokenIds? rows = null) =>
+        Run(ids, At(positions.Largest + 1, new(positions, default, default, cache, slots, cachePositions, OneToken: ids.Shape[1] == 1)), rows);
+
+    // With the rotation tables, where the family has them.
+    private Placement At(int positions, in Placement at) =>
+        Config.Form.LearnedPositions ? at : at with { Rotation = rotation.For(positions), Local = localRotation.For(positions) };
 
     private Tensor Run(TokenIds ids, in Placement at, TokenIds? rows)
     {
         Tensor x = tokens.Forward(ids); // (B, T, C)
+        if (Config.Form.ScaledEmbedding) x = x.Scale(MathF.Sqrt(Config.HiddenSize));
+        if (learnedPositions is not null) x = x + learnedPositions.Forward(at.Positions).Reshape(x.Shape);
         foreach (Block block in blocks)
         {
             var here = new BlockAt(block, at, block == blocks[^1] ? rows : null);

@@ -1,8 +1,11 @@
+using MiniTransformer.Text;
+
 namespace MiniTransformer.Nn;
 
 /// <summary>
-/// The sizes and constants of a decoder-only transformer in the Llama form: RMSNorm, rotary positions, causal attention with grouped
-/// key/value heads, SwiGLU, no biases. On disk it is Hugging Face's config.json of model_type "llama"; each property names its field there.
+/// The sizes and constants of a decoder-only transformer, and by <see cref="Form"/> the family that it belongs to; without one it is a Llama: RMSNorm,
+/// rotary positions, causal attention with grouped key/value heads, SwiGLU, no biases. On disk it is Hugging Face's config.json; each property names its
+/// field there.
 /// </summary>
 public sealed partial record TransformerConfig
 {
@@ -36,8 +39,11 @@ public sealed partial record TransformerConfig
     /// <summary>Base θ of the rotary frequencies θ^(−2i/D) (rope_theta).</summary>
     public float RopeTheta { get; init; } = 10000f;
 
-    /// <summary>The ε in x / √(mean(x²) + ε) (rms_norm_eps).</summary>
+    /// <summary>The ε in x / √(mean(x²) + ε) (rms_norm_eps, layer_norm_epsilon).</summary>
     public float RmsNormEps { get; init; } = 1e-5f;
+
+    /// <summary>What the model's family computes otherwise than others.</summary>
+    public TransformerForm Form { get; init; } = TransformerForm.Llama;
 
     /// <summary>Whether the output projection is the embedding matrix itself (tie_word_embeddings).</summary>
     public bool TieEmbeddings { get; init; }
@@ -49,9 +55,9 @@ public sealed partial record TransformerConfig
     public double? InitStd { get; init; }
 
     // A size left to its default equals the same size given explicitly, so equality compares what the properties say.
-    private (int, int, int, int, int, int, int, int, float, float, bool, int?, Text.EndTokens, int?) Values =>
+    private (int, int, int, int, int, int, int, int, float, float, bool, int?, EndTokens, int?, TransformerForm) Values =>
         (VocabSize, HiddenSize, IntermediateSize, NumLayers, NumHeads, NumKeyValueHeads, HeadDim, MaxPositions,
-            RopeTheta, RmsNormEps, TieEmbeddings, BeginId, Ends, PadId);
+            RopeTheta, RmsNormEps, TieEmbeddings, BeginId, Ends, PadId, Form);
 
     /// <summary>Whether two configurations describe the same model.</summary>
     public bool Equals(TransformerConfig? other) => other is not null && Values.Equals(other.Values);
@@ -72,8 +78,11 @@ public sealed partial record TransformerConfig
         Positive("num_key_value_heads", NumKeyValueHeads);
         Positive("max_position_embeddings", MaxPositions);
         if (headDim is null && HiddenSize % NumHeads != 0)
-            throw new TransformerConfigException(
-                "hidden_size", $"hidden_size = {HiddenSize} is not divisible by num_attention_heads = {NumHeads}, and there is no head_dim.");
+        {
+            throw new TransformerConfigException(Field("hidden_size"),
+                $"{Field("hidden_size")} = {HiddenSize} is not divisible by {Field("num_attention_heads")} = {NumHeads}, and there is no head_dim.");
+        }
+
         if (NumHeads % NumKeyValueHeads != 0)
         {
             throw new TransformerConfigException("num_key_value_heads",
@@ -82,7 +91,7 @@ public sealed partial record TransformerConfig
         }
 
         Positive("head_dim", HeadDim);
-        if (HeadDim % 2 != 0)
+        if (HeadDim % 2 != 0 && !Form.LearnedPositions)
         {
             throw new TransformerConfigException("head_dim", $"head_dim = {HeadDim} is odd, but rotary positions turn pairs of components; "
                 + (headDim is null
@@ -93,6 +102,11 @@ public sealed partial record TransformerConfig
         if ((long)NumHeads * HeadDim > int.MaxValue)
             throw new TransformerConfigException(
                 "head_dim", $"num_attention_heads × head_dim = {NumHeads} × {HeadDim} is more than 2³¹ − 1.");
+        CheckSize();
+        if (Form.Windows is { } windows && windows.Count != NumLayers)
+            throw new TransformerConfigException("layer_types", $"{windows.Count} layers have windows, but num_hidden_layers = {NumLayers}.");
+        if (Form.QueryScalar is { } scalar) PositiveAndFinite("query_pre_attn_scalar", scalar);
+        if (Form.LocalTheta is { } local) PositiveAndFinite("rope_local_base_freq", local);
         PositiveAndFinite("rope_theta", RopeTheta);
         PositiveAndFinite("rms_norm_eps", RmsNormEps);
         if (InitStd is { } deviation) PositiveAndFinite("the deviation of new weights", (float)deviation);
@@ -102,16 +116,19 @@ public sealed partial record TransformerConfig
         return this;
     }
 
-    private static void Positive(string field, int value)
+    // A field's name in the family's config.json.
+    private string Field(string field) => Families.Family.Of(Form).FieldName(field);
+
+    private void Positive(string field, int value)
     {
-        if (value <= 0) throw new TransformerConfigException(field, $"{field} = {value} must be at least 1.");
+        if (value <= 0) throw new TransformerConfigException(Field(field), $"{Field(field)} = {value} must be at least 1.");
     }
 
-    private static void PositiveAndFinite(string field, float value)
+    private void PositiveAndFinite(string field, float value)
     {
         if (!(value > 0 && float.IsFinite(value)))
             throw new TransformerConfigException(
-                field, FormattableString.Invariant($"{field} = {value} must be a positive float32 number."));
+                Field(field), FormattableString.Invariant($"{Field(field)} = {value} must be a positive float32 number."));
     }
 
     private void Token(string field, int? id)

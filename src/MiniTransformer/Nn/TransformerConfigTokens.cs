@@ -86,7 +86,7 @@ public sealed partial record TransformerConfig
             if (id.ValueKind != JsonValueKind.Number || !id.TryGetInt64(out long number))
             {
                 throw new TransformerConfigException(
-                    field, $"{field} = {LlamaConfigFields.Show(value)} must be a token id, a list of them, or null.");
+                    field, $"{field} = {ConfigFields.Show(value)} must be a token id, a list of them, or null.");
             }
 
             if (number >= 0 && number < VocabSize) ids.Add((int)number);
@@ -95,22 +95,16 @@ public sealed partial record TransformerConfig
         return ([.. ids], list);
     }
 
-    // Written out even if null: an absent bos or eos id would mean 1 or 2 to Hugging Face.
-    private static void WriteId(Utf8JsonWriter json, string field, int? id)
-    {
-        if (id is { } value) json.WriteNumber(field, value);
-        else json.WriteNull(field);
-    }
-
     private void WriteEnds(Utf8JsonWriter json)
     {
         if (!endsAreList)
         {
-            WriteId(json, "eos_token_id", ends.First);
+            if (ends.First is { } end) json.WriteNumberValue(end);
+            else json.WriteNullValue();
             return;
         }
 
-        json.WriteStartArray("eos_token_id");
+        json.WriteStartArray();
         foreach (int id in ends) json.WriteNumberValue(id);
         json.WriteEndArray();
     }

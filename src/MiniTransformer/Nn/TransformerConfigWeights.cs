@@ -1,118 +1,139 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using MiniTransformer.Backends;
 using MiniTransformer.IO;
+using MiniTransformer.Nn.Families;
 
 namespace MiniTransformer.Nn;
 
 // The parameters that a configuration asks for, and whether a file of weights has them.
 public sealed partial record TransformerConfig
 {
-    private readonly record struct Dimension(long Size, string Fields);
+    /// <summary>The names and shapes of all parameters, from the embedding to the output projection, found by building the model where nothing is
+    /// computed or held. Names are Hugging Face's of Llama, whatever the family; matrices are (out, in).</summary>
+    public IReadOnlyList<(string Name, long[] Shape)> ParameterShapes()
+    {
+        using var device = Device.DryRun();
+        using var model = new Transformer(this, ParameterSource.Zeros(device));
+        return [.. model.Parameters.Select(p => (p.Name, p.Shape.ToArray()))];
+    }
 
-    /// <summary>The names (Hugging Face's) and shapes of all parameters, from the embedding to the output projection. Matrices are (out,
-    /// in).</summary>
-    public IEnumerable<(string Name, long[] Shape)> ParameterShapes() =>
-        Parameters().Select(p => (p.Name, p.Shape.Select(d => d.Size).ToArray()));
-
-    /// <summary>Checks that a file holds exactly the parameters that this configuration asks for, all float32.</summary>
-    /// <remarks>Passed over are the rotary_emb.inv_freq of old checkpoints, which follow from rope_theta, and an lm_head.weight of the
-    /// right shape where the embeddings are tied.</remarks>
+    /// <summary>Checks that a file holds exactly the parameters that this configuration asks for, in a type that is read.</summary>
+    /// <remarks>Passed over are buffers that follow from the configuration (rotary_emb.inv_freq and GPT-2's masks), and an lm_head.weight where the
+    /// embeddings are tied, if it equals them to the bit: a file with another one belongs to another configuration.</remarks>
     /// <exception cref="TransformerConfigException">A tensor is missing, has another shape, or is not part of the model: the message names
     /// it and the field.</exception>
-    /// <exception cref="SafetensorsException">A tensor is not float32.</exception>
-    public void CheckAgainst(SafetensorsReader weights)
+    /// <exception cref="SafetensorsException">A tensor's elements are of a type that is not read.</exception>
+    public void CheckAgainst(ITensorFile weights)
     {
         ArgumentNullException.ThrowIfNull(weights);
         Validate();
-        var expected = new Dictionary<string, Dimension[]>(StringComparer.Ordinal);
-        foreach ((string name, Dimension[] shape) in Parameters())
+        Family family = Family.Of(Form);
+        if (NumLayers > weights.Entries.Count)
         {
-            if (!weights.Contains(name)) throw Missing(weights, name);
-            expected.Add(name, shape);
+            throw new TransformerConfigException(Field("num_hidden_layers"),
+                $"{weights.Path}: {Field("num_hidden_layers")} = {NumLayers}, but it holds {weights.Entries.Count} tensors in all.");
         }
 
-        if (TieEmbeddings) expected.Add("lm_head.weight", expected["model.embed_tokens.weight"]);
+        var expected = new Dictionary<string, (string Parameter, long[] Shape, bool Transposed)>(StringComparer.Ordinal);
+        foreach ((string parameter, long[] shape) in ParameterShapes())
+        {
+            StoredParameter at = family.Stored(parameter);
+            string name = StoredWeights.Find(weights, family, at.Tensor) ?? throw Missing(weights, family, at.Tensor);
+            expected[name] = (parameter, at.FileShape(shape), at.Transposed);
+        }
+
+        if (TieEmbeddings) expected.Add("lm_head.weight", ("model.embed_tokens.weight", [VocabSize, HiddenSize], false));
         foreach (TensorEntry entry in weights.Entries.Values)
         {
-            if (RotaryBuffer().IsMatch(entry.Name)) continue;
-            if (!expected.TryGetValue(entry.Name, out Dimension[]? shape)) throw Unexpected(weights, entry);
-            if (!entry.Shape.SequenceEqual(shape.Select(d => d.Size))) throw Misshapen(weights, entry, shape);
-            if (entry.Dtype != "F32")
+            if (family.Follows(entry.Name)) continue;
+            if (!expected.TryGetValue(entry.Name, out (string Parameter, long[] Shape, bool Transposed) needed)) throw Unexpected(weights, family, entry);
+            if (!entry.Shape.SequenceEqual(needed.Shape)) throw Misshapen(weights, entry, needed.Parameter, needed.Shape, needed.Transposed);
+            if (ElementTypes.Of(entry.Dtype) is null) throw SafetensorsException.NotRead(weights.Path, entry);
+        }
+
+        if (TieEmbeddings && weights.Entries.ContainsKey("lm_head.weight")) CheckTied(weights, family);
+    }
+
+    private static void CheckTied(ITensorFile weights, Family family)
+    {
+        string table = StoredWeights.Find(weights, family, family.Stored("model.embed_tokens.weight").Tensor)!;
+        float[] a = new float[StoredWeights.Piece], b = new float[StoredWeights.Piece];
+        long count = weights.Entries[table].Count;
+        for (long first = 0; first < count; first += StoredWeights.Piece)
+        {
+            int n = (int)Math.Min(StoredWeights.Piece, count - first);
+            weights.ReadFloat32(table, first, a.AsSpan(0, n));
+            weights.ReadFloat32("lm_head.weight", first, b.AsSpan(0, n));
+            for (int i = 0; i < n; i++)
             {
-                throw new SafetensorsException(weights.Path, entry.Name, $"its elements are {entry.Dtype}, but float32 (F32) is needed; "
-                    + "convert the file first, for example in Python: model.float().save_pretrained(folder)");
+                if (BitConverter.SingleToInt32Bits(a[i]) == BitConverter.SingleToInt32Bits(b[i])) continue;
+                throw new TransformerConfigException("tie_word_embeddings", FormattableString.Invariant(
+                    $"{weights.Path}: tie_word_embeddings = true says that the output projection is the embedding, but 'lm_head.weight' differs from '{table}'")
+                    + FormattableString.Invariant($" at element {first + i}: {b[i]} and {a[i]}. Set it to false to use both, or remove lm_head.weight."));
             }
         }
     }
 
-    private IEnumerable<(string Name, Dimension[] Shape)> Parameters()
-    {
-        Dimension vocabulary = new(VocabSize, $"vocab_size = {VocabSize}");
-        Dimension hidden = new(HiddenSize, $"hidden_size = {HiddenSize}");
-        Dimension inner = new(IntermediateSize, $"intermediate_size = {IntermediateSize}");
-        Dimension queries = new((long)NumHeads * HeadDim, $"num_attention_heads × head_dim = {NumHeads} × {HeadDim}");
-        Dimension keys = new((long)NumKeyValueHeads * HeadDim, $"num_key_value_heads × head_dim = {NumKeyValueHeads} × {HeadDim}");
-        yield return ("model.embed_tokens.weight", [vocabulary, hidden]);
-        for (int layer = 0; layer < NumLayers; layer++)
-        {
-            string prefix = $"model.layers.{layer}.";
-            yield return (prefix + "input_layernorm.weight", [hidden]);
-            yield return (prefix + "self_attn.q_proj.weight", [queries, hidden]);
-            yield return (prefix + "self_attn.k_proj.weight", [keys, hidden]);
-            yield return (prefix + "self_attn.v_proj.weight", [keys, hidden]);
-            yield return (prefix + "self_attn.o_proj.weight", [hidden, queries]);
-            yield return (prefix + "post_attention_layernorm.weight", [hidden]);
-            yield return (prefix + "mlp.gate_proj.weight", [inner, hidden]);
-            yield return (prefix + "mlp.up_proj.weight", [inner, hidden]);
-            yield return (prefix + "mlp.down_proj.weight", [hidden, inner]);
-        }
-
-        yield return ("model.norm.weight", [hidden]);
-        if (!TieEmbeddings) yield return ("lm_head.weight", [vocabulary, hidden]);
-    }
-
-    private TransformerConfigException Missing(SafetensorsReader weights, string name)
+    private TransformerConfigException Missing(ITensorFile weights, Family family, string name)
     {
         (string? field, string hint) = name switch
         {
             "lm_head.weight" => ("tie_word_embeddings",
                 "tie_word_embeddings = false asks for it; if the output projection is the embedding, set it to true."),
-            _ when weights.Contains(name.Replace("model.", "", StringComparison.Ordinal)) =>
-                ("architectures", "its names lack the prefix 'model.': save it as LlamaForCausalLM, not as LlamaModel."),
-            _ when LayerOf(name) is { } layer => ("num_hidden_layers",
-                $"num_hidden_layers = {NumLayers} asks for layers 0 to {NumLayers - 1}, and this is in layer {layer}."),
-            _ => (null, "are these the weights of a Llama model?"),
+            _ when weights.Entries.ContainsKey(name.Replace("model.", "", StringComparison.Ordinal)) =>
+                ("architectures", $"its names lack the prefix 'model.': save it as {family.Architecture}, not as the model without its head."),
+            _ when LayerOf(name) is { } layer => (Field("num_hidden_layers"),
+                $"{Field("num_hidden_layers")} = {NumLayers} asks for layers 0 to {NumLayers - 1}, and this is in layer {layer}."),
+            _ => (null, $"are these the weights of a {family.ModelType} model?"),
         };
         return new TransformerConfigException(field, $"{weights.Path}: tensor '{name}' is missing: {hint}");
     }
 
-    private TransformerConfigException Unexpected(SafetensorsReader weights, TensorEntry entry)
+    private TransformerConfigException Unexpected(ITensorFile weights, Family family, TensorEntry entry)
     {
         (string? field, string hint) = entry.Name switch
         {
             var name when name.EndsWith(".bias", StringComparison.Ordinal) => (
                 name.Contains(".mlp.", StringComparison.Ordinal) ? "mlp_bias" : "attention_bias",
-                "the projections of this model have no bias (attention_bias and mlp_bias are false)."),
-            var name when LayerOf(name) is { } layer && layer >= NumLayers =>
-                ("num_hidden_layers", $"num_hidden_layers = {NumLayers} asks for layers 0 to {NumLayers - 1} only."),
-            _ => ((string?)null, "a Llama model has no such parameter."),
+                "by the configuration this projection has no bias (attention_bias and mlp_bias, where the family has them)."),
+            var name when LayerOf(name) is { } layer && layer >= NumLayers => (
+                Field("num_hidden_layers"), $"{Field("num_hidden_layers")} = {NumLayers} asks for layers 0 to {NumLayers - 1} only."),
+            _ => ((string?)null, $"a {family.ModelType} model has no such parameter."),
         };
         string shown = SafetensorsException.Printable(entry.Name);
         return new TransformerConfigException(field,
             $"{weights.Path}: tensor '{shown}' {TensorEntry.Show(entry.Shape)} is not part of the model: {hint}");
     }
 
-    private static TransformerConfigException Misshapen(SafetensorsReader weights, TensorEntry entry, Dimension[] needed)
+    private TransformerConfigException Misshapen(ITensorFile weights, TensorEntry entry, string parameter, long[] shape, bool transposed)
     {
-        long[] shape = [.. needed.Select(d => d.Size)];
-        int wrong = entry.Shape.Length == needed.Length ? Enumerable.Range(0, needed.Length).First(i => entry.Shape[i] != shape[i]) : 0;
-        string fields = needed[wrong].Fields;
-        string because = entry.Shape.Length == needed.Length
-            ? $"{fields}, but the weights have {entry.Shape[wrong]} there"
-            : $"{needed.Length} dimensions are needed";
+        bool ranked = entry.Shape.Length == shape.Length;
+        int wrong = ranked ? Enumerable.Range(0, shape.Length).First(i => entry.Shape[i] != shape[i]) : 0;
+        string fields = FieldsOf(parameter, transposed && shape.Length == 2 ? 1 - wrong : wrong);
+        string because = ranked ? $"{fields}, but the weights have {entry.Shape[wrong]} there" : $"{shape.Length} dimensions are needed";
         return new TransformerConfigException(fields.Split(' ')[0],
             $"{weights.Path}: tensor '{entry.Name}' has shape {TensorEntry.Show(entry.Shape)}; "
             + $"the configuration needs {TensorEntry.Show(shape)}: {because}.");
+    }
+
+    // Which fields a dimension of a parameter comes from.
+    private string FieldsOf(string parameter, int dimension)
+    {
+        string[] path = parameter.Split('.');
+        bool first = dimension == 0;
+        return path[^2] switch
+        {
+            "embed_tokens" or "lm_head" when first => $"vocab_size = {VocabSize}",
+            "embed_positions" when first => $"{Field("max_position_embeddings")} = {MaxPositions}",
+            "q_norm" or "k_norm" => $"head_dim = {HeadDim}",
+            "q_proj" when first => $"{Field("num_attention_heads")} × head_dim = {NumHeads} × {HeadDim}",
+            "o_proj" when !first => $"{Field("num_attention_heads")} × head_dim = {NumHeads} × {HeadDim}",
+            "k_proj" or "v_proj" when first => $"num_key_value_heads × head_dim = {NumKeyValueHeads} × {HeadDim}",
+            "gate_proj" or "up_proj" when first => $"{Field("intermediate_size")} = {IntermediateSize}",
+            "down_proj" when !first => $"{Field("intermediate_size")} = {IntermediateSize}",
+            _ => $"{Field("hidden_size")} = {HiddenSize}",
+        };
     }
 
     private static long? LayerOf(string name)
@@ -123,9 +144,6 @@ public sealed partial record TransformerConfig
             : null;
     }
 
-    [GeneratedRegex(@"^model\.layers\.([0-9]+)\.", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^(?:model\.layers|transformer\.h|h)\.([0-9]+)\.", RegexOptions.CultureInvariant)]
     private static partial Regex LayerNumber();
-
-    [GeneratedRegex(@"^model\.(layers\.[0-9]+\.self_attn\.)?rotary_emb\.inv_freq\z", RegexOptions.CultureInvariant)]
-    private static partial Regex RotaryBuffer();
 }

@@ -27,6 +27,9 @@ public static class Arithmetic
     /// <summary>SwiGLU's product: silu(gate) · up.</summary>
     public static Tensor SiluMultiply(this Tensor gate, Tensor up) => Zip<SiluMultiply>(gate, up, "SiluMultiply");
 
+    /// <summary>GeGLU's product: gelu(gate) · up, GELU in its approximation by tanh.</summary>
+    public static Tensor GeluMultiply(this Tensor gate, Tensor up) => Zip<GeluMultiply>(gate, up, "GeluMultiply");
+
     /// <summary>α · x.</summary>
     public static Tensor Scale(this Tensor x, float alpha)
     {

@@ -8,19 +8,23 @@ namespace MiniTransformer.Ops;
 public static class AttentionOps
 {
     /// <summary>
-    /// y_t = Σ_{j≤t} p_tj v_j, p_t = softmax_j(⟨q_t, k_j⟩ / √D), for each head; query heads h·Hkv/H share a key/value head.
+    /// y_t = Σ_{j≤t} p_tj v_j, p_t = softmax_j(s ⟨q_t, k_j⟩), s = 1/√D where nothing else is said, for each head; query heads h·Hkv/H share a key/value
+    /// head. With a window of W tokens only t − W &lt; j ≤ t are seen.
     /// </summary>
     /// <remarks>
     /// Only the log-sum of each row is saved; the backward half computes the probabilities again:
-    /// with δ_t = ⟨dy_t, y_t⟩,   dv_j += Σ_t p_tj dy_t,   ds_tj = p_tj (⟨dy_t, v_j⟩ − δ_t),   dq_t += Σ_j ds_tj k_j / √D,   dk_j += Σ_t ds_tj q_t / √D.
+    /// with δ_t = ⟨dy_t, y_t⟩,   dv_j += Σ_t p_tj dy_t,   ds_tj = s p_tj (⟨dy_t, v_j⟩ − δ_t),   dq_t += Σ_j ds_tj k_j,   dk_j += Σ_t ds_tj q_t.
     /// Padding on the right needs no mask: no earlier position looks at it.
     /// </remarks>
     /// <param name="q">Queries, (B, T, H, D).</param>
     /// <param name="k">Keys, (B, T, Hkv, D).</param>
     /// <param name="v">Values, (B, T, Hkv, D).</param>
+    /// <param name="scale">The factor s of the scores; null for 1/√D.</param>
+    /// <param name="window">How many tokens back a token looks, itself included; 0 for all.</param>
     /// <returns>(B, T, H, D).</returns>
-    public static Tensor Attention(this Tensor q, Tensor k, Tensor v)
+    public static Tensor Attention(this Tensor q, Tensor k, Tensor v, float? scale = null, int window = 0)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(window);
         ShapeCheck.Rank("Attention", "q", q, 4, "(B, T, H, D)");
         ShapeCheck.Same("Attention", k, v);
         (int b, int t, int h, int d) = (q.Shape[0], q.Shape[1], q.Shape[2], q.Shape[3]);
@@ -28,17 +32,15 @@ public static class AttentionOps
         if (hkv == 0 || h % hkv != 0 || k.Shape != new Shape(b, t, hkv, d))
             throw new ArgumentException($"Attention: q {q.Shape} and k {k.Shape} do not fit: k must be ({b}, {t}, Hkv, {d}) with Hkv a divisor of {h}.");
         Tape tape = Tape.Of("Attention", q, k, v);
-        float scale = Scale(d);
+        float s = scale ?? (float)(1.0 / Math.Sqrt(d));
         Tensor y = tape.NewTensor(q.Shape, q.NeedsGrad || k.NeedsGrad || v.NeedsGrad);
         Storage logSum = tape.Saved(b * h * t);
-        tape.Backend.Attention(q.Data, k.Data, v.Data, y.Data, logSum, b, t, h, hkv, d, scale);
-        tape.Add(new AttentionBackward(q, k, v, y, logSum, hkv));
+        tape.Backend.Attention(q.Data, k.Data, v.Data, y.Data, logSum, b, t, h, hkv, d, s, window);
+        tape.Add(new AttentionBackward(q, k, v, y, logSum, hkv, s, window));
         return y;
     }
 
-    internal static float Scale(int d) => (float)(1.0 / Math.Sqrt(d));
-
-    private readonly struct AttentionBackward(Tensor q, Tensor k, Tensor v, Tensor y, Storage logSum, int hkv) : IBackward
+    private readonly struct AttentionBackward(Tensor q, Tensor k, Tensor v, Tensor y, Storage logSum, int hkv, float scale, int window) : IBackward
     {
         public Tensor Output => y;
 
@@ -47,7 +49,7 @@ public static class AttentionOps
             Shape s = q.Shape;
             var tape = (Tape)y.Owner;
             backend.AttentionBackward(
-                q.Data, k.Data, v.Data, y.Data, logSum, y.Grad, GradOf(q, tape), GradOf(k, tape), GradOf(v, tape), s[0], s[1], s[2], hkv, s[3], Scale(s[3]));
+                q.Data, k.Data, v.Data, y.Data, logSum, y.Grad, GradOf(q, tape), GradOf(k, tape), GradOf(v, tape), s[0], s[1], s[2], hkv, s[3], scale, window);
         }
 
         // The kernel computes all three gradients in one pass; one that nobody needs goes to memory that nobody reads.

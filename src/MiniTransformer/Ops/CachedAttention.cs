@@ -8,7 +8,7 @@ namespace MiniTransformer.Ops;
 public static class CachedAttentionOps
 {
     /// <summary>
-    /// Row r attends to positions 0..positionsᵣ of its slot's cache. On the CPU the result equals, bit for bit, that of
+    /// Row r attends to positions 0..positionsᵣ of its slot's cache, or to the last of them that a window leaves. On the CPU the result equals, bit for bit, that of
     /// <see cref="AttentionOps.Attention"/> for the same token in the whole sequence.
     /// </summary>
     /// <param name="q">Queries, one new token a row, (N, H, D).</param>
@@ -18,7 +18,9 @@ public static class CachedAttentionOps
     /// <param name="positions">The position of each row's token, (N).</param>
     /// <param name="hkv">Key/value heads.</param>
     /// <param name="context">Positions of a slot.</param>
-    internal static Tensor AttentionDecode(this Tensor q, Storage keys, Storage values, TokenIds slots, TokenIds positions, int hkv, int context)
+    /// <param name="scale">The factor of the scores.</param>
+    /// <param name="window">How many tokens back a token looks, itself included; 0 for all.</param>
+    internal static Tensor AttentionDecode(this Tensor q, Storage keys, Storage values, TokenIds slots, TokenIds positions, int hkv, int context, float scale, int window)
     {
         ShapeCheck.Rank("AttentionDecode", "q", q, 3, "(N, H, D)");
         if (slots.Shape.Count != q.Shape[0] || positions.Shape.Count != q.Shape[0])
@@ -28,7 +30,7 @@ public static class CachedAttentionOps
         if (tape.Recording) throw new InvalidOperationException("AttentionDecode: cached decoding has no gradient; use Tape.NoGrad(device).");
         (int n, int h, int d) = (q.Shape[0], q.Shape[1], q.Shape[2]);
         Tensor y = tape.NewTensor(q.Shape, needsGrad: false);
-        tape.Backend.AttentionDecode(q.Data, keys, values, slots.Data, positions.Data, y.Data, n, h, hkv, d, context, AttentionOps.Scale(d));
+        tape.Backend.AttentionDecode(q.Data, keys, values, slots.Data, positions.Data, y.Data, n, h, hkv, d, context, scale, window);
         return y;
     }
 }

@@ -20,6 +20,12 @@ public static class Pointwise
     /// <summary>x · σ(x).</summary>
     public static Tensor Silu(this Tensor x) => Map<Silu>(x, "Silu");
 
+    /// <summary>GELU in its approximation by tanh: ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))).</summary>
+    public static Tensor Gelu(this Tensor x) => Map<Gelu>(x, "Gelu");
+
+    /// <summary>1 + x.</summary>
+    public static Tensor PlusOne(this Tensor x) => Map<PlusOne>(x, "PlusOne");
+
     /// <summary>x².</summary>
     public static Tensor Square(this Tensor x) => Map<Square>(x, "Square");
 
@@ -30,7 +36,13 @@ public static class Pointwise
     public static Tensor Map<TOp>(this Tensor x, string name)
         where TOp : unmanaged, IUnaryOp
     {
-        Tape tape = Tape.Of(name, x);
+        return Map<TOp>(Tape.Of(name, x), x);
+    }
+
+    // Of an operand that may be a parameter, on the step that goes on with it.
+    internal static Tensor Map<TOp>(Tape tape, Tensor x)
+        where TOp : unmanaged, IUnaryOp
+    {
         Tensor y = tape.NewTensor(x.Shape, x.NeedsGrad);
         tape.Backend.Map<TOp>(x.Data, y.Data);
         tape.Add(new MapBackward<TOp>(x, y));

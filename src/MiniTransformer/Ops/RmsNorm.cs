@@ -1,5 +1,6 @@
 using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
+using MiniTransformer.Kernels.Pointwise;
 using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Ops;
@@ -23,6 +24,13 @@ public static class RmsNormOps
         tape.Add(new RmsNormBackward(x, w, y, inverseRms, rows, c));
         return y;
     }
+
+    /// <summary>yᵢ = (1 + wᵢ) xᵢ / ρ, as Gemma has it: its weights are around 0. The gradient of 1 + w is that of w.</summary>
+    /// <param name="x">(.., C).</param>
+    /// <param name="w">(C).</param>
+    /// <param name="epsilon">Added to the mean square.</param>
+    public static Tensor RmsNormOnePlus(this Tensor x, Tensor w, float epsilon) =>
+        x.RmsNorm(Pointwise.Map<PlusOne>(Tape.Of("RmsNormOnePlus", x, w), w), epsilon);
 
     // dxᵢ += (wᵢ dyᵢ − xᵢ ⟨w⊙dy, x⟩ / (C ρ²)) / ρ       dwᵢ += Σ_rows dyᵢ xᵢ / ρ       saved: 1/ρ per row
     private readonly struct RmsNormBackward(Tensor x, Tensor w, Tensor y, Storage inverseRms, int rows, int c) : IBackward

@@ -30,19 +30,17 @@ public static class RopeOps
         return y;
     }
 
-    /// <summary>cos and sin of p·θ^(−2i/D) for positions p below <paramref name="positions"/> and i below D/2, row by row.</summary>
-    public static (float[] Cos, float[] Sin) Tables(int positions, int d, float theta)
+    /// <summary>cos and sin of p·fᵢ for positions p below <paramref name="positions"/> and each of the D/2 frequencies, row by row.</summary>
+    public static (float[] Cos, float[] Sin) Tables(int positions, ReadOnlySpan<float> frequencies)
     {
-        int half = d / 2;
+        int half = frequencies.Length;
         var cos = new float[new Shape(positions, half).Count];
         var sin = new float[cos.Length];
         for (int i = 0; i < half; i++)
         {
-            // The frequency is rounded to float first, as Hugging Face's model does; at high positions that is visible.
-            float frequency = (float)(1.0 / Math.Pow(theta, 2.0 * i / d));
             for (int p = 0; p < positions; p++)
             {
-                float angle = p * frequency;
+                float angle = p * frequencies[i];
                 cos[p * half + i] = (float)Math.Cos(angle);
                 sin[p * half + i] = (float)Math.Sin(angle);
             }

@@ -37,40 +37,36 @@ public sealed class TemplateChat : ChatFormat
     public static TemplateChat Of(string template, ITokenizer tokenizer, IEnumerable<KeyValuePair<string, object?>>? variables = null) =>
         new(JinjaTemplate.Parse(template), null, [.. variables ?? []], tokenizer);
 
-    /// <summary>
-    /// The template of a model's folder, or null where there is none: chat_template.jinja, else chat_template of tokenizer_config.json, a string or a list of
-    /// named ones, of which tool_use is taken where there are tools. The special tokens of tokenizer_config.json are its variables: bos_token, eos_token ...
-    /// </summary>
+    /// <summary>The template of a model's folder, or null where there is none; see <see cref="Source"/>.</summary>
     /// <exception cref="InvalidDataException">A file is damaged, or the template is not Jinja; the message names the file.</exception>
-    public static TemplateChat? Load(string folder, ITokenizer tokenizer)
+    public static TemplateChat? Load(string folder, ITokenizer tokenizer) => Source(folder)(tokenizer);
+
+    /// <summary>
+    /// What reads the template of a model's folder: chat_template.jinja, else chat_template of tokenizer_config.json, a string or a list of named ones, of which
+    /// tool_use is taken where there are tools. The special tokens of tokenizer_config.json are its variables: bos_token, eos_token ... The files are read at
+    /// once, and what they say when the format is asked for.
+    /// </summary>
+    internal static Func<ITokenizer, TemplateChat?> Source(string folder)
     {
         ArgumentNullException.ThrowIfNull(folder);
-        string config = Path.Combine(folder, "tokenizer_config.json"), file = Path.Combine(folder, FileName);
-        string named = config;
-        try
+        string config = Path.Combine(folder, TokenizerFile.ConfigFileName), file = Path.Combine(folder, FileName);
+        string? fields = TextOf(config), template = TextOf(file);
+        return tokenizer =>
         {
-            using JsonDocument? document = File.Exists(config) ? JsonDocument.Parse(File.ReadAllText(Sized(config))) : null;
-            JsonElement? root = document?.RootElement;
-            KeyValuePair<string, object?>[] variables = root is { } fields ? [.. SpecialTokens(fields)] : [];
-            if (File.Exists(file))
+            string named = config;
+            try
             {
+                using JsonDocument? document = fields is null ? null : JsonDocument.Parse(fields);
+                KeyValuePair<string, object?>[] variables = document is null ? [] : [.. SpecialTokens(document.RootElement)];
+                if (template is null) return FromConfig(document?.RootElement, variables, tokenizer);
                 named = file;
-                return new(JinjaTemplate.Parse(File.ReadAllText(Sized(file))), null, variables, tokenizer);
+                return new(JinjaTemplate.Parse(template), null, variables, tokenizer);
             }
-
-            if (root is null || !root.Value.TryGetProperty("chat_template", out JsonElement found) || found.ValueKind == JsonValueKind.Null) return null;
-            Dictionary<string, string> templates = found.ValueKind == JsonValueKind.String
-                ? new() { ["default"] = found.GetString()! }
-                : found.EnumerateArray().ToDictionary(one => one.GetProperty("name").GetString()!, one => one.GetProperty("template").GetString()!);
-            string? chosen = templates.GetValueOrDefault("default") ?? templates.Values.FirstOrDefault();
-            if (chosen is null) return null;
-            JinjaTemplate? tools = templates.TryGetValue("tool_use", out string? text) ? JinjaTemplate.Parse(text) : null;
-            return new(JinjaTemplate.Parse(chosen), tools, variables, tokenizer);
-        }
-        catch (Exception e) when (e is JinjaException or JsonException or InvalidOperationException or KeyNotFoundException or ArgumentException)
-        {
-            throw new InvalidDataException($"{named}: {(e is JinjaException ? e.Message : $"the chat template cannot be read: {e.Message}")}", e);
-        }
+            catch (Exception e) when (e is JinjaException or JsonException or InvalidOperationException or KeyNotFoundException or ArgumentException)
+            {
+                throw new InvalidDataException($"{named}: {(e is JinjaException ? e.Message : $"the chat template cannot be read: {e.Message}")}", e);
+            }
+        };
     }
 
     /// <summary>The text of a conversation.</summary>
@@ -178,6 +174,21 @@ public sealed class TemplateChat : ChatFormat
         }
     }
 
-    private static string Sized(string path) => new FileInfo(path).Length <= Largest
-        ? path : throw new InvalidDataException($"{path}: {new FileInfo(path).Length >> 20} MiB are too many for a chat template.");
+    private static TemplateChat? FromConfig(JsonElement? config, KeyValuePair<string, object?>[] variables, ITokenizer tokenizer)
+    {
+        if (config is not { } root || !root.TryGetProperty("chat_template", out JsonElement found) || found.ValueKind == JsonValueKind.Null) return null;
+        Dictionary<string, string> templates = found.ValueKind == JsonValueKind.String
+            ? new() { ["default"] = found.GetString()! }
+            : found.EnumerateArray().ToDictionary(one => one.GetProperty("name").GetString()!, one => one.GetProperty("template").GetString()!);
+        if ((templates.GetValueOrDefault("default") ?? templates.Values.FirstOrDefault()) is not { } chosen) return null;
+        JinjaTemplate? tools = templates.TryGetValue("tool_use", out string? text) ? JinjaTemplate.Parse(text) : null;
+        return new(JinjaTemplate.Parse(chosen), tools, variables, tokenizer);
+    }
+
+    private static string? TextOf(string path)
+    {
+        if (!File.Exists(path)) return null;
+        long length = new FileInfo(path).Length;
+        return length <= Largest ? File.ReadAllText(path) : throw new InvalidDataException($"{path}: {length >> 20} MiB are too many for a chat template.");
+    }
 }

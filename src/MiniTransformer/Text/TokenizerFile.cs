@@ -1,42 +1,39 @@
 using System.Text.Json;
+using MiniTransformer.Text.Bpe;
 
 namespace MiniTransformer.Text;
 
 /// <summary>
-/// The tokenizer in a model's folder: the file <c>tokenizer.json</c>, which names the kind and states its ids, so that a model cannot be used
-/// with ids that mean something else. Models of other tools bring tokenizers that are not implemented; they work with pre-tokenized data.
+/// The tokenizer in a model's folder: the file <c>tokenizer.json</c> in Hugging Face's form, beside it <c>tokenizer_config.json</c>, which says
+/// what ends a response. A kind that is not implemented leaves a model usable with pre-tokenized data.
 /// </summary>
 public static class TokenizerFile
 {
     /// <summary>The file's name.</summary>
     public const string FileName = "tokenizer.json";
 
-    private const long Largest = 100_000;
+    /// <summary>The name of the file that names the end token.</summary>
+    public const string ConfigFileName = "tokenizer_config.json";
 
-    // What the file of the byte tokenizer says: all of it is written, and all of it is checked.
-    private static readonly (string Field, int Value)[] ByteFields =
-    [
-        ("vocab_size", 262), ("begin", ByteTokenizer.Begin), ("end", ByteTokenizer.End), ("pad", ByteTokenizer.Pad),
-        ("system", ByteTokenizer.SystemRole), ("user", ByteTokenizer.UserRole), ("assistant", ByteTokenizer.AssistantRole),
-    ];
+    // The largest vocabulary in use, Gemma 3's, takes 33 MB; the byte tokenizer's file 11 kB.
+    private const long Largest = 1 << 28, LargestOfBytes = 100_000;
 
-    /// <summary>Writes the tokenizer into a folder.</summary>
-    /// <exception cref="NotSupportedException">The tokenizer is not one of this library's.</exception>
+    /// <summary>Writes the tokenizer into a folder; one that was read from a model's folder is carried along with the model's other files.</summary>
+    /// <exception cref="NotSupportedException">It is another's, and the folder has no file of it.</exception>
     public static void Save(ITokenizer tokenizer, string folder)
     {
-        if (tokenizer is not ByteTokenizer)
-            throw new NotSupportedException($"A tokenizer of type {tokenizer?.GetType().Name ?? "null"} cannot be saved; only {nameof(ByteTokenizer)} can.");
-        string fields = string.Join(",\n", ByteFields.Select(f => $"  \"{f.Field}\": {f.Value}"));
-        File.WriteAllText(Path.Combine(folder, FileName), $"{{\n  \"type\": \"byte\",\n{fields}\n}}\n");
+        if (tokenizer is ByteTokenizer) File.WriteAllText(Path.Combine(folder, FileName), ByteTokenizerFile.Content);
+        else if (!File.Exists(Path.Combine(folder, FileName)))
+            throw new NotSupportedException($"A tokenizer of type {tokenizer?.GetType().Name ?? "null"} cannot be written anew; only {nameof(ByteTokenizer)} can.");
     }
 
     /// <summary>The folder's tokenizer, or null where it has none.</summary>
-    /// <exception cref="NotSupportedException">The file is another tool's.</exception>
+    /// <exception cref="NotSupportedException">The file is of a kind that is not implemented; the message names the field.</exception>
     /// <exception cref="InvalidDataException">The file is damaged; the message names the field.</exception>
     public static ITokenizer? Load(string folder) =>
         Load(folder, out string? whyNone) ?? (File.Exists(Path.Combine(folder, FileName)) ? throw new NotSupportedException(whyNone) : null);
 
-    /// <summary>The folder's tokenizer; or null and the reason, where it has none or one of another tool. For data that may be pre-tokenized.</summary>
+    /// <summary>The folder's tokenizer; or null and the reason, where it has none or one that is not implemented. For data that may be pre-tokenized.</summary>
     /// <exception cref="InvalidDataException">The file is damaged; the message names the field.</exception>
     public static ITokenizer? Load(string folder, out string? whyNone)
     {
@@ -51,45 +48,56 @@ public static class TokenizerFile
 
         try
         {
-            // A file of ours is small; one of many megabytes is another tool's vocabulary and is not parsed.
-            if (new FileInfo(path).Length <= Largest)
+            byte[] file = ReadAll(path);
+            if (file.Length <= LargestOfBytes)
             {
-                using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
-                if (!IsForeign(document.RootElement)) return ReadByte(document.RootElement, path);
+                using JsonDocument document = JsonDocument.Parse(file);
+                if (ByteTokenizerFile.TryRead(document.RootElement)) return new ByteTokenizer();
             }
+
+            (string? end, string? pad) = ReadConfig(Path.Combine(folder, ConfigFileName));
+            return BpeTokenizer.Read(file, end, pad).With(TemplateChat.Source(folder));
         }
         catch (JsonException e)
         {
             throw new InvalidDataException($"{path}: not valid JSON: {e.Message}", e);
         }
-
-        whyNone = $"{path}: this is another tool's tokenizer (Hugging Face's format), which is not implemented; " +
-            "use pre-tokenized data (prompt_ids and completion_ids), which works without a tokenizer.";
-        return null;
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException(e.Message.StartsWith(folder, StringComparison.Ordinal) ? e.Message : $"{path}: {e.Message}", e);
+        }
+        catch (NotSupportedException e)
+        {
+            whyNone = $"{path}: {e.Message} Pre-tokenized data (prompt_ids and completion_ids) works without a tokenizer.";
+            return null;
+        }
     }
 
-    private static bool IsForeign(JsonElement root) => root.ValueKind == JsonValueKind.Object && !root.TryGetProperty("type", out _) &&
-        (root.TryGetProperty("model", out _) || root.TryGetProperty("added_tokens", out _));
-
-    private static ByteTokenizer ReadByte(JsonElement root, string path)
+    private static byte[] ReadAll(string path)
     {
-        if (root.ValueKind != JsonValueKind.Object) throw new InvalidDataException($"{path}: needed is a JSON object, and it is {root.ValueKind}.");
-        if (!root.TryGetProperty("type", out JsonElement type)) throw new InvalidDataException($"{path}: field 'type' is missing; needed is \"byte\".");
-        if (type.ValueKind != JsonValueKind.String || !type.ValueEquals("byte"))
-            throw new InvalidDataException($"{path}: field 'type' is {type.GetRawText()}; the type that is implemented is \"byte\".");
-        foreach ((string field, int value) in ByteFields)
-        {
-            if (!root.TryGetProperty(field, out JsonElement found)) throw new InvalidDataException($"{path}: field '{field}' is missing; needed is {value}.");
-            if (found.ValueKind != JsonValueKind.Number || !found.TryGetInt32(out int number) || number != value)
-                throw new InvalidDataException($"{path}: field '{field}' is {found.GetRawText()}; the byte tokenizer's is {value}.");
-        }
+        long length = new FileInfo(path).Length;
+        return length <= Largest
+            ? File.ReadAllBytes(path)
+            : throw new InvalidDataException($"{length >> 20} MiB are too many for a tokenizer; at most {Largest >> 20} MiB are read");
+    }
 
-        foreach (JsonProperty property in root.EnumerateObject())
+    // A token is written as itself, or as an object with its content.
+    private static (string? End, string? Pad) ReadConfig(string path)
+    {
+        if (!File.Exists(path)) return (null, null);
+        try
         {
-            if (property.Name != "type" && !ByteFields.Any(f => f.Field == property.Name))
-                throw new InvalidDataException($"{path}: unknown field '{property.Name}'.");
-        }
+            using JsonDocument document = JsonDocument.Parse(ReadAll(path));
+            var root = new JsonField(document.RootElement, "");
+            return (Token("eos_token"), Token("pad_token"));
 
-        return new ByteTokenizer();
+            string? Token(string name) => root.Optional(name) is { } field
+                ? field.Value.ValueKind == JsonValueKind.Object ? field["content"].Text : field.Text
+                : null;
+        }
+        catch (Exception e) when (e is JsonException or InvalidDataException)
+        {
+            throw new InvalidDataException($"{path}: {e.Message}", e);
+        }
     }
 }

@@ -1,6 +1,6 @@
 using System.Globalization;
 using MiniTransformer.Cli;
-using MiniTransformer.Reports;
+using MiniTransformer.Cli.Runs;
 using MiniTransformer.Tests.IO;
 
 namespace MiniTransformer.Tests.Cli;
@@ -35,6 +35,24 @@ public sealed class CompareCommandTests
         // The same tables can be made again, also while a process holds the folder.
         File.Delete(Path.Combine(killed, "results.md"));
         using (RunDirectory.Open(killed)) Assert.DoesNotContain("not finished", Cli.Done("compare", "--out", killed, "--report-only").Out, StringComparison.Ordinal);
+        AssertSame(folder["whole"], killed);
+
+        // A damaged world costs its cells: they are computed again, to the same numbers.
+        byte[] damaged = File.ReadAllBytes(seed);
+        damaged[damaged.Length / 2] ^= 1;
+        File.WriteAllBytes(seed, damaged);
+        CliResult repaired = Cli.Done("compare", "--out", killed, "--resume");
+        Assert.Contains("warning: '", repaired.Error, StringComparison.Ordinal);
+        Assert.Contains("is computed again", repaired.Error, StringComparison.Ordinal);
+        AssertSame(folder["whole"], killed);
+
+        // Cells whose run.json is lost count for the comparison that they belong to, and no other one takes them for its own.
+        File.Delete(Path.Combine(killed, "run.json"));
+        CliResult other = Cli.Run([.. Small.Where(flag => flag != "--smoke"), "--out", killed, "--resume"]);
+        Assert.Equal(CommandLine.BadUsage, other.Code);
+        Assert.Contains("belongs to base-to-better", other.Error, StringComparison.Ordinal);
+        Assert.False(File.Exists(Path.Combine(killed, "run.json")));
+        Cli.Done([.. Small, "--out", killed, "--resume"]);
         AssertSame(folder["whole"], killed);
     }
 

@@ -35,7 +35,7 @@ public sealed class InterruptionTests(InterruptionTests.Run sft) : IClassFixture
     [InlineData("demo", "--seeds", "50", "--out", "NEW")]
     [InlineData("compare", "--seeds", "50", "--out", "NEW")]
     [InlineData("generate", "--model", "SFT", "--prompt", "rev:abc=", "--count", "100000000", "--threads", "1")]
-    [InlineData("sft", "--task", "reverse", "--demonstrations", "64", "--hidden", "1024", "--layers", "64", "--heads", "8", "--out", "NEW")] // the draw of a billion weights
+    [InlineData("sft", "--task", "reverse", "--demonstrations", "64", "--hidden", "512", "--layers", "20", "--heads", "8", "--batch", "2", "--out", "NEW")] // the draw of sixty million weights
     public void Long_work_hears_it(params string[] args)
     {
         args = [.. args.Select(a => a switch { "SFT" => sft.Path, "NEW" => folder["new"], _ => a })];

@@ -2,7 +2,7 @@ using System.Text.Json;
 using MiniTransformer.Backends;
 using MiniTransformer.Cli;
 using MiniTransformer.Data.Tasks;
-using MiniTransformer.Experiments;
+using MiniTransformer.Lab;
 using MiniTransformer.Nn;
 using MiniTransformer.Tests.IO;
 using MiniTransformer.Text;
@@ -108,6 +108,17 @@ public sealed class OutputCommandTests
         Assert.Contains("--seeds 1 --init-std 0.05", File.ReadAllText(Path.Combine(folder["demo"], "report.html")), StringComparison.Ordinal);
 
         // A finished seed is not run again.
+        // A seed belongs to its regime and settings, and a damaged one is computed again.
+        string seed = folder["demo/seeds/seed-1.json"];
+        File.Move(folder["demo/run.json"], folder["run.json"]);
+        CliResult other = Cli.Run("demo", "--quick", "--seeds", "1", "--regime", "noisy", "--out", folder["demo"], "--resume");
+        Assert.Equal(CommandLine.BadUsage, other.Code);
+        Assert.Contains("belongs to", other.Error, StringComparison.Ordinal);
+        Assert.False(File.Exists(folder["demo/run.json"]));
+        File.Move(folder["run.json"], folder["demo/run.json"]);
+        File.WriteAllText(seed, File.ReadAllText(seed).Replace("SFT", "DFT", StringComparison.Ordinal));
+        Assert.Contains("is computed again", Cli.Done("demo", "--out", folder["demo"], "--resume").Error, StringComparison.Ordinal);
+
         CliResult again = Cli.Done("demo", "--out", folder["demo"], "--resume");
         Assert.DoesNotContain("seed 1:", again.Error, StringComparison.Ordinal);
         Assert.Equal(results, File.ReadAllLines(Path.Combine(folder["demo"], "results.jsonl")));

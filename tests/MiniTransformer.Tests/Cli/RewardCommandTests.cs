@@ -87,7 +87,7 @@ public sealed class RewardCommandTests
     }
 
     [Fact]
-    public void A_model_in_several_files_and_a_wrong_config_are_refused_by_name()
+    public void An_index_without_a_map_and_a_wrong_config_are_refused_by_name()
     {
         using var folder = new TemporaryFolder();
         using Device device = Device.Cpu(1);
@@ -97,7 +97,7 @@ public sealed class RewardCommandTests
         File.Move(Path.Combine(folder["sharded"], "model.safetensors"), Path.Combine(folder["sharded"], "model-00001-of-00002.safetensors"));
         File.WriteAllText(Path.Combine(folder["sharded"], "model.safetensors.index.json"), "{}");
         WriteIds(folder["data.jsonl"]);
-        Assert.Contains("cut into several files", Cli.Run("reward", "--policy", folder["sharded"], "--reference", folder["whole"], "--data", folder["data.jsonl"]).Error, StringComparison.Ordinal);
+        Assert.Contains("weight_map", Cli.Run("reward", "--policy", folder["sharded"], "--reference", folder["whole"], "--data", folder["data.jsonl"]).Error, StringComparison.Ordinal);
         string config = Path.Combine(folder["whole"], "config.json");
         File.WriteAllText(config, File.ReadAllText(config).Replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", StringComparison.Ordinal));
         Assert.Contains("num_hidden_layers", Cli.Run("reward", "--policy", folder["whole"], "--reference", folder["whole"], "--data", folder["data.jsonl"]).Error, StringComparison.Ordinal);

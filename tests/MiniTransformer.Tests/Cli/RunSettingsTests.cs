@@ -1,12 +1,11 @@
 using System.Reflection;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using MiniTransformer.Cli;
-using MiniTransformer.Reports;
 using MiniTransformer.Cli.Commands;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
+using MiniTransformer.IO;
 using MiniTransformer.Tests.IO;
 using MiniTransformer.Training;
 
@@ -44,7 +43,7 @@ public sealed class RunSettingsTests
         ];
         Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, .. flags, "--out", folder["sft"]]);
         SftRun run = RunSettings.Read<SftRun>(folder["sft"]);
-        Assert.Equal(JsonNode.Parse(File.ReadAllText(folder["sft/run.json"]))!.ToJsonString(), run.ToJson().ToJsonString());
+        Assert.Equal(SealedJson.Read(folder["sft/run.json"]).ToJsonString(), run.ToJson().ToJsonString());
         SftOptions options = run.Options(7);
         Assert.Equal(new Objective(ObjectiveKind.InverseQChi2, .9, 3), options.Objective);
         Assert.Equal((1, 16, .001, 1, .5, 2f, false, ulong.MaxValue, 7, 0), (options.Steps, options.BatchSize, options.LearningRate, options.WarmupSteps,
@@ -57,7 +56,7 @@ public sealed class RunSettingsTests
         using var folder = new TemporaryFolder();
         Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "1", "--out", folder["sft"]]);
         string path = folder["sft/run.json"];
-        File.WriteAllText(path, File.ReadAllText(path).Replace("\"final-fraction\"", "\"final-fractoin\"", StringComparison.Ordinal));
+        File.WriteAllText(path, SealedJson.Read(path).ToJsonString().Replace("\"final-fraction\"", "\"final-fractoin\"", StringComparison.Ordinal));
         CliResult result = Cli.Run("eval", "--run", folder["sft"]);
         Assert.Equal(CommandLine.Failed, result.Code);
         Assert.Contains("final-fractoin", result.Error, StringComparison.Ordinal);

@@ -1,5 +1,6 @@
+using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
-using MiniTransformer.Experiments;
+using MiniTransformer.Lab;
 using MiniTransformer.Tests.IO;
 using MiniTransformer.Tests.Reports;
 
@@ -15,9 +16,9 @@ public sealed class WorldFileTests
     public void What_was_saved_is_read_again()
     {
         using var folder = new TemporaryFolder();
-        Assert.Null(WorldFile.Load(folder.Path, Regime, 1));
-        WorldFile.Save(folder.Path, Regime, 1, World);
-        WorldResult read = WorldFile.Load(folder.Path, Regime, 1)!;
+        Assert.Null(Load(folder));
+        WorldFile.Save(folder.Path, Regime, 1, "lazyshift of today", World);
+        WorldResult read = Load(folder)!;
         Assert.Equal(World.Cells.Select(c => (c.Label, c.Greedy, c.Sampled, c.Kl)), read.Cells.Select(c => (c.Label, c.Greedy, c.Sampled, c.Kl)));
         Assert.Equal(World.Facts!.Advice.Action, read.Facts!.Advice.Action);
         Assert.Equal(World.Facts.Planted.Scores, read.Facts.Planted.Scores);
@@ -41,9 +42,38 @@ public sealed class WorldFileTests
         string path = WorldFile.PathOf(folder.Path, Regime, 1);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         File.WriteAllText(path, text);
-        string message = Assert.Throws<IOException>(() => WorldFile.Load(folder.Path, Regime, 1)).Message;
+        string message = Assert.Throws<IOException>(() => Load(folder)).Message;
         Assert.Contains("lazyshift-seed-1.json", message, StringComparison.Ordinal);
         Assert.Contains("delete it, and --resume computes its cells again", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Cells_of_other_settings_are_refused_and_unmarked_ones_where_nothing_else_vouches_for_them()
+    {
+        using var folder = new TemporaryFolder();
+        WorldFile.Save(folder.Path, Regime, 1, "lazyshift smoke", World);
+        Assert.Contains("belongs to lazyshift smoke, and this run is lazyshift of today", Assert.Throws<UsageException>(() => Load(folder)).Message, StringComparison.Ordinal);
+        File.WriteAllText(WorldFile.PathOf(folder.Path, Regime, 1), """{"cells": [], "facts": null}""");
+        Assert.Empty(Load(folder)!.Cells);
+        Assert.Contains(
+            "does not say what it belongs to",
+            Assert.Throws<UsageException>(() => WorldFile.Load(folder.Path, Regime, 1, "lazyshift of today", unmarked: false)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_byte_of_a_world_counts()
+    {
+        using var folder = new TemporaryFolder();
+        WorldFile.Save(folder.Path, Regime, 1, "lazyshift of today", World with { Cells = [World.Cells[0]] });
+        string path = WorldFile.PathOf(folder.Path, Regime, 1);
+        byte[] good = File.ReadAllBytes(path);
+        for (int at = 0; at < good.Length; at += Math.Max(1, Math.Min(7, good.Length - 120 - at)))
+        {
+            byte[] bad = [.. good];
+            bad[at] ^= (byte)(1 << at % 7);
+            File.WriteAllBytes(path, bad);
+            Assert.Contains("cannot be read", Assert.Throws<IOException>(() => Load(folder)).Message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -58,5 +88,10 @@ public sealed class WorldFileTests
         clock.Save();
         Assert.InRange(RunClock.Read(folder.Path)!.Value, 100.5, clock.Seconds + .05);
         Assert.InRange(clock.Seconds, 100.5, 200);
+        File.WriteAllText(folder["seconds.txt"], File.ReadAllText(folder["seconds.txt"]).Replace("100", "900", StringComparison.Ordinal));
+        Assert.Null(RunClock.Read(folder.Path));
+        Assert.Equal(double.NaN, new RunClock(folder.Path).Seconds);
     }
+
+    private static WorldResult? Load(TemporaryFolder folder) => WorldFile.Load(folder.Path, Regime, 1, "lazyshift of today", unmarked: true);
 }

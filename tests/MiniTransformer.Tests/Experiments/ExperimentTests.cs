@@ -1,7 +1,7 @@
 using MiniTransformer.Backends;
 using MiniTransformer.Data;
-using MiniTransformer.Data.Verifiers;
-using MiniTransformer.Experiments;
+using MiniTransformer.Judges;
+using MiniTransformer.Lab;
 using MiniTransformer.Nn;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
@@ -57,7 +57,7 @@ public sealed class ExperimentTests(ExperimentTests.Prepared prepared) : IClassF
     {
         // Whatever ends is right: accuracies are neither 0 nor 1. 61 prompts are evaluated and 47 validated, so that a fraction tells which it is of.
         var examples = Demonstrations.FromExamples(Enumerable.Range(0, 200).Select(i => Example.FromText($"{i}: ", new string('a', 1 + i % 5), new ByteTokenizer())));
-        Regime regime = Regimes.OfOwn(OwnData.Split("own", examples, new RegexVerifier(""), 47 / 200.0, 61 / 200.0, 1), null);
+        Regime regime = Regimes.OfOwn(OwnData.Split("own", examples, new RegexJudge(""), 47 / 200.0, 61 / 200.0, 1), null);
         using World own = Prepare(regime with { Sft = regime.Sft with { Steps = 30 }, Dpr = regime.Dpr with { Updates = 1, PromptsPerUpdate = 8 } }, prepared.Device);
         Assert.Equal((61, 47), (own.Data.Evaluation.Count, own.Data.Validation.Count));
         foreach (Method method in new Method[] { new SftMethod(), new DprMethod(own.Regime.MainReference) })

@@ -1,8 +1,8 @@
 using MiniTransformer.Backends;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
-using MiniTransformer.Data.Verifiers;
-using MiniTransformer.Experiments;
+using MiniTransformer.Judges;
+using MiniTransformer.Lab;
 using MiniTransformer.Tests.IO;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
@@ -18,7 +18,7 @@ public class OwnDataTests
         Enumerable.Range(0, 80).Select(i => Example.FromText($"{i / 2} and one is ", $"{new string('.', 20 + i % 7)}{i / 2 + 1}", Tokenizer, $"own.jsonl:{i + 1}")));
 
     private static OwnData Own(double validation = .25, double heldOut = .25, ulong seed = 1, string? baseFolder = null) =>
-        OwnData.Split("own", Data, new NumericVerifier(), validation, heldOut, seed, baseFolder);
+        OwnData.Split("own", Data, new NumericJudge(), validation, heldOut, seed, baseFolder);
 
     [Fact]
     public void The_parts_share_no_prompt_and_evaluation_is_what_sft_holds_out()
@@ -63,7 +63,7 @@ public class OwnDataTests
     public void Too_few_prompts_are_refused()
     {
         var few = Demonstrations.FromExamples(Data.Take(58)); // 29 prompts
-        string message = Assert.Throws<DataException>(() => OwnData.Split("own", few, new NumericVerifier(), .3, .3, 1)).Message;
+        string message = Assert.Throws<DataException>(() => OwnData.Split("own", few, new NumericJudge(), .3, .3, 1)).Message;
         Assert.Contains("there are 29 different prompts, and a comparison needs at least 30", message, StringComparison.Ordinal);
     }
 
@@ -71,9 +71,9 @@ public class OwnDataTests
     public void A_completion_that_the_verifier_cannot_use_is_found_beforehand()
     {
         Demonstrations bad = Demonstrations.FromExamples(Data.Select((e, i) => i < 78 ? e : e with { Response = "none", ResponseIds = [.. Tokenizer.Encode("none"), ByteTokenizer.End] }));
-        OwnData own = OwnData.Split("own", bad, new NumericVerifier(), .25, .25, 1);
-        Assert.Contains("own.jsonl:79", Assert.Throws<DataException>(own.CheckVerifier).Message, StringComparison.Ordinal);
-        Own().CheckVerifier();
+        OwnData own = OwnData.Split("own", bad, new NumericJudge(), .25, .25, 1);
+        Assert.Contains("own.jsonl:79", Assert.Throws<DataException>(own.CheckJudge).Message, StringComparison.Ordinal);
+        Own().CheckJudge();
     }
 
     [Fact]
@@ -116,13 +116,13 @@ public class OwnDataTests
         using Device device = Device.Cpu(1);
         using var world = new World(Regimes.OfOwn(OwnData.Split("own", Data, new Half(), .25, .25, 1), null), 1, device);
         TaskPrompt prompt = world.Data.Reinforcement[0];
-        Assert.Equal([.5], world.Verifier([new Example(prompt.Encode(Tokenizer).Ids, [65, ByteTokenizer.End])]));
+        Assert.Equal([.5], world.Judge([new Example(prompt.Encode(Tokenizer).Ids, [65, ByteTokenizer.End])]));
     }
 
     [Fact]
     public void Where_no_answer_is_right_no_error_is_planted()
     {
-        OwnData own = OwnData.Split("own", Data, new RegexVerifier("^never$"), .25, .25, 1);
+        OwnData own = OwnData.Split("own", Data, new RegexJudge("^never$"), .25, .25, 1);
         using Device device = Device.Cpu(1);
         using var model = new MiniTransformer.Nn.Transformer(Regimes.OfOwn(own, null).Model, MiniTransformer.Nn.ParameterSource.Random(device, 1));
         PlantedErrorResult result = PlantedErrors.Measure(model, [], own.Validation, Tokenizer, 1);
@@ -130,7 +130,7 @@ public class OwnDataTests
         Assert.Empty(result.Scores);
     }
 
-    private sealed class Half : IVerifier
+    private sealed class Half : IJudge
     {
         public string Name => "half";
 

@@ -1,4 +1,4 @@
-using MiniTransformer.Experiments;
+using MiniTransformer.Lab;
 
 namespace MiniTransformer.Tests.Experiments;
 

@@ -1,6 +1,6 @@
 using MiniTransformer.Backends;
 using MiniTransformer.Data.Tasks;
-using MiniTransformer.Experiments;
+using MiniTransformer.Lab;
 using MiniTransformer.Tests.IO;
 
 namespace MiniTransformer.Tests.Experiments;

@@ -93,14 +93,14 @@ public sealed class SafetensorsTests : IDisposable
 
     [Theory]
     [InlineData("BOOL", 8), InlineData("U8", 8), InlineData("I8", 8), InlineData("F8_E5M2", 8), InlineData("F8_E4M3", 8)]
-    [InlineData("I16", 16), InlineData("U16", 16), InlineData("F16", 16), InlineData("BF16", 16)]
+    [InlineData("I16", 16), InlineData("U16", 16)]
     [InlineData("I32", 32), InlineData("U32", 32), InlineData("F64", 64), InlineData("I64", 64), InlineData("U64", 64), InlineData("F4", 4), InlineData("F6_E2M3", 6)]
-    public void Every_dtype_of_the_format_is_known_by_its_size_but_only_F32_is_read(string dtype, int bits)
+    public void Every_dtype_of_the_format_is_known_by_its_size_but_only_F32_F16_and_BF16_are_read(string dtype, int bits)
     {
         WriteRaw($$$"""{"w":{"dtype":"{{{dtype}}}","shape":[4,2],"data_offsets":[0,{{{bits}}}]}}""", new byte[bits]);
         using SafetensorsReader reader = SafetensorsReader.Open(File);
         SafetensorsException e = Assert.Throws<SafetensorsException>(() => reader.ReadFloat32("w"));
-        Assert.Contains($"are {dtype}, but float32", e.Message, StringComparison.Ordinal);
+        Assert.Contains($"are {dtype}; F32, F16 and BF16 are read", e.Message, StringComparison.Ordinal);
         Assert.Equal("w", e.Tensor);
         Assert.Equal(File, e.File);
     }

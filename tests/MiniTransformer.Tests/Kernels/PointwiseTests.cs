@@ -25,6 +25,31 @@ public unsafe class PointwiseTests
     public void Silu_is_right() => Unary<Silu>(x => x / (1 + Math.Exp(-x)), x => 4 * x);
 
     [Fact]
+    public void Gelu_is_right() => Unary<Gelu>(GeluOf, x => 2 * x);
+
+    [Fact]
+    public void PlusOne_is_right() => Unary<PlusOne>(x => 1 + x, x => x);
+
+    [Fact]
+    public void GeluMultiply_is_right() => Binary<GeluMultiply>((a, b) => GeluOf(a) * b);
+
+    [Fact]
+    public void Gelu_is_finite_far_out()
+    {
+        foreach (float x in (float[])[30f, 1e4f, 1e15f, 1e30f])
+        {
+            Assert.Equal(x, Gelu.Forward(Vector.Create(x))[0]);
+            Assert.Equal(x, Gelu.Forward(x));
+            Assert.Equal(0f, Gelu.Forward(Vector.Create(-x))[0]);
+            Assert.Equal((1f, 1f), (Gelu.Derivative(Vector.Create(x), default)[0], Gelu.Derivative(x, x)));
+            Assert.Equal(0, Gelu.Derivative(Vector.Create(-x), default)[0], 1e-20);
+            Assert.Equal(0, Gelu.Derivative(-x, 0), 1e-20);
+        }
+
+        Assert.True(float.IsNaN(Gelu.Forward(Vector.Create(float.NaN))[0]));
+    }
+
+    [Fact]
     public void Negate_is_right() => Unary<Negate>(x => -x, x => x);
 
     [Fact]
@@ -51,6 +76,8 @@ public unsafe class PointwiseTests
         Assert.Equal(700f, Silu.Forward(Vector.Create(700f))[0]);
         Assert.Equal(1f, Silu.Derivative(Vector.Create(700f), Vector.Create(700f))[0]);
     }
+
+    private static double GeluOf(double x) => 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
 
     [Fact]
     public void Map_may_run_in_place_and_a_gradient_may_serve_both_sides_of_Zip()

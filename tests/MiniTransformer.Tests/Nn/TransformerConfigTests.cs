@@ -1,5 +1,5 @@
-using System.Text.Json.Nodes;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using MiniTransformer.Nn;
 using MiniTransformer.Tests.IO;
 using MiniTransformer.Text;
@@ -141,15 +141,28 @@ public sealed class TransformerConfigTests : IDisposable
 
     // What the message must name: the field, and its value.
     [Theory]
-    [InlineData("""{"model_type":"qwen2"}""", "model_type", "\"qwen2\"")]
+    [InlineData("""{"model_type":"qwen2"}""", "architectures", "LlamaForCausalLM")]
+    [InlineData("""{"model_type":"mixtral"}""", "model_type", "\"mixtral\"")]
     [InlineData("""{"architectures":["LlamaForSequenceClassification"]}""", "architectures", "LlamaForSequenceClassification")]
     [InlineData("""{"hidden_act":"gelu"}""", "hidden_act", "\"gelu\"")]
-    [InlineData("""{"attention_bias":true}""", "attention_bias", "true")]
-    [InlineData("""{"mlp_bias":true}""", "mlp_bias", "true")]
+    [InlineData("""{"attention_bias":"yes"}""", "attention_bias", "\"yes\"")]
     [InlineData("""{"mlp_bias":1}""", "mlp_bias", "1")]
     [InlineData("""{"attention_dropout":0.1}""", "attention_dropout", "0.1")]
-    [InlineData("""{"rope_scaling":{"type":"linear","factor":2.0}}""", "rope_scaling.type", "\"linear\"")]
-    [InlineData("""{"rope_scaling":{"factor":8.0,"rope_type":"llama3"}}""", "rope_scaling.rope_type", "\"llama3\"")]
+    [InlineData("""{"rope_scaling":{"type":"dynamic","factor":2.0}}""", "rope_scaling.type", "\"dynamic\"")]
+    [InlineData("""{"rope_scaling":{"type":"linear"}}""", "rope_scaling.factor", "missing")]
+    [InlineData("""{"rope_scaling":{"type":"linear","factor":0}}""", "rope_scaling.factor", "0")]
+    [InlineData("""{"rope_scaling":{"type":"linear","rope_type":"llama3","factor":2.0}}""", "rope_scaling.rope_type", "contradicts")]
+    [InlineData("""{"rope_scaling":{"factor":8.0,"rope_type":"llama3"}}""", "rope_scaling.low_freq_factor", "missing")]
+    [InlineData("""{"rope_scaling":{"factor":8.0,"rope_type":"linear","low_freq_factor":1.0}}""", "rope_scaling.low_freq_factor", "1.0")]
+    [InlineData("""{"rope_scaling":{"factor":8.0,"rope_type":"llama3","low_freq_factor":4.0,"high_freq_factor":4.0,"original_max_position_embeddings":64}}""",
+        "rope_scaling.high_freq_factor", "must be more than low_freq_factor = 4")]
+    [InlineData("""{"rope_scaling":{"type":"linear","factor":2.0},"rope_parameters":{"rope_type":"linear","factor":4.0,"rope_theta":500000.0}}""",
+        "rope_scaling", "contradicts rope_parameters")]
+    [InlineData("""{"rope_scaling":{"rope_type":"longrope","long_factor":[1.0]}}""", "rope_scaling.rope_type", "longrope")]
+    [InlineData("""{"rope_interleaved":true}""", "rope_interleaved", "true")]
+    [InlineData("""{"use_sliding_window":true}""", "use_sliding_window", "true")]
+    [InlineData("""{"vision_config":{"hidden_size":1}}""", "vision_config", "only text")]
+    [InlineData("""{"attn_logit_softcapping":50.0}""", "attn_logit_softcapping", "50.0")]
     [InlineData("""{"rope_scaling":{"factor":8.0}}""", "rope_scaling.factor", "8.0")]
     [InlineData("""{"rope_scaling":"linear"}""", "rope_scaling", "\"linear\"")]
     [InlineData("""{"rope_parameters":{"rope_type":"yarn","rope_theta":500000.0}}""", "rope_parameters.rope_type", "\"yarn\"")]

@@ -99,6 +99,34 @@ public sealed class TransformerConfigWeightsTests : IDisposable
         Assert.Equal(field, e.Field);
     }
 
+    [Theory]
+    [InlineData(0, false)]
+    [InlineData(131, false)]
+    [InlineData(-1, true)]
+    public void A_tied_output_projection_is_accepted_only_if_it_equals_the_embedding_to_the_bit(int different, bool accepted)
+    {
+        TransformerConfig tied = Config with { TieEmbeddings = true };
+        float[] table = [.. Enumerable.Range(0, 11 * 12).Select(i => i / 7f)], head = [.. table];
+        if (different >= 0) head[different] = BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(head[different]) + 1);
+        SafetensorsWriter.Write(folder["model.safetensors"], tied.ParameterShapes().Select(p => (p.Name, p.Shape)).Append(("lm_head.weight", [11, 12])).Select(
+            p => new TensorData(p.Item1, p.Item2, p.Item1 switch
+            {
+                "model.embed_tokens.weight" => table,
+                "lm_head.weight" => head,
+                _ => new float[p.Item2.Aggregate(1L, (product, size) => product * size)],
+            })));
+        using SafetensorsReader reader = SafetensorsReader.Open(folder["model.safetensors"]);
+        if (accepted)
+        {
+            tied.CheckAgainst(reader);
+            return;
+        }
+
+        TransformerConfigException e = Assert.Throws<TransformerConfigException>(() => tied.CheckAgainst(reader));
+        Assert.Equal("tie_word_embeddings", e.Field);
+        Assert.Contains($"'lm_head.weight' differs from 'model.embed_tokens.weight' at element {different}", e.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_tied_output_projection_of_another_shape_is_refused() =>
         Assert.Contains("lm_head.weight", Assert.Throws<TransformerConfigException>(() => Check(Config with { TieEmbeddings = true },

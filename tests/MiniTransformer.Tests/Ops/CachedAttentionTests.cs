@@ -21,17 +21,19 @@ public class CachedAttentionTests
     };
 
     [DeviceTheory]
-    [OnEveryDevice(1, 1, 2)]
-    [OnEveryDevice(4, 2, 6)]
-    [OnEveryDevice(4, 1, 20)]
-    public void A_token_against_the_cache_equals_the_token_in_its_sequence(string name, int h, int hkv, int d)
+    [OnEveryDevice(1, 1, 2, 21, 0)]
+    [OnEveryDevice(4, 2, 6, 21, 0)]
+    [OnEveryDevice(4, 1, 20, 21, 0)]
+    [OnEveryDevice(2, 1, 20, 53, 19)]
+    [OnEveryDevice(2, 2, 6, 40, 1)]
+    public void A_token_against_the_cache_equals_the_token_in_its_sequence(string name, int h, int hkv, int d, int t, int window)
     {
-        const int b = 3, t = 21;
+        const int b = 3;
         float[] q = Operand.Normal(b * t * h * d, seed: 1), k = Operand.Normal(b * t * hkv * d, seed: 2), v = Operand.Normal(b * t * hkv * d, seed: 3);
         using Device device = Devices.Open(name);
         using Tape tape = Tape.NoGrad(device);
         Tensor keys = tape.Constant(k, new Shape(b, t, hkv, d)), values = tape.Constant(v, new Shape(b, t, hkv, d));
-        float[] full = tape.Constant(q, new Shape(b, t, h, d)).Attention(keys, values).ToArray();
+        float[] full = tape.Constant(q, new Shape(b, t, h, d)).Attention(keys, values, 0.4f, window).ToArray();
 
         using var cache = new KvCache(device, Config(h, hkv, d), slots: b, context: t);
         int[] slots = [2, 0, 1]; // sequence i in slot slots[i]
@@ -39,7 +41,7 @@ public class CachedAttentionTests
         {
             TokenIds where = tape.Ids(slots, new Shape(b)), positions = tape.Ids([at, at, at], new Shape(b));
             cache.Append(0, Tokens(k, hkv * d, hkv), Tokens(v, hkv * d, hkv), where, positions);
-            float[] y = cache.Attend(0, Tokens(q, h * d, h), where, positions).ToArray();
+            float[] y = cache.Attend(0, Tokens(q, h * d, h), where, positions, 0.4f, window).ToArray();
             for (int i = 0; i < b; i++) Devices.Agree(name, full.AsSpan((i * t + at) * h * d, h * d), y.AsSpan(i * h * d, h * d));
 
             Tensor Tokens(float[] x, int row, int heads) => tape.Constant(
@@ -57,7 +59,7 @@ public class CachedAttentionTests
         TokenIds zero = tape.Ids([0], new Shape(1)), two = tape.Ids([2], new Shape(1)), sixteen = tape.Ids([16], new Shape(1));
         Assert.Throws<ArgumentException>(() => cache.Append(0, x, x, two, zero));
         Assert.Throws<ArgumentException>(() => cache.Append(0, x, x, zero, sixteen));
-        Assert.Throws<ArgumentException>(() => cache.Attend(0, x, zero, sixteen));
+        Assert.Throws<ArgumentException>(() => cache.Attend(0, x, zero, sixteen, 1, 0));
     }
 
     [Fact]
@@ -68,6 +70,6 @@ public class CachedAttentionTests
         using var cache = new KvCache(device, Config(1, 1, 2), slots: 1, context: 16);
         Tensor x = tape.Constant(new float[2], new Shape(1, 1, 2));
         TokenIds zero = tape.Ids([0], new Shape(1));
-        Assert.Contains("Tape.NoGrad", Assert.Throws<InvalidOperationException>(() => cache.Attend(0, x, zero, zero)).Message, StringComparison.Ordinal);
+        Assert.Contains("Tape.NoGrad", Assert.Throws<InvalidOperationException>(() => cache.Attend(0, x, zero, zero, 1, 0)).Message, StringComparison.Ordinal);
     }
 }

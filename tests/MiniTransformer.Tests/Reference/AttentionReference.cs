@@ -1,11 +1,12 @@
 namespace MiniTransformer.Tests.Reference;
 
 /// <summary>
-/// Causal attention from its definition, softmax(scale q kᵀ) v under a causal mask: q (B, T, H, D), k and v (B, T, Hkv, D).
+/// Causal attention from its definition, softmax(scale q kᵀ) v under a causal mask, or one that leaves the last `window` keys: q (B, T, H, D), k and v
+/// (B, T, Hkv, D).
 /// </summary>
 internal static class AttentionReference
 {
-    public static double[] Forward(double[] q, double[] k, double[] v, int B, int T, int H, int Hkv, int D, double scale)
+    public static double[] Forward(double[] q, double[] k, double[] v, int B, int T, int H, int Hkv, int D, double scale, int window = 0)
     {
         var y = new double[q.Length];
         for (int b = 0; b < B; b++)
@@ -14,7 +15,7 @@ internal static class AttentionReference
             {
                 for (int i = 0; i < T; i++)
                 {
-                    double[] p = Probabilities(q, k, b, i, h, T, H, Hkv, D, scale);
+                    double[] p = Probabilities(q, k, b, i, h, T, H, Hkv, D, scale, window);
                     for (int j = 0; j <= i; j++)
                     {
                         for (int d = 0; d < D; d++) y[((b * T + i) * H + h) * D + d] += p[j] * v[((b * T + j) * Hkv + h / (H / Hkv)) * D + d];
@@ -28,7 +29,7 @@ internal static class AttentionReference
 
     /// <summary>The gradient of ⟨dy, y⟩: dpⱼ = ⟨dy, vⱼ⟩, ds = p ⊙ (dp − ⟨p, dp⟩), and the products of p and ds with what they met.</summary>
     public static (double[] Dq, double[] Dk, double[] Dv) Backward(
-        double[] q, double[] k, double[] v, double[] dy, int B, int T, int H, int Hkv, int D, double scale)
+        double[] q, double[] k, double[] v, double[] dy, int B, int T, int H, int Hkv, int D, double scale, int window = 0)
     {
         double[] dq = new double[q.Length], dk = new double[k.Length], dv = new double[v.Length];
         for (int b = 0; b < B; b++)
@@ -39,7 +40,7 @@ internal static class AttentionReference
                 {
                     int query = ((b * T + i) * H + h) * D;
                     int Key(int j) => ((b * T + j) * Hkv + h / (H / Hkv)) * D;
-                    double[] p = Probabilities(q, k, b, i, h, T, H, Hkv, D, scale), dp = new double[i + 1];
+                    double[] p = Probabilities(q, k, b, i, h, T, H, Hkv, D, scale, window), dp = new double[i + 1];
                     double mean = 0;
                     for (int j = 0; j <= i; j++)
                     {
@@ -65,22 +66,23 @@ internal static class AttentionReference
     }
 
     /// <summary>ln Σ_{j≤i} e^(scale ⟨qᵢ, kⱼ⟩), (B, H, T).</summary>
-    public static double[] LogSum(double[] q, double[] k, int B, int T, int H, int Hkv, int D, double scale)
+    public static double[] LogSum(double[] q, double[] k, int B, int T, int H, int Hkv, int D, double scale, int window = 0)
     {
         var logSum = new double[B * H * T];
-        for (int r = 0; r < logSum.Length; r++) logSum[r] = LogSoftmaxReference.LogSumExp(Scores(q, k, r / T / H, r % T, r / T % H, T, H, Hkv, D, scale), r % T + 1)[0];
+        for (int r = 0; r < logSum.Length; r++) logSum[r] = LogSoftmaxReference.LogSumExp(Scores(q, k, r / T / H, r % T, r / T % H, T, H, Hkv, D, scale, window), r % T + 1)[0];
         return logSum;
     }
 
-    private static double[] Probabilities(double[] q, double[] k, int b, int i, int h, int T, int H, int Hkv, int D, double scale) =>
-        [.. LogSoftmaxReference.LogSoftmax(Scores(q, k, b, i, h, T, H, Hkv, D, scale), i + 1).Select(Math.Exp)];
+    private static double[] Probabilities(double[] q, double[] k, int b, int i, int h, int T, int H, int Hkv, int D, double scale, int window) =>
+        [.. LogSoftmaxReference.LogSoftmax(Scores(q, k, b, i, h, T, H, Hkv, D, scale, window), i + 1).Select(Math.Exp)];
 
-    private static double[] Scores(double[] q, double[] k, int b, int i, int h, int T, int H, int Hkv, int D, double scale)
+    private static double[] Scores(double[] q, double[] k, int b, int i, int h, int T, int H, int Hkv, int D, double scale, int window)
     {
         var scores = new double[i + 1];
         for (int j = 0; j <= i; j++)
         {
-            for (int d = 0; d < D; d++) scores[j] += scale * q[((b * T + i) * H + h) * D + d] * k[((b * T + j) * Hkv + h / (H / Hkv)) * D + d];
+            if (window > 0 && j <= i - window) scores[j] = double.NegativeInfinity;
+            else for (int d = 0; d < D; d++) scores[j] += scale * q[((b * T + i) * H + h) * D + d] * k[((b * T + j) * Hkv + h / (H / Hkv)) * D + d];
         }
 
         return scores;

@@ -1,4 +1,4 @@
-using MiniTransformer.Reports;
+using MiniTransformer.Lab;
 
 namespace MiniTransformer.Tests.Reports;
 

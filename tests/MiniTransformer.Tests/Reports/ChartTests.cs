@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
-using MiniTransformer.Cli.Reports;
+using MiniTransformer.Cli.Html;
 
 namespace MiniTransformer.Tests.Reports;
 

@@ -1,9 +1,9 @@
 using System.Text.RegularExpressions;
-using MiniTransformer.Cli.Reports;
+using MiniTransformer.Cli.Html;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
-using MiniTransformer.Data.Verifiers;
-using MiniTransformer.Experiments;
+using MiniTransformer.Judges;
+using MiniTransformer.Lab;
 using MiniTransformer.Text;
 
 namespace MiniTransformer.Tests.Reports;
@@ -104,7 +104,7 @@ public class CompareReportTests
     public void Of_own_data_the_report_says_what_accuracy_is_and_what_the_intervals_leave_out()
     {
         var examples = Demonstrations.FromExamples(Enumerable.Range(0, 40).Select(i => Example.FromText($"{i}", "1", new ByteTokenizer())));
-        Regime own = Regimes.OfOwn(OwnData.Split("own", examples, new NumericVerifier(), .25, .25, 1), null);
+        Regime own = Regimes.OfOwn(OwnData.Split("own", examples, new NumericJudge(), .25, .25, 1), null);
         string alone = Of([own], 3, 1).ToMarkdown(), beside = Of([Two[0], own], 3, 1).ToMarkdown();
         Assert.Contains("at temperature 1: accuracy by numeric.", alone);
         Assert.Contains("the intervals leave out what other evaluation prompts would change", alone);
@@ -137,7 +137,7 @@ public class CompareReportTests
     [Fact]
     public void A_chart_is_split_rather_than_overloaded_and_the_first_method_stays_in_sight()
     {
-        var results = new MiniTransformer.Reports.RegimeResults(Two[0], SampleComparison.Cells(Two, 1, 1));
+        var results = new MiniTransformer.Lab.RegimeResults(Two[0], SampleComparison.Cells(Two, 1, 1));
         Chart[] charts = [.. CompareCharts.Frontier(results).Select(c => c.Chart)];
         Assert.True(results.Matched!.Families.Count > ChartStyle.MostSeries);
         Assert.Equal(4, charts.Length); // greedy and sampled, in two charts each

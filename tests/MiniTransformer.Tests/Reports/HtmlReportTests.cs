@@ -1,8 +1,8 @@
 using System.Text;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
-using MiniTransformer.Cli.Reports;
-using MiniTransformer.Reports;
+using MiniTransformer.Cli.Html;
+using MiniTransformer.Lab;
 
 namespace MiniTransformer.Tests.Reports;
 

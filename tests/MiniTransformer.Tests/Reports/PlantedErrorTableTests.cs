@@ -1,5 +1,4 @@
-using MiniTransformer.Reports;
-using MiniTransformer.Training;
+using MiniTransformer.Lab;
 
 namespace MiniTransformer.Tests.Reports;
 

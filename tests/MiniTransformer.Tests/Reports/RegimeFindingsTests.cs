@@ -1,5 +1,4 @@
-using MiniTransformer.Experiments;
-using MiniTransformer.Reports;
+using MiniTransformer.Lab;
 
 namespace MiniTransformer.Tests.Reports;
 

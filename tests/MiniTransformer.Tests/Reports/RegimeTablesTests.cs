@@ -1,5 +1,4 @@
-using MiniTransformer.Experiments;
-using MiniTransformer.Reports;
+using MiniTransformer.Lab;
 
 namespace MiniTransformer.Tests.Reports;
 
@@ -29,7 +28,7 @@ public class RegimeTablesTests
             ControlMethods.Extrapolation, ControlMethods.Sentence,
         ];
         Assert.All(spoken, name => Assert.Contains(name, names));
-        Assert.Contains(names, ControlMethods.SeesVerifier);
+        Assert.Contains(names, ControlMethods.SeesJudge);
         Assert.Contains(Methods.SweepCells(Two[0]), m => m.Knob == ControlMethods.Discount);
         Assert.Equal(Methods.StrengthSweeps(Two[0]).Count, Results[0].Matched!.Families.Count);
     }

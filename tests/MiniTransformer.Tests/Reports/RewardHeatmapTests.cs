@@ -1,5 +1,5 @@
 using System.Globalization;
-using MiniTransformer.Reports;
+using MiniTransformer.Cli.Html;
 
 namespace MiniTransformer.Tests.Reports;
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using MiniTransformer.Reports;
+using MiniTransformer.Cli.Runs;
 
 namespace MiniTransformer.Tests.Reports;
 
@@ -111,6 +111,79 @@ public sealed class RunDirectoryTests : IDisposable
     {
         File.WriteAllText(MetricsFile, "{\"step\":1}\n{\"step\":\n{\"step\":3}\n");
         Assert.Contains("metrics.jsonl:2:", Assert.Throws<InvalidDataException>(() => RunDirectory.ReadMetrics(folder)).Message);
+    }
+
+    [Fact]
+    public void A_damaged_line_costs_that_line_and_is_said()
+    {
+        using (var log = new MetricsLog(MetricsFile))
+        {
+            for (int step = 1; step <= 4; step++) log.Append(new Update(step, .5));
+        }
+
+        byte[] good = File.ReadAllBytes(MetricsFile), sums = File.ReadAllBytes(MetricsLog.SumsOf(MetricsFile));
+        for (int at = 0; at < good.Length; at++)
+        {
+            byte[] bad = [.. good];
+            bad[at] ^= (byte)(1 << at % 7);
+            File.WriteAllBytes(MetricsFile, bad);
+            Check(bad[at] == (byte)'\n' || good[at] == (byte)'\n');
+        }
+
+        File.WriteAllBytes(MetricsFile, good);
+        for (int at = 0; at < sums.Length; at += 5)
+        {
+            byte[] bad = [.. sums];
+            bad[at] ^= 1;
+            File.WriteAllBytes(MetricsLog.SumsOf(MetricsFile), bad);
+            Check(sums[at] == (byte)'\n');
+        }
+
+        Assert.Throws<InvalidDataException>(() => RunDirectory.ReadMetrics(folder));
+        using (var log = new MetricsLog(MetricsFile)) log.TruncateAfter(3, _ => { });
+        Assert.Equal(3, RunDirectory.ReadMetrics(folder).Count); // the last hash is still damaged, and its line came after
+        File.Delete(MetricsLog.SumsOf(MetricsFile));
+        using (var log = new MetricsLog(MetricsFile)) log.Append(new Update(4, .5));
+        Assert.Equal(4, RunDirectory.ReadMetrics(folder).Count);
+
+        void Check(bool twoLines)
+        {
+            var said = new List<string>();
+            IReadOnlyList<JsonElement> read = RunDirectory.ReadMetrics(folder, said.Add);
+            Assert.InRange(read.Count, twoLines ? 2 : 3, 3);
+            Assert.InRange(said.Count, 1, 3);
+            Assert.All(said, s => Assert.Contains("left out", s));
+        }
+    }
+
+    [Fact]
+    public void Every_byte_of_the_configuration_counts_but_one_written_by_hand_is_read()
+    {
+        RunDirectory.Create(folder, new { steps = 12, name = "r̂" }).Dispose();
+        string path = RunDirectory.ConfigurationPath(folder);
+        byte[] good = File.ReadAllBytes(path);
+        for (int at = 0; at < good.Length; at++)
+        {
+            for (int bit = 0; bit < 8; bit++)
+            {
+                byte[] bad = [.. good];
+                bad[at] ^= (byte)(1 << bit);
+                File.WriteAllBytes(path, bad);
+                try
+                {
+                    JsonElement read = RunDirectory.ReadConfiguration<JsonElement>(folder);
+
+                    // The name of the checksum itself has changed: whoever reads a record refuses what is no setting.
+                    Assert.Equal(3, read.EnumerateObject().Count());
+                }
+                catch (IOException)
+                {
+                }
+            }
+        }
+
+        File.WriteAllText(path, "{ \"steps\": 13 }");
+        Assert.Equal(13, RunDirectory.ReadConfiguration<JsonElement>(folder).GetProperty("steps").GetInt32());
     }
 
     [Theory]

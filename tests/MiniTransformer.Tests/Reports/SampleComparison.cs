@@ -1,4 +1,4 @@
-using MiniTransformer.Experiments;
+using MiniTransformer.Lab;
 using MiniTransformer.Tensors;
 using MiniTransformer.Training;
 
@@ -36,7 +36,7 @@ internal static class SampleComparison
         List<AdvisedPolicy> policies = [new(AdvisedKind.Sft, "SFT", .4, .3, 0, 0, 0)];
         policies.AddRange(references.Select(r => new AdvisedPolicy(AdvisedKind.Reference, r.Name, .4 + r.Gain, .3 + r.Gain, r.Gain, .01, r.Gain)));
         if (continued is { } gain) policies.Add(new AdvisedPolicy(AdvisedKind.ContinuedSft, "continued SFT", .4 + gain, .3 + gain, gain, .01, gain));
-        (AdviceAction action, string? reference, double expected) = MiniTransformer.Training.Advice.Decide(references, continued, .01);
+        (AdviceAction action, string? reference, double expected) = MiniTransformer.Lab.Advice.Decide(references, continued, .01);
         return new Advice(action, reference, expected, AdviceScore.Accuracy, 400, .01, continued is null ? 0 : 50, policies);
     }
 

@@ -1,5 +1,5 @@
-using MiniTransformer.Cli.Reports;
-using MiniTransformer.Reports;
+using MiniTransformer.Cli.Html;
+using MiniTransformer.Lab;
 using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Tests.Reports;

@@ -1,4 +1,4 @@
-using MiniTransformer.Reports;
+using MiniTransformer.Lab;
 using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Tests.Reports;

@@ -1,6 +1,4 @@
-using MiniTransformer.Experiments;
-using MiniTransformer.Reports;
-using MiniTransformer.Training;
+using MiniTransformer.Lab;
 
 namespace MiniTransformer.Tests.Reports;
 

@@ -88,7 +88,7 @@ public class ByteTokenizerTests
     }
 
     // Any code points at all: FsCheck's own strings are mostly short and near ASCII.
-    private static string UnicodeText(int[] codePoints)
+    internal static string UnicodeText(int[] codePoints)
     {
         StringBuilder text = new();
         foreach (int c in codePoints)

@@ -153,5 +153,5 @@ public class WorkedExampleTests
         return printed;
     }
 
-    private static string Folder() => Path.Combine(Repository.Root, "src", "MiniTransformer", "Theory");
+    private static string Folder() => Path.Combine(Repository.Root, "src", "MiniTransformer.Training", "Theory");
 }

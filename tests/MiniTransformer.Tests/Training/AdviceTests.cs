@@ -1,6 +1,6 @@
 using System.Text.Json;
-using MiniTransformer.Reports;
-using MiniTransformer.Training;
+using MiniTransformer.Cli.Runs;
+using MiniTransformer.Lab;
 
 namespace MiniTransformer.Tests.Training;
 

@@ -1,6 +1,7 @@
 using MiniTransformer.Backends;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
+using MiniTransformer.Lab;
 using MiniTransformer.Nn;
 using MiniTransformer.Tests.Reference;
 using MiniTransformer.Text;

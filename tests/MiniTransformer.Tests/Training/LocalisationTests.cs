@@ -1,5 +1,5 @@
+using MiniTransformer.Lab;
 using MiniTransformer.Tensors;
-using MiniTransformer.Training;
 
 namespace MiniTransformer.Tests.Training;
 

@@ -1,9 +1,10 @@
 using System.Text.Json;
 using MiniTransformer.Backends;
+using MiniTransformer.Cli.Runs;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
+using MiniTransformer.Lab;
 using MiniTransformer.Nn;
-using MiniTransformer.Reports;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
 

@@ -76,7 +76,7 @@ public class RlooTests
         int[][] prompts = [.. Enumerable.Repeat(TinyWorld.Prompt, 6)];
         int[][] drawn = [.. Rollout.Draw(world.Policy, prompts, new BatchOrder(6, options.Seed), 0, options, out _).Select(e => e.ResponseIds)];
         (double[] gradient, RlooStep step) = world.FirstUpdate((policy, optimizer) =>
-            Rloo.Train(policy, new VerifierReward(world.Expert, TokenRewardTests.Verifier), prompts, options, optimizer).Single());
+            Rloo.Train(policy, new JudgedReward(world.Expert, TokenRewardTests.Judge), prompts, options, optimizer).Single());
 
         double n = drawn.Sum(y => y.Length);
         double[] scores = [.. drawn.Select(Score)];
@@ -99,7 +99,7 @@ public class RlooTests
     {
         using Device device = Devices.Open(name);
         (Transformer policy, Transformer expert, _) = Toy.Tuned(device);
-        RlooStep[] steps = [.. Rloo.Train(policy, new VerifierReward(expert, ToyVerifier), Prompts, Options with { Updates = 40, PromptsPerUpdate = 14, Beta = 0.1 })];
+        RlooStep[] steps = [.. Rloo.Train(policy, new JudgedReward(expert, ToyJudge), Prompts, Options with { Updates = 40, PromptsPerUpdate = 14, Beta = 0.1 })];
         Assert.Equal(0, steps[0].Kl, 1e-5); // it starts as a copy of the expert
         double before = steps[..5].Average(s => s.Reward), after = steps[^5..].Average(s => s.Reward);
         Assert.True(after > before + 0.2, $"{before} → {after}");
@@ -109,14 +109,14 @@ public class RlooTests
     [OnEveryDevice(1)]
     [OnEveryDevice(5)]
     public void A_run_that_is_stopped_and_rebuilt_continues_to_the_last_bit(string name, int stopAfter) => Toy.ContinuesToTheLastBit(
-        name, stopAfter, (models, optimizer) => Rloo.Train(models.Policy, new VerifierReward(models.Expert, ToyVerifier), Prompts, Options, optimizer));
+        name, stopAfter, (models, optimizer) => Rloo.Train(models.Policy, new JudgedReward(models.Expert, ToyJudge), Prompts, Options, optimizer));
 
     [Fact]
     public void Groups_of_equal_scores_leave_the_policy_where_it_is()
     {
         using Device device = Device.Cpu(1);
         (Transformer policy, Transformer expert, _) = Toy.Tuned(device);
-        RlooStep step = Rloo.Train(policy, new VerifierReward(expert, all => [.. all.Select(_ => 1.0)]), Prompts, Options with { Updates = 1, Beta = 0 }).Single();
+        RlooStep step = Rloo.Train(policy, new JudgedReward(expert, all => [.. all.Select(_ => 1.0)]), Prompts, Options with { Updates = 1, Beta = 0 }).Single();
         Assert.Equal(0, step.GradientNorm);
         Assert.Equal(1, step.Reward, 1e-6);
         Toy.Identical(expert.Weights(), policy.Weights());
@@ -130,7 +130,7 @@ public class RlooTests
         foreach (Parameter p in policy.Parameters) p.Set([.. p.ToArray().Select(w => 3 * w)]);
         float[][] before = policy.Weights();
         string message = Assert.Throws<PolicyCollapseException>(
-            () => Rloo.Train(policy, new VerifierReward(expert, ToyVerifier), Prompts, Options with { CollapseKl = 0.05 }).Count()).Message;
+            () => Rloo.Train(policy, new JudgedReward(expert, ToyJudge), Prompts, Options with { CollapseKl = 0.05 }).Count()).Message;
         Assert.StartsWith("RLOO stopped before update 1: the policy is", message, StringComparison.Ordinal);
         Toy.Identical(before, policy.Weights());
     }
@@ -142,12 +142,12 @@ public class RlooTests
         Assert.Throws<ArgumentException>(() => new RlooOptions { Beta = -1 }.Validate());
         Assert.Throws<ArgumentException>(() => new RlooOptions { LearningRate = 0 }.Validate());
         using var world = new TinyWorld(Devices.Names[0]);
-        Assert.Throws<ArgumentException>(() => Rloo.Train(world.Policy, new VerifierReward(world.Expert, TokenRewardTests.Verifier), [], Options).Count());
+        Assert.Throws<ArgumentException>(() => Rloo.Train(world.Policy, new JudgedReward(world.Expert, TokenRewardTests.Judge), [], Options).Count());
     }
 
     private static double Score(int[] response) => TokenRewardTests.Score(TinyWorld.Prompt, response);
 
-    private static double[] ToyVerifier(IReadOnlyList<Example> responses) => [.. responses.Select(r => ToyScore(r.PromptIds, r.ResponseIds))];
+    private static double[] ToyJudge(IReadOnlyList<Example> responses) => [.. responses.Select(r => ToyScore(r.PromptIds, r.ResponseIds))];
 
     // The part of the tokens that are right: a score between 0 and 1.
     private static double ToyScore(int[] prompt, int[] response)

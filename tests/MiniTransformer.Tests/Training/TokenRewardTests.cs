@@ -9,7 +9,7 @@ namespace MiniTransformer.Tests.Training;
 
 public class TokenRewardTests
 {
-    internal static ResponseVerifier Verifier { get; } = responses => [.. responses.Select(r => Score(r.PromptIds, r.ResponseIds))];
+    internal static ResponseJudge Judge { get; } = responses => [.. responses.Select(r => Score(r.PromptIds, r.ResponseIds))];
 
     // Responses of the tiny world that begin with 0 are right, with 1 half right.
     internal static double Score(int[] prompt, int[] response)
@@ -22,7 +22,7 @@ public class TokenRewardTests
     public void A_verifiers_score_stands_on_the_last_token_and_nothing_on_the_others()
     {
         using var world = new TinyWorld(Devices.Names[0]);
-        (float[] rewards, ResponseBatch batch) = Rewards(world, new VerifierReward(world.Expert, Verifier));
+        (float[] rewards, ResponseBatch batch) = Rewards(world, new JudgedReward(world.Expert, Judge));
         for (int b = 0; b < batch.B; b++)
         {
             float[] of = rewards[batch.Starts[b]..batch.Starts[b + 1]];
@@ -38,7 +38,7 @@ public class TokenRewardTests
     {
         using var world = new TinyWorld(Devices.Names[0]);
         var dense = new DenseReward(world.Expert, world.Reference);
-        (float[] rewards, ResponseBatch batch) = Rewards(world, new MixedReward(dense, Verifier, 0.3));
+        (float[] rewards, ResponseBatch batch) = Rewards(world, new MixedReward(dense, Judge, 0.3));
         for (int b = 0; b < batch.B; b++)
         {
             double[] expected = [.. world.Rewards(world.Responses[b]).Select(r => 0.3 * r)];
@@ -46,8 +46,8 @@ public class TokenRewardTests
             for (int t = 0; t < expected.Length; t++) Assert.Equal(expected[t], rewards[batch.Starts[b] + t], 1e-5);
         }
 
-        Assert.Equal(Rewards(world, dense).Values, Rewards(world, new MixedReward(dense, Verifier, 1)).Values);
-        Assert.Equal(Rewards(world, new VerifierReward(world.Expert, Verifier)).Values, Rewards(world, new MixedReward(dense, Verifier, 0)).Values);
+        Assert.Equal(Rewards(world, dense).Values, Rewards(world, new MixedReward(dense, Judge, 1)).Values);
+        Assert.Equal(Rewards(world, new JudgedReward(world.Expert, Judge)).Values, Rewards(world, new MixedReward(dense, Judge, 0)).Values);
     }
 
     [DeviceTheory, OnEveryDevice]
@@ -59,7 +59,7 @@ public class TokenRewardTests
             world.Probability(y) * (alpha * world.Rewards(y).Sum() + (1 - alpha) * Score(TinyWorld.Prompt, y))));
 
         // The estimator's expectation: all responses, each by its probability, with the trainer's rewards and returns.
-        (float[] rewards, ResponseBatch batch) = Rewards(world, new MixedReward(new DenseReward(world.Expert, world.Reference), Verifier, alpha));
+        (float[] rewards, ResponseBatch batch) = Rewards(world, new MixedReward(new DenseReward(world.Expert, world.Reference), Judge, alpha));
         float[] returns = Returns.ToGo(rewards, batch.Starts, gamma: 1);
         Dictionary<int[], double[]> weights = world.Responses
             .Select((y, b) => (y, w: returns[batch.Starts[b]..batch.Starts[b + 1]].Select(g => world.Probability(y) * g).ToArray()))
@@ -72,7 +72,7 @@ public class TokenRewardTests
     {
         using var world = new TinyWorld(Devices.Names[0]);
         var options = new DprOptions { PromptsPerUpdate = 20, Beta = 0, Whiten = false, Baseline = Baseline.None };
-        (double[] gradient, int[][] drawn, DprStep step) = world.Update(options, new VerifierReward(world.Expert, Verifier));
+        (double[] gradient, int[][] drawn, DprStep step) = world.Update(options, new JudgedReward(world.Expert, Judge));
         double n = drawn.Sum(y => y.Length);
         double[] expected = world.TapeGradient(drawn, y => [.. y.Select(_ => -Score(TinyWorld.Prompt, y) / n)]);
         Assert.True(TinyWorld.Distance(expected, gradient) < 1e-4);
@@ -84,10 +84,10 @@ public class TokenRewardTests
     {
         using var world = new TinyWorld(Devices.Names[0]);
         var options = new DprOptions { PromptsPerUpdate = 4, ReferenceBeta = 0.1 };
-        foreach (ITokenReward reward in (ITokenReward[])[new VerifierReward(world.Expert, Verifier), new DenseReward(world.Expert, world.Reference, new() { Kind = RewardKind.LogPolicy })])
+        foreach (ITokenReward reward in (ITokenReward[])[new JudgedReward(world.Expert, Judge), new DenseReward(world.Expert, world.Reference, new() { Kind = RewardKind.LogPolicy })])
             Assert.Contains("β_ref is 0.1, but this reward has no reference", Assert.Throws<ArgumentException>(() => world.Update(options, reward)).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => new DprOptions { ReferenceBeta = -1 }.Validate());
-        Assert.True(world.Update(options, new MixedReward(new DenseReward(world.Expert, world.Reference), Verifier, 0.5)).Step.GradientNorm > 0);
+        Assert.True(world.Update(options, new MixedReward(new DenseReward(world.Expert, world.Reference), Judge, 0.5)).Step.GradientNorm > 0);
     }
 
     [Fact]
@@ -96,8 +96,8 @@ public class TokenRewardTests
         using var world = new TinyWorld(Devices.Names[0]);
         var dense = new DenseReward(world.Expert, world.Reference);
         foreach (double score in (double[])[-0.1, 1.1, double.NaN])
-            Assert.Contains("must lie in [0, 1]", Assert.Throws<ArgumentException>(() => Rewards(world, new VerifierReward(world.Expert, all => [.. all.Select(_ => score)]))).Message, StringComparison.Ordinal);
-        foreach (double alpha in (double[])[-0.1, 1.1, double.NaN]) Assert.Throws<ArgumentException>(() => new MixedReward(dense, Verifier, alpha));
+            Assert.Contains("must lie in [0, 1]", Assert.Throws<ArgumentException>(() => Rewards(world, new JudgedReward(world.Expert, all => [.. all.Select(_ => score)]))).Message, StringComparison.Ordinal);
+        foreach (double alpha in (double[])[-0.1, 1.1, double.NaN]) Assert.Throws<ArgumentException>(() => new MixedReward(dense, Judge, alpha));
     }
 
     [Fact]
@@ -105,7 +105,7 @@ public class TokenRewardTests
     {
         var tokenizer = new ByteTokenizer();
         TaskPrompt[] prompts = [.. BuiltIn.Parse("reverse,next").SelectMany(t => Enumerable.Range(1, 5).Select(i => new TaskPrompt(t, t.NewPrompt(new Rng((ulong)i)))))];
-        ResponseVerifier verifier = VerifierReward.Of(prompts, tokenizer);
+        ResponseJudge verifier = JudgedReward.Of(prompts, tokenizer);
         double Verify(int[] prompt, int[] response) => verifier([new Example(prompt, response)]).Single();
         foreach (TaskPrompt prompt in prompts)
         {

@@ -40,6 +40,31 @@ internal sealed partial class GpuBackend
     }
 
     /// <inheritdoc/>
+    public void AddRow(Storage x, Storage row, Storage y, int rows, int c)
+    {
+        if (rows == 0) return;
+        using GpuMachine.Turn turn = machine.Enter();
+        Kernel(static a => new AddRow(a)).Run(F(x), F(row), F(y), c);
+    }
+
+    /// <inheritdoc/>
+    public void SumRows(Storage x, Storage sums, int rows, int c)
+    {
+        if (rows == 0) return;
+        using GpuMachine.Turn turn = machine.Enter();
+        var scratch = machine.Scratch(Kernels.Gpu.SumRows.ScratchLength(rows, c));
+        Kernel(static a => new SumRows(a)).Run(F(x), scratch, F(sums), rows, c);
+    }
+
+    /// <inheritdoc/>
+    public void Centre(Storage x, Storage y, int rows, int c, bool accumulate)
+    {
+        if (rows == 0) return;
+        using GpuMachine.Turn turn = machine.Enter();
+        Kernel(static a => new Centre(a)).Run(F(x), F(y), rows, c, accumulate);
+    }
+
+    /// <inheritdoc/>
     public void Rope(Storage x, Storage positions, Storage cos, Storage sin, Storage y, int rows, int h, int d, float sign, bool accumulate)
     {
         using GpuMachine.Turn turn = machine.Enter();

@@ -31,6 +31,9 @@ internal sealed partial class GpuBackend : IBackend
     public DeviceBuffer Allocate(long length) => machine.Allocate(length);
 
     /// <inheritdoc/>
+    public long MemoryBytes => machine.Device.Memory > 0 ? machine.Device.Memory : long.MaxValue;
+
+    /// <inheritdoc/>
     public void Upload(ReadOnlySpan<float> from, Storage to)
     {
         using GpuMachine.Turn turn = machine.Enter();

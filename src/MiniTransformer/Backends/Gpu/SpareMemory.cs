@@ -85,7 +85,7 @@ internal sealed class SpareMemory(Accelerator accelerator, GpuDevice device) : I
     private DeviceException TooMuch(long bytes, Exception? cause)
     {
         string message = $"{device.Specification} ({device.Name}) has not enough memory: {Mebibytes(bytes)} more were asked for, {Mebibytes(allocated)} of its {Mebibytes(device.Memory)} are in use here. " +
-            "Lower the batch size (--batch-size, or --micro-batch for the same batch in parts), lower the context, or let --recompute compute activations twice instead of keeping them.";
+            "Lower the batch, or compute it in micro-batches; lower the longest response or the model's size; or compute activations twice instead of keeping them (Recompute).";
         return cause is null ? new DeviceException(message) : new DeviceException(message, cause);
     }
 

@@ -1,0 +1,113 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using MiniTransformer.Cli.Runs;
+using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Data;
+using MiniTransformer.Lab;
+using MiniTransformer.Nn;
+using MiniTransformer.Training;
+
+namespace MiniTransformer.Cli.Html;
+
+/// <summary>What a finished SFT or DPR run shows: a table on standard output, and report.html.</summary>
+internal static class RunReport
+{
+    // Held-out prompts whose responses are shown token by token, and the longest response that is.
+    private const int MostPrompts = 8, LongestShown = 400;
+
+    /// <summary>Measures the policies on the held-out prompts, prints the table and writes the report.</summary>
+    /// <param name="folder">The run.</param>
+    /// <param name="evaluation">How to measure.</param>
+    /// <param name="configuration">The effective configuration.</param>
+    /// <param name="reward">The recovered reward, with π_SFT as its expert.</param>
+    /// <param name="policies">The policies to compare, the reward's reference first, the result of the run last.</param>
+    /// <param name="terminal">Where the table goes.</param>
+    /// <param name="method">"SFT" or "DPR".</param>
+    public static void Write(
+        RunDirectory folder, RunEvaluation evaluation, TrainingSettings configuration, DenseReward reward, IReadOnlyList<(string Name, Transformer Model)> policies,
+        Terminal terminal, string method)
+    {
+        HeldOutPrompts prompts = evaluation.Data.Evaluation;
+        string what = configuration.Demonstrated.Task ?? Path.GetFileName(configuration.Demonstrated.Data) ?? "";
+        string result = "", table = "";
+        PolicyRow[] rows = [];
+        if (prompts.Count > 0)
+        {
+            rows = [.. policies.Select(p => PolicyRow.Measure(p.Name, p.Model, reward, prompts, evaluation.Vocabulary, evaluation.Sampling))];
+            terminal.Print(PolicyTable.Of(rows));
+            if (PolicyTable.PerTask(rows) is { } perTask) terminal.Print(perTask);
+            result = Sentence(rows[^2], rows[^1]);
+            terminal.Print("");
+            terminal.Print(result);
+            table = "All accuracies are on held-out prompts, which no training saw.";
+        }
+
+        var report = new HtmlReport($"{method}: {what}", $"{result}\n\n{table}");
+        if (rows.Length > 0)
+        {
+            report.Section("What came out").Table(PolicyTable.Of(rows));
+            if (PolicyTable.PerTask(rows) is { } perTask) report.Table(perTask);
+        }
+
+        report.Section("Learning curves");
+        foreach ((Chart chart, string caption) in RunCharts.Of(RunDirectory.ReadMetrics(folder.Path, warning => terminal.Say($"warning: {warning}")))) report.Chart(chart, caption);
+        if (rows.Length > 0)
+        {
+            string reference = (configuration as DprRun)?.Reference is { } named ? Path.GetFileName(Path.TrimEndingDirectorySeparator(named)) : policies[0].Name;
+            Heatmap(report, evaluation, reward, reference, rows);
+        }
+
+        report.Section("Configuration").Code(configuration.ToJson().ToJsonString(new JsonSerializerOptions(RunDirectory.Json) { WriteIndented = true }));
+        report.Section("Machine").Facts(Machine());
+        folder.SaveReport(report.ToHtml());
+        terminal.Say($"The run is in {Invocation.Shown(folder.Path)}, its report in {Invocation.Shown(folder.ReportPath)}.");
+    }
+
+    /// <summary>The machine that a run ran on.</summary>
+    public static IEnumerable<(string Name, string Value)> Machine() =>
+    [
+        ("machine", $"{Environment.ProcessorCount} cores, {RuntimeInformation.ProcessArchitecture}, {RuntimeInformation.OSDescription}"),
+        ("runtime", RuntimeInformation.FrameworkDescription),
+    ];
+
+    private static string Sentence(PolicyRow before, PolicyRow after)
+    {
+        (double greedyBefore, double greedy) = (before.Measurement.Greedy.Total, after.Measurement.Greedy.Total);
+        (double sampledBefore, double sampled) = (before.Measurement.Sampled.Total, after.Measurement.Sampled.Total);
+        string verdict = (greedy - greedyBefore, sampled - sampledBefore) switch
+        {
+            ( > 0, > 0) => $"{after.Name} is better than {before.Name} here",
+            ( <= 0, <= 0) => $"{after.Name} did not help here",
+            _ => $"{after.Name} is better in one way and not in the other",
+        };
+        return $"{verdict}: {char.ToLowerInvariant(after.Measured[0])}{after.Measured[1..]} {Numbers.Fraction(greedyBefore)} → {Numbers.Fraction(greedy)} greedy, {Numbers.Fraction(sampledBefore)} → {Numbers.Fraction(sampled)} sampled " +
+            $"({after.Measurement.Greedy.Right.Length} held-out prompts, one run; run several seeds before you conclude).";
+    }
+
+    private static void Heatmap(HtmlReport report, RunEvaluation evaluation, DenseReward reward, string reference, PolicyRow[] rows)
+    {
+        HeldOutPrompts prompts = evaluation.Data.Evaluation;
+        PolicyRow before = rows[^2], after = rows[^1];
+        int[] shown = [.. Scored.Choose(
+                [.. prompts.Texts.Select(text => Data.Tasks.BuiltIn.Of(text)?.Name ?? "")], before.Measurement.Greedy.Right, after.Measurement.Greedy.Right,
+                perTask: prompts.Examples.Length > 0 ? MostPrompts : 2)
+            .Where(i => CanBeShown(before, i) && CanBeShown(after, i))
+            .Take(2 * MostPrompts)];
+        if (shown.Length == 0) return;
+        string[] names = ModelFolder.ReferenceNames(reference);
+        IReadOnlyList<ScoredResponse> scored = Scored.Responses(
+            reward, names.Length == reward.References.Count ? names : [reference], evaluation.Vocabulary, [.. shown.Select(i => (prompts.Ids[i], prompts.Texts[i]))],
+            [.. new[] { before, after }.Select(row => (row.Name, (IReadOnlyList<(int[], bool?)>)[.. shown.Select(i =>
+                (row.Measurement.Greedy.Responses[i].Ids, (bool?)row.Measurement.Greedy.Right[i]))]))]);
+        report.Section("Where the reward is")
+            .Paragraph($"Held-out prompts with the greedy responses of {before.Name} and {after.Name}, each token coloured by its recovered reward.")
+            .Heatmap(scored);
+
+        // Short enough to be read, and to be scored by the policies with the smallest context.
+        bool CanBeShown(PolicyRow row, int i)
+        {
+            int[] response = row.Measurement.Greedy.Responses[i].Ids;
+            return response.Length <= LongestShown && new Example(prompts.Ids[i], response).Positions <= reward.MaxPositions;
+        }
+    }
+}

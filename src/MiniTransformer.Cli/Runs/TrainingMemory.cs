@@ -1,0 +1,37 @@
+using MiniTransformer.Backends;
+using MiniTransformer.Cli.Options;
+using MiniTransformer.Data;
+using MiniTransformer.Nn;
+using MiniTransformer.Training;
+
+namespace MiniTransformer.Cli.Runs;
+
+/// <summary>What an SFT run needs of memory, against what there is, before any of it is taken.</summary>
+internal static class TrainingMemory
+{
+    // Of what a run keeps for each weight: the weight, its gradient, two moments; and two frozen copies, what it starts from and what is measured in the end.
+    private const int Trained = 4, Frozen = 2;
+
+    /// <summary>Refuses a model whose weights alone are too large.</summary>
+    /// <exception cref="UsageException">They are; the message says how much is needed and how much there is.</exception>
+    public static void Require(TransformerConfig config, Device device) => Require(config, device, 0, "");
+
+    /// <summary>Refuses a model and a batch that are too large.</summary>
+    /// <exception cref="UsageException">They are; the message says how much is needed and how much there is.</exception>
+    public static void Require(TransformerConfig config, Device device, Example[] longest, int padId, bool recompute)
+    {
+        Require(config, device);
+        long activations = StepMemory.OfSft(config, new ResponseBatch(longest, padId), recompute).Activations;
+        Require(config, device, activations, $", {DeviceException.Size(activations)} for the activations of {longest.Length} sequences of at most {longest[0].Positions} tokens");
+    }
+
+    private static void Require(TransformerConfig config, Device device, double activations, string forActivations)
+    {
+        double weights = sizeof(float) * config.ParameterCount, needed = (Trained + Frozen) * weights + activations;
+        if (needed <= device.Backend.MemoryBytes) return;
+        throw new UsageException(
+            $"training needs {DeviceException.Size(needed)} of memory, and {device.Name} has {DeviceException.Size(device.Backend.MemoryBytes)}: {DeviceException.Size(weights)} for each of weights, " +
+            $"gradients, two moments and {Frozen} frozen copies{forActivations}. Lower --hidden, --layers or --ffn, or take a smaller --base; lower --batch or --micro-batch; or let --recompute keep " +
+            "fewer activations.");
+    }
+}

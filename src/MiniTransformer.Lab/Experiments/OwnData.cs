@@ -1,0 +1,128 @@
+using MiniTransformer.Data;
+using MiniTransformer.Data.Tasks;
+using MiniTransformer.Judges;
+using MiniTransformer.Text;
+using MiniTransformer.Training;
+
+namespace MiniTransformer.Lab;
+
+/// <summary>
+/// The user's own demonstrations with a verifier, in three parts by prompt that share none: training, whose prompts are also those that reinforcement answers,
+/// validation, and evaluation. The split is drawn once and is the same in every seed of a comparison; seeds vary initial weights, order and draws. So the prompts
+/// that settings are chosen on are never evaluated, in any seed; in return intervals over seeds leave out the luck of the evaluation prompts.
+/// </summary>
+public sealed class OwnData
+{
+    /// <summary>The fewest prompts of a part: on fewer an accuracy says nothing.</summary>
+    public const int FewestPrompts = 10;
+
+    // Completions that a command is asked about before anything is trained; other verifiers are asked about all.
+    private const int FirstOfCommand = 20;
+
+    private readonly JsonlTask task;
+    private readonly IJudge verifier;
+
+    private OwnData(JsonlTask task, IJudge verifier) => (this.task, this.verifier) = (task, verifier);
+
+    /// <summary>What the regime is called.</summary>
+    public string Name => task.Name;
+
+    /// <summary>A folder that holds the base model; null where training starts from random weights.</summary>
+    public string? BaseFolder { get; init; }
+
+    /// <summary>Text to tokens: the base's tokenizer, where there is a base.</summary>
+    public ITokenizer Tokenizer { get; init; } = new ByteTokenizer();
+
+    /// <summary>Prompts that the final numbers are measured on.</summary>
+    public required IReadOnlyList<TaskPrompt> Evaluation { get; init; }
+
+    /// <summary>Prompts that choices are made on.</summary>
+    public required IReadOnlyList<TaskPrompt> Validation { get; init; }
+
+    /// <summary>Prompts of the demonstrations.</summary>
+    public required IReadOnlyList<TaskPrompt> Training { get; init; }
+
+    /// <summary>The demonstrations, in the order of the data.</summary>
+    public required IReadOnlyList<Example> Demonstrations { get; init; }
+
+    /// <summary>Tokens of the longest prompt.</summary>
+    public required int LongestPrompt { get; init; }
+
+    /// <summary>Tokens of the longest response, and one more, which shows a response that does not end.</summary>
+    public required int ResponseRoom { get; init; }
+
+    /// <summary>What accuracy is, in a word or two.</summary>
+    public string Measured => verifier is ExactJudge ? "exact match" : $"accuracy by {verifier.Name}";
+
+    /// <summary>One sentence for people.</summary>
+    public string Description => $"own data, {Demonstrations.Count} demonstrations of {Training.Count} prompts, {(BaseFolder is null ? "from random weights" : "from a base")}; "
+        + $"{Validation.Count} validation and {Evaluation.Count} evaluation prompts, the same in every seed; right is a response if {verifier.Description}";
+
+    /// <summary>Splits data by prompt.</summary>
+    /// <param name="name">What the regime is called.</param>
+    /// <param name="examples">The data.</param>
+    /// <param name="verifier">Judges responses; it stays the caller's to dispose of.</param>
+    /// <param name="validation">Share of the prompts for validation.</param>
+    /// <param name="heldOut">Share of the prompts for evaluation: the ones that sft holds out with the same share and seed.</param>
+    /// <param name="seed">Seed of the split.</param>
+    /// <param name="baseFolder">A folder that holds the base model, or null.</param>
+    /// <param name="tokenizer">The base's tokenizer; bytes by default.</param>
+    /// <exception cref="DataException">There are too few prompts, or a record cannot be judged by a verifier.</exception>
+    public static OwnData Split(string name, Demonstrations examples, IJudge verifier, double validation, double heldOut, ulong seed, string? baseFolder = null,
+        ITokenizer? tokenizer = null)
+    {
+        if (!(validation > 0 && heldOut > 0 && validation + heldOut < 1))
+            throw new ArgumentException($"The shares for validation, {validation}, and evaluation, {heldOut}, must be positive and leave something to train on: together less than 1.");
+        int prompts = examples.Prompts.Count;
+        var task = new JsonlTask(name, examples, verifier);
+        if (prompts < 3 * FewestPrompts)
+            throw new DataException($"{name}: there are {prompts} different prompts, and a comparison needs at least {3 * FewestPrompts}: {FewestPrompts} each to train on, to choose on and to evaluate on.");
+        (Demonstrations rest, Demonstrations evaluation) = examples.Split(1 - heldOut, seed);
+        (Demonstrations train, Demonstrations choose) = rest.Split(1 - validation / (1 - heldOut), NamedSeed.Of("validation", seed));
+        foreach ((string part, Demonstrations of) in new[] { ("to train on", train), ("for validation", choose), ("for evaluation", evaluation) })
+        {
+            if (of.Prompts.Count < FewestPrompts)
+            {
+                throw new DataException(
+                    $"{name}: of {prompts} different prompts {of.Prompts.Count} would be {part}, and at least {FewestPrompts} are needed; give more data, or change the shares for validation and evaluation.");
+            }
+        }
+
+        return new OwnData(task, verifier)
+        {
+            BaseFolder = baseFolder,
+            Tokenizer = tokenizer ?? new ByteTokenizer(),
+            Evaluation = Prompts(evaluation),
+            Validation = Prompts(choose),
+            Training = Prompts(train),
+            Demonstrations = train,
+            LongestPrompt = examples.Max(e => e.PromptIds.Length),
+            ResponseRoom = examples.Max(e => e.ResponseIds.Length) + 1,
+        };
+
+        TaskPrompt[] Prompts(Demonstrations part) => [.. part.Prompts.Select(p => new TaskPrompt(task, p.Text!))];
+    }
+
+    /// <summary>Asks the verifier about completions of the data, so that a record or a command that will not do is found before anything is trained.</summary>
+    /// <exception cref="DataException">A record lacks what the verifier needs.</exception>
+    /// <exception cref="JudgeException">The verifier failed.</exception>
+    public void CheckJudge()
+    {
+        IEnumerable<TaskPrompt> asked = Evaluation.Concat(Validation).Concat(Training);
+        if (verifier is CommandJudge or WorkerJudge) asked = asked.Take(FirstOfCommand);
+        task.Score([.. asked.Select(p => (p.Text, task.Answer(p.Text)))]);
+    }
+
+    /// <summary>The same with fewer prompts, for a run that shows that everything works.</summary>
+    public OwnData Reduced() => new(task, verifier)
+    {
+        BaseFolder = BaseFolder,
+        Tokenizer = Tokenizer,
+        Evaluation = [.. Evaluation.Take(80)],
+        Validation = [.. Validation.Take(40)],
+        Training = Training,
+        Demonstrations = Demonstrations,
+        LongestPrompt = LongestPrompt,
+        ResponseRoom = ResponseRoom,
+    };
+}

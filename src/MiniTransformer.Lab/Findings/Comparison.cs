@@ -1,0 +1,207 @@
+using System.Text;
+
+namespace MiniTransformer.Lab;
+
+/// <summary>Which accuracy is meant.</summary>
+public enum Decoding
+{
+    /// <summary>The most probable token at each position.</summary>
+    Greedy,
+
+    /// <summary>Tokens sampled from the policy.</summary>
+    Sampled,
+}
+
+/// <summary>
+/// Arms compared over seeds: means with intervals, differences to each baseline taken seed by seed, and verdicts in plain words.
+/// An arm without some seeds is compared on those it shares with the baseline.
+/// </summary>
+public sealed class Comparison
+{
+    private readonly Dictionary<string, List<ArmResult>> byArm = [];
+
+    /// <summary>Compares the results with the baselines, most important first (SFT, then continued SFT).</summary>
+    /// <exception cref="ArgumentException">No results, the same arm and seed twice, or a baseline that is not among the arms.</exception>
+    public Comparison(IReadOnlyList<ArmResult> results, params string[] baselines)
+    {
+        if (results.Count == 0) throw new ArgumentException("Comparison: no results were given; at least one arm in one seed is needed.");
+        foreach (ArmResult result in results)
+        {
+            if (!byArm.TryGetValue(result.Arm, out List<ArmResult>? seeds)) byArm[result.Arm] = seeds = [];
+            if (seeds.Any(other => other.Seed == result.Seed))
+            {
+                throw new ArgumentException($"Comparison: arm '{result.Arm}' has two results for seed {result.Seed}; one is needed.");
+            }
+
+            seeds.Add(result);
+        }
+
+        Arms = results.Select(result => result.Arm).Distinct().ToArray();
+        foreach (string baseline in baselines)
+        {
+            if (!byArm.ContainsKey(baseline))
+            {
+                throw new ArgumentException($"Comparison: the baseline '{baseline}' is not among the arms: {string.Join(", ", Arms)}.");
+            }
+        }
+
+        Baselines = baselines;
+        Seeds = results.Select(result => result.Seed).Distinct().Count();
+    }
+
+    /// <summary>The arms, in the order in which they first came.</summary>
+    public IReadOnlyList<string> Arms { get; }
+
+    /// <summary>The baselines.</summary>
+    public IReadOnlyList<string> Baselines { get; }
+
+    /// <summary>Number of different seeds.</summary>
+    public int Seeds { get; }
+
+    /// <summary>Mean and interval of a quantity over the seeds in which it was measured.</summary>
+    public Estimate Estimate(string arm, Func<ArmResult, double> quantity) =>
+        Lab.Estimate.Of(byArm[arm].Select(quantity).Where(value => !double.IsNaN(value)).ToArray());
+
+    /// <summary>arm − baseline, over the seeds in which both were measured.</summary>
+    public PairedDifference Difference(string arm, string baseline, Decoding decoding)
+    {
+        var values = new List<double>();
+        var others = new List<double>();
+        foreach (ArmResult result in byArm[arm])
+        {
+            ArmResult? other = byArm[baseline].Find(candidate => candidate.Seed == result.Seed);
+            if (other is null || double.IsNaN(Accuracy(result, decoding)) || double.IsNaN(Accuracy(other, decoding))) continue;
+            values.Add(Accuracy(result, decoding));
+            others.Add(Accuracy(other, decoding));
+        }
+
+        return PairedDifference.Of(values, others);
+    }
+
+    /// <summary>Accuracy and behaviour of every arm.</summary>
+    public ReportTable AccuracyTable()
+    {
+        string[] headers = ["arm", "greedy", "sampled", "KL to SFT", "Σ r̂", "entropy", "tokens", "ended"];
+        var rows = new List<IReadOnlyList<ReportCell>>();
+        foreach (string arm in Arms)
+        {
+            rows.Add(
+            [
+                arm,
+                Level(Estimate(arm, result => result.GreedyAccuracy)),
+                Level(Estimate(arm, result => result.SampledAccuracy)),
+                Numbers.Decimal(Estimate(arm, result => result.Kl).Mean),
+                Numbers.SignedDecimal(Estimate(arm, result => result.Reward).Mean),
+                Numbers.Decimal(Estimate(arm, result => result.Entropy).Mean),
+                Numbers.Decimal(Estimate(arm, result => result.Length).Mean),
+                Numbers.Fraction(Estimate(arm, result => result.EndedFraction).Mean),
+            ]);
+        }
+
+        string spread = Seeds < Statistics.FewestForInterval
+            ? $"No intervals with {SeedCount(Seeds)}: run --seeds 5."
+            : $"± is half of Student's 95% interval over {Seeds} seeds.";
+        return new ReportTable(
+            "Accuracy on held-out prompts", headers, rows,
+            $"Exact match, mean over seeds. {spread} KL and Σ r̂ in nats a response, entropy in nats a token.");
+    }
+
+    /// <summary>Paired differences of every other arm to a baseline.</summary>
+    public ReportTable DifferenceTable(string baseline)
+    {
+        string[] headers = [$"minus {baseline}", "greedy", "seeds better", "sampled", "seeds better"];
+        var rows = new List<IReadOnlyList<ReportCell>>();
+        foreach (string arm in Arms.Where(arm => arm != baseline))
+        {
+            PairedDifference greedy = Difference(arm, baseline, Decoding.Greedy), sampled = Difference(arm, baseline, Decoding.Sampled);
+            rows.Add([arm, Gain(greedy), Wins(greedy), Gain(sampled), Wins(sampled)]);
+        }
+
+        string note = Seeds < Statistics.FewestForInterval
+            ? $"Differences taken seed by seed; no intervals with {SeedCount(Seeds)}: run --seeds 5."
+            : "Differences taken seed by seed, with Student's 95% interval (with few seeds a percentile bootstrap would be too narrow). "
+              + "Each interval stands for itself: of twenty true zeros about one is excluded by chance.";
+        return new ReportTable($"Difference to {baseline}", headers, rows, note);
+    }
+
+    /// <summary>Greedy and sampled accuracy of every arm in every task; null when there is no task.</summary>
+    public ReportTable? TaskTable()
+    {
+        string[] tasks = byArm.Values.SelectMany(seeds => seeds).SelectMany(result => result.PerTask.Keys).Distinct().ToArray();
+        if (tasks.Length == 0) return null;
+        var rows = new List<IReadOnlyList<ReportCell>>();
+        foreach (string arm in Arms)
+        {
+            var row = new List<ReportCell> { arm };
+            foreach (string task in tasks)
+            {
+                Estimate greedy = Estimate(arm, result => result.PerTask.TryGetValue(task, out var both) ? both.Greedy : double.NaN);
+                Estimate sampled = Estimate(arm, result => result.PerTask.TryGetValue(task, out var both) ? both.Sampled : double.NaN);
+                row.Add($"{Numbers.Fraction(greedy.Mean)} / {Numbers.Fraction(sampled.Mean)}");
+            }
+
+            rows.Add(row);
+        }
+
+        return new ReportTable("Accuracy per task", ["arm", .. tasks], rows, "Greedy / sampled, mean over seeds.");
+    }
+
+    /// <summary>
+    /// What the numbers say, one line for each arm and baseline. Two baselines are compared once: the later one with the
+    /// earlier.
+    /// </summary>
+    /// <param name="arms">The arms to speak about; all when null.</param>
+    public IReadOnlyList<Verdict> Verdicts(IReadOnlyCollection<string>? arms = null)
+    {
+        var verdicts = new List<Verdict>();
+        foreach (string arm in Arms.Where(arm => arms is null || arms.Contains(arm)))
+        {
+            int rank = Baselines.ToList().IndexOf(arm);
+            foreach (string baseline in rank < 0 ? Baselines : Baselines.Take(rank))
+            {
+                verdicts.Add(Verdict.Of(
+                    arm, baseline, Difference(arm, baseline, Decoding.Greedy), Difference(arm, baseline, Decoding.Sampled)));
+            }
+        }
+
+        return verdicts;
+    }
+
+    /// <summary>All tables and verdicts in Markdown.</summary>
+    public string ToMarkdown()
+    {
+        var text = new StringBuilder(AccuracyTable().ToMarkdown());
+        foreach (string baseline in Baselines) text.Append('\n').Append(DifferenceTable(baseline).ToMarkdown());
+        if (TaskTable() is { } tasks) text.Append('\n').Append(tasks.ToMarkdown());
+        IReadOnlyList<Verdict> verdicts = Verdicts();
+        if (verdicts.Count > 0) text.Append('\n');
+        foreach (Verdict verdict in verdicts) text.Append("- ").Append(verdict.Text).Append('\n');
+        return text.ToString();
+    }
+
+    /// <summary>"1 seed", "5 seeds".</summary>
+    public static string SeedCount(int count) => count == 1 ? "1 seed" : $"{count} seeds";
+
+    private static double Accuracy(ArmResult result, Decoding decoding) =>
+        decoding == Decoding.Greedy ? result.GreedyAccuracy : result.SampledAccuracy;
+
+    internal static ReportCell Level(Estimate estimate) => estimate.Count == 0
+        ? Numbers.None
+        : new ReportCell($"{Numbers.Fraction(estimate.Mean)} ± {Numbers.Fraction(estimate.Interval.HalfWidth)}", Spread(estimate, Numbers.Range));
+
+    internal static ReportCell Gain(PairedDifference difference)
+    {
+        Estimate estimate = difference.Estimate;
+        return estimate.Count == 0
+            ? Numbers.None
+            : new ReportCell(
+                $"{Numbers.SignedFraction(estimate.Mean)} {Numbers.SignedRange(estimate.Interval)}", Spread(estimate, Numbers.SignedRange), difference.Outcome);
+    }
+
+    private static string? Spread(Estimate estimate, Func<Interval, string> range) => estimate.Bootstrap.IsAvailable
+        ? $"standard deviation {Numbers.Fraction(estimate.StandardDeviation)}; percentile bootstrap {range(estimate.Bootstrap)}"
+        : null;
+
+    internal static ReportCell Wins(PairedDifference difference) =>
+        difference.Estimate.Count == 0 ? Numbers.None : $"{difference.Wins} of {difference.Estimate.Count}";
+}

@@ -1,0 +1,59 @@
+namespace MiniTransformer.Lab;
+
+/// <summary>What the seeds say about one arm against one baseline.</summary>
+/// <param name="Arm">The arm.</param>
+/// <param name="Baseline">What it is compared with.</param>
+/// <param name="Greedy">The outcome in greedy decoding.</param>
+/// <param name="Sampled">The outcome in sampled decoding.</param>
+/// <param name="Claim">The sentence, such as "DPR beats SFT".</param>
+/// <param name="Evidence">Its numbers.</param>
+public sealed record Verdict(string Arm, string Baseline, Outcome Greedy, Outcome Sampled, string Claim, string Evidence)
+{
+    /// <summary>Claim and evidence in one line.</summary>
+    public string Text => $"{Claim}: {Evidence}.";
+
+    /// <summary>Puts two paired differences into words.</summary>
+    public static Verdict Of(string arm, string baseline, PairedDifference greedy, PairedDifference sampled)
+    {
+        (string Name, PairedDifference Difference)[] measured =
+            new[] { ("greedy", greedy), ("sampled", sampled) }.Where(pair => pair.Item2.Estimate.Count > 0).ToArray();
+        Outcome[] outcomes = measured.Select(pair => pair.Difference.Outcome).Distinct().ToArray();
+        string claim = outcomes switch
+        {
+            [] => $"{arm} and {baseline}: nothing can be said",
+            [Outcome.Better] => $"{arm} beats {baseline}",
+            [Outcome.Worse] => $"{arm} is worse than {baseline}",
+            [Outcome.Unclear] when measured.Length > 1 => $"{arm} and {baseline}: no clear difference (both intervals include zero)",
+            [Outcome.Unclear] => $"{arm} and {baseline}: no clear difference (the interval includes zero)",
+            [Outcome.Unmeasured] => $"{arm} minus {baseline}",
+            _ => $"{arm} against {baseline}: {string.Join(", ", measured.Select(pair => $"{Word(pair.Difference.Outcome)} {pair.Name}"))}",
+        };
+        string evidence = outcomes.Length == 0
+            ? "they were measured in no common seed"
+            : string.Join("; ", measured.Select(pair => Numbers(pair.Name, pair.Difference)));
+        if (outcomes is [Outcome.Unmeasured])
+        {
+            evidence += $"; no interval with {Comparison.SeedCount(measured.Max(pair => pair.Difference.Estimate.Count))}; run --seeds 5";
+        }
+
+        return new Verdict(arm, baseline, greedy.Outcome, sampled.Outcome, claim, evidence);
+    }
+
+    private static string Word(Outcome outcome) => outcome switch
+    {
+        Outcome.Better => "better",
+        Outcome.Worse => "worse",
+        Outcome.Unclear => "no clear difference",
+        _ => "too few seeds",
+    };
+
+    // +.338 [+.300, +.376] greedy, better in 5 of 5 seeds
+    private static string Numbers(string decoding, PairedDifference difference)
+    {
+        Estimate estimate = difference.Estimate;
+        string range = estimate.Interval.IsAvailable ? " " + Lab.Numbers.SignedRange(estimate.Interval) : "";
+        string ties = difference.Ties > 0 ? $" ({(difference.Ties == 1 ? "1 tie" : $"{difference.Ties} ties")})" : "";
+        string wins = $"better in {difference.Wins} of {Comparison.SeedCount(estimate.Count)}{ties}";
+        return $"{Lab.Numbers.SignedFraction(estimate.Mean)}{range} {decoding}, {wins}";
+    }
+}

@@ -1,0 +1,206 @@
+using MiniTransformer.Backends;
+using MiniTransformer.IO;
+using MiniTransformer.Nn;
+using MiniTransformer.Optim;
+using MiniTransformer.Text;
+
+namespace MiniTransformer.Training;
+
+/// <summary>
+/// A model in a folder: its weights in safetensors, config.json, both with Hugging Face's names of the model's family, and tokenizer.json where there is a
+/// tokenizer. A checkpoint to resume from also has optimizer.safetensors (adamw.m.NAME, adamw.v.NAME) and trainer.json
+/// (<see cref="TrainerState"/>). Folders are written under another name, flushed and renamed: a reader finds the old one or the whole new one.
+/// </summary>
+public static class Checkpoint
+{
+    /// <summary>The weights' file.</summary>
+    public const string ModelFile = ModelWeights.File;
+
+    /// <summary>The optimizer's file.</summary>
+    public const string OptimizerFile = "optimizer.safetensors";
+
+    /// <summary>Writes a model.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="tokenizer">Its tokenizer, if it has one.</param>
+    /// <param name="type">The type of the weights in the file; null for the one that each came in (float32 for a new model).</param>
+    /// <param name="shardBytes">The bytes that one file takes; more are cut into several with an index.</param>
+    /// <exception cref="IOException">The folder cannot be written.</exception>
+    public static void Save(
+        string folder, Transformer model, ITokenizer? tokenizer, ElementType? type = null, long shardBytes = ModelWeights.ShardBytes) =>
+        AtomicDirectory.Write(folder, temporary =>
+        {
+            WriteModel(temporary, model, tokenizer, type, toResume: false, shardBytes);
+            Checksums.Write(temporary);
+        });
+
+    /// <summary>Writes a checkpoint to resume from: weights in float32, whatever type they came in, so that nothing is lost on the way.</summary>
+    /// <exception cref="IOException">The folder cannot be written.</exception>
+    public static void Save(string folder, Transformer model, ITokenizer? tokenizer, AdamW optimizer, TrainerState state)
+    {
+        if (state.Updates != optimizer.Updates)
+            throw new ArgumentException($"Checkpoint: the state says {state.Updates} updates, the optimizer has made {optimizer.Updates}.");
+        AtomicDirectory.Write(folder, temporary =>
+        {
+            WriteModel(temporary, model, tokenizer, ElementType.F32, toResume: true, ModelWeights.ShardBytes);
+            SafetensorsWriter.Write(Path.Combine(temporary, OptimizerFile), optimizer.State().Select(s => new TensorData(s.Name, s.Shape, s.Values)));
+            state.Save(temporary);
+            Checksums.Write(temporary);
+        });
+    }
+
+    /// <summary>Whether a folder holds a model.</summary>
+    public static bool IsModel(string folder) => File.Exists(Path.Combine(AtomicDirectory.Current(folder), "config.json"));
+
+    /// <summary>
+    /// Reads a model from a Hugging Face folder of one of the families: config.json, and weights in float32, float16 or bfloat16, in one file or several. The
+    /// configuration is checked against the weights before anything is loaded. The parameters are trainable, and float32 in memory.
+    /// </summary>
+    /// <exception cref="FileNotFoundException">A file is missing; the message says which, and what is there instead.</exception>
+    /// <exception cref="TransformerConfigException">The configuration asks for what is not implemented, or does not fit the weights.</exception>
+    /// <exception cref="SafetensorsException">The weights are damaged, or of a type that is not read.</exception>
+    /// <exception cref="ChecksumException">A file is not what this library wrote.</exception>
+    public static Transformer LoadModel(string folder, Device device) => Read(folder, IsOfModel, current =>
+    {
+        TransformerConfig config = TransformerConfig.Load(current);
+        using ITensorFile weights = ModelWeights.Open(current);
+        config.CheckAgainst(weights);
+        return Transformer.Load(config, device, weights);
+    });
+
+    /// <summary>
+    /// The tokenizer of a model's folder, with all end tokens that the model's configuration has; or null and the reason where it has none or one that is not implemented.
+    /// </summary>
+    /// <exception cref="InvalidDataException">The file is damaged, or its ids lie outside the model's vocabulary.</exception>
+    public static ITokenizer? LoadTokenizer(string folder, TransformerConfig config, out string? whyNone)
+    {
+        (ITokenizer? tokenizer, whyNone) = Read(
+            folder, name => IsOfModel(name) && !name.EndsWith(".safetensors", StringComparison.Ordinal), current => (TokenizerFile.Load(current, out string? why), why));
+
+        // Added tokens at the end that a text model lacks (Gemma 3's for images) are no token of its texts.
+        int needed = tokenizer is BpeTokenizer bpe ? bpe.OrdinarySize : tokenizer?.VocabSize ?? 0;
+        if (tokenizer is not null && needed > config.VocabSize)
+        {
+            throw new InvalidDataException(
+                $"{folder}: the tokenizer has {needed} tokens, but the model's vocab_size is {config.VocabSize}; they do not belong together.");
+        }
+
+        if (tokenizer is null) return null;
+
+        // The tokenizer says which end token follows a text; whatever else the configuration ends responses with ends them too.
+        Tokens own = tokenizer.Tokens, tokens = own with { Ends = own.Ends.Union(config.Ends), Pad = own.Pad ?? config.PadId };
+        return tokens == own ? tokenizer : tokenizer.With(tokens);
+    }
+
+    /// <summary>Takes up weights, moments and the number of updates from a checkpoint; returns its state.</summary>
+    /// <param name="folder">The checkpoint.</param>
+    /// <param name="policy">A model of the same form, whose weights are replaced.</param>
+    /// <param name="optimizer">The policy's optimizer.</param>
+    public static TrainerState Resume(string folder, Transformer policy, AdamW optimizer)
+    {
+        return Read(folder, _ => true, current =>
+        {
+            TrainerState state = TrainerState.Load(current);
+            policy.Config.CheckSame(TransformerConfig.Load(current), current);
+            using ITensorFile weights = ModelWeights.Open(current);
+            using SafetensorsReader moments = SafetensorsReader.Open(Path.Combine(current, OptimizerFile));
+            policy.Config.CheckAgainst(weights);
+            policy.Fill(weights);
+            optimizer.Restore(state.Updates, moments.ReadFinite);
+            return state;
+        });
+    }
+
+    /// <summary>A hash of all that a model's folder says of the model: equal for equal weights, configuration and tokenizer.</summary>
+    public static string Sha256(string folder) => Read(folder, IsOfModel, current =>
+    {
+        string[] extensions = [".json", ".safetensors", ".jinja", ".model", ".txt"];
+        IEnumerable<string> names = Directory.EnumerateFiles(current).Select(file => Path.GetFileName(file)!)
+            .Where(name => IsOfModel(name) && extensions.Contains(Path.GetExtension(name))).Order(StringComparer.Ordinal);
+        return Checksums.OfText(string.Concat(names.Select(name => $"{Checksums.OfFile(Path.Combine(current, name))}  {name}\n")));
+    });
+
+    private static bool IsOfModel(string name) => name is not (OptimizerFile or TrainerState.FileName);
+
+    // Reads a folder whose writer may replace it meanwhile: what failed, or was read, in a version that is no longer there is read again.
+    private static T Read<T>(string folder, Func<string, bool> which, Func<string, T> read)
+    {
+        const int Attempts = 100;
+        for (int attempt = 1; ; attempt++)
+        {
+            string current = AtomicDirectory.Current(folder);
+            (DateTime, string?) version = Version(current);
+            try
+            {
+                CheckThere(folder, current);
+                if (which(ModelFile)) _ = ModelWeights.Find(current);
+                Verify(current, which);
+                T value = read(current);
+                if (attempt == Attempts || !Replaced()) return value;
+                (value as IDisposable)?.Dispose();
+            }
+            catch (Exception e) when (e is IOException or FormatException or InvalidDataException or UnauthorizedAccessException && attempt < Attempts && Replaced())
+            {
+            }
+
+            bool Replaced() => AtomicDirectory.Current(folder) is var now && (now != current || Version(now) != version);
+        }
+
+        static (DateTime, string?) Version(string path)
+        {
+            string sums = Path.Combine(path, Checksums.FileName);
+            try
+            {
+                return (File.GetLastWriteTimeUtc(Path.Combine(path, ModelFile)), File.Exists(sums) ? File.ReadAllText(sums) : null);
+            }
+            catch (IOException)
+            {
+                return default; // it went away just now
+            }
+        }
+    }
+
+    // Where a changed configuration or a changed header contradicts the rest, that is said too.
+    private static void Verify(string folder, Func<string, bool> which)
+    {
+        try
+        {
+            Checksums.Verify(folder, which);
+        }
+        catch (ChecksumException e)
+        {
+            try
+            {
+                TransformerConfig config = TransformerConfig.Load(folder);
+                using ITensorFile weights = ModelWeights.Open(folder);
+                config.CheckAgainst(weights);
+            }
+            catch (Exception more) when (more is IOException or FormatException or InvalidDataException)
+            {
+                throw new ChecksumException(e, more.Message);
+            }
+
+            throw;
+        }
+    }
+
+    private static void WriteModel(
+        string folder, Transformer model, ITokenizer? tokenizer, ElementType? type, bool toResume, long shardBytes)
+    {
+        model.Config.Save(folder, type ?? model.StoredAs);
+        model.Config.Companions.Write(folder);
+        ModelWeights.Write(folder, model.Tensors(type), model.Metadata(toResume), shardBytes);
+        if (tokenizer is not null && model.Config.Companions.Find(TokenizerFile.FileName) is null) TokenizerFile.Save(tokenizer, folder);
+    }
+
+    private static void CheckThere(string folder, string current)
+    {
+        if (File.Exists(current)) throw new FileNotFoundException($"'{folder}' is a file; a model's folder is needed, with config.json and {ModelFile} in it.", folder);
+        if (!Directory.Exists(current)) throw new FileNotFoundException($"There is no folder '{folder}'; a model's folder holds config.json and {ModelFile}.", folder);
+    }
+
+    private static void CheckSame(this TransformerConfig needed, TransformerConfig found, string folder)
+    {
+        if (needed != found) throw new InvalidDataException($"{folder}: its config.json describes another model than the run that is resumed.");
+    }
+}

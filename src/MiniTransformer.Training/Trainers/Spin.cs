@@ -1,0 +1,103 @@
+using System.Diagnostics;
+using MiniTransformer.Autograd;
+using MiniTransformer.Data;
+using MiniTransformer.Nn;
+using MiniTransformer.Ops;
+using MiniTransformer.Optim;
+using MiniTransformer.Tensors;
+
+namespace MiniTransformer.Training;
+
+/// <summary>The settings of <see cref="Spin"/>.</summary>
+public sealed record SpinOptions : TuningOptions
+{
+    /// <summary>Pairs of an update, two sequences each.</summary>
+    public int PairsPerUpdate { get; init; } = 96;
+
+    /// <summary>λ: scales the margin in the logistic loss; the paper's is 0.1.</summary>
+    public double Lambda { get; init; } = 0.1;
+
+    /// <inheritdoc/>
+    public override void Validate()
+    {
+        base.Validate();
+        ArgumentOutOfRangeException.ThrowIfLessThan(PairsPerUpdate, 1);
+        if (!(Lambda > 0)) throw new ArgumentException($"λ must be positive, not {Lambda}.");
+    }
+}
+
+/// <summary>
+/// Self-play fine-tuning (Z. Chen et al., "Self-Play Fine-Tuning Converts Weak Language Models to Strong Language Models",
+/// arXiv 2401.01335): demonstrations y should gain on the answers y′ of the policy as it was,
+/// L = E[ −log σ( λ (log π_θ(y|x)/π_t(y|x) − log π_θ(y′|x)/π_t(y′|x)) ) ].
+/// With the base as opponent it contrasts what SFT moved away from. One iteration: for the next, call again with the result as π_t. The
+/// answers are drawn at every update instead of once before. It leaves out the paper's other losses and its mixing of earlier iterations' answers.
+/// </summary>
+public static class Spin
+{
+    /// <summary>Improves the policy in place. Start it from a trainable copy of π_t; every element is one finished update.</summary>
+    /// <param name="policy">π_θ, trained in place.</param>
+    /// <param name="previous">π_t: the policy as it was before, π_SFT.</param>
+    /// <param name="opponent">Who answers beside the demonstrations: π_t again as in the paper, or the base model.</param>
+    /// <param name="demonstrations">Prompts and the responses to imitate.</param>
+    /// <param name="options">Settings.</param>
+    /// <param name="optimizer">The optimizer of a run to be continued: its number of updates says where to go on.</param>
+    public static IEnumerable<SpinStep> Train(
+        Transformer policy, Transformer previous, Transformer opponent, IReadOnlyList<Example> demonstrations, SpinOptions options, AdamW? optimizer = null)
+    {
+        options.Validate();
+        if (demonstrations.Count == 0) throw new ArgumentException("SPIN: there are no demonstrations.");
+        using AdamW? own = optimizer is null ? new AdamW(policy.Parameters, options.Optimizer) : null;
+        optimizer ??= own!;
+        optimizer.ClearGradients(); // of an update that was stopped
+        var schedule = Schedule.Constant(options.LearningRate, options.WarmupUpdates);
+        var order = new BatchOrder(demonstrations.Count, options.Seed);
+        while (optimizer.Updates < options.Updates)
+        {
+            long begin = Stopwatch.GetTimestamp();
+            int update = optimizer.Updates;
+
+            // 1. n demonstrations y, then the opponent's n answers y′ to the same prompts.
+            ResponseBatch batch = Pairs.Draw(
+                opponent, demonstrations, order, update, options.PairsPerUpdate, options.MaxTokens, options.Seed, options.EndsOf(policy), options.PadId);
+            int n = batch.B / 2;
+            using Tape tape = Tape.Record(policy.Device);
+            TokenIds tokens = tape.Targets(batch);
+
+            // 2. log π_θ(y|x) − log π_t(y|x) of whole responses, (B): the only way in which the loss depends on θ.
+            Tensor logProb = policy.Logits(tape, batch).GatherLogSoftmax(tokens); // (N)
+            float[] before = LogitsException.Check(previous.FrozenLogits(tape, batch).GatherLogSoftmax(tokens).ToArray(), "π_t");
+            double[] logRatios = Returns.Sums([.. LogitsException.Check(logProb.ToArray(), "the policy").Zip(before, (now, then) => now - then)], batch.Starts);
+
+            // 3. The loss, and its derivative to each sequence's log-ratio u:   z = λ (u − u′),   ℓ(z) = −log σ(z) = log(1 + e⁻ᶻ),   ℓ′(z) = −σ(−z)
+            double loss = 0;
+            var slopes = new double[2 * n];
+            for (int i = 0; i < n; i++)
+            {
+                double z = options.Lambda * (logRatios[i] - logRatios[n + i]);
+                loss += Logistic.Loss(z) / n;
+                slopes[i] = options.Lambda * Logistic.Slope(z) / n;
+                slopes[n + i] = -slopes[i];
+            }
+
+            // 4. Its gradient by the chain rule: ∇L = Σ_b ∂L/∂u_b Σ_t ∇ log π_θ(a_t|s_t).
+            tape.Backward(logProb.WeightedSum(tape.Constant(Returns.Spread(slopes, batch.Starts), logProb.Shape)));
+
+            double rate = schedule.At(update, options.Updates);
+            double norm = optimizer.Step(rate);
+            yield return new SpinStep
+            {
+                Step = update + 1,
+                Total = options.Updates,
+                Loss = loss,
+                GradientNorm = norm,
+                LearningRate = rate,
+                Tokens = batch.N,
+                Seconds = Stopwatch.GetElapsedTime(begin).TotalSeconds,
+                DemonstrationLogRatio = logRatios[..n].Average(),
+                AnswerLogRatio = logRatios[n..].Average(),
+                Ranked = Pairs.Ranked(logRatios),
+            };
+        }
+    }
+}

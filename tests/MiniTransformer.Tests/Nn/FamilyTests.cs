@@ -1,0 +1,177 @@
+using MiniTransformer.Autograd;
+using MiniTransformer.Backends;
+using MiniTransformer.Data;
+using MiniTransformer.IO;
+using MiniTransformer.Nn;
+using MiniTransformer.Nn.Families;
+using MiniTransformer.Ops;
+using MiniTransformer.Tensors;
+using MiniTransformer.Tests.IO;
+using MiniTransformer.Tests.Kernels;
+using MiniTransformer.Text;
+using MiniTransformer.Training;
+
+namespace MiniTransformer.Tests.Nn;
+
+/// <summary>Every family against its forward pass in double precision, which shares nothing with the library but the files.</summary>
+public sealed class FamilyTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public static TheoryData<string> Cases => [.. FamilyCase.All.Keys];
+
+    public static TheoryData<string, ElementType, bool> Files
+    {
+        get
+        {
+            var files = new TheoryData<string, ElementType, bool>();
+            foreach (string name in FamilyCase.All.Keys)
+            {
+                files.Add(name, ElementType.F32, false);
+                files.Add(name, ElementType.F16, false);
+                files.Add(name, ElementType.BF16, true);
+            }
+
+            return files;
+        }
+    }
+
+    public void Dispose() => folder.Dispose();
+
+    [Theory]
+    [MemberData(nameof(Files))]
+    public void Log_probabilities_agree_with_the_family_s_definition_for_every_type_and_sharding(string name, ElementType type, bool sharded)
+    {
+        var family = new FamilyCase(name);
+        family.Write(folder["model"], type, sharded ? 3000 : ModelWeights.ShardBytes);
+        Assert.Equal(sharded, File.Exists(Path.Combine(folder["model"], ModelWeights.Index)));
+        using Device device = Device.Cpu(1);
+        using Transformer model = Checkpoint.LoadModel(folder["model"], device);
+        Assert.Equal(type, model.StoredAs);
+        int[] ids = Operand.Ids(29, 19, seed: 2);
+
+        // Some hundred float operations in sequence through up to three layers, on log-probabilities of some nats.
+        Operand.Close(family.Reference().LogProbs(ids), LogProbs(model, ids), 1e-5, floor: 1);
+    }
+
+    [DeviceTheory]
+    [OnEveryDevice("llama 3.2")]
+    [OnEveryDevice("llama, linear, biased")]
+    [OnEveryDevice("mistral")]
+    [OnEveryDevice("qwen2, window")]
+    [OnEveryDevice("qwen3")]
+    [OnEveryDevice("gemma3")]
+    [OnEveryDevice("gpt2")]
+    public void On_every_device_log_probabilities_and_gradients_agree_with_the_definition(string name, string family)
+    {
+        var from = new FamilyCase(family);
+        from.Write(folder["model"]);
+        using Device device = Devices.Open(name);
+        using Transformer model = Checkpoint.LoadModel(folder["model"], device);
+        int[] ids = Operand.Ids(23, 19, seed: 3);
+        float[] weights = Operand.Normal(ids.Length - 1, seed: 5);
+        using (Tape tape = Tape.Record(device))
+        {
+            Tensor logProb = model.Forward(tape.Ids(ids[..^1], new Shape(1, ids.Length - 1))).Reshape(new Shape(ids.Length - 1, 19))
+                .GatherLogSoftmax(tape.Ids(ids[1..], new Shape(ids.Length - 1)));
+            Operand.Close(from.Reference().LogProbs(ids), logProb.ToArray(), 2e-5, floor: 1);
+            tape.Backward(logProb.WeightedSum(tape.Constant(weights, logProb.Shape)));
+        }
+
+        Dictionary<string, double[]> at = from.Tensors.ToDictionary(t => t.Key, t => t.Value.Values.Doubles());
+        var reference = from.Reference(at);
+        double Loss() => reference.LogProbs(ids).Zip(weights, (l, w) => l * w).Sum();
+        Family layout = Family.Of(model.Config.Form);
+        foreach (IGrouping<string, Parameter> tensor in model.Parameters.GroupBy(p => layout.Stored(p.Name).Tensor))
+        {
+            // The gradient as the file would have the tensor.
+            Parameter[] parts = [.. tensor.OrderBy(p => layout.Stored(p.Name).Part)];
+            StoredParameter stored = layout.Stored(parts[0].Name);
+            float[][] gradients = Array.ConvertAll(parts, p => p.GradientToArray());
+            float[] gradient = stored.Transposed ? stored.ToFile(gradients, parts[0].Shape.ToArray()) : gradients[0];
+            double[] values = at.GetValueOrDefault(tensor.Key) ?? at[layout.OtherName(tensor.Key)!];
+            double largest = Math.Max(1e-2, gradient.Max(Math.Abs));
+            foreach (int i in (int[])[Array.FindIndex(gradient, g => Math.Abs(g) >= largest), gradient.Length / 3, gradient.Length - 1])
+            {
+                const double h = 1e-5;
+                int element = Math.Max(0, i);
+                double before = values[element];
+                values[element] = before + h;
+                double up = Loss();
+                values[element] = before - h;
+                double expected = (up - Loss()) / (2 * h);
+                values[element] = before;
+                Assert.True(Math.Abs(expected - gradient[element]) <= 5e-5 * largest, $"{tensor.Key}[{element}]: {gradient[element]:R}, expected {expected:R}");
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void A_sampled_token_has_the_bits_of_the_scored_one_alone_and_among_others_on_any_number_of_threads(string name)
+    {
+        var family = new FamilyCase(name);
+        family.Write(folder["model"]);
+        int[][] prompts = [.. Models.Examples(9, 19, seed: 9).Select(e => e.PromptIds)];
+        float[][]? first = null;
+        foreach (int threads in (int[])[1, 2])
+        {
+            using Device device = Device.Cpu(threads);
+            using Transformer model = Checkpoint.LoadModel(folder["model"], device);
+            foreach (int batch in (int[])[1, 4, 9])
+            {
+                SampledResponse[] responses = Sampler.Generate(model, prompts, EndTokens.None, new SamplingOptions { MaxTokens = 24, BatchSize = batch });
+                var examples = new ResponseBatch([.. responses.Select((r, i) => new Example(prompts[i], r.Ids))], padId: 0);
+                using Tape tape = Tape.Record(device);
+                float[] scored = model.Logits(tape, examples).GatherLogSoftmax(tape.Targets(examples)).ToArray();
+                Operand.Identical(scored, [.. responses.SelectMany(r => r.LogProbs)]);
+                first ??= [.. responses.Select(r => r.LogProbs)];
+                for (int i = 0; i < prompts.Length; i++) Operand.Identical(first[i], responses[i].LogProbs);
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Files))]
+    public void What_is_saved_again_has_the_same_tensors_to_the_bit_and_the_same_configuration(string name, ElementType type, bool sharded)
+    {
+        var family = new FamilyCase(name);
+        family.Write(folder["model"], type);
+        using Device device = Device.Cpu(1);
+        using Transformer model = Checkpoint.LoadModel(folder["model"], device);
+        Checkpoint.Save(folder["again"], model, null, shardBytes: sharded ? 3000 : ModelWeights.ShardBytes);
+        Assert.Equal(TransformerConfig.Load(folder["model"]), TransformerConfig.Load(folder["again"]));
+        using ITensorFile from = ModelWeights.Open(folder["model"]), to = ModelWeights.Open(folder["again"]);
+        string prefix = name == "gpt2" ? "transformer." : ""; // is written
+        string[] kept = [.. from.Entries.Keys.Where(n => !n.EndsWith(".attn.bias", StringComparison.Ordinal))];
+        Assert.Equal(kept.Select(n => prefix + n).Order(), to.Entries.Keys.Order());
+        foreach (string tensor in kept)
+        {
+            TensorEntry a = from.Entry(tensor), b = to.Entry(prefix + tensor);
+            Assert.Equal((a.Dtype, TensorEntry.Show(a.Shape)), (b.Dtype, TensorEntry.Show(b.Shape)));
+            float[] x = new float[a.Count], y = new float[a.Count];
+            from.ReadFloat32(tensor, 0, x);
+            to.ReadFloat32(prefix + tensor, 0, y);
+            Operand.Identical(x, y);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void A_configuration_that_was_changed_is_written_from_its_fields_and_means_the_same(string name)
+    {
+        var family = new FamilyCase(name);
+        family.Write(folder["model"]);
+        TransformerConfig config = TransformerConfig.Load(folder["model"]) with { PadId = 5 };
+        config.Save(folder["config.json"]);
+        Assert.Equal(config, TransformerConfig.Load(folder["config.json"]));
+        Assert.NotEqual(config, config with { Form = config.Form with { QkvBias = !config.Form.QkvBias } });
+    }
+
+    private static float[] LogProbs(Transformer model, int[] ids)
+    {
+        using Tape tape = Tape.NoGrad(model.Device);
+        return model.Forward(tape.Ids(ids[..^1], new Shape(1, ids.Length - 1))).Reshape(new Shape(ids.Length - 1, model.Config.VocabSize))
+            .GatherLogSoftmax(tape.Ids(ids[1..], new Shape(ids.Length - 1))).ToArray();
+    }
+}
