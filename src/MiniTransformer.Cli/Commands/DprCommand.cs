@@ -101,7 +101,7 @@ internal sealed class DprCommand
         terminal.Stop.Await(() => source.CheckUnchanged(sft));
         source = source with { Verify = verify.Resolve(settings, source.File is not null, sft.Verify) };
         RunData data = terminal.Stop.Await(() => source.Load(vocabulary));
-        IReadOnlyList<Prompt> asked = settings.Get(prompts) is { } file ? terminal.Stop.Await<Prompt[]>(() => [.. PromptReader.Read(file, vocabulary.Tokenizer, vocabulary.Size)]) : data.Prompts;
+        IReadOnlyList<Prompt> asked = settings.Get(prompts) is { } file ? terminal.Stop.Await<Prompt[]>(() => [.. PromptReader.Read(file, vocabulary.Tokenizer, vocabulary.Size, terminal.Say)]) : data.Prompts;
         if (asked.Count == 0) throw new DataException($"{settings.Get(prompts)}: the file holds no prompt.");
         DprOptions options = Options(settings, vocabulary, data, sft.Seed);
         Advice? advice = null;

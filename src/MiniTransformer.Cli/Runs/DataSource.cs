@@ -16,7 +16,8 @@ namespace MiniTransformer.Cli.Runs;
 /// <param name="HeldOut">File: the share of the prompts that is held out.</param>
 /// <param name="Seed">The run's seed.</param>
 /// <param name="Verify">File: the verifier of responses, as <see cref="Judge.Parse"/> reads it.</param>
-internal sealed record DataSource(string? Tasks, string? File, double Good, int Demonstrations, double HeldOut, ulong Seed, string Verify = JudgeFlag.Default)
+/// <param name="LastTurnOnly">File: of a conversation the last turn of the assistant carries loss, and not all of them.</param>
+internal sealed record DataSource(string? Tasks, string? File, double Good, int Demonstrations, double HeldOut, ulong Seed, string Verify = JudgeFlag.Default, bool LastTurnOnly = false)
 {
     // Prompts that the accuracy curve of a running training is measured on.
     private const int MostForCurves = 200;
@@ -37,7 +38,10 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
     }
 
     /// <summary>Reads or makes the data.</summary>
-    public RunData Load(Vocabulary vocabulary) => Tasks is not null ? FromTasks(vocabulary.Needed("--task")) : FromFile(vocabulary);
+    /// <param name="vocabulary">The model's.</param>
+    /// <param name="say">Is told of columns that are not read.</param>
+    public RunData Load(Vocabulary vocabulary, Action<string>? say = null) =>
+        Tasks is not null ? FromTasks(vocabulary.Needed("--task")) : FromFile(vocabulary, say);
 
     /// <summary>The prompts of built-in tasks in their parts.</summary>
     public static PromptSplits Split(string tasks, ulong seed, PromptSplitSizes sizes, CancellationToken stop = default) =>
@@ -64,9 +68,10 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
         };
     }
 
-    private RunData FromFile(Vocabulary vocabulary)
+    private RunData FromFile(Vocabulary vocabulary, Action<string>? say)
     {
-        var all = Data.Demonstrations.Load(File!, vocabulary.Tokenizer, vocabulary.Size);
+        var all = Data.Demonstrations.Load(
+            File!, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { LastTurnOnly = LastTurnOnly, Say = say });
         (Demonstrations train, Demonstrations heldOut) = (all, Data.Demonstrations.FromExamples([]));
         if (HeldOut >= 1)
         {
