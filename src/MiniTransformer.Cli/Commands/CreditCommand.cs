@@ -32,7 +32,7 @@ internal sealed class CreditCommand
     private readonly Flag<double> temperature = Flags.Number("--temperature", "of the policy's own responses; 0 takes the most probable token", 0);
     private readonly Flag<int?> maxTokens = Flags.OptionalInt("--max-tokens", "longest response of the policy [default: the longest right one and one more]", min: 1);
     private readonly Flag<bool> plant = Flags.Switch(
-        "--plant", "replace one token of each right response (of --data: of each response) by another, and measure how well each score finds it");
+        "--plant", "replace one token of each right response by another, and measure how well each score finds it; own data without right answers (answer, gold) have demonstrated ones");
     private readonly Flag<int> prompts = Flags.Int("--prompts", "with --plant: most responses that get an error", 500, min: 1);
     private readonly Flag<bool> json = Flags.Switch("--json", "with --plant: the table as one JSON line", saved: false);
 
@@ -72,7 +72,7 @@ internal sealed class CreditCommand
         int positions = references.All.Min(r => r.Model.Config.MaxPositions) is var most && most < expert.Config.MaxPositions ? most : expert.Config.MaxPositions;
         foreach (NamedReference same in references.All.Where(r => r.Model.HasWeightsOf(expert)))
             terminal.Say($"Warning: the reference {same.Name} has the weights of the policy itself, to the bit: r̂ is 0 for every token.");
-        CreditData shown = terminal.Stop.Await(() => Data(settings, path, vocabulary));
+        CreditData shown = terminal.Stop.Await(() => Data(settings, path, vocabulary, expert));
         Demonstrations.FromExamples(shown.Examples).CheckLength(positions);
 
         using ResultFile? page = settings.Get(common.Out) is { } file ? ResultFile.Open(file, terminal) : null;
@@ -84,6 +84,7 @@ internal sealed class CreditCommand
             ulong seed = settings.Get(common.Seed);
             planted = PlantedErrors.Plant(right, new TokenKinds(vocabulary.Tokenizer, vocabulary.Ends), seed, shown.Accepts);
             result = PlantedErrors.Measure(expert, references.All, planted, right.Length, vocabulary.PadId, seed, vocabulary.Ends);
+            result = result with { IsGold = shown.IsGold };
             if (settings.Get(json)) terminal.Print(JsonSerializer.Serialize(result, RunDirectory.Json));
             else Print(terminal, result);
         }
@@ -121,13 +122,13 @@ internal sealed class CreditCommand
             throw new UsageException($"'{Invocation.Shown(path)}' is a model, not a run: say which responses to show with --data or --task.");
     }
 
-    private CreditData Data(Settings settings, string path, Vocabulary vocabulary)
+    private CreditData Data(Settings settings, string path, Vocabulary vocabulary, Transformer expert)
     {
         int needed = settings.Get(plant) ? Math.Max(settings.Get(count), settings.Get(prompts)) : settings.Get(count);
         if (settings.Get(data) is { } file) return CreditData.OfFile(file, vocabulary);
         return settings.Get(task) is { } tasks
             ? CreditData.OfTasks(tasks, settings.Get(common.Seed), needed, vocabulary.Needed("--task"))
-            : CreditData.OfRun(path, needed, vocabulary);
+            : CreditData.OfRun(path, needed, vocabulary, TrainedPrompts.Of(expert.Companions));
     }
 
     private SamplingOptions Sampling(Settings settings, CreditData shown)

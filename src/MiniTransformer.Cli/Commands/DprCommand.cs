@@ -6,6 +6,7 @@ using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
+using MiniTransformer.IO;
 using MiniTransformer.Lab;
 using MiniTransformer.Nn;
 using MiniTransformer.Optim;
@@ -58,6 +59,7 @@ internal sealed class DprCommand
         "--checkpoint-every", "updates between checkpoints to resume from [default: a tenth of the updates]", min: 1, mayChange: true);
     private readonly Flag<int?> evaluateEvery = Flags.OptionalInt(
         "--evaluate-every", "updates between points of the accuracy curve, 0 for none [default: a tenth of the updates]", mayChange: true);
+    private readonly Flag<string?> saveType = TypeFlag.Create();
 
     private DprCommand() => common = new CommonFlags(command, "folder of the run, a new one", seedDescription: "seed of the order of the prompts and of the draws [default: the SFT run's]");
 
@@ -69,9 +71,8 @@ internal sealed class DprCommand
         {
             dpr.run, dpr.resume, dpr.updates, dpr.reference, dpr.reward, dpr.floor, dpr.centred, dpr.clip, dpr.gamma, dpr.sentenceLevel, dpr.noBaseline, dpr.noWhiten, dpr.beta,
             dpr.betaRef, dpr.kl, dpr.entropyBonus, dpr.promptsPerUpdate, dpr.lr, dpr.warmup, dpr.maxGradNorm, dpr.temperature, dpr.maxTokens, dpr.collapseKl, dpr.prompts,
-            dpr.verify.Flag, dpr.checkpointEvery,
-            dpr.evaluateEvery,
-        }) dpr.command.Add(flag);
+            dpr.checkpointEvery, dpr.evaluateEvery, dpr.saveType,
+        }.Concat(dpr.verify.All)) dpr.command.Add(flag);
         string[] examples =
         [
             "dpr --run runs/better --updates 50 --out runs/dpr",
@@ -100,9 +101,12 @@ internal sealed class DprCommand
         DataSource source = sft.Source;
         terminal.Stop.Await(() => source.CheckUnchanged(sft));
         source = source with { Verify = verify.Resolve(settings, source.File is not null, sft.Verify) };
-        RunData data = terminal.Stop.Await(() => source.Load(vocabulary));
+        string? evalFile = verify.EvalFile(settings, source.File is not null, sft.EvalData);
+        using RunData data = terminal.Stop.Await(() => source.Load(vocabulary, TrainedPrompts.Of(expert.Companions), terminal.Say, verify.Options(settings, terminal), evalFile));
         IReadOnlyList<Prompt> asked = settings.Get(prompts) is { } file ? terminal.Stop.Await<Prompt[]>(() => [.. PromptReader.Read(file, vocabulary.Tokenizer, vocabulary.Size, terminal.Say)]) : data.Prompts;
         if (asked.Count == 0) throw new DataException($"{settings.Get(prompts)}: the file holds no prompt.");
+        if (evalFile is not null) asked = data.NeverTrained(asked, terminal.Say);
+        data.Begin(terminal.Say);
         DprOptions options = Options(settings, vocabulary, data, sft.Seed);
         Advice? advice = null;
         if (settings.Get(reference) == Auto)
@@ -110,8 +114,8 @@ internal sealed class DprCommand
             advice = Ask(settings, sftRun, sft, expert, vocabulary, data, options, terminal);
             if (advice.Action != AdviceAction.RunDpr)
             {
-                terminal.Say("Nothing was trained: the advisor expects no gain of DPR. To run it all the same, name a reference, such as --reference base.");
-                return CommandLine.Failed;
+                terminal.Say("Nothing was trained, as --reference auto asks where the advisor expects no gain of DPR. To run it all the same, name a reference, such as --reference base.");
+                return CommandLine.Done;
             }
         }
 
@@ -126,14 +130,18 @@ internal sealed class DprCommand
         DprRun effective = RunSettings.Of<DprRun>(settings) with
         {
             Sft = sft,
+            EvalDataSha256 = evalFile is null ? null : terminal.Stop.Await(() => Checksums.OfFile(evalFile)),
             Advice = advice is not null ? RunAdvice.ToJson(advice, sftRun, settings.Get(verify.Flag))
                 : resuming && RunDirectory.Exists(path) ? RunSettings.Read<DprRun>(path).Advice : null,
         };
+        if (options.WarmupUpdates > options.Updates)
+            terminal.Say($"Warning: --warmup {options.WarmupUpdates} is longer than the run of {options.Updates} update(s); the learning rate never reaches --lr.");
         using TrainingRun training = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
         int[][] ids = [.. asked.Select(p => p.Ids)];
         return training.Work("dpr", options.Updates, verify.Again(settings), () =>
         {
             using Transformer policy = expert.Clone(trainable: true);
+            policy.Companions = TrainedPrompts.Of(policy.Companions).With(ids).AddTo(policy.Companions);
             using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
             int done = resuming ? training.TakeUp(policy, optimizer, updates => TrainerState.Dpr(updates, options, asked.Count), options.Updates) : 0;
             terminal.Say($"DPR: {options.Updates} updates of {options.PromptsPerUpdate} prompts, reference {referenceName}{(advice is null ? "" : ", chosen by the advisor")}, on {device.Name}.");
@@ -150,7 +158,7 @@ internal sealed class DprCommand
             {
                 try
                 {
-                    if (IsDue(done) && training.LacksPoint(done)) evaluation.Point(policy, "dpr", done, training.Folder.Metrics);
+                    if (IsDue(done) && training.LacksPoint(done)) evaluation.Point(policy, "dpr", done, training.Folder.Metrics, track);
                     bool warned = false;
                     foreach (DprStep step in DensePathReinforce.Train(policy, dense, ids, options, optimizer))
                     {
@@ -162,7 +170,7 @@ internal sealed class DprCommand
 
                         training.Folder.Metrics.Append(step);
                         if (step.Step % every == 0 || step.Step == options.Updates || IsDue(step.Step)) Save();
-                        if (IsDue(step.Step)) evaluation.Point(policy, "dpr", step.Step, training.Folder.Metrics);
+                        if (IsDue(step.Step)) evaluation.Point(policy, "dpr", step.Step, training.Folder.Metrics, track);
                         track.Report(step.Step, string.Create(CultureInfo.InvariantCulture, $"reward {step.Reward:0.00}, KL {step.Kl:0.00}, length {step.Length:0.0}"));
                     }
                 }

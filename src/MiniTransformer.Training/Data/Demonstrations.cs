@@ -59,6 +59,22 @@ public sealed class Demonstrations : IReadOnlyList<Example>
         return (FromExamples(sides[true]), FromExamples(sides[false]));
     }
 
+    /// <summary>The examples whose prompts are none of the others'.</summary>
+    public Demonstrations Without(Demonstrations others)
+    {
+        ArgumentNullException.ThrowIfNull(others);
+        HashSet<int[]> prompts = new(others.Select(e => e.PromptIds), SameIds.Instance);
+        return FromExamples(examples.Where(e => !prompts.Contains(e.PromptIds)));
+    }
+
+    /// <summary>Refuses examples of which some have a right answer and others none: an accuracy over both would mean two things.</summary>
+    /// <exception cref="DataException">Names the first that has none.</exception>
+    public void CheckGold()
+    {
+        if (Array.Exists(examples, e => e.Gold is not null) && Array.Find(examples, e => e.Gold is null) is { } first)
+            throw new DataException($"{first.Source ?? "an example made in memory"}: other lines have a right answer ('answer' or 'gold') and this one has none; give every line one, or none.");
+    }
+
     /// <summary>Refuses examples that a model with this many positions cannot hold. An example needs one position a token but for the last.</summary>
     /// <exception cref="DataException">Names the first such example, and says how many there are.</exception>
     public void CheckLength(int maxPositions)

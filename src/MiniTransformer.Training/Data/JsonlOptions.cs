@@ -8,6 +8,9 @@ public sealed record JsonlOptions
     /// <summary>Of a conversation the assistant's last turn carries loss, and not all of its turns.</summary>
     public bool LastTurnOnly { get; init; }
 
+    /// <summary>Nothing is learned from the lines: a right answer may then stand in for the completion.</summary>
+    public bool HeldOut { get; init; }
+
     /// <summary>Is told, once for a file, which of its columns are not read.</summary>
     public Action<string>? Say { get; init; }
 }

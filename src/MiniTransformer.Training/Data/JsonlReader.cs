@@ -12,8 +12,9 @@ namespace MiniTransformer.Data;
 /// {"conversations": [{"from": "human", "value": "..."}, ...]}          ShareGPT's form of messages
 /// {"prompt_ids": [256, 97], "completion_ids": [98, 257]}               ids used as they are: no begin or end is added, no tokenizer is needed
 /// </code>
-/// A conversation may have "tools" and "chat_template_kwargs", which its template reads; a line may carry a regular expression, "pattern", which the verifier
-/// regex reads. Other columns are not read.
+/// A conversation may have "tools" and "chat_template_kwargs", which its template reads; other columns are
+/// not read.
+/// A line may carry what responses are judged by: a right answer apart from the completion, "answer" or "gold", a text or a number, and a regular expression, "pattern".
 /// UTF-8, with or without a byte order mark; lines end in LF or CRLF; blank lines are passed over. Whatever cannot be used is a
 /// <see cref="DataException"/> with file, line and column.
 /// </summary>
@@ -47,7 +48,7 @@ public static class JsonlReader
         {
             JsonlRecord record = new(line);
             unread.Add(record.Unread);
-            yield return ReadExample(record, line, tokenizer, vocabSize ?? tokenizer?.VocabSize, options?.LastTurnOnly ?? false);
+            yield return ReadExample(record, line, tokenizer, vocabSize ?? tokenizer?.VocabSize, options);
         }
 
         unread.Tell(file, options?.Say);
@@ -91,26 +92,31 @@ public static class JsonlReader
         }
     }
 
-    private static Example ReadExample(JsonlRecord record, JsonlLine line, ITokenizer? tokenizer, int? vocabSize, bool lastTurnOnly)
+    private static Example ReadExample(JsonlRecord record, JsonlLine line, ITokenizer? tokenizer, int? vocabSize, JsonlOptions? options)
     {
+        string? answer = options?.HeldOut == true ? record.Gold : null;
         Example example;
         (string promptField, string responseField) = ("prompt", "completion");
         if (record.Chat is { } chat)
         {
             (promptField, responseField) = (record.ChatField, record.ChatField);
             int last = chat.Messages.Count - 1;
+            if (answer is not null && last >= 0 && chat.RoleOf(last) != "assistant")
+                chat = chat with { Messages = [.. chat.Messages, .. Conversation.Of([new("assistant", answer)]).Messages] };
+            last = chat.Messages.Count - 1;
             if (last < record.PromptMessages || chat.RoleOf(last) != "assistant")
                 throw record.Error(record.ChatField, "the last message must be the assistant's, for it is the response; " +
                     (last < record.PromptMessages ? "there is no message." : $"it is the {chat.RoleOf(last)}'s."));
             Example? read = Example.FromChat(
-                Encode(record, chat, tokenizer, addGenerationPrompt: false), tokenizer!.Tokens.Ends, lastTurnOnly, record.PromptMessages);
+                Encode(record, chat, tokenizer, addGenerationPrompt: false), tokenizer!.Tokens.Ends, options?.LastTurnOnly ?? false, record.PromptMessages);
             example = (read ?? throw record.Error(record.ChatField, "the chat template writes nothing for the assistant, so no token of this line would carry loss."))
                 with { Prompt = Transcript(chat, last), Response = chat.TextOf(last), Source = line.Source };
         }
         else if (record.PromptIds is not null || record.CompletionIds is not null)
         {
             (promptField, responseField) = ("prompt_ids", "completion_ids");
-            int[] prompt = record.PromptIds ?? throw record.Missing("prompt_ids"), completion = record.CompletionIds ?? throw record.Missing("completion_ids");
+            int[] prompt = record.PromptIds ?? throw record.Missing("prompt_ids"), completion = record.CompletionIds
+                ?? (answer is null ? throw record.Missing("completion_ids") : Needed(tokenizer, record, "prompt_ids").EncodeResponse(answer));
             if (prompt.Length == 0) throw record.Error("prompt_ids", "'prompt_ids' is empty, so nothing predicts the first response token; begin it with a begin token.");
             if (completion.Length == 0) throw record.Error("completion_ids", "'completion_ids' is empty, so no token of this line would carry loss.");
             example = new(prompt, completion, Source: line.Source);
@@ -118,14 +124,14 @@ public static class JsonlReader
         else
         {
             if (record.WholeText is not null) throw record.Error("text", "'text' has no response to learn; give 'prompt' and 'completion'.");
-            string prompt = record.Prompt ?? throw record.Missing("prompt"), completion = record.Completion ?? throw record.Missing("completion");
+            string prompt = record.Prompt ?? throw record.Missing("prompt"), completion = record.Completion ?? answer ?? throw record.Missing("completion");
             example = Example.FromText(prompt, completion, Needed(tokenizer, record, "prompt"), line.Source);
             if (example.PromptIds.Length == 0) throw Empty(record, "prompt");
         }
 
         CheckIds(record, promptField, example.PromptIds, vocabSize);
         CheckIds(record, responseField, example.ResponseIds, vocabSize);
-        return record.Pattern is null ? example : example with { Pattern = record.Pattern };
+        return record.Pattern is null && record.Gold is null ? example : example with { Pattern = record.Pattern, Gold = record.Gold };
     }
 
     /// <summary>A conversation's first messages as people read them; the tokens are made from the messages, never from this.</summary>

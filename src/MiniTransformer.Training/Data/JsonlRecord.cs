@@ -15,7 +15,7 @@ internal sealed class JsonlRecord
     // Columns that are read.
     internal static readonly string[] Columns =
     [
-        "prompt", "completion", "messages", "conversations", "prompt_ids", "completion_ids", "text", "pattern", "tools", "system", "chat_template_kwargs",
+        "prompt", "completion", "messages", "conversations", "prompt_ids", "completion_ids", "text", "pattern", "answer", "gold", "tools", "system", "chat_template_kwargs",
         "add_generation_prompt",
     ];
 
@@ -79,6 +79,8 @@ internal sealed class JsonlRecord
 
     public string? Pattern { get; private set; }
 
+    public string? Gold { get; private set; }
+
     /// <summary>A whole text, of which inspect shows the tokens.</summary>
     public string? WholeText { get; private set; }
 
@@ -132,6 +134,7 @@ internal sealed class JsonlRecord
             case "prompt_ids": PromptIds = ReadIds(ref reader, name); break;
             case "completion_ids": CompletionIds = ReadIds(ref reader, name); break;
             case "pattern": Pattern = ReadString(ref reader, name); break;
+            case "answer" or "gold": Gold = ReadAnswer(ref reader, name); break;
             case "text": WholeText = ReadString(ref reader, name); break;
             case "add_generation_prompt": AddGenerationPrompt = ReadBoolean(ref reader, name); break;
             case "tools": tools = ReadTools(ref reader); break;
@@ -145,6 +148,14 @@ internal sealed class JsonlRecord
                 reader.Skip();
                 break;
         }
+    }
+
+    // A right answer: a text, or a number as it is written.
+    private string ReadAnswer(ref Utf8JsonReader reader, string name)
+    {
+        string other = name == "gold" ? "answer" : "gold";
+        if (places.ContainsKey(other)) throw line.Error(places[name], $"'{name}' and '{other}' are the same field, the right answer; give one of them.");
+        return reader.TokenType == JsonTokenType.Number ? System.Text.Encoding.UTF8.GetString(reader.ValueSpan) : ReadString(ref reader, name);
     }
 
     // Messages as {"role", "content", ...}, or as ShareGPT has them, {"from", "value"}.
