@@ -68,8 +68,7 @@ internal sealed class AdviseCommand
         Vocabulary vocabulary = Vocabulary.Of(expertFolder, expert.Config);
 
         // What to decide on: the run's own validation prompts, or another file.
-        DataSource source = sft.Source;
-        terminal.Stop.Await(() => source.CheckUnchanged(sft));
+        DataSource source = terminal.Stop.Await(() => sft.SourceAt(sftRun));
         string? file = settings.Get(data);
         string verifier = verify.Resolve(settings, (file ?? source.File) is not null, sft.Verify);
         RunData own = terminal.Stop.Await(() => (source with { Verify = verifier }).Load(vocabulary));

@@ -19,10 +19,10 @@ internal sealed class SftCommand
     private readonly CommonFlags common;
     private readonly Flag<string?> task = Flags.Text("--task", "built-in tasks, separated by commas, or 'all'; see the command tasks", "NAME,...");
     private readonly Flag<string?> data = Flags.Path(
-        "--data", "demonstrations in JSONL instead: {\"prompt\",\"completion\"}, {\"messages\"} or {\"prompt_ids\",\"completion_ids\"} a line", "FILE");
+        "--data", "demonstrations in JSONL instead: {\"prompt\",\"completion\"}, {\"messages\"} or {\"prompt_ids\",\"completion_ids\"} a line", "FILE", isInput: true);
     private readonly Flag<bool> resume = Flags.Switch("--resume", "continue the run in --out from its last checkpoint, bit for bit", saved: false);
     private readonly Flag<string?> baseModel = Flags.Path(
-        "--base", "start from this model's folder, or from a run's final checkpoint, instead of random weights");
+        "--base", "start from this model's folder, or from a run's final checkpoint, instead of random weights", isInput: true);
     private readonly Flag<int?> steps = Flags.OptionalInt("--steps", "updates; instead of --epochs", min: 1);
     private readonly Flag<double?> epochs = Flags.OptionalNumber(
         "--epochs", "passes over the demonstrations [default: 1 from a base, 5 from random weights]", open: true);
@@ -88,6 +88,13 @@ internal sealed class SftCommand
         bool measuring = settings.Get(dryRun), resuming = settings.Get(resume);
         string path = measuring ? "" : settings.Required(common.Out);
         if (!measuring) TrainingRun.CheckFree(path, resuming, canBegin: settings.Get(task) is not null || settings.Get(data) is not null);
+        if (resuming && RunDirectory.Exists(path))
+        {
+            SftRun began = RunSettings.Read<SftRun>(path);
+            terminal.Stop.Await(() => RunInput.TakeUp(settings, data, began.DataInput, (began.Folder, path)));
+            terminal.Stop.Await(() => RunInput.TakeUp(settings, baseModel, began.BaseInput, (began.Folder, path)));
+        }
+
         SftRun asked = Asked(settings);
         using Device device = common.Device(settings, terminal.Stop);
 
@@ -105,7 +112,11 @@ internal sealed class SftCommand
         int total = options.StepsFor(runData.Train.Count), every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, total / 10))!.Value;
         int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, total / 10))!.Value;
 
-        SftRun effective = RunSettings.Of<SftRun>(settings) with { DataSha256 = terminal.Stop.Await(asked.Source.Sha256) };
+        SftRun effective = RunSettings.Of<SftRun>(settings) with
+        {
+            DataSha256 = asked.Data is { } file ? terminal.Stop.Await(() => RunInput.HashOf(file, isModel: false)) : null,
+            BaseSha256 = asked.Base is { } origin ? terminal.Stop.Await(() => RunInput.HashOf(origin, isModel: true)) : null,
+        };
         using TrainingRun run = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
         return run.Work("sft", total, verify.Again(settings), () =>
         {

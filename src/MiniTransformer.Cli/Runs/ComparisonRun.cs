@@ -47,6 +47,9 @@ internal sealed record ComparisonRun : RunSettings
     [JsonPropertyName("baseSha256")]
     public string? BaseSha256 { get; init; }
 
+    /// <summary>The base, as an input.</summary>
+    public RunInput? BaseInput => Base is null ? null : new RunInput("the base (--base)", Base, BaseSha256, IsModel: true);
+
     /// <summary>What the cells of a regime belong to: its name, and a hash of the settings that their numbers depend on.</summary>
     public string Belonging(Regime regime)
     {

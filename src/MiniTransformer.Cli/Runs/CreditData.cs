@@ -32,9 +32,7 @@ internal sealed record CreditData(string What, IReadOnlyList<Example> Examples, 
     /// <param name="vocabulary">What ids mean.</param>
     public static CreditData OfRun(string run, int prompts, Vocabulary vocabulary)
     {
-        SftRun sft = RunSettings.ReadTraining(run, "--run").Demonstrated;
-        DataSource source = sft.Source;
-        source.CheckUnchanged(sft);
+        DataSource source = RunSettings.ReadTraining(run, "--run").SourceAt(run);
         if (source.Tasks is { } tasks) return OfTasks(tasks, source.Seed, prompts, vocabulary.Needed("--task"));
         Example[] heldOut = [.. source.Load(vocabulary).Evaluation.Examples.Take(prompts)];
         if (heldOut.Length == 0) throw new UsageException("the run holds nothing out (--held-out 0); give responses with --data, or prompts with --task.");

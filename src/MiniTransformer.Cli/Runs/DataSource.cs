@@ -21,21 +21,6 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
     // Prompts that the accuracy curve of a running training is measured on.
     private const int MostForCurves = 200;
 
-    /// <summary>The file's hash, so that a run is never continued or measured with other data than it began with.</summary>
-    public string? Sha256()
-    {
-        if (File is null) return null;
-        if (!System.IO.File.Exists(File)) throw new FileNotFoundException($"There is no file '{Invocation.Shown(File)}' (the run's --data).");
-        return Checksums.OfFile(File);
-    }
-
-    /// <summary>Refuses a file that has changed since the run began.</summary>
-    public void CheckUnchanged(SftRun run)
-    {
-        if (File is not null && run.DataSha256 is { } saved && saved != Sha256())
-            throw new InvalidDataException($"'{Invocation.Shown(File)}' has changed since the run began; put the old file back, or start another run.");
-    }
-
     /// <summary>Reads or makes the data.</summary>
     public RunData Load(Vocabulary vocabulary) => Tasks is not null ? FromTasks(vocabulary.Needed("--task")) : FromFile(vocabulary);
 
