@@ -70,6 +70,8 @@ internal sealed class CreditCommand
         Vocabulary vocabulary = references.Folders.Zip(references.All, (folder, r) => (folder, r.Model)).Prepend((policyFolder, expert))
             .Select(m => Vocabulary.Of(m.Item1, m.Item2.Config)).Aggregate((first, next) => first.Tokenizer is null ? next : first);
         int positions = references.All.Min(r => r.Model.Config.MaxPositions) is var most && most < expert.Config.MaxPositions ? most : expert.Config.MaxPositions;
+        foreach (NamedReference same in references.All.Where(r => r.Model.HasWeightsOf(expert)))
+            terminal.Say($"Warning: the reference {same.Name} has the weights of the policy itself, to the bit: r̂ is 0 for every token.");
         CreditData shown = terminal.Stop.Await(() => Data(settings, path, vocabulary));
         Demonstrations.FromExamples(shown.Examples).CheckLength(positions);
 
@@ -81,7 +83,7 @@ internal sealed class CreditCommand
             Example[] right = [.. shown.Examples.Take(settings.Get(prompts))];
             ulong seed = settings.Get(common.Seed);
             planted = PlantedErrors.Plant(right, new TokenKinds(vocabulary.Tokenizer, vocabulary.Ends), seed, shown.Accepts);
-            result = PlantedErrors.Measure(expert, references.All, planted, right.Length, vocabulary.PadId, seed);
+            result = PlantedErrors.Measure(expert, references.All, planted, right.Length, vocabulary.PadId, seed, vocabulary.Ends);
             if (settings.Get(json)) terminal.Print(JsonSerializer.Serialize(result, RunDirectory.Json));
             else Print(terminal, result);
         }

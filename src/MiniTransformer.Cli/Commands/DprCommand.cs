@@ -18,6 +18,9 @@ internal sealed class DprCommand
 {
     private const string Auto = "auto";
 
+    // Returns of so few nats, some times the least that is divided by, are hardly a reward.
+    private const double AllButNothing = 10 * Returns.SmallestRms;
+
     private readonly Command command = new("dpr", "Improve an SFT run's policy with its recovered dense reward (Dense-Path REINFORCE).");
     private readonly CommonFlags common;
     private readonly Flag<string?> run = Flags.Path("--run", "folder of the SFT run", isInput: true);
@@ -55,6 +58,7 @@ internal sealed class DprCommand
         "--checkpoint-every", "updates between checkpoints to resume from [default: a tenth of the updates]", min: 1, mayChange: true);
     private readonly Flag<int?> evaluateEvery = Flags.OptionalInt(
         "--evaluate-every", "updates between points of the accuracy curve, 0 for none [default: a tenth of the updates]", mayChange: true);
+    private readonly Flag<string?> saveType = TypeFlag.Create();
 
     private DprCommand() => common = new CommonFlags(command, "folder of the run, a new one", seedDescription: "seed of the order of the prompts and of the draws [default: the SFT run's]");
 
@@ -67,7 +71,7 @@ internal sealed class DprCommand
             dpr.run, dpr.resume, dpr.updates, dpr.reference, dpr.reward, dpr.floor, dpr.centred, dpr.clip, dpr.gamma, dpr.sentenceLevel, dpr.noBaseline, dpr.noWhiten, dpr.beta,
             dpr.betaRef, dpr.kl, dpr.entropyBonus, dpr.promptsPerUpdate, dpr.lr, dpr.warmup, dpr.maxGradNorm, dpr.temperature, dpr.maxTokens, dpr.collapseKl, dpr.prompts,
             dpr.verify.Flag, dpr.checkpointEvery,
-            dpr.evaluateEvery,
+            dpr.evaluateEvery, dpr.saveType,
         }) dpr.command.Add(flag);
         string[] examples =
         [
@@ -116,14 +120,15 @@ internal sealed class DprCommand
             advice = Ask(settings, sftRun, sft, expert, vocabulary, data, options, terminal);
             if (advice.Action != AdviceAction.RunDpr)
             {
-                terminal.Say("Nothing was trained: the advisor expects no gain of DPR. To run it all the same, name a reference, such as --reference base.");
-                return CommandLine.Failed;
+                terminal.Say("Nothing was trained, as --reference auto asks where the advisor expects no gain of DPR. To run it all the same, name a reference, such as --reference base.");
+                return CommandLine.Done;
             }
         }
 
         string referenceName = settings.Resolve(reference, advice?.Reference ?? ReferenceOf(settings, sft))!;
         Transformer[] others = [.. ModelFolder.References(sftRun, referenceName).Select(folder => Frozen(folder, device))];
         var dense = UsageException.Check(() => new DenseReward(expert, others, RunSettings.Of<DprRun>(settings).RewardOptions));
+        RefuseSame(expert, referenceName, others, dense.Options.Kind, terminal);
         asked = PromptRoom.Answerable(asked, dense.MaxPositions, terminal.Say);
         int every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, options.Updates / 10))!.Value;
         int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, options.Updates / 10))!.Value;
@@ -137,6 +142,8 @@ internal sealed class DprCommand
             ReferenceSha256 = terminal.Stop.Await<string[]>(() => [.. ModelFolder.References(sftRun, referenceName).Select(folder => RunInput.HashOf(folder, isModel: true))]),
             PromptsSha256 = settings.Get(prompts) is { } answered ? terminal.Stop.Await(() => RunInput.HashOf(answered, isModel: false)) : null,
         };
+        if (options.WarmupUpdates > options.Updates)
+            terminal.Say($"Warning: --warmup {options.WarmupUpdates} is longer than the run of {options.Updates} update(s); the learning rate never reaches --lr.");
         using TrainingRun training = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
         int[][] ids = [.. asked.Select(p => p.Ids)];
         return training.Work("dpr", options.Updates, verify.Again(settings), () =>
@@ -159,8 +166,15 @@ internal sealed class DprCommand
                 try
                 {
                     if (IsDue(done) && training.LacksPoint(done)) evaluation.Point(policy, "dpr", done, training.Folder.Metrics);
+                    bool warned = false;
                     foreach (DprStep step in DensePathReinforce.Train(policy, dense, ids, options, optimizer))
                     {
+                        if (!warned && step.AdvantageRms is { } rms && rms < AllButNothing)
+                        {
+                            warned = true;
+                            terminal.Say(Warning(rms, step.Step, referenceName));
+                        }
+
                         training.Folder.Metrics.Append(step);
                         if (step.Step % every == 0 || step.Step == options.Updates || IsDue(step.Step)) Save();
                         if (IsDue(step.Step)) evaluation.Point(policy, "dpr", step.Step, training.Folder.Metrics);
@@ -186,6 +200,22 @@ internal sealed class DprCommand
         });
 
         bool IsDue(int step) => curveEvery > 0 && (step % curveEvery == 0 || step == options.Updates);
+    }
+
+    private static string Warning(double rms, int update, string reference) => string.Create(CultureInfo.InvariantCulture,
+        $"Warning: the reward is all but nothing: its returns have a root mean square of {rms:0.######} nats at update {update}. The reference {reference} is all but π_SFT itself, "
+        + $"and dividing by so little makes much of small differences; the least that is divided by is {Returns.SmallestRms}. Take an earlier reference, such as base or 0.1.");
+
+    // r̂ against π_SFT's own weights is 0 everywhere: there would be nothing to reinforce but rounding.
+    private static void RefuseSame(Transformer expert, string reference, Transformer[] others, RewardKind kind, Terminal terminal)
+    {
+        if (kind != RewardKind.BaselineRelative) return;
+        string[] same = [.. ModelFolder.ReferenceNames(reference).Zip(others).Where(r => r.Second.HasWeightsOf(expert)).Select(r => r.First)];
+        if (same.Length == 0) return;
+        string what = $"the reference {string.Join(" and ", same)} has the weights of π_SFT itself, to the bit";
+        if (same.Length == others.Length)
+            throw new UsageException($"--reference: {what}: r̂ = log π_SFT − log π_ref is 0 for every token, and there is nothing to reinforce. Name an earlier checkpoint.");
+        terminal.Say($"Warning: {what}; it only brings the mean of the references nearer to π_SFT.");
     }
 
     // --reference auto: the advisor, with this run's budget, on the prompts for choices.

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using MiniTransformer.Backends;
@@ -6,6 +7,7 @@ using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
+using MiniTransformer.Lab;
 using MiniTransformer.Nn;
 using MiniTransformer.Training;
 
@@ -24,7 +26,7 @@ internal sealed class RewardCommand
     private readonly Flag<string?> data = Flags.Path(
         "--data", "prompts with responses in JSONL: {\"prompt\",\"completion\"}, {\"messages\"} or {\"prompt_ids\",\"completion_ids\"}", "FILE");
     private readonly Flag<bool> json = Flags.Switch(
-        "--json", "one JSON line a response, with arrays ids, tokens, logProb, referenceLogProb, rQ, shaped, rHat, and their sums", saved: false);
+        "--json", "one JSON line a response, with arrays ids, tokens, logProb, referenceLogProb, rQ, shaped, rHat, their sums, and whether it ended", saved: false);
     private readonly Flag<int> batch = Flags.Int("--batch", "responses computed together; the values do not depend on it", 32, min: 1);
     private readonly Flag<double> floor = Flags.Number("--floor", "δ of log((π_SFT + δ) / (π_ref + δ)) for rHat", 0, max: 1);
     private readonly Flag<bool> centred = Flags.Switch("--centred", "subtract from rHat the state's mean under π_SFT");
@@ -51,6 +53,7 @@ internal sealed class RewardCommand
         using Device device = common.Device(settings, terminal.Stop);
         using Transformer expert = Checkpoint.LoadModel(expertFolder, device), other = Checkpoint.LoadModel(referenceFolder, device);
         var reward = new DenseReward(expert, other, new RewardOptions { Floor = settings.Get(floor), Centred = settings.Get(centred) });
+        if (other.HasWeightsOf(expert)) terminal.Say($"Warning: the reference {referenceName} has the weights of the policy itself, to the bit: r̂ is 0 for every token.");
         Vocabulary vocabulary = Vocabulary.Of(expertFolder, expert.Config);
         if (vocabulary.Tokenizer is null) vocabulary = Vocabulary.Of(referenceFolder, other.Config);
         int positions = Math.Min(expert.Config.MaxPositions, other.Config.MaxPositions);
@@ -63,12 +66,12 @@ internal sealed class RewardCommand
             {
                 Demonstrations.FromExamples(examples).CheckLength(positions);
                 var responses = new ResponseBatch(examples, vocabulary.PadId);
-                RecoveredRewards rewards = reward.Recover(responses);
+                RecoveredRewards rewards = reward.Recover(responses, vocabulary.Ends);
                 for (int b = 0; b < examples.Length; b++)
                 {
                     Token[] tokens = [.. examples[b].ResponseIds.Select((id, t) => Token.Of(id, vocabulary, rewards, responses.Starts[b] + t))];
-                    if (settings.Get(json)) results.Writer.WriteLine(Json(tokens));
-                    else WriteTable(results.Writer, vocabulary, examples[b], tokens);
+                    if (settings.Get(json)) results.Writer.WriteLine(Json(tokens, rewards.Ends.Ended[b]));
+                    else WriteTable(results.Writer, vocabulary, examples[b], tokens, rewards.Ends.Ended[b]);
                 }
 
                 read += examples.Length;
@@ -92,7 +95,8 @@ internal sealed class RewardCommand
         _ => t.LogProb, // the shaped reward is log π_SFT
     })];
 
-    private static string Json(Token[] tokens)
+    // r_Q is not known (null) of a last token that fills the model's context and ends nothing: there is no position for the state after it.
+    private static string Json(Token[] tokens, bool ended)
     {
         using var buffer = new MemoryStream();
         using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = RunDirectory.Json.Encoder }))
@@ -107,29 +111,45 @@ internal sealed class RewardCommand
             foreach (string field in Fields)
             {
                 writer.WriteStartArray(field);
-                foreach (float value in Values(tokens, field)) writer.WriteNumberValue(value);
+                foreach (float value in Values(tokens, field))
+                {
+                    if (float.IsNaN(value)) writer.WriteNullValue();
+                    else writer.WriteNumberValue(value);
+                }
+
                 writer.WriteEndArray();
             }
 
             writer.WriteStartObject("sums");
-            foreach (string field in Fields) writer.WriteNumber(field, Values(tokens, field).Sum(value => (double)value));
+            foreach (string field in Fields)
+            {
+                double sum = Values(tokens, field).Sum(value => (double)value);
+                if (double.IsNaN(sum)) writer.WriteNull(field);
+                else writer.WriteNumber(field, sum);
+            }
+
             writer.WriteEndObject();
+            writer.WriteBoolean("ended", ended);
             writer.WriteEndObject();
         }
 
         return Encoding.UTF8.GetString(buffer.ToArray());
     }
 
-    private static void WriteTable(TextWriter output, Vocabulary vocabulary, Example example, Token[] tokens)
+    private static void WriteTable(TextWriter output, Vocabulary vocabulary, Example example, Token[] tokens, bool ended)
     {
         output.WriteLine($"{example.Source}  prompt: {example.Prompt ?? vocabulary.Show(example.PromptIds)}");
         int width = Math.Max(8, tokens.Max(t => t.Text.Length));
         output.WriteLine($"  {"token".PadRight(width)} {"id",6} {"log π",10} {"log π_ref",10} {"r_Q",10} {"r̂",11}"); // r̂ is two characters and one column
         foreach (Token t in tokens)
-            output.WriteLine(FormattableString.Invariant($"  {t.Text.PadRight(width)} {t.Id,6} {t.LogProb,10:0.0000} {t.ReferenceLogProb,10:0.0000} {t.RQ,10:0.0000} {t.RHat,10:+0.0000;-0.0000}"));
+            output.WriteLine(FormattableString.Invariant($"  {t.Text.PadRight(width)} {t.Id,6} {t.LogProb,10:0.0000} {t.ReferenceLogProb,10:0.0000} {Value(t.RQ),10} {t.RHat,10:+0.0000;-0.0000}"));
         output.WriteLine(FormattableString.Invariant(
-            $"  {"sum".PadRight(width)} {"",6} {tokens.Sum(t => t.LogProb),10:0.0000} {tokens.Sum(t => t.ReferenceLogProb),10:0.0000} {tokens.Sum(t => t.RQ),10:0.0000} {tokens.Sum(t => t.RHat),10:+0.0000;-0.0000}"));
+            $"  {"sum".PadRight(width)} {"",6} {tokens.Sum(t => t.LogProb),10:0.0000} {tokens.Sum(t => t.ReferenceLogProb),10:0.0000} {Value(tokens.Sum(t => t.RQ)),10} {tokens.Sum(t => t.RHat),10:+0.0000;-0.0000}"));
+        if (!ended)
+            output.WriteLine("  The response was cut off: it has no end token, so that r_Q of its last token takes the value of the state after it" + (float.IsNaN(tokens[^1].RQ) ? ", for which the model has no position." : "."));
         output.WriteLine();
+
+        static string Value(float value) => float.IsNaN(value) ? Numbers.None : value.ToString("0.0000", CultureInfo.InvariantCulture);
     }
 
     private sealed record Token(int Id, string Text, float LogProb, float ReferenceLogProb, float RQ, float RHat)

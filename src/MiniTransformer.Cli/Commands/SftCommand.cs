@@ -56,6 +56,7 @@ internal sealed class SftCommand
     private readonly Flag<bool> recompute = Flags.Switch(
         "--recompute", "compute the blocks again in the backward pass: activations of one block instead of all, for one more forward pass; the same bits");
     private readonly Flag<bool> dryRun = Flags.Switch("--dry-run", "train nothing; print the memory that a step will need", saved: false);
+    private readonly Flag<string?> saveType = TypeFlag.Create();
     private readonly ModelFlags model = new();
 
     private SftCommand() => common = new CommonFlags(command, "folder of the run, a new one");
@@ -68,7 +69,7 @@ internal sealed class SftCommand
         {
             sft.task, sft.data, sft.resume, sft.baseModel, sft.steps, sft.epochs, sft.batch, sft.microBatch, sft.lr, sft.warmup, sft.finalFraction, sft.maxGradNorm,
             sft.keepAt, sft.checkpointEvery, sft.evaluateEvery, sft.demonstrations, sft.good, sft.heldOut, sft.verify.Flag, sft.inOrder, sft.objective, sft.gamma, sft.alpha,
-            sft.recompute, sft.dryRun,
+            sft.recompute, sft.dryRun, sft.saveType,
         }) sft.command.Add(flag);
         foreach (Option flag in sft.model.All) sft.command.Add(flag);
         string[] examples =
@@ -102,7 +103,11 @@ internal sealed class SftCommand
         string? start = settings.Get(baseModel) is { } folder ? ModelFolder.Find(folder) : null;
         using Transformer? loaded = start is null ? null : Checkpoint.LoadModel(start, device);
         Vocabulary vocabulary = loaded is null ? Vocabulary.Bytes() : Vocabulary.Of(start!, loaded.Config);
-        RunData runData = terminal.Stop.Await(() => asked.Source.Load(vocabulary));
+        RunData runData = terminal.Stop.Await(() =>
+        {
+            if (asked.Source.File is { } file && !measuring) DataSource.RequireFile("--data", file);
+            return asked.Source.Load(vocabulary);
+        });
         TransformerConfig config = model.Resolve(settings, loaded?.Config, vocabulary, runData, device);
         RunEvaluation.CheckLength(runData, config);
         SftOptions options = asked.Options(vocabulary.PadId);
@@ -117,6 +122,7 @@ internal sealed class SftCommand
             DataSha256 = asked.Data is { } file ? terminal.Stop.Await(() => RunInput.HashOf(file, isModel: false)) : null,
             BaseSha256 = asked.Base is { } origin ? terminal.Stop.Await(() => RunInput.HashOf(origin, isModel: true)) : null,
         };
+        Warn(options, total, terminal);
         using TrainingRun run = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
         return run.Work("sft", total, verify.Again(settings), () =>
         {
@@ -146,7 +152,7 @@ internal sealed class SftCommand
                     foreach (SftStep step in Sft.Train(policy, runData.Train, options, optimizer))
                     {
                         run.Folder.Metrics.Append(step);
-                        foreach (double fraction in options.KeepAt.Where(f => (int)Math.Ceiling(f * total - 1e-9) == step.Step)) run.Keep(ModelFolder.Fraction(fraction), policy);
+                        foreach (double fraction in options.KeepAt.Where(f => UpdateOf(f, total) == step.Step)) run.Keep(ModelFolder.Fraction(fraction), policy);
                         if (step.Step % every == 0 || step.Step == total || IsDue(step.Step)) Save();
                         if (IsDue(step.Step)) evaluation.Point(policy, "sft", step.Step, run.Folder.Metrics);
                         track.Report(step.Step, string.Create(CultureInfo.InvariantCulture, $"loss {step.Loss:0.000}"));
@@ -166,6 +172,18 @@ internal sealed class SftCommand
 
         bool IsDue(int step) => curveEvery > 0 && (step % curveEvery == 0 || step == total);
     }
+
+    // What is not wrong, but hardly meant.
+    private static void Warn(SftOptions options, int total, Terminal terminal)
+    {
+        if (options.WarmupSteps >= total)
+            terminal.Say($"Warning: --warmup {options.WarmupSteps} is as long as the run of {total} update(s), or longer; the learning rate never reaches --lr.");
+        foreach (IGrouping<int, double> same in options.KeepAt.GroupBy(f => UpdateOf(f, total)).Where(g => g.Count() > 1))
+            terminal.Say(FormattableString.Invariant($"Warning: --keep-at {string.Join(", ", same.Select(f => f.ToString(CultureInfo.InvariantCulture)))} are all update {same.Key} of {total}, the same model."));
+    }
+
+    // The update after which a fraction of the training samples is seen.
+    private static int UpdateOf(double fraction, int total) => (int)Math.Ceiling(fraction * total - 1e-9);
 
     // The largest step there can be: one of the longest demonstrations.
     private static Example[] Longest(IReadOnlyList<Example> demonstrations, SftOptions options)

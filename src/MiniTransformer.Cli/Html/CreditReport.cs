@@ -42,28 +42,28 @@ internal sealed class CreditReport(string policy, CreditReferences references, V
         "Blue tokens have a positive score, orange ones a negative one. The first number under a token is its score in nats, the second, after Σ, the running sum up to and with it. Point at a "
         + "token, or go there with the Tab key, for all its scores and for the tokens that π_SFT finds most probable at the same place, each with its probability under π_SFT and under every reference and its r̂.\n\n"
         + "r̂ = log π_SFT − log π_ref is positive where fine-tuning made the token more probable; over a response r̂ adds up to log π_SFT(y|x) − log π_ref(y|x), exactly. "
-        + "r_Q = Q(s,a) − V(s′) is the reward under which the policy is soft-optimal: with γ = 1 and V(terminal) = 0 the values telescope, and Σ r_Q = log π_SFT(y|x) + V(s₀), up to the rounding of 32-bit numbers. "
+        + "r_Q = Q(s,a) − V(s′) is the reward under which the policy is soft-optimal: with γ = 1 and V(terminal) = 0 the values telescope, and Σ r_Q = log π_SFT(y|x) + V(s₀), less the value of the state after a response that was cut off, up to the rounding of 32-bit numbers. "
         + "log π_SFT is the shaped reward, never positive.";
 
     private ScoredResponse[] Score(IReadOnlyList<(Example Example, bool? Right, string Label)> responses)
     {
-        ScoredToken[][] tokens = Tokens([.. responses.Select(r => r.Example)]);
-        return [.. responses.Select((r, i) => new ScoredResponse(PromptOf(r.Example), tokens[i], r.Right, r.Label, names))];
+        ScoredRow[] tokens = Tokens([.. responses.Select(r => r.Example)]);
+        return [.. responses.Select((r, i) => tokens[i].Of(PromptOf(r.Example), r.Right, r.Label, names))];
     }
 
     private ScoredResponse[] Marked(IReadOnlyList<PlantedExample> planted)
     {
-        ScoredToken[][] tokens = Tokens([.. planted.Select(p => p.Example)]);
+        ScoredRow[] tokens = Tokens([.. planted.Select(p => p.Example)]);
         for (int i = 0; i < planted.Count; i++)
         {
             int at = planted[i].Position;
-            tokens[i][at] = tokens[i][at] with { Mark = $"planted error, right is {HtmlText.Visible(vocabulary.Show(planted[i].RightId))}" };
+            tokens[i].Tokens[at] = tokens[i].Tokens[at] with { Mark = $"planted error, right is {HtmlText.Visible(vocabulary.Show(planted[i].RightId))}" };
         }
 
-        return [.. planted.Select((p, i) => new ScoredResponse(PromptOf(p.Example), tokens[i], null, $"error at token {p.Position + 1}", names))];
+        return [.. planted.Select((p, i) => tokens[i].Of(PromptOf(p.Example), null, $"error at token {p.Position + 1}", names))];
     }
 
-    private ScoredToken[][] Tokens(Example[] examples) =>
+    private ScoredRow[] Tokens(Example[] examples) =>
         [.. examples.Chunk(examples.Max(e => e.Positions) > 256 ? 1 : Together).SelectMany(batch => Scored.Tokens(expert, references.All, vocabulary, batch))];
 
     private string PromptOf(Example example) => example.Prompt ?? vocabulary.Show(example.PromptIds);

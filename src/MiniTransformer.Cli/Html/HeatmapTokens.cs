@@ -11,15 +11,17 @@ internal sealed class HeatmapTokens(HeatmapScore[] scores, double[] limits, IRea
     private const int ColumnName = 6;
 
     /// <summary>The tokens, one element each.</summary>
-    public void Append(StringBuilder html, IReadOnlyList<ScoredToken> tokens)
+    public void Append(StringBuilder html, ScoredResponse response)
     {
+        IReadOnlyList<ScoredToken> tokens = response.Tokens;
         double[] sums = new double[scores.Length];
         for (int t = 0; t < tokens.Count; t++)
         {
             ScoredToken token = tokens[t];
             for (int i = 0; i < scores.Length; i++) sums[i] += scores[i].Value(token);
-            html.Append($"<span class=\"tok{(token.Mark is null ? "" : " marked")}\" tabindex=\"0\" role=\"img\" aria-label=\"");
-            html.Append(HtmlText.Escape(Details(token, t, tokens.Count, sums))).Append("\" style=\"");
+            bool cutOff = !response.Ended && t == tokens.Count - 1;
+            html.Append($"<span class=\"tok{(token.Mark is null ? "" : " marked")}{(cutOff ? " cut" : "")}\" tabindex=\"0\" role=\"img\" aria-label=\"");
+            html.Append(HtmlText.Escape(Details(token, t, tokens.Count, sums) + (cutOff ? CutOff(response.FinalValue) : ""))).Append("\" style=\"");
             for (int i = 0; i < scores.Length; i++)
             {
                 double value = scores[i].Value(token);
@@ -33,7 +35,7 @@ internal sealed class HeatmapTokens(HeatmapScore[] scores, double[] limits, IRea
 
     /// <summary>
     /// The sum of each score, and the same number computed from the sequence's probabilities: Σ r̂ = log π_SFT(y|x) − log π_ref(y|x);
-    /// Σ r_Q = log π_SFT(y|x) + V(s₀), since V telescopes to V(s₀) − V(terminal) with γ = 1 and V(terminal) = 0.
+    /// Σ r_Q = log π_SFT(y|x) + V(s₀) − V(s_T), since V telescopes with γ = 1; V(s_T) = 0 after an end token, and not after a response that was cut off.
     /// </summary>
     public void AppendSums(StringBuilder html, ScoredResponse response)
     {
@@ -48,7 +50,8 @@ internal sealed class HeatmapTokens(HeatmapScore[] scores, double[] limits, IRea
             }
             else if (score.Key == "q")
             {
-                html.Append($"log {HeatmapScore.PolicySft}(y|x) + V(s<sub>0</sub>) = {Total(logProb, first)}");
+                string last = response.Ended ? "" : " − V(s<sub>T</sub>)";
+                html.Append($"log {HeatmapScore.PolicySft}(y|x) + V(s<sub>0</sub>){last} = {Total(logProb, first, -response.FinalValue)}");
             }
             else
             {
@@ -61,9 +64,17 @@ internal sealed class HeatmapTokens(HeatmapScore[] scores, double[] limits, IRea
         }
     }
 
-    // −3.1234 + 5.8734 = +2.7500
-    private static string Total(double a, double b) =>
-        $"{HeatmapScore.Exact(a)} {(b < 0 ? "−" : "+")} {HeatmapScore.Exact(Math.Abs(b)).TrimStart('+')} = {HeatmapScore.Exact(a + b)}";
+    // −3.1234 + 5.8734 = +2.7500; a last term that is nothing is left out
+    private static string Total(double a, double b, double c = 0)
+    {
+        return $"{HeatmapScore.Exact(a)} {Term(b)}{(c == 0 ? "" : $" {Term(c)}")} = {HeatmapScore.Exact(a + b + c)}";
+
+        static string Term(double x) => $"{(x < 0 ? "−" : "+")} {HeatmapScore.Exact(Math.Abs(x)).TrimStart('+')}";
+    }
+
+    // Why r_Q of this token takes a value that other last tokens do not.
+    private static string CutOff(double finalValue) => "\nthe response was cut off here: V of the state after it "
+        + (double.IsNaN(finalValue) ? "is not known, for the model has no position left" : $"is {HeatmapScore.Exact(finalValue)}, not 0");
 
     // What the token's own element says: lines for the eye, one sentence after another for a screen reader. Tokens stand last on their
     // lines and in isolation, so that writing from right to left turns nothing around.

@@ -98,12 +98,13 @@ public static class RewardHeatmap
         html.Append($"<div class=\"heat-response{(isLong ? " long" : "")}\"><p class=\"heat-head\">");
         if (response.Label is { } label) html.Append($"<b>{HtmlText.Escape(HtmlText.InOrder(label))}</b> ");
         if (response.Correct is { } correct) html.Append(correct ? "<span>✓ right</span> " : "<span>✗ wrong</span> ");
+        if (!response.Ended) html.Append("<span class=\"heat-cut\" title=\"no end token: the state after the last token is not terminal\">✂ cut off, not ended</span> ");
         writer.AppendSums(html, response);
         html.Append("</p>");
         if (isLong) html.Append($"<a class=\"heat-skip\" href=\"#{end}\">Skip {response.Tokens.Count} tokens</a>");
         html.Append("<p class=\"heat-tokens\">");
         if (response.Tokens.Count == 0) html.Append("<span>no token</span>");
-        writer.Append(html, response.Tokens);
+        writer.Append(html, response);
         html.Append("</p>");
         if (isLong) html.Append($"<span id=\"{end}\" tabindex=\"-1\"></span>");
         html.Append("</div>\n");

@@ -26,8 +26,8 @@ internal static class ConfigFile
             throw new UsageException($"{path}: not valid JSON: {Messages.Of(e)}");
         }
 
-        if (json["command"] is { } name && name.ToString() != command.Name)
-            throw new UsageException($"{path}: it is a configuration of '{name}', not of '{command.Name}'.");
+        if (json["command"] is { } name && (name.GetValueKind() != JsonValueKind.String || name.GetValue<string>() != command.Name))
+            throw new UsageException($"{path}: it is a configuration of {name.ToJsonString()}, not of '{command.Name}'.");
         string[] known = [.. FlagsOf(command).Select(flag => flag.Key)];
         foreach ((string key, _) in json)
         {
@@ -44,19 +44,23 @@ internal static class ConfigFile
         foreach (IFlag flag in FlagsOf(command))
         {
             if (onCommandLine.Contains(flag.Key) || !json.TryGetPropertyValue(flag.Key, out JsonNode? value) || value is null) continue;
-            foreach (JsonNode one in flag.Repeats && value is JsonArray items ? items.OfType<JsonNode>() : [value]) yield return $"--{flag.Key}={Text(path, flag.Key, one)}";
+            if (value is not JsonArray items) yield return $"--{flag.Key}={Text(path, flag, value)}";
+            else if (flag.Repeats) foreach (JsonNode? one in items) yield return $"--{flag.Key}={Text(path, flag, one)}";
+            else if (flag.TakesList) yield return $"--{flag.Key}={string.Join(',', items.Select(one => Text(path, flag, one)))}";
+            else throw Unusable(path, flag, items);
         }
     }
 
     private static IEnumerable<IFlag> FlagsOf(Command command) => command.Options.OfType<IFlag>();
 
-    private static string Text(string path, string key, JsonNode value) => value switch
+    // A switch is true or false; any other flag checks the text that a number or a text makes.
+    private static string Text(string path, IFlag flag, JsonNode? value) => value?.GetValueKind() switch
     {
-        JsonArray items => string.Join(',', items.Select(item => item is JsonValue v ? v.ToString() : throw Unusable(path, key))),
-        JsonValue v when v.GetValueKind() is JsonValueKind.True or JsonValueKind.False => v.ToJsonString(),
-        JsonValue v => v.ToString(),
-        _ => throw Unusable(path, key),
+        JsonValueKind.True or JsonValueKind.False when flag.IsSwitch => value.ToJsonString(),
+        JsonValueKind.Number or JsonValueKind.String when !flag.IsSwitch => value.ToString(),
+        _ => throw Unusable(path, flag, value),
     };
 
-    private static UsageException Unusable(string path, string key) => new($"{path}: the value of '{key}' is not a number, a text, true, false or a list of these.");
+    private static UsageException Unusable(string path, IFlag flag, JsonNode? value) =>
+        new($"{path}: the value of '{flag.Key}' is {value?.ToJsonString() ?? "null"}; {(flag.IsSwitch ? "true or false" : flag.TakesList || flag.Repeats ? "a number, a text or a list of these" : "a number or a text")} is needed.");
 }

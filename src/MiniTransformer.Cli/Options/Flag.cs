@@ -21,6 +21,12 @@ internal interface IFlag
     /// <summary>Whether it may be given several times, and has a list of values.</summary>
     bool Repeats { get; }
 
+    /// <summary>Whether its value may be several words or numbers, separated by commas.</summary>
+    bool TakesList { get; }
+
+    /// <summary>Whether it is a switch: its value is true or false.</summary>
+    bool IsSwitch { get; }
+
     /// <summary>A value as JSON.</summary>
     JsonNode? ToJson(object? value);
 
@@ -75,6 +81,12 @@ internal sealed class Flag<T> : Option<T>, IFlag
 
     /// <inheritdoc/>
     public bool Repeats { get; private init; }
+
+    /// <inheritdoc/>
+    public bool TakesList => HelpName?.Contains(',', StringComparison.Ordinal) == true;
+
+    /// <inheritdoc/>
+    public bool IsSwitch => typeof(T) == typeof(bool);
 
     /// <inheritdoc/>
     public JsonNode? ToJson(object? value) => value switch

@@ -5,6 +5,9 @@ namespace MiniTransformer.Cli.Options;
 /// <summary>Kinds of flags. A flag without a default of its own has null, and the command chooses.</summary>
 internal static class Flags
 {
+    // As many as the name of a kept checkpoint has.
+    private const int FractionDecimals = 6;
+
     /// <summary>A whole number.</summary>
     public static Flag<int> Int(string name, string description, int defaultValue, int min = 0, bool mayChange = false, int max = int.MaxValue) =>
         new(name, description, text => Whole(text, min) is var n && n <= max ? n : throw new UsageException($"{text} is more than {max}."), defaultValue, hasDefault: true) { HelpName = "N", MayChange = mayChange };
@@ -24,7 +27,9 @@ internal static class Flags
     /// <summary>Numbers in (0, 1], separated by commas; "none" for no number.</summary>
     public static Flag<double[]?> Fractions(string name, string description) =>
         new(name, description, text => text == "none" ? [] : [.. text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            .Select(part => Real(part, 0, 1, open: true)).Distinct().Order()])
+            .Select(part => Math.Round(Real(part, 0, 1, open: true), FractionDecimals) is var f and > 0 && f == Real(part, 0, 1, open: true)
+                ? f
+                : throw new UsageException($"'{part}' has more than {FractionDecimals} decimals, which a checkpoint's name does not hold.")).Distinct().Order()])
         { HelpName = "X,X,..." };
 
     /// <summary>A text.</summary>

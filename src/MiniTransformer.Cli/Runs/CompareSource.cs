@@ -6,7 +6,6 @@ using MiniTransformer.IO;
 using MiniTransformer.Judges;
 using MiniTransformer.Lab;
 using MiniTransformer.Nn;
-using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Runs;
 
@@ -163,6 +162,7 @@ internal sealed class CompareSource
         foreach (string file in files)
         {
             if (!File.Exists(file)) throw new FileNotFoundException($"--data: there is no file '{Invocation.Shown(file)}'.");
+            DataSource.RequireFile("--data", file);
             var examples = Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size);
             if (config is not null) examples.CheckLength(config.MaxPositions);
             var own = OwnData.Split(NameOf(file), examples, verifier, settings.Get(validation), settings.Get(heldOut), settings.Get(seed), folder, vocabulary.Tokenizer);

@@ -1,7 +1,6 @@
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
-using MiniTransformer.IO;
 using MiniTransformer.Judges;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
@@ -20,6 +19,15 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
 {
     // Prompts that the accuracy curve of a running training is measured on.
     private const int MostForCurves = 200;
+
+    /// <summary>Refuses a pipe, whose content can be read only once, where a run reads its data again: to resume it, and to measure it.</summary>
+    /// <exception cref="UsageException">It is one.</exception>
+    public static void RequireFile(string flag, string path)
+    {
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        if (!stream.CanSeek)
+            throw new UsageException($"{flag}: '{Invocation.Shown(path)}' is a pipe, which can be read only once, and a run reads its data again when it is resumed or measured; write them to a file and name it.");
+    }
 
     /// <summary>Reads or makes the data.</summary>
     public RunData Load(Vocabulary vocabulary) => Tasks is not null ? FromTasks(vocabulary.Needed("--task")) : FromFile(vocabulary);

@@ -22,6 +22,7 @@ public sealed class RunDirectory : IDisposable
     private RunDirectory(string path, FileStream held)
     {
         Path = path;
+        AtomicFile.Recover(path); // the lock is ours
         this.held = held;
         Metrics = new MetricsLog(System.IO.Path.Combine(path, MetricsName));
     }

@@ -15,7 +15,13 @@ namespace MiniTransformer.Cli.Runs;
 internal sealed record RunInput(string What, string Path, string? Sha256, bool IsModel)
 {
     /// <summary>The hash of a file, or of a model.</summary>
-    public static string HashOf(string path, bool isModel) => isModel ? Checkpoint.Sha256(ModelFolder.Find(path)) : Checksums.OfFile(path);
+    /// <exception cref="UsageException">The file is a pipe, which can be read only once.</exception>
+    public static string HashOf(string path, bool isModel)
+    {
+        if (isModel) return Checkpoint.Sha256(ModelFolder.Find(path));
+        DataSource.RequireFile("a run's input", path);
+        return Checksums.OfFile(path);
+    }
 
     /// <summary>Where it is now.</summary>
     /// <param name="moved">Folders, such as the run's, where they were and where they are.</param>

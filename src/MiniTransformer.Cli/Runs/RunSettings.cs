@@ -108,6 +108,9 @@ internal abstract record TrainingSettings : RunSettings
 
     /// <summary>--evaluate-every.</summary>
     public int? EvaluateEvery { get; init; }
+
+    /// <summary>--save-dtype: the type of the weights in the models that the run writes; null for the one that they came in.</summary>
+    public string? SaveDtype { get; init; }
 }
 
 /// <summary>--keep-at: numbers, or "none".</summary>

@@ -5,6 +5,14 @@ using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Runs;
 
+/// <summary>A response's tokens with their rewards, whether it ended, and V of the state after it.</summary>
+internal sealed record ScoredRow(ScoredToken[] Tokens, bool Ended, double FinalValue)
+{
+    /// <summary>The row as a report shows it.</summary>
+    public ScoredResponse Of(string prompt, bool? right, string label, IReadOnlyList<string> references) =>
+        new(prompt, Tokens, right, label, references) { Ended = Ended, FinalValue = FinalValue };
+}
+
 /// <summary>Responses with each token's recovered rewards.</summary>
 internal static class Scored
 {
@@ -16,13 +24,18 @@ internal static class Scored
     /// <param name="references">The references.</param>
     /// <param name="vocabulary">What ids mean.</param>
     /// <param name="examples">Prompts with responses.</param>
-    public static ScoredToken[][] Tokens(
+    public static ScoredRow[] Tokens(
         Transformer expert, IReadOnlyList<NamedReference> references, Vocabulary vocabulary, IReadOnlyList<Example> examples)
     {
-        if (examples.All(e => e.ResponseIds.Length == 0)) return [.. examples.Select(_ => Array.Empty<ScoredToken>())];
+        if (examples.All(e => e.ResponseIds.Length == 0)) return [.. examples.Select(_ => new ScoredRow([], Ended: false, FinalValue: double.NaN))];
         var batch = new ResponseBatch(examples, vocabulary.PadId);
-        TokenScores scores = TokenCredit.Score(expert, [.. references.Select(r => r.Model)], batch, Alternatives);
-        return [.. examples.Select((example, b) => example.ResponseIds.Select((id, t) => Token(scores, vocabulary, id, batch.Starts[b] + t)).ToArray())];
+        TokenScores scores = TokenCredit.Score(expert, [.. references.Select(r => r.Model)], batch, Alternatives, vocabulary.Ends);
+        return
+        [
+            .. examples.Select((example, b) => new ScoredRow(
+                [.. example.ResponseIds.Select((id, t) => Token(scores, vocabulary, id, batch.Starts[b] + t))],
+                scores.Ends.Ended[b] && example.ResponseIds.Length > 0, scores.Ends.FinalValue[b])),
+        ];
     }
 
     /// <summary>The same held-out prompts answered by several policies.</summary>
@@ -40,9 +53,9 @@ internal static class Scored
         for (int i = 0; i < prompts.Count; i++)
         {
             Example[] examples = [.. answers.Select(a => new Example(prompts[i].Ids, a.Responses[i].Ids))];
-            ScoredToken[][] tokens = Tokens(reward.Expert, named, vocabulary, examples);
+            ScoredRow[] tokens = Tokens(reward.Expert, named, vocabulary, examples);
             for (int a = 0; a < answers.Count; a++)
-                scored.Add(new ScoredResponse(prompts[i].Text, tokens[a], answers[a].Responses[i].Right, answers[a].Name, references));
+                scored.Add(tokens[a].Of(prompts[i].Text, answers[a].Responses[i].Right, answers[a].Name, references));
         }
 
         return scored;

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Terminals;
+using MiniTransformer.IO;
 using MiniTransformer.Nn;
 using MiniTransformer.Optim;
 using MiniTransformer.Text;
@@ -36,7 +37,7 @@ internal sealed class TrainingRun : IDisposable
         if (resume || !Directory.Exists(path)) return;
         if (RunDirectory.Exists(path))
             throw new UsageException($"--out: '{Invocation.Shown(path)}' holds a run already. Continue it with --resume, or name another folder.");
-        if (Directory.EnumerateFileSystemEntries(path).Any(entry => Path.GetFileName(entry) is var name && name != ".lock" && !RunDirectory.Leftovers.Contains(name)))
+        if (Directory.EnumerateFileSystemEntries(path).Any(entry => Path.GetFileName(entry) is var name && name != ".lock" && !RunDirectory.Leftovers.Contains(name) && !AtomicFile.IsLeftover(name)))
             throw new UsageException($"--out: the folder '{Invocation.Shown(path)}' exists and is not empty. Name another one.");
     }
 
@@ -82,7 +83,7 @@ internal sealed class TrainingRun : IDisposable
     }
 
     /// <summary>Saves a model as one of the run's checkpoints.</summary>
-    public void Keep(string name, Transformer model) => Checkpoint.Save(Folder.CheckpointPath(name), model, Saved);
+    public void Keep(string name, Transformer model) => Checkpoint.Save(Folder.CheckpointPath(name), model, Saved, TypeFlag.Type(settings.SaveDtype));
 
     /// <summary>Saves the checkpoint to resume from, if it is not saved already.</summary>
     public void SaveLast(Transformer policy, AdamW optimizer, TrainerState state)

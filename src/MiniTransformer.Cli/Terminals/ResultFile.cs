@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using MiniTransformer.Cli.Options;
 
@@ -21,6 +22,7 @@ internal sealed class ResultFile : IDisposable
 
         if (Path.Exists(path)) throw new UsageException($"--out: '{Invocation.Shown(path)}' exists already; name another file.");
         if (Path.GetDirectoryName(path) is { } folder) Directory.CreateDirectory(folder);
+        RemoveLeftovers(path);
         temporary = $"{path}.tmp-{Environment.ProcessId}";
         Writer = new StreamWriter(temporary, append: false, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { NewLine = "\n" };
     }
@@ -52,6 +54,24 @@ internal sealed class ResultFile : IDisposable
         string part = $"{path}.partial";
         File.Move(temporary!, part, overwrite: true);
         return new Interruption($"Interrupted: {done}, in {Invocation.Shown(part)}.");
+    }
+
+    // Unfinished files of processes that were killed.
+    private static void RemoveLeftovers(string path)
+    {
+        string start = Path.GetFileName(path) + ".tmp-";
+        foreach (string file in Directory.EnumerateFiles(Path.GetDirectoryName(path)!, start + "*"))
+        {
+            if (!int.TryParse(Path.GetFileName(file).AsSpan(start.Length), out int process)) continue;
+            try
+            {
+                Process.GetProcessById(process).Dispose();
+            }
+            catch (ArgumentException)
+            {
+                File.Delete(file);
+            }
+        }
     }
 
     /// <summary>Removes what is unfinished.</summary>

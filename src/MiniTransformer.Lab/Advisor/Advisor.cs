@@ -115,7 +115,7 @@ public static class Advisor
         float[] rHat = new DenseReward(sft, reference).Recover(batch).RHat;
         float[] advantages = Returns.MinusPositionMean(Returns.ToGo(rHat, batch.Starts, dpr.Gamma), batch.Starts);
         double rms = Math.Sqrt(advantages.Average(a => (double)a * a));
-        return (float)(1 / (dpr.Beta * Math.Max(rms, 1e-3)));
+        return (float)(1 / (dpr.Beta * Math.Max(rms, Returns.SmallestRms)));
     }
 
     /// <summary>Applies the rule to the rows.</summary>

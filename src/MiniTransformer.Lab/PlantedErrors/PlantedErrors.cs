@@ -115,7 +115,7 @@ public static class PlantedErrors
         PlantedExample[] planted = [.. changed.Where(p => wrong.Contains(p.Example))];
         return planted.Length == 0
             ? new PlantedErrorResult(seed, 0, answers.Length, double.NaN, double.NaN, [])
-            : Measure(expert, references, planted, answers.Length, tokenizer.Tokens.Filler, seed);
+            : Measure(expert, references, planted, answers.Length, tokenizer.Tokens.Filler, seed, tokenizer.Tokens.Ends);
 
         Example[] Judged(Example[] examples, bool isRight)
         {
@@ -132,9 +132,11 @@ public static class PlantedErrors
     /// <param name="attempted">Of how many right responses they were made.</param>
     /// <param name="padId">The token that pads a batch.</param>
     /// <param name="seed">The seed that they were planted with; resampling takes it too.</param>
+    /// <param name="ends">The tokens that end a response; null takes those of the expert's configuration.</param>
     /// <exception cref="ArgumentException">There is no planted error.</exception>
     public static PlantedErrorResult Measure(
-        Transformer expert, IReadOnlyList<NamedReference> references, IReadOnlyList<PlantedExample> planted, int attempted, int padId, ulong seed)
+        Transformer expert, IReadOnlyList<NamedReference> references, IReadOnlyList<PlantedExample> planted, int attempted, int padId, ulong seed,
+        EndTokens? ends = null)
     {
         if (planted.Count == 0)
         {
@@ -152,10 +154,11 @@ public static class PlantedErrors
         int at = 0;
         foreach (Example[] examples in planted.Select(p => p.Example).Chunk(BatchSize))
         {
-            TokenScores scores = TokenCredit.Score(expert, models, new ResponseBatch(examples, padId));
+            TokenScores scores = TokenCredit.Score(expert, models, new ResponseBatch(examples, padId), ends: ends);
             for (int i = 0; i < scores.LogProb.Length; i++, at++)
             {
-                (logPolicy[at], rQ[at]) = (scores.LogProb[i], scores.RQ[i]);
+                logPolicy[at] = scores.LogProb[i];
+                rQ[at] = float.IsNaN(scores.RQ[i]) ? double.PositiveInfinity : scores.RQ[i]; // what is not known blames nothing
                 for (int r = 0; r < models.Length; r++)
                 {
                     relative[r].RHat[at] = (double)scores.LogProb[i] - scores.References[r].LogProb[i];

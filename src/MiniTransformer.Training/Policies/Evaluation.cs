@@ -34,9 +34,12 @@ public sealed record Accuracy(double Total, IReadOnlyDictionary<string, double> 
 /// <summary>What is measured of a policy on held-out prompts.</summary>
 /// <param name="Greedy">Accuracy of the most probable tokens.</param>
 /// <param name="Sampled">Accuracy of one response drawn at the arm's temperature.</param>
-/// <param name="Kl">Mean over sampled responses of Σ_t KL(π(·|s_t) ‖ π_SFT(·|s_t)), in nats.</param>
+/// <param name="Kl">
+/// Mean over sampled responses of Σ_t KL(π(·|s_t) ‖ π_SFT(·|s_t)), in nats; π is the policy that they were drawn from, at its temperature, π_SFT at 1. NaN where
+/// draws were cut to the most probable tokens.
+/// </param>
 /// <param name="Reward">Mean over sampled responses of Σ r̂ with the base as reference, in nats.</param>
-/// <param name="Entropy">Mean entropy at visited states, in nats per token.</param>
+/// <param name="Entropy">Mean entropy of the same π at visited states, in nats per token.</param>
 /// <param name="Length">Mean length of sampled responses in tokens, the end token included.</param>
 /// <param name="Ended">Fraction of sampled responses that ended with the end token.</param>
 public sealed record Measurement(Accuracy Greedy, Accuracy Sampled, double Kl, double Reward, double Entropy, double Length, double Ended);
@@ -88,9 +91,9 @@ public static class Evaluation
         {
             var batch = new ResponseBatch(examples, padId);
             using Tape tape = Tape.NoGrad(policy.Device);
-            Tensor logits = policy.Logits(tape, batch), expert = reward.Expert.Logits(tape, batch);
-            kl += logits.KlDivergence(expert).ToArray().Sum(x => (double)x);
-            entropy += logits.Entropy().ToArray().Sum(x => (double)x);
+            Tensor expert = reward.Expert.Logits(tape, batch);
+            (double batchKl, double batchEntropy) = AsDrawn(policy.Logits(tape, batch), expert, tape.Targets(batch), sampling);
+            (kl, entropy) = (kl + batchKl, entropy + batchEntropy);
             rewards += reward.Score(tape, expert, batch).Values.Sum(x => (double)x);
             tokens += batch.N;
         }
@@ -98,6 +101,18 @@ public static class Evaluation
         double n = Math.Max(1, scored.Length), ended = sampled.Responses.Average(r => r.Ended ? 1.0 : 0);
         return new Measurement(
             greedy, sampled, kl / n, rewards / n, entropy / Math.Max(1, tokens), responses.Average(e => (double)e.ResponseIds.Length), ended);
+    }
+
+    // Σ KL(π_T ‖ π_SFT) and Σ H(π_T) over the states of a batch, π_T being the policy that was drawn from: softmax of Q/T, or at T = 0 all on one token.
+    // Of a policy cut to its most probable tokens (top-k, top-p) neither is computed.
+    private static (double Kl, double Entropy) AsDrawn(Tensor logits, Tensor expert, TokenIds drawn, SamplingOptions sampling)
+    {
+        if (sampling.TopK > 0 || sampling.TopP < 1) return (double.NaN, double.NaN);
+        if (sampling.Temperature == 0) return (-Sum(expert.GatherLogSoftmax(drawn)), 0);
+        Tensor cooled = sampling.Temperature == 1 ? logits : logits.Scale(1 / sampling.Temperature);
+        return (Sum(cooled.KlDivergence(expert)), Sum(cooled.Entropy()));
+
+        static double Sum(Tensor x) => LogitsException.Check(x.ToArray(), "the policy").Sum(v => (double)v);
     }
 
     /// <summary>Mean over responses of log π(response), and the same per token, on demonstrations: for data without a verifier.</summary>

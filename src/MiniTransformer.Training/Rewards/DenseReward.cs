@@ -3,6 +3,7 @@ using MiniTransformer.Data;
 using MiniTransformer.Nn;
 using MiniTransformer.Ops;
 using MiniTransformer.Tensors;
+using MiniTransformer.Text;
 
 namespace MiniTransformer.Training;
 
@@ -49,10 +50,11 @@ public sealed record RewardOptions
 /// <summary>All rewards of a batch of responses: one value per response token, in nats, in the order of <see cref="ResponseBatch.Targets"/>.</summary>
 /// <param name="LogProb">log π_SFT(a_t|s_t).</param>
 /// <param name="ReferenceLogProb">log π_ref(a_t|s_t); of several references the log of their mean.</param>
-/// <param name="RQ">r_Q = Q(s_t,a_t) − V(s_{t+1}), with V = 0 after the last token.</param>
+/// <param name="RQ">r_Q = Q(s_t,a_t) − V(s_{t+1}); after the last token of response b V is Ends.FinalValue[b].</param>
 /// <param name="Value">V(s_t) = log Σ exp Q(s_t, ·), the potential.</param>
 /// <param name="RHat">r̂, or its variant.</param>
-public sealed record RecoveredRewards(float[] LogProb, float[] ReferenceLogProb, float[] RQ, float[] Value, float[] RHat);
+/// <param name="Ends">How each response ends.</param>
+public sealed record RecoveredRewards(float[] LogProb, float[] ReferenceLogProb, float[] RQ, float[] Value, float[] RHat, ResponseEnds Ends);
 
 /// <summary>
 /// The dense reward that SFT has learned without saying so (arXiv 2510.02493). The logits are Q; the inverse soft Bellman operator
@@ -98,24 +100,28 @@ public sealed class DenseReward : ITokenReward
     public int MaxPositions => References.Append(Expert).Min(model => model.Config.MaxPositions);
 
     /// <summary>Everything that can be recovered for a batch of responses.</summary>
-    public RecoveredRewards Recover(ResponseBatch batch)
+    /// <param name="batch">The responses.</param>
+    /// <param name="ends">The tokens that end a response; null takes those of the expert's configuration.</param>
+    /// <exception cref="LogitsException">The logits of the expert or of a reference are not finite.</exception>
+    public RecoveredRewards Recover(ResponseBatch batch, EndTokens? ends = null)
     {
+        var after = ResponseEnds.Of(Expert, batch, ends ?? Expert.Config.Ends);
         using Tape tape = Tape.NoGrad(Expert.Device);
         Tensor logits = Expert.Logits(tape, batch), referenceLogits = Mixture.Logits(References, tape, batch);
-        (float[] logProb, float[] rQ, float[] value) = TokenCredit.OfExpert(tape, logits, batch);
-        float[] referenceLogProb = referenceLogits.GatherLogSoftmax(tape.Targets(batch)).ToArray();
+        (float[] logProb, float[] rQ, float[] value) = TokenCredit.OfExpert(tape, logits, batch, after);
+        float[] referenceLogProb = LogitsException.Check(referenceLogits.GatherLogSoftmax(tape.Targets(batch)).ToArray(), "π_ref");
         float[]? stateMean = Options.Centred ? StateMean(logits, referenceLogits) : null;
-        return new RecoveredRewards(logProb, referenceLogProb, rQ, value, RHat(logProb, referenceLogProb, stateMean));
+        return new RecoveredRewards(logProb, referenceLogProb, rQ, value, RHat(logProb, referenceLogProb, stateMean), after);
     }
 
     /// <inheritdoc/>
     public TokenRewards Score(Tape tape, Tensor expertLogits, ResponseBatch batch)
     {
         TokenIds targets = tape.Targets(batch);
-        float[] logProb = expertLogits.GatherLogSoftmax(targets).ToArray();
+        float[] logProb = LogitsException.Check(expertLogits.GatherLogSoftmax(targets).ToArray(), "π_SFT");
         if (Options.Kind == RewardKind.LogPolicy) return new TokenRewards(RHat(logProb, null, null));
         Tensor referenceLogits = Mixture.Logits(References, tape, batch);
-        float[] referenceLogProb = referenceLogits.GatherLogSoftmax(targets).ToArray();
+        float[] referenceLogProb = LogitsException.Check(referenceLogits.GatherLogSoftmax(targets).ToArray(), "π_ref");
         float[]? stateMean = Options.Centred ? StateMean(expertLogits, referenceLogits) : null;
         return new TokenRewards(RHat(logProb, referenceLogProb, stateMean), referenceLogits);
     }

@@ -3,6 +3,7 @@ using MiniTransformer.Data;
 using MiniTransformer.Nn;
 using MiniTransformer.Ops;
 using MiniTransformer.Tensors;
+using MiniTransformer.Text;
 
 namespace MiniTransformer.Training;
 
@@ -25,12 +26,40 @@ public sealed record TokenAlternatives(int K, int[] Ids, double[] LogProb, IRead
 
 /// <summary>An expert and several references on a batch of responses, one value per response token, in nats, in the order of <see cref="ResponseBatch.Targets"/>.</summary>
 /// <param name="LogProb">log π_SFT(a_t|s_t).</param>
-/// <param name="RQ">r_Q = Q(s_t,a_t) − V(s_{t+1}), with V = 0 after the last token.</param>
+/// <param name="RQ">r_Q = Q(s_t,a_t) − V(s_{t+1}); after the last token of response b V is FinalValue[b].</param>
 /// <param name="Value">V(s_t) = log Σ exp Q(s_t, ·).</param>
+/// <param name="Ends">How each response ends.</param>
 /// <param name="References">One for each reference.</param>
 /// <param name="Alternatives">The most probable tokens at each state, if they were asked for.</param>
 public sealed record TokenScores(
-    float[] LogProb, float[] RQ, float[] Value, IReadOnlyList<ReferenceScores> References, TokenAlternatives? Alternatives);
+    float[] LogProb, float[] RQ, float[] Value, IReadOnlyList<ReferenceScores> References, TokenAlternatives? Alternatives, ResponseEnds Ends);
+
+/// <summary>
+/// How the responses of a batch end. One that ends with an end token leads to a terminal state, whose value is 0. One that was cut off, by a setting or by a
+/// full context, does not: the value of the state after it is V(s′) like that of any other, and r_Q of its last token needs it.
+/// </summary>
+/// <param name="Ended">Whether a response has ended, (B). Where the model has no end token all have: the data says where they end.</param>
+/// <param name="FinalValue">V of the state after the response, (B): 0 where it ended, else log Σ exp Q(s′, ·), or NaN where the model has no position for s′.</param>
+public sealed record ResponseEnds(bool[] Ended, float[] FinalValue)
+{
+    /// <summary>The ends of a batch's responses under the expert whose values are asked for.</summary>
+    internal static ResponseEnds Of(Transformer expert, ResponseBatch batch, EndTokens ends)
+    {
+        bool[] ended = [.. batch.Examples.Select(e => ends.Count == 0 || e.ResponseIds.Length == 0 || ends.HasEnded(e.ResponseIds))];
+        var values = new float[batch.B];
+        int[] cutOff = [.. Enumerable.Range(0, batch.B).Where(b => !ended[b])];
+        foreach (int b in cutOff) values[b] = float.NaN;
+        cutOff = Array.FindAll(cutOff, b => batch.Examples[b].Positions < expert.Config.MaxPositions);
+        if (cutOff.Length == 0) return new ResponseEnds(ended, values);
+
+        // s′ is the whole sequence; any token after it makes a row of logits there.
+        var next = new ResponseBatch([.. cutOff.Select(b => new Example([.. batch.Examples[b].PromptIds, .. batch.Examples[b].ResponseIds], [0]))]);
+        using Tape tape = Tape.NoGrad(expert.Device);
+        float[] after = LogitsException.Check(expert.Logits(tape, next).LogSumExp().ToArray(), "π_SFT");
+        for (int i = 0; i < cutOff.Length; i++) values[cutOff[i]] = after[i];
+        return new ResponseEnds(ended, values);
+    }
+}
 
 /// <summary>Credit of every token of a response: what an expert's logits and one forward pass of each reference tell about it.</summary>
 public static class TokenCredit
@@ -40,14 +69,17 @@ public static class TokenCredit
     /// <param name="references">Any number of π_ref, none included.</param>
     /// <param name="batch">The responses.</param>
     /// <param name="alternatives">How many of the most probable tokens to tell at each state.</param>
-    public static TokenScores Score(Transformer expert, IReadOnlyList<Transformer> references, ResponseBatch batch, int alternatives = 0)
+    /// <param name="ends">The tokens that end a response; null takes those of the expert's configuration.</param>
+    public static TokenScores Score(
+        Transformer expert, IReadOnlyList<Transformer> references, ResponseBatch batch, int alternatives = 0, EndTokens? ends = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(alternatives);
         foreach (Transformer reference in references) CheckVocabulary(expert, reference);
         using Tape tape = Tape.NoGrad(expert.Device);
         Tensor logits = expert.Logits(tape, batch);
         TokenIds targets = tape.Targets(batch);
-        (float[] logProb, float[] rQ, float[] value) = OfExpert(tape, logits, batch);
+        var after = ResponseEnds.Of(expert, batch, ends ?? expert.Config.Ends);
+        (float[] logProb, float[] rQ, float[] value) = OfExpert(tape, logits, batch, after);
         int k = Math.Min(alternatives, expert.Config.VocabSize);
         double[] best = new double[k * batch.N];
         int[] ids = k == 0 ? [] : MostProbable(logits.ToArray(), value, k, best);
@@ -56,27 +88,29 @@ public static class TokenCredit
         foreach (Transformer reference in references)
         {
             Tensor referenceLogits = reference.Logits(tape, batch);
-            scores.Add(new ReferenceScores(referenceLogits.GatherLogSoftmax(targets).ToArray(), logits.KlDivergence(referenceLogits).ToArray()));
+            scores.Add(new ReferenceScores(
+                LogitsException.Check(referenceLogits.GatherLogSoftmax(targets).ToArray(), "π_ref"),
+                LogitsException.Check(logits.KlDivergence(referenceLogits).ToArray(), "π_ref")));
             if (k > 0) others.Add(LogProbs(referenceLogits.ToArray(), referenceLogits.LogSumExp().ToArray(), ids, k));
         }
 
-        return new TokenScores(logProb, rQ, value, scores, k == 0 ? null : new TokenAlternatives(k, ids, best, others));
+        return new TokenScores(logProb, rQ, value, scores, k == 0 ? null : new TokenAlternatives(k, ids, best, others), after);
     }
 
     /// <summary>log π_SFT, r_Q and V at each response token, from the expert's logits there.</summary>
-    internal static (float[] LogProb, float[] RQ, float[] Value) OfExpert(Tape tape, Tensor logits, ResponseBatch batch)
+    internal static (float[] LogProb, float[] RQ, float[] Value) OfExpert(Tape tape, Tensor logits, ResponseBatch batch, ResponseEnds ends)
     {
         TokenIds targets = tape.Targets(batch);
         float[] q = logits.Gather(targets).ToArray(), value = logits.LogSumExp().ToArray();
 
-        // r_Q(s_t, a_t) = Q(s_t, a_t) − V(s_{t+1}); the state after the last token is terminal, V = 0
+        // r_Q(s_t, a_t) = Q(s_t, a_t) − V(s_{t+1}); the state after an end token is terminal, V = 0
         var rQ = new float[batch.N];
         for (int b = 0; b < batch.B; b++)
         {
-            for (int i = batch.Starts[b]; i < batch.Starts[b + 1]; i++) rQ[i] = q[i] - (i + 1 < batch.Starts[b + 1] ? value[i + 1] : 0);
+            for (int i = batch.Starts[b]; i < batch.Starts[b + 1]; i++) rQ[i] = q[i] - (i + 1 < batch.Starts[b + 1] ? value[i + 1] : ends.FinalValue[b]);
         }
 
-        return (logits.GatherLogSoftmax(targets).ToArray(), rQ, value);
+        return (LogitsException.Check(logits.GatherLogSoftmax(targets).ToArray(), "π_SFT"), rQ, value);
     }
 
     /// <summary>Refuses a reference whose ids mean something else than the expert's.</summary>

@@ -74,7 +74,7 @@ public static class DensePathReinforce
 
         float[] advantages = options.SentenceLevel ? Returns.WholePath(shaped, batch.Starts) : Returns.ToGo(shaped, batch.Starts, options.Gamma);
         if (options.Baseline == Baseline.PositionMean) advantages = Returns.MinusPositionMean(advantages, batch.Starts);
-        if (options.Whiten) Returns.DivideByRms(advantages);
+        double? rms = options.Whiten ? Returns.DivideByRms(advantages) : null;
 
         // 5. Loss per response token: −A log π_θ + β KL + β_ref KL_ref − bonus · H. All are divided by the same N.
         float perToken = 1f / batch.N;
@@ -102,6 +102,7 @@ public static class DensePathReinforce
             Entropy = meanEntropy,
             Length = batch.N / (double)batch.B,
             Ended = ended,
+            AdvantageRms = rms,
         };
     }
 

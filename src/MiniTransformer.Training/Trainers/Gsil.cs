@@ -75,8 +75,8 @@ public static class Gsil
 
             // 2. log π_θ(y|x) − log π_t(y|x) of whole responses, (B): the only way in which the loss depends on θ.
             Tensor logProb = policy.Logits(tape, batch).GatherLogSoftmax(tokens); // (N)
-            float[] before = previous.FrozenLogits(tape, batch).GatherLogSoftmax(tokens).ToArray();
-            double[] logRatios = Returns.Sums([.. logProb.ToArray().Zip(before, (now, then) => now - then)], batch.Starts);
+            float[] before = LogitsException.Check(previous.FrozenLogits(tape, batch).GatherLogSoftmax(tokens).ToArray(), "π_t");
+            double[] logRatios = Returns.Sums([.. LogitsException.Check(logProb.ToArray(), "the policy").Zip(before, (now, then) => now - then)], batch.Starts);
 
             // 3. The loss, and its derivative to each sequence's log-ratio u:   f = λ u + b
             double loss = 0;

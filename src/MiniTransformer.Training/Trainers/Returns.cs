@@ -94,15 +94,23 @@ public static class Returns
     }
 
     /// <summary>
-    /// Divides by the root mean square, so that the step size does not depend on the reward's scale. This scales the gradient by a
-    /// number that depends on the batch: it is not unbiased, and β is not comparable between rewards of different scale.
+    /// The least that <see cref="DivideByRms"/> divides by, in nats. r̂ is a difference of two 32-bit log-probabilities, so that a return is rounded at 10⁻⁶ to
+    /// 10⁻⁵ nats: rewards of that size are noise, and dividing them by their own size would drive the policy with noise of full size.
     /// </summary>
-    public static void DivideByRms(Span<float> advantages)
+    public const double SmallestRms = .01;
+
+    /// <summary>
+    /// Divides by the root mean square, so that the step size does not depend on the reward's scale. This scales the gradient by a
+    /// number that depends on the batch, and shifts nothing: the estimate is not unbiased, and β is not comparable between rewards of different scale.
+    /// Where the root mean square is below <see cref="SmallestRms"/> that is divided by instead.
+    /// </summary>
+    /// <returns>The root mean square before the division.</returns>
+    public static double DivideByRms(Span<float> advantages)
     {
         double sum = 0;
         foreach (float a in advantages) sum += (double)a * a;
-        double rms = Math.Sqrt(sum / Math.Max(1, advantages.Length));
-        if (rms < 1e-8) return; // all equal: nothing to learn from, and nothing to scale
-        for (int i = 0; i < advantages.Length; i++) advantages[i] = (float)(advantages[i] / rms);
+        double rms = Math.Sqrt(sum / Math.Max(1, advantages.Length)), by = Math.Max(rms, SmallestRms);
+        for (int i = 0; i < advantages.Length; i++) advantages[i] = (float)(advantages[i] / by);
+        return rms;
     }
 }

@@ -111,6 +111,7 @@ public static class Sft
                 loss += batchLoss.Item();
             }
 
+            if (step == 0 && !double.IsFinite(loss)) throw new LogitsException("the model that SFT starts from");
             double rate = schedule.At(step, total);
             double norm = optimizer.Step(rate);
             double fraction = (step + 1) / (double)total, before = step / (double)total;

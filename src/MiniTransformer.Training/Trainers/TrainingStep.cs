@@ -71,6 +71,12 @@ public sealed record DprStep : ReinforceStep
 {
     /// <inheritdoc/>
     public override string Phase => "dpr";
+
+    /// <summary>
+    /// The root mean square of the advantages, in nats, that whitening divided by; null without whitening. Below <see cref="Returns.SmallestRms"/> the reward is
+    /// hardly more than rounding, see <see cref="Returns.DivideByRms"/>.
+    /// </summary>
+    public double? AdvantageRms { get; init; }
 }
 
 /// <summary>One update of <see cref="Training.Rloo"/>.</summary>

@@ -8,6 +8,8 @@ namespace MiniTransformer.IO;
 /// </summary>
 public static class AtomicFile
 {
+    private const string Temporary = ".tmp-";
+
     /// <summary>Writes a file through a stream. Missing folders are created.</summary>
     /// <param name="path">The file.</param>
     /// <param name="write">Writes the content. If it throws, the path keeps its old content and the temporary file is removed.</param>
@@ -19,7 +21,7 @@ public static class AtomicFile
         ArgumentNullException.ThrowIfNull(write);
         string target = Path.GetFullPath(path);
         string folder = Path.GetDirectoryName(target) ?? throw new ArgumentException($"'{path}' is not the path of a file.", nameof(path));
-        string temporary = $"{target}.tmp-{Guid.NewGuid():N}";
+        string temporary = $"{target}{Temporary}{Guid.NewGuid():N}";
         try
         {
             Directory.CreateDirectory(folder);
@@ -38,6 +40,20 @@ public static class AtomicFile
             if (e is IOException or UnauthorizedAccessException) throw DiskSync.CannotWrite(path, e);
             throw;
         }
+    }
+
+    /// <summary>Whether a name is that of an unfinished file: what a kill leaves of a <see cref="Write"/>.</summary>
+    public static bool IsLeftover(string path)
+    {
+        string name = Path.GetFileName(path);
+        int at = name.LastIndexOf(Temporary, StringComparison.Ordinal);
+        return at > 0 && Guid.TryParseExact(name.AsSpan(at + Temporary.Length), "N", out _);
+    }
+
+    /// <summary>Removes the unfinished files that kills have left in a folder and in those within it. For the folder's only writer.</summary>
+    public static void Recover(string folder)
+    {
+        foreach (string file in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Where(IsLeftover).ToArray()) File.Delete(file);
     }
 
     /// <summary>Writes a text file in UTF-8 without a byte order mark. Missing folders are created.</summary>

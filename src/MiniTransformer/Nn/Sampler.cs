@@ -171,7 +171,7 @@ public static class Sampler
                 logits.Data, draws.Data, both.Slice(0, count), both.Slice(count, count), count, logits.Shape.Last, options.Temperature, options.TopK, options.TopP);
             var drawn = new int[2 * count];
             tape.Backend.Download(both, drawn);
-            return (drawn[..count], Array.ConvertAll(drawn[count..], BitConverter.Int32BitsToSingle));
+            return (drawn[..count], LogitsException.Check(Array.ConvertAll(drawn[count..], BitConverter.Int32BitsToSingle), "the policy"));
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
 using MiniTransformer.IO;
@@ -138,6 +139,10 @@ public sealed class Transformer : IDisposable
         foreach (Parameter p in copy.parameters) p.Trainable = trainable;
         return copy;
     }
+
+    /// <summary>Whether another model has the same weights, to the bit.</summary>
+    public bool HasWeightsOf(Transformer other) => parameters.Count == other.parameters.Count && parameters.Zip(other.parameters).All(
+        pair => pair.First.Name == pair.Second.Name && MemoryMarshal.AsBytes<float>(pair.First.ToArray()).SequenceEqual(MemoryMarshal.AsBytes<float>(pair.Second.ToArray())));
 
     /// <summary>Takes over the weights of a file that <see cref="TransformerConfig.CheckAgainst"/> has checked.</summary>
     public void Fill(ITensorFile weights)

@@ -93,10 +93,16 @@ public sealed class UsageTests
     [Theory]
     [InlineData("""{"tsk": "upper"}""", "'tsk' is no setting of tasks. Did you mean 'task'?")]
     [InlineData("""{"count": "many"}""", "--count: 'many' is not a whole number")]
-    [InlineData("""{"count": {}}""", "the value of 'count'")]
+    [InlineData("""{"count": {}}""", "the value of 'count' is {}; a number or a text is needed")]
+    [InlineData("""{"count": [1, 2]}""", "the value of 'count' is [1,2]; a number or a text is needed")]
+    [InlineData("""{"count": true}""", "the value of 'count' is true; a number or a text is needed")]
+    [InlineData("""{"task": ["reverse", null]}""", "the value of 'task' is null; a number, a text or a list of these is needed")]
+    [InlineData("""{"task": ["reverse", ["sort"]]}""", "the value of 'task' is [\"sort\"]")]
+    [InlineData("""{"json": "yes"}""", "'json' is")]
+    [InlineData("""{"good": "much"}""", "--good: 'much' is not a number")]
     [InlineData("""{"count": 1, "count": 2}""", "not valid JSON")]
     [InlineData("""["count"]""", "a JSON object is needed")]
-    [InlineData("""{"command": "sft"}""", "it is a configuration of 'sft', not of 'tasks'")]
+    [InlineData("""{"command": "sft"}""", "it is a configuration of \"sft\", not of 'tasks'")]
     public void A_configuration_that_cannot_be_used_is_refused_with_its_name(string json, string expected)
     {
         using var folder = new TemporaryFolder();

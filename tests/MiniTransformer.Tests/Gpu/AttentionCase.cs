@@ -6,7 +6,7 @@ using MiniTransformer.Tests.Reference;
 namespace MiniTransformer.Tests.Gpu;
 
 /// <summary>Operands of one attention, and the kernels of one form: "tiled" for GPUs, "serial" for devices that compute on a CPU.</summary>
-internal sealed class AttentionCase(string form, int B, int T, int H, int Hkv, int D)
+internal sealed class AttentionCase(string form, int B, int T, int H, int Hkv, int D, int window = 0)
 {
     private readonly float scale = 1 / MathF.Sqrt(D);
 
@@ -16,14 +16,14 @@ internal sealed class AttentionCase(string form, int B, int T, int H, int Hkv, i
 
     public float[] V { get; } = Operand.Normal(B * T * Hkv * D, seed: 3);
 
-    private AttentionShape Shape => new(T, H, Hkv, D, scale, quads: D % 4 == 0 ? 1 : 0);
+    private AttentionShape Shape => new(T, H, Hkv, D, scale, quads: D % 4 == 0 ? 1 : 0, window: window == 0 ? int.MaxValue : window);
 
-    public double[] Y() => AttentionReference.Forward(Q.Doubles(), K.Doubles(), V.Doubles(), B, T, H, Hkv, D, scale);
+    public double[] Y() => AttentionReference.Forward(Q.Doubles(), K.Doubles(), V.Doubles(), B, T, H, Hkv, D, scale, window);
 
-    public double[] LogSum() => AttentionReference.LogSum(Q.Doubles(), K.Doubles(), B, T, H, Hkv, D, scale);
+    public double[] LogSum() => AttentionReference.LogSum(Q.Doubles(), K.Doubles(), B, T, H, Hkv, D, scale, window);
 
     public (double[] Dq, double[] Dk, double[] Dv) Gradients(float[] dy) =>
-        AttentionReference.Backward(Q.Doubles(), K.Doubles(), V.Doubles(), dy.Doubles(), B, T, H, Hkv, D, scale);
+        AttentionReference.Backward(Q.Doubles(), K.Doubles(), V.Doubles(), dy.Doubles(), B, T, H, Hkv, D, scale, window);
 
     public (float[] Y, float[] LogSum) Forward(Accelerator accelerator)
     {

@@ -47,6 +47,24 @@ public class AttentionTests
     public void Attention_and_its_gradient_agree_with_the_definition_on_OpenCL(string form, int B, int T, int H, int Hkv, int D) =>
         Check(Accelerators.OpenCl, form, B, T, H, Hkv, D);
 
+    [Theory]
+    [InlineData("tiled", 1, 67, 1, 1, 4, 3)]
+    [InlineData("serial", 1, 70, 2, 1, 6, 33)]
+    public void With_a_window_they_agree_with_the_definition(string form, int B, int T, int H, int Hkv, int D, int window) =>
+        Check(Accelerators.Threads, form, B, T, H, Hkv, D, window);
+
+    // Windows of one token, within a tile, over some tiles: tiles of which some rows, or all, see nothing.
+    [OpenClTheory]
+    [InlineData("tiled", 2, 7, 2, 1, 6, 1)]
+    [InlineData("tiled", 1, 150, 2, 1, 20, 5)]
+    [InlineData("tiled", 1, 200, 2, 2, 32, 70)]
+    [InlineData("tiled", 1, 129, 2, 1, 70, 64)]
+    [InlineData("serial", 2, 7, 2, 1, 6, 1)]
+    [InlineData("serial", 1, 150, 2, 1, 20, 5)]
+    [InlineData("serial", 1, 200, 2, 2, 32, 70)]
+    public void With_a_window_they_agree_with_the_definition_on_OpenCL(string form, int B, int T, int H, int Hkv, int D, int window) =>
+        Check(Accelerators.OpenCl, form, B, T, H, Hkv, D, window);
+
     [OpenClTheory]
     [InlineData("tiled")]
     [InlineData("serial")]
@@ -90,9 +108,9 @@ public class AttentionTests
         }
     }
 
-    private static void Check(string on, string form, int B, int T, int H, int Hkv, int D) => Accelerators.On(on, accelerator =>
+    private static void Check(string on, string form, int B, int T, int H, int Hkv, int D, int window = 0) => Accelerators.On(on, accelerator =>
     {
-        var c = new AttentionCase(form, B, T, H, Hkv, D);
+        var c = new AttentionCase(form, B, T, H, Hkv, D, window);
         (float[] y, float[] logSum) = c.Forward(accelerator);
         Operand.Close(c.Y(), y, Tolerance);
         Operand.Close(c.LogSum(), logSum, Tolerance);

@@ -62,6 +62,11 @@ internal sealed class FamilyCase
             {"layer_types":["full_attention","sliding_attention","full_attention"],"sliding_window_pattern":null,"_sliding_window_pattern":6,
             "use_bidirectional_attention":false,"rope_scaling":{"rope_type":"linear","factor":8.0}}
             """),
+        ["gemma3 of transformers 5"] = (Gemma, """
+            {"rope_theta":null,"rope_local_base_freq":null,"rope_scaling":null,"sliding_window_pattern":null,
+            "layer_types":["sliding_attention","full_attention","sliding_attention"],"rope_parameters":{
+            "full_attention":{"rope_type":"linear","factor":4.0,"rope_theta":5000.0},"sliding_attention":{"rope_type":"default","rope_theta":70.0}}}
+            """),
         ["gpt2"] = (Gpt, "{}"),
         ["gpt2 with a prefix, untied"] = (Gpt, """{"tie_word_embeddings":false,"n_inner":20}"""),
     };

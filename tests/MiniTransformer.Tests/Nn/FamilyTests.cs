@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
 using MiniTransformer.Data;
@@ -166,6 +167,65 @@ public sealed class FamilyTests : IDisposable
         config.Save(folder["config.json"]);
         Assert.Equal(config, TransformerConfig.Load(folder["config.json"]));
         Assert.NotEqual(config, config with { Form = config.Form with { QkvBias = !config.Form.QkvBias } });
+    }
+
+    // Read by its family or not, what is not implemented is named before any weight is looked at: the folder has none.
+    [Theory]
+    [InlineData("qwen2", """{"model_type":"qwen2_moe"}""", "model_type", "qwen2_moe")]
+    [InlineData("qwen2", """{"rope_scaling":{"type":"yarn","factor":4.0,"original_max_position_embeddings":32768}}""", "rope_scaling.type", "yarn")]
+    [InlineData("qwen2", """{"use_mrope":true}""", "use_mrope", "true")]
+    [InlineData("qwen2", """{"layer_types":["full_attention","sliding_attention"]}""", "layer_types", "use_sliding_window")]
+    [InlineData("qwen2, window", """{"sliding_window":0}""", "sliding_window", "0")]
+    [InlineData("qwen2, window", """{"layer_types":["full_attention"]}""", "layer_types", "1 entries")]
+    [InlineData("qwen3", """{"num_experts":128}""", "num_experts", "128")]
+    [InlineData("qwen3", """{"quantization_config":{"quant_method":"fp8"}}""", "quantization_config", "fp8")]
+    [InlineData("mistral", """{"layer_types":["full_attention","sliding_attention"]}""", "layer_types", "full_attention")]
+    [InlineData("mistral", """{"attention_bias":true}""", "attention_bias", "true")]
+    [InlineData("mistral", """{"hidden_act":"gelu"}""", "hidden_act", "gelu")]
+    [InlineData("gemma3", """{"final_logit_softcapping":30.0}""", "final_logit_softcapping", "30.0")]
+    [InlineData("gemma3", """{"attn_logit_softcapping":50.0}""", "attn_logit_softcapping", "50.0")]
+    [InlineData("gemma3", """{"hidden_activation":"silu"}""", "hidden_activation", "silu")]
+    [InlineData("gemma3", """{"use_bidirectional_attention":true}""", "use_bidirectional_attention", "true")]
+    [InlineData("gemma3", """{"vision_config":{"model_type":"siglip"}}""", "vision_config", "siglip")]
+    [InlineData("gemma3", """{"model_type":"gemma3","architectures":["Gemma3ForConditionalGeneration"]}""", "model_type", "gemma3")]
+    [InlineData("gemma3", """{"model_type":"gemma2","architectures":["Gemma2ForCausalLM"]}""", "model_type", "gemma2")]
+    [InlineData("gemma3", """{"query_pre_attn_scalar":0}""", "query_pre_attn_scalar", "0")]
+    [InlineData("gemma3", """{"sliding_window_pattern":0}""", "sliding_window_pattern", "0")]
+    [InlineData("gemma3", """{"layer_types":["full_attention","chunked_attention","full_attention"]}""", "layer_types", "chunked_attention")]
+    [InlineData("gpt2", """{"activation_function":"relu"}""", "activation_function", "relu")]
+    [InlineData("gpt2", """{"scale_attn_by_inverse_layer_idx":true}""", "scale_attn_by_inverse_layer_idx", "true")]
+    [InlineData("gpt2", """{"scale_attn_weights":false}""", "scale_attn_weights", "false")]
+    [InlineData("gpt2", """{"add_cross_attention":true}""", "add_cross_attention", "true")]
+    [InlineData("gpt2", """{"n_embd":0}""", "n_embd", "0")]
+    [InlineData("gpt2", """{"n_head":5}""", "n_embd", "n_head = 5")]
+    public void What_a_family_does_not_have_is_refused_by_field_and_value(string name, string changes, string field, string value)
+    {
+        var family = new FamilyCase(name);
+        foreach ((string changed, JsonNode? to) in JsonNode.Parse(changes)!.AsObject()) family.Config[changed] = to?.DeepClone();
+        File.WriteAllText(folder["config.json"], family.Config.ToJsonString());
+        TransformerConfigException e = Assert.Throws<TransformerConfigException>(() => TransformerConfig.Load(folder.Path));
+        Assert.Equal(field, e.Field);
+        Assert.Contains(value, e.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("mistral", """{"model_type":"mistral"}""", "4096")]
+    [InlineData("qwen3", """{"model_type":"qwen3"}""", "128")]
+    [InlineData("gemma3", """{"model_type":"gemma3_text"}""", "256, 256, 4096, 4096, 4096, 4096, 4096, 0, True")]
+    public void An_absent_field_means_what_it_means_to_Hugging_Face(string family, string config, string expected)
+    {
+        JsonObject json = JsonNode.Parse(config)!.AsObject();
+        foreach ((string field, int size) in new (string, int)[]
+            { ("vocab_size", 9), ("hidden_size", 32), ("intermediate_size", 8), ("num_hidden_layers", 6), ("num_attention_heads", 4) }) json[field] = size;
+        File.WriteAllText(folder["config.json"], json.ToJsonString());
+        TransformerConfig c = TransformerConfig.Load(folder.Path);
+        Assert.Equal(4, c.NumKeyValueHeads);
+        Assert.Equal(expected, family switch
+        {
+            "mistral" => $"{c.Form.Windows![5]}",
+            "qwen3" => $"{c.HeadDim}",
+            _ => $"{c.HeadDim}, {c.Form.QueryScalar}, {string.Join(", ", Enumerable.Range(0, 6).Select(i => c.Form.Windows![i]))}, {c.TieEmbeddings}",
+        });
     }
 
     private static float[] LogProbs(Transformer model, int[] ids)

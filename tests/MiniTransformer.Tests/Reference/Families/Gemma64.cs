@@ -13,8 +13,10 @@ internal sealed class Gemma64(JsonObject config, IReadOnlyDictionary<string, dou
     {
         int c = Int("hidden_size"), h = Int("num_attention_heads"), hkv = Int("num_key_value_heads"), d = Int("head_dim"), window = Int("sliding_window");
         double epsilon = Number("rms_norm_eps", 1e-6), scale = 1 / Math.Sqrt(Number("query_pre_attn_scalar", 256));
-        double[] wide = Frequencies(Number("rope_theta", 1e6), d), near = Frequencies(Number("rope_local_base_freq", 10000), d);
-        if (Node("rope_scaling")?["factor"]?.GetValue<double>() is { } factor) wide = [.. wide.Select(f => f / factor)];
+        JsonNode? full = Node("rope_parameters")?["full_attention"], sliding = Node("rope_parameters")?["sliding_attention"];
+        double[] wide = Frequencies(full?["rope_theta"]?.GetValue<double>() ?? Number("rope_theta", 1e6), d);
+        double[] near = Frequencies(sliding?["rope_theta"]?.GetValue<double>() ?? Number("rope_local_base_freq", 10000), d);
+        if ((full ?? Node("rope_scaling"))?["factor"]?.GetValue<double>() is { } factor) wide = [.. wide.Select(f => f / factor)];
         double[][] x = [.. Rows("model.embed_tokens.weight", ids, c).Select(row => row.Select(v => v * Math.Sqrt(c)).ToArray())];
         for (int layer = 0; layer < Int("num_hidden_layers"); layer++)
         {
