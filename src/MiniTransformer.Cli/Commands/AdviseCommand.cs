@@ -5,6 +5,7 @@ using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Data;
 using MiniTransformer.Lab;
 using MiniTransformer.Nn;
 using MiniTransformer.Training;
@@ -71,7 +72,7 @@ internal sealed class AdviseCommand
         DataSource source = terminal.Stop.Await(() => sft.SourceAt(sftRun));
         string? file = settings.Get(data);
         string verifier = verify.Resolve(settings, (file ?? source.File) is not null, sft.Verify);
-        RunData own = terminal.Stop.Await(() => (source with { Verify = verifier }).Load(vocabulary));
+        RunData own = terminal.Stop.Await(() => (source with { Verify = verifier }).Load(vocabulary, TrainedPrompts.Of(expert.Companions), terminal.Say));
         RunData decided = file is null ? own : terminal.Stop.Await(() => new DataSource(null, file, 1, 0, 1, source.Seed, verifier).Load(vocabulary));
         HeldOutPrompts validation = decided.Choices;
         if (validation.Count == 0) throw new UsageException("the run holds nothing out (--held-out 0); give the data to decide on with --data.");

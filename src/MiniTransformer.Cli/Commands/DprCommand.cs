@@ -110,7 +110,7 @@ internal sealed class DprCommand
             throw new InvalidDataException($"'{Invocation.Shown(sftRun)}' was trained on other data than when this run began; put the old run back, or start another one.");
         DataSource source = terminal.Stop.Await(() => sft.SourceAt(sftRun));
         source = source with { Verify = verify.Resolve(settings, source.File is not null, sft.Verify) };
-        RunData data = terminal.Stop.Await(() => source.Load(vocabulary));
+        RunData data = terminal.Stop.Await(() => source.Load(vocabulary, TrainedPrompts.Of(expert.Companions), terminal.Say));
         IReadOnlyList<Prompt> asked = settings.Get(prompts) is { } file ? terminal.Stop.Await<Prompt[]>(() => [.. PromptReader.Read(file, vocabulary.Tokenizer, vocabulary.Size)]) : data.Prompts;
         if (asked.Count == 0) throw new DataException($"{settings.Get(prompts)}: the file holds no prompt.");
         DprOptions options = Options(settings, vocabulary, data, sft.Seed);
@@ -149,6 +149,7 @@ internal sealed class DprCommand
         return training.Work("dpr", options.Updates, verify.Again(settings), () =>
         {
             using Transformer policy = expert.Clone(trainable: true);
+            policy.Companions = TrainedPrompts.Of(policy.Companions).With(ids).AddTo(policy.Companions);
             using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
             int done = resuming ? training.TakeUp(policy, optimizer, updates => TrainerState.Dpr(updates, options, asked.Count), options.Updates) : 0;
             terminal.Say($"DPR: {options.Updates} updates of {options.PromptsPerUpdate} prompts, reference {referenceName}{(advice is null ? "" : ", chosen by the advisor")}, on {device.Name}.");

@@ -3,6 +3,7 @@ using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
+using MiniTransformer.Data;
 using MiniTransformer.Lab;
 using MiniTransformer.Nn;
 using MiniTransformer.Training;
@@ -58,7 +59,10 @@ internal sealed class EvalCommand
         Vocabulary vocabulary = Vocabulary.Of(policies[^1].Folder, model.Config);
         DataSource source = Source(settings, training, path, terminal.Stop);
         source = source with { Verify = verify.Resolve(settings, source.File is not null, training?.Verify ?? sft?.Verify) };
-        RunData runData = terminal.Stop.Await(() => source.Load(vocabulary));
+        TrainedPrompts trained = TrainedPrompts.Of(model.Companions);
+        RunData runData = terminal.Stop.Await(() => source.Load(vocabulary, settings.Get(data) is null ? trained : null, terminal.Say));
+        if (runData.Evaluation.Ids.Count(trained.Contains) is var known && known > 0)
+            terminal.Say($"Warning: {known} of {runData.Evaluation.Count} prompts of {Invocation.Shown(settings.Get(data)!)} are among those that the model, or its base, was trained on.");
         if (runData.Evaluation.Count == 0) throw new UsageException("the run holds nothing out (--held-out 0); give the data to measure on with --data or --task.");
         RunEvaluation.NameTooLong(runData.Evaluation, model.Config, terminal.Say);
         var evaluation = new RunEvaluation(runData, vocabulary, source.Seed, settings.Get(maxTokens) ?? training?.LongestDrawn);

@@ -106,7 +106,7 @@ internal sealed class SftCommand
         RunData runData = terminal.Stop.Await(() =>
         {
             if (asked.Source.File is { } file && !measuring) DataSource.RequireFile("--data", file);
-            return asked.Source.Load(vocabulary);
+            return asked.Source.Load(vocabulary, loaded is null ? null : TrainedPrompts.Of(loaded.Companions), terminal.Say);
         });
         TransformerConfig config = model.Resolve(settings, loaded?.Config, vocabulary, runData, device);
         RunEvaluation.CheckLength(runData, config);
@@ -129,6 +129,7 @@ internal sealed class SftCommand
             Transformer policy = loaded ?? new Transformer(config, ParameterSource.Random(device, options.Seed));
             policy.Recompute = effective.Recompute;
             using Transformer first = policy.Clone();
+            policy.Companions = TrainedPrompts.Of(policy.Companions).With(runData.Train.Select(e => e.PromptIds)).AddTo(policy.Companions);
             if (!Checkpoint.IsModel(run.Folder.CheckpointPath(ModelFolder.Base))) run.Keep(ModelFolder.Base, first);
             using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
             int done = resuming ? run.TakeUp(policy, optimizer, updates => TrainerState.Sft(updates, options, runData.Train.Count), total) : 0;

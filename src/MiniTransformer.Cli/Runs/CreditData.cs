@@ -30,11 +30,12 @@ internal sealed record CreditData(string What, IReadOnlyList<Example> Examples, 
     /// <param name="run">The run's folder.</param>
     /// <param name="prompts">How many, at most.</param>
     /// <param name="vocabulary">What ids mean.</param>
-    public static CreditData OfRun(string run, int prompts, Vocabulary vocabulary)
+    /// <param name="seen">What the policy was trained on.</param>
+    public static CreditData OfRun(string run, int prompts, Vocabulary vocabulary, TrainedPrompts seen)
     {
         DataSource source = RunSettings.ReadTraining(run, "--run").SourceAt(run);
         if (source.Tasks is { } tasks) return OfTasks(tasks, source.Seed, prompts, vocabulary.Needed("--task"));
-        Example[] heldOut = [.. source.Load(vocabulary).Evaluation.Examples.Take(prompts)];
+        Example[] heldOut = [.. source.Load(vocabulary, seen).Evaluation.Examples.Take(prompts)];
         if (heldOut.Length == 0) throw new UsageException("the run holds nothing out (--held-out 0); give responses with --data, or prompts with --task.");
         return new CreditData($"held-out prompts of {Invocation.Shown(source.File!)}", heldOut, (i, ids) => vocabulary.Ends.SameResponse(ids, heldOut[i].ResponseIds));
     }

@@ -30,7 +30,16 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
     }
 
     /// <summary>Reads or makes the data.</summary>
-    public RunData Load(Vocabulary vocabulary) => Tasks is not null ? FromTasks(vocabulary.Needed("--task")) : FromFile(vocabulary);
+    /// <param name="vocabulary">What ids mean.</param>
+    /// <param name="seen">Prompts that the model, or its base, was trained on: none of them is held out, whatever the split says.</param>
+    /// <param name="say">Is told how many are left out.</param>
+    public RunData Load(Vocabulary vocabulary, TrainedPrompts? seen = null, Action<string>? say = null)
+    {
+        RunData data = Tasks is not null ? FromTasks(vocabulary.Needed("--task"), seen) : FromFile(vocabulary, seen);
+        if (data.LeftOut > 0)
+            say?.Invoke($"{data.LeftOut} of {data.LeftOut + data.Evaluation.Count} held-out prompts are among those that the model, or its base, was trained on: they are left out.");
+        return data;
+    }
 
     /// <summary>The prompts of built-in tasks in their parts.</summary>
     public static PromptSplits Split(string tasks, ulong seed, PromptSplitSizes sizes, CancellationToken stop = default) =>
@@ -40,24 +49,28 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
     public static Example[] Demonstrate(IReadOnlyList<TaskPrompt> prompts, double good, ITokenizer tokenizer, ulong seed) =>
         new Demonstrator { Good = good }.Demonstrate(prompts, tokenizer, NamedSeed.Of("demonstrations", seed));
 
-    private RunData FromTasks(ITokenizer tokenizer)
+    private RunData FromTasks(ITokenizer tokenizer, TrainedPrompts? seen)
     {
         PromptSplits splits = Split(Tasks!, Seed, new PromptSplitSizes { Demonstrations = Demonstrations });
         Example[] train = Demonstrate(splits.Demonstrations, Good, tokenizer, Seed);
         Example[] right = Demonstrate([.. splits.Evaluation, .. splits.Validation, .. splits.Reinforcement, .. splits.Demonstrations], 1, tokenizer, Seed);
+        TaskPrompt[] evaluation = Unseen(splits.Evaluation), validation = Unseen(splits.Validation);
         return new RunData
         {
             Train = train,
+            LeftOut = splits.Evaluation.Count - evaluation.Length,
             LongestExample = train.Concat(right).Max(e => e.Positions),
             ResponseRoom = train.Concat(right).Max(e => e.ResponseIds.Length) + 1,
             Prompts = [.. splits.Reinforcement.Select(p => p.Encode(tokenizer))],
-            Evaluation = HeldOutPrompts.Of(splits.Evaluation, tokenizer),
-            Validation = HeldOutPrompts.Of([.. splits.Validation.Take(MostForCurves)], tokenizer),
-            Choices = HeldOutPrompts.Of(splits.Validation, tokenizer),
+            Evaluation = HeldOutPrompts.Of(evaluation, tokenizer),
+            Validation = HeldOutPrompts.Of([.. validation.Take(MostForCurves)], tokenizer),
+            Choices = HeldOutPrompts.Of(validation, tokenizer),
         };
+
+        TaskPrompt[] Unseen(IReadOnlyList<TaskPrompt> prompts) => seen is null ? [.. prompts] : [.. prompts.Where(p => !seen.Contains(p.Encode(tokenizer).Ids))];
     }
 
-    private RunData FromFile(Vocabulary vocabulary)
+    private RunData FromFile(Vocabulary vocabulary, TrainedPrompts? seen)
     {
         var all = Data.Demonstrations.Load(File!, vocabulary.Tokenizer, vocabulary.Size);
         (Demonstrations train, Demonstrations heldOut) = (all, Data.Demonstrations.FromExamples([]));
@@ -77,10 +90,13 @@ internal sealed record DataSource(string? Tasks, string? File, double Good, int 
             }
         }
 
+        int held = heldOut.Count;
+        if (seen is not null) heldOut = Data.Demonstrations.FromExamples(heldOut.Where(e => !seen.Contains(e.PromptIds)));
         IJudge verifier = Judge.Parse(Verify);
         return new RunData
         {
             Train = train,
+            LeftOut = held - heldOut.Count,
             LongestExample = all.Max(e => e.Positions),
             ResponseRoom = all.Max(e => e.ResponseIds.Length) + 1,
             Prompts = train.Prompts,

@@ -20,6 +20,9 @@ internal sealed class RunData
     /// <summary>For choices, such as which reference: the tasks' validation prompts, or all that was held out of a file, for it has no other.</summary>
     public required HeldOutPrompts Choices { get; init; }
 
+    /// <summary>Held-out prompts that are not in <see cref="Evaluation"/>, because the model or its base was trained on them.</summary>
+    public int LeftOut { get; init; }
+
     /// <summary>Positions that the longest example, demonstrated or right, needs.</summary>
     public required int LongestExample { get; init; }
 

@@ -188,9 +188,9 @@ public static class Checkpoint
         string folder, Transformer model, ITokenizer? tokenizer, ElementType? type, bool toResume, long shardBytes)
     {
         model.Config.Save(folder, type ?? model.StoredAs);
-        model.Config.Companions.Write(folder);
+        model.Companions.Write(folder);
         ModelWeights.Write(folder, model.Tensors(type), model.Metadata(toResume), shardBytes);
-        if (tokenizer is not null && model.Config.Companions.Find(TokenizerFile.FileName) is null) TokenizerFile.Save(tokenizer, folder);
+        if (tokenizer is not null && model.Companions.Find(TokenizerFile.FileName) is null) TokenizerFile.Save(tokenizer, folder);
     }
 
     private static void CheckThere(string folder, string current)

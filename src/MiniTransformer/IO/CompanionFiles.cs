@@ -11,7 +11,7 @@ public sealed class CompanionFiles
     public static readonly IReadOnlyList<string> Names =
     [
         "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
-        "merges.txt", "tokenizer.model", "chat_template.jinja", "chat_template.json",
+        "merges.txt", "tokenizer.model", "chat_template.jinja", "chat_template.json", "trained_prompts.bin",
     ];
 
     // The largest vocabulary in use is a tenth of this.
@@ -43,6 +43,13 @@ public sealed class CompanionFiles
 
     /// <summary>The content of a file, or null where there is none.</summary>
     public byte[]? Find(string name) => files.GetValueOrDefault(name);
+
+    /// <summary>These and another one, which takes the place of one of the same name.</summary>
+    public CompanionFiles With(string name, byte[] content)
+    {
+        if (!Names.Contains(name)) throw new ArgumentException($"A model's folder has no '{name}' that would be read again; there are {string.Join(", ", Names)}.", nameof(name));
+        return new CompanionFiles(new Dictionary<string, byte[]>(files) { [name] = content });
+    }
 
     /// <summary>Writes them into a folder.</summary>
     public void Write(string folder)

@@ -95,6 +95,9 @@ public sealed class Transformer : IDisposable
     /// <summary>The sizes.</summary>
     public TransformerConfig Config { get; }
 
+    /// <summary>The files that go with the model, at first those that its configuration came with.</summary>
+    public CompanionFiles Companions { get => field ?? Config.Companions; set; }
+
     /// <summary>The device that the model is on.</summary>
     public Device Device { get; }
 
@@ -135,7 +138,7 @@ public sealed class Transformer : IDisposable
     /// <param name="trainable">False for a frozen policy, such as π_SFT or π_ref.</param>
     public Transformer Clone(bool trainable = false)
     {
-        var copy = new Transformer(Config, ParameterSource.CopyOf(parameters, Device));
+        var copy = new Transformer(Config, ParameterSource.CopyOf(parameters, Device)) { Companions = Companions };
         foreach (Parameter p in copy.parameters) p.Trainable = trainable;
         return copy;
     }
