@@ -166,7 +166,7 @@ internal sealed class DprCommand
             {
                 try
                 {
-                    if (IsDue(done) && training.LacksPoint(done)) evaluation.Point(policy, "dpr", done, training.Folder.Metrics);
+                    if (IsDue(done) && training.LacksPoint(done)) evaluation.Point(policy, "dpr", done, training.Folder.Metrics, track);
                     bool warned = false;
                     foreach (DprStep step in DensePathReinforce.Train(policy, dense, ids, options, optimizer))
                     {
@@ -178,7 +178,7 @@ internal sealed class DprCommand
 
                         training.Folder.Metrics.Append(step);
                         if (step.Step % every == 0 || step.Step == options.Updates || IsDue(step.Step)) Save();
-                        if (IsDue(step.Step)) evaluation.Point(policy, "dpr", step.Step, training.Folder.Metrics);
+                        if (IsDue(step.Step)) evaluation.Point(policy, "dpr", step.Step, training.Folder.Metrics, track);
                         track.Report(step.Step, string.Create(CultureInfo.InvariantCulture, $"reward {step.Reward:0.00}, KL {step.Kl:0.00}, length {step.Length:0.0}"));
                     }
                 }

@@ -83,7 +83,13 @@ internal sealed class EvalCommand
             foreach ((string name, string folder) in policies)
             {
                 using Transformer policy = Checkpoint.LoadModel(folder, device);
-                rows.Add(PolicyRow.Measure(name, policy, reward, runData.Evaluation, vocabulary, sampling));
+                rows.Add(Progress.Show(terminal, open =>
+                {
+                    ITrack track = open($"eval {name}", 1, 0);
+                    var row = PolicyRow.Measure(name, policy, reward, runData.Evaluation, vocabulary, new Measuring(track, () => 0, name).Shown(sampling));
+                    track.Report(1, "measured");
+                    return row;
+                }));
                 if (settings.Get(json)) results.Writer.WriteLine(rows[^1].ToJson(sampling.Temperature).ToJsonString());
             }
         }

@@ -149,13 +149,13 @@ internal sealed class SftCommand
             {
                 try
                 {
-                    if (IsDue(done) && run.LacksPoint(done)) evaluation.Point(policy, "sft", done, run.Folder.Metrics);
+                    if (IsDue(done) && run.LacksPoint(done)) evaluation.Point(policy, "sft", done, run.Folder.Metrics, track);
                     foreach (SftStep step in Sft.Train(policy, runData.Train, options, optimizer))
                     {
                         run.Folder.Metrics.Append(step);
                         foreach (double fraction in options.KeepAt.Where(f => UpdateOf(f, total) == step.Step)) run.Keep(ModelFolder.Fraction(fraction), policy);
                         if (step.Step % every == 0 || step.Step == total || IsDue(step.Step)) Save();
-                        if (IsDue(step.Step)) evaluation.Point(policy, "sft", step.Step, run.Folder.Metrics);
+                        if (IsDue(step.Step)) evaluation.Point(policy, "sft", step.Step, run.Folder.Metrics, track);
                         track.Report(step.Step, string.Create(CultureInfo.InvariantCulture, $"loss {step.Loss:0.000}"));
                     }
                 }

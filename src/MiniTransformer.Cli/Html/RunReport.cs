@@ -33,7 +33,16 @@ internal static class RunReport
         PolicyRow[] rows = [];
         if (prompts.Count > 0)
         {
-            rows = [.. policies.Select(p => PolicyRow.Measure(p.Name, p.Model, reward, prompts, evaluation.Vocabulary, evaluation.Sampling))];
+            rows = Progress.Show(terminal, open =>
+            {
+                ITrack track = open("evaluation", policies.Count, 0);
+                return policies.Select((p, i) =>
+                {
+                    var row = PolicyRow.Measure(p.Name, p.Model, reward, prompts, evaluation.Vocabulary, new Measuring(track, () => i, p.Name).Shown(evaluation.Sampling));
+                    track.Report(i + 1, p.Name);
+                    return row;
+                }).ToArray();
+            });
             terminal.Print(PolicyTable.Of(rows));
             if (PolicyTable.PerTask(rows) is { } perTask) terminal.Print(perTask);
             result = Sentence(rows[^2], rows[^1]);

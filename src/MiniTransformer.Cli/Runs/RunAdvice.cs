@@ -37,12 +37,13 @@ internal static class RunAdvice
         try
         {
             foreach (string name in references) candidates.Add((name, Load(ModelFolder.Reference(sftRun, name), expert.Device)));
-            IEnumerable<AdvisedPolicy> measured = scoredBy == AdviceScore.Accuracy
-                ? Advisor.ByAccuracy(expert, candidates, validation.Ids, validation.Judge, vocabulary.Ends, demonstrations, options)
-                : Advisor.ByLikelihood(expert, candidates, validation.Examples, vocabulary.Ends, vocabulary.PadId, demonstrations, options);
             Progress.Show(terminal, open =>
             {
                 ITrack track = open("advise", policies, 0);
+                AdvisorOptions shown = options with { Sampling = new Measuring(track, () => rows.Count, "the next policy").Shown(options.Sampling) };
+                IEnumerable<AdvisedPolicy> measured = scoredBy == AdviceScore.Accuracy
+                    ? Advisor.ByAccuracy(expert, candidates, validation.Ids, validation.Judge, vocabulary.Ends, demonstrations, shown)
+                    : Advisor.ByLikelihood(expert, candidates, validation.Examples, vocabulary.Ends, vocabulary.PadId, demonstrations, shown);
                 foreach (AdvisedPolicy row in measured)
                 {
                     rows.Add(row);
