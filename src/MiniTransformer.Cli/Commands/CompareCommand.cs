@@ -62,7 +62,7 @@ internal sealed class CompareCommand
         string path = settings.Required(common.Out);
         if (!rereading) TrainingRun.CheckFree(path, resuming, canBegin: true);
         else if (!RunDirectory.Exists(path)) throw new UsageException($"--report-only: there is no comparison in '{Invocation.Shown(path)}', the folder of --out.");
-        using IJudge? verifier = source.Judge(settings, judges: !rereading);
+        using IJudge? verifier = source.Judge(settings, judges: !rereading, terminal);
         bool goesOn = (resuming || rereading) && RunDirectory.Exists(path);
         if (goesOn) terminal.Stop.Await(() => source.TakeUp(settings, RunSettings.Read<ComparisonRun>(path), path));
         Regime[] chosen = terminal.Stop.Await(() => source.Chosen(settings, isQuick, verifier));

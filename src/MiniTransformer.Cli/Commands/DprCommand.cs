@@ -6,6 +6,7 @@ using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
+using MiniTransformer.IO;
 using MiniTransformer.Lab;
 using MiniTransformer.Nn;
 using MiniTransformer.Optim;
@@ -70,9 +71,8 @@ internal sealed class DprCommand
         {
             dpr.run, dpr.resume, dpr.updates, dpr.reference, dpr.reward, dpr.floor, dpr.centred, dpr.clip, dpr.gamma, dpr.sentenceLevel, dpr.noBaseline, dpr.noWhiten, dpr.beta,
             dpr.betaRef, dpr.kl, dpr.entropyBonus, dpr.promptsPerUpdate, dpr.lr, dpr.warmup, dpr.maxGradNorm, dpr.temperature, dpr.maxTokens, dpr.collapseKl, dpr.prompts,
-            dpr.verify.Flag, dpr.checkpointEvery,
-            dpr.evaluateEvery, dpr.saveType,
-        }) dpr.command.Add(flag);
+            dpr.checkpointEvery, dpr.evaluateEvery, dpr.saveType,
+        }.Concat(dpr.verify.All)) dpr.command.Add(flag);
         string[] examples =
         [
             "dpr --run runs/better --updates 50 --out runs/dpr",
@@ -95,6 +95,7 @@ internal sealed class DprCommand
         {
             terminal.Stop.Await(() => RunInput.TakeUp(settings, run, began.RunInput, (began.Folder, path)));
             terminal.Stop.Await(() => RunInput.TakeUp(settings, prompts, began.PromptsInput, (began.Folder, path)));
+            terminal.Stop.Await(() => RunInput.TakeUp(settings, verify.EvalData, began.EvalInput, (began.Folder, path)));
             if (began.Reference is not null) settings.Resolve(reference, terminal.Stop.Await(() => began.ReferenceAt(path, settings.Required(run))));
         }
 
@@ -110,9 +111,12 @@ internal sealed class DprCommand
             throw new InvalidDataException($"'{Invocation.Shown(sftRun)}' was trained on other data than when this run began; put the old run back, or start another one.");
         DataSource source = terminal.Stop.Await(() => sft.SourceAt(sftRun));
         source = source with { Verify = verify.Resolve(settings, source.File is not null, sft.Verify) };
-        RunData data = terminal.Stop.Await(() => source.Load(vocabulary, TrainedPrompts.Of(expert.Companions), terminal.Say));
+        string? evalFile = verify.EvalFile(settings, source.File is not null, source.EvalFile);
+        using RunData data = terminal.Stop.Await(() => source.Load(vocabulary, TrainedPrompts.Of(expert.Companions), terminal.Say, verify.Options(settings, terminal), evalFile));
         IReadOnlyList<Prompt> asked = settings.Get(prompts) is { } file ? terminal.Stop.Await<Prompt[]>(() => [.. PromptReader.Read(file, vocabulary.Tokenizer, vocabulary.Size)]) : data.Prompts;
         if (asked.Count == 0) throw new DataException($"{settings.Get(prompts)}: the file holds no prompt.");
+        if (evalFile is not null) asked = data.NeverTrained(asked, terminal.Say);
+        data.Begin(terminal.Say);
         DprOptions options = Options(settings, vocabulary, data, sft.Seed);
         Advice? advice = null;
         if (settings.Get(reference) == Auto)
@@ -136,6 +140,7 @@ internal sealed class DprCommand
         DprRun effective = RunSettings.Of<DprRun>(settings) with
         {
             Sft = sft,
+            EvalDataSha256 = evalFile is null ? null : terminal.Stop.Await(() => Checksums.OfFile(evalFile)),
             Advice = advice is not null ? RunAdvice.ToJson(advice, sftRun, settings.Get(verify.Flag))
                 : began?.Advice,
             RunSha256 = terminal.Stop.Await(() => RunInput.HashOf(sftRun, isModel: true)),

@@ -68,10 +68,10 @@ internal sealed class SftCommand
         foreach (Option flag in new Option[]
         {
             sft.task, sft.data, sft.resume, sft.baseModel, sft.steps, sft.epochs, sft.batch, sft.microBatch, sft.lr, sft.warmup, sft.finalFraction, sft.maxGradNorm,
-            sft.keepAt, sft.checkpointEvery, sft.evaluateEvery, sft.demonstrations, sft.good, sft.heldOut, sft.verify.Flag, sft.inOrder, sft.objective, sft.gamma, sft.alpha,
+            sft.keepAt, sft.checkpointEvery, sft.evaluateEvery, sft.demonstrations, sft.good, sft.heldOut, sft.inOrder, sft.objective, sft.gamma, sft.alpha,
             sft.recompute, sft.dryRun, sft.saveType,
         }) sft.command.Add(flag);
-        foreach (Option flag in sft.model.All) sft.command.Add(flag);
+        foreach (Option flag in sft.verify.All.Concat(sft.model.All)) sft.command.Add(flag);
         string[] examples =
         [
             "sft --task reverse,sort --steps 800 --checkpoint-every 100 --out runs/sft",
@@ -79,7 +79,7 @@ internal sealed class SftCommand
             "sft --task reverse,next,upper,swap --good 0.2 --epochs 10 --out runs/base",
             "sft --base runs/base --task reverse,next,upper,swap --good 0.4 --seed 2 --out runs/better",
             "sft --data demonstrations.jsonl --epochs 3 --held-out 0.1 --out runs/mine",
-            "sft --data problems.jsonl --verify numeric --out runs/problems",
+            "sft --data problems.jsonl --verify numeric --eval-data gold.jsonl --out runs/problems",
         ];
         return new CliCommand(sft.command, sft.common, examples, sft.Run) { Resume = sft.resume };
     }
@@ -94,6 +94,7 @@ internal sealed class SftCommand
             SftRun began = RunSettings.Read<SftRun>(path);
             terminal.Stop.Await(() => RunInput.TakeUp(settings, data, began.DataInput, (began.Folder, path)));
             terminal.Stop.Await(() => RunInput.TakeUp(settings, baseModel, began.BaseInput, (began.Folder, path)));
+            terminal.Stop.Await(() => RunInput.TakeUp(settings, verify.EvalData, began.EvalInput, (began.Folder, path)));
         }
 
         SftRun asked = Asked(settings);
@@ -103,10 +104,11 @@ internal sealed class SftCommand
         string? start = settings.Get(baseModel) is { } folder ? ModelFolder.Find(folder) : null;
         using Transformer? loaded = start is null ? null : Checkpoint.LoadModel(start, device);
         Vocabulary vocabulary = loaded is null ? Vocabulary.Bytes() : Vocabulary.Of(start!, loaded.Config);
-        RunData runData = terminal.Stop.Await(() =>
+        using RunData runData = terminal.Stop.Await(() =>
         {
             if (asked.Source.File is { } file && !measuring) DataSource.RequireFile("--data", file);
-            return asked.Source.Load(vocabulary, loaded is null ? null : TrainedPrompts.Of(loaded.Companions), terminal.Say);
+            if (asked.Source.EvalFile is { } gold && !measuring) DataSource.RequireFile("--eval-data", gold);
+            return asked.Source.Load(vocabulary, loaded is null ? null : TrainedPrompts.Of(loaded.Companions), terminal.Say, verify.Options(settings, terminal));
         });
         TransformerConfig config = model.Resolve(settings, loaded?.Config, vocabulary, runData, device);
         RunEvaluation.CheckLength(runData, config);
@@ -114,6 +116,7 @@ internal sealed class SftCommand
         UsageException.Check(options.Validate);
         if (measuring) return DryRun(config, runData.Train, options, asked.Recompute, terminal);
         TrainingMemory.Require(config, device, Longest(runData.Train, options), options.PadId, asked.Recompute);
+        runData.Begin(terminal.Say);
         int total = options.StepsFor(runData.Train.Count), every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, total / 10))!.Value;
         int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, total / 10))!.Value;
 
@@ -121,6 +124,7 @@ internal sealed class SftCommand
         {
             DataSha256 = asked.Data is { } file ? terminal.Stop.Await(() => RunInput.HashOf(file, isModel: false)) : null,
             BaseSha256 = asked.Base is { } origin ? terminal.Stop.Await(() => RunInput.HashOf(origin, isModel: true)) : null,
+            EvalDataSha256 = asked.EvalData is { } evaluated ? terminal.Stop.Await(() => RunInput.HashOf(evaluated, isModel: false)) : null,
         };
         Warn(options, total, terminal);
         using TrainingRun run = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
@@ -231,6 +235,7 @@ internal sealed class SftCommand
         }
 
         verify.Resolve(settings, ownData: settings.Get(data) is not null);
+        if (verify.EvalFile(settings, ownData: settings.Get(data) is not null) is not null) Refuse(settings, "--eval-data", heldOut);
         if (settings.Get(steps) is not null && settings.Get(epochs) is not null && settings.OnCommandLine(epochs))
             throw new UsageException("--steps and --epochs do not go together; give one of them.");
         if (settings.Get(steps) is null) settings.Resolve(epochs, settings.Get(epochs) ?? (fromBase ? 1 : 5));

@@ -92,7 +92,15 @@ internal abstract record TrainingSettings : RunSettings
     /// <summary>The SFT run that the data are those of: itself, or the one that DPR started from.</summary>
     public abstract SftRun Demonstrated { get; }
 
-    /// <summary>Where the demonstrations come from, with a file where it is now.</summary>
+    /// <summary>The data to measure on, as an input.</summary>
+    public RunInput? EvalInput => EvalData is null ? null : new RunInput("the data to measure on (--eval-data)", EvalData, EvalDataSha256, IsModel: false);
+
+    /// <summary>The data to measure on, where they are now; null where there are none.</summary>
+    /// <param name="folder">Where the run is now.</param>
+    /// <exception cref="InvalidDataException">They have changed.</exception>
+    public string? EvalAt(string folder) => EvalInput?.Find((Folder, folder)) ?? SourceAt(folder).EvalFile;
+
+    /// <summary>Where the demonstrations come from, with files where they are now.</summary>
     /// <param name="folder">Where the run is now.</param>
     /// <exception cref="InvalidDataException">The file has changed.</exception>
     public abstract DataSource SourceAt(string folder);
@@ -102,6 +110,16 @@ internal abstract record TrainingSettings : RunSettings
 
     /// <summary>--verify: what judges responses to own data.</summary>
     public string? Verify { get; init; }
+
+    /// <summary>--judge-timeout.</summary>
+    public double JudgeTimeout { get; init; } = 10;
+
+    /// <summary>--eval-data.</summary>
+    public string? EvalData { get; init; }
+
+    /// <summary>The hash of --eval-data.</summary>
+    [JsonPropertyName("evalDataSha256")]
+    public string? EvalDataSha256 { get; init; }
 
     /// <summary>--checkpoint-every.</summary>
     public int? CheckpointEvery { get; init; }

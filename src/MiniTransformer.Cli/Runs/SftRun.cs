@@ -117,11 +117,11 @@ internal sealed record SftRun : TrainingSettings
     public override DataSource SourceAt(string folder) => SourceAt((Folder, folder));
 
     /// <summary>The same, with all folders that may have moved with the file.</summary>
-    public DataSource SourceAt(params (string?, string)[] moved) => DataInput is { } input ? Source with { File = input.Find(moved) } : Source;
+    public DataSource SourceAt(params (string?, string)[] moved) => DataInput is { } input ? Source with { File = input.Find(moved), EvalFile = EvalInput?.Find(moved) } : Source;
 
     /// <summary>Where the demonstrations come from.</summary>
     public DataSource Source => Data is { } file
-        ? new DataSource(null, file, 1, 0, HeldOut, Seed, Verify ?? JudgeFlag.Default)
+        ? new DataSource(null, file, 1, 0, HeldOut, Seed, Verify ?? JudgeFlag.Default, EvalData)
         : new DataSource(Task, null, Good, Demonstrations ?? 0, 0, Seed);
 
     /// <summary>The settings of the trainer: of the run itself, and of whatever goes on as it began.</summary>
