@@ -39,7 +39,7 @@ public static class CommandLine
         CliCommand[] commands =
         [
             DemoCommand.Create(), SftCommand.Create(), AdviseCommand.Create(), RewardCommand.Create(), DprCommand.Create(), EvalCommand.Create(), GenerateCommand.Create(), TasksCommand.Create(),
-            CreditCommand.Create(), VerifyCommand.Create(), CompareCommand.Create(), DevicesCommand.Create(),
+            CreditCommand.Create(), VerifyCommand.Create(), CompareCommand.Create(), ExportCommand.Create(), DevicesCommand.Create(),
         ];
         try
         {
