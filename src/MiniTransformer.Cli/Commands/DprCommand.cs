@@ -6,6 +6,7 @@ using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
+using MiniTransformer.IO;
 using MiniTransformer.Lab;
 using MiniTransformer.Nn;
 using MiniTransformer.Optim;
@@ -70,9 +71,8 @@ internal sealed class DprCommand
         {
             dpr.run, dpr.resume, dpr.updates, dpr.reference, dpr.reward, dpr.floor, dpr.centred, dpr.clip, dpr.gamma, dpr.sentenceLevel, dpr.noBaseline, dpr.noWhiten, dpr.beta,
             dpr.betaRef, dpr.kl, dpr.entropyBonus, dpr.promptsPerUpdate, dpr.lr, dpr.warmup, dpr.maxGradNorm, dpr.temperature, dpr.maxTokens, dpr.collapseKl, dpr.prompts,
-            dpr.verify.Flag, dpr.checkpointEvery,
-            dpr.evaluateEvery, dpr.saveType,
-        }) dpr.command.Add(flag);
+            dpr.checkpointEvery, dpr.evaluateEvery, dpr.saveType,
+        }.Concat(dpr.verify.All)) dpr.command.Add(flag);
         string[] examples =
         [
             "dpr --run runs/better --updates 50 --out runs/dpr",
@@ -101,9 +101,12 @@ internal sealed class DprCommand
         DataSource source = sft.Source;
         terminal.Stop.Await(() => source.CheckUnchanged(sft));
         source = source with { Verify = verify.Resolve(settings, source.File is not null, sft.Verify) };
-        RunData data = terminal.Stop.Await(() => source.Load(vocabulary, TrainedPrompts.Of(expert.Companions), terminal.Say));
+        string? evalFile = verify.EvalFile(settings, source.File is not null, sft.EvalData);
+        using RunData data = terminal.Stop.Await(() => source.Load(vocabulary, TrainedPrompts.Of(expert.Companions), terminal.Say, verify.Options(settings, terminal), evalFile));
         IReadOnlyList<Prompt> asked = settings.Get(prompts) is { } file ? terminal.Stop.Await<Prompt[]>(() => [.. PromptReader.Read(file, vocabulary.Tokenizer, vocabulary.Size)]) : data.Prompts;
         if (asked.Count == 0) throw new DataException($"{settings.Get(prompts)}: the file holds no prompt.");
+        if (evalFile is not null) asked = data.NeverTrained(asked, terminal.Say);
+        data.Begin(terminal.Say);
         DprOptions options = Options(settings, vocabulary, data, sft.Seed);
         Advice? advice = null;
         if (settings.Get(reference) == Auto)
@@ -127,6 +130,7 @@ internal sealed class DprCommand
         DprRun effective = RunSettings.Of<DprRun>(settings) with
         {
             Sft = sft,
+            EvalDataSha256 = evalFile is null ? null : terminal.Stop.Await(() => Checksums.OfFile(evalFile)),
             Advice = advice is not null ? RunAdvice.ToJson(advice, sftRun, settings.Get(verify.Flag))
                 : resuming && RunDirectory.Exists(path) ? RunSettings.Read<DprRun>(path).Advice : null,
         };
@@ -154,7 +158,7 @@ internal sealed class DprCommand
             {
                 try
                 {
-                    if (IsDue(done) && training.LacksPoint(done)) evaluation.Point(policy, "dpr", done, training.Folder.Metrics);
+                    if (IsDue(done) && training.LacksPoint(done)) evaluation.Point(policy, "dpr", done, training.Folder.Metrics, track);
                     bool warned = false;
                     foreach (DprStep step in DensePathReinforce.Train(policy, dense, ids, options, optimizer))
                     {
@@ -166,7 +170,7 @@ internal sealed class DprCommand
 
                         training.Folder.Metrics.Append(step);
                         if (step.Step % every == 0 || step.Step == options.Updates || IsDue(step.Step)) Save();
-                        if (IsDue(step.Step)) evaluation.Point(policy, "dpr", step.Step, training.Folder.Metrics);
+                        if (IsDue(step.Step)) evaluation.Point(policy, "dpr", step.Step, training.Folder.Metrics, track);
                         track.Report(step.Step, string.Create(CultureInfo.InvariantCulture, $"reward {step.Reward:0.00}, KL {step.Kl:0.00}, length {step.Length:0.0}"));
                     }
                 }

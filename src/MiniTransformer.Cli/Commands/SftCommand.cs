@@ -68,10 +68,10 @@ internal sealed class SftCommand
         foreach (Option flag in new Option[]
         {
             sft.task, sft.data, sft.resume, sft.baseModel, sft.steps, sft.epochs, sft.batch, sft.microBatch, sft.lr, sft.warmup, sft.finalFraction, sft.maxGradNorm,
-            sft.keepAt, sft.checkpointEvery, sft.evaluateEvery, sft.demonstrations, sft.good, sft.heldOut, sft.verify.Flag, sft.inOrder, sft.objective, sft.gamma, sft.alpha,
+            sft.keepAt, sft.checkpointEvery, sft.evaluateEvery, sft.demonstrations, sft.good, sft.heldOut, sft.inOrder, sft.objective, sft.gamma, sft.alpha,
             sft.recompute, sft.dryRun, sft.saveType,
         }) sft.command.Add(flag);
-        foreach (Option flag in sft.model.All) sft.command.Add(flag);
+        foreach (Option flag in sft.verify.All.Concat(sft.model.All)) sft.command.Add(flag);
         string[] examples =
         [
             "sft --task reverse,sort --steps 800 --checkpoint-every 100 --out runs/sft",
@@ -79,7 +79,7 @@ internal sealed class SftCommand
             "sft --task reverse,next,upper,swap --good 0.2 --epochs 10 --out runs/base",
             "sft --base runs/base --task reverse,next,upper,swap --good 0.4 --seed 2 --out runs/better",
             "sft --data demonstrations.jsonl --epochs 3 --held-out 0.1 --out runs/mine",
-            "sft --data problems.jsonl --verify numeric --out runs/problems",
+            "sft --data problems.jsonl --verify numeric --eval-data gold.jsonl --out runs/problems",
         ];
         return new CliCommand(sft.command, sft.common, examples, sft.Run) { Resume = sft.resume };
     }
@@ -96,10 +96,11 @@ internal sealed class SftCommand
         string? start = settings.Get(baseModel) is { } folder ? ModelFolder.Find(folder) : null;
         using Transformer? loaded = start is null ? null : Checkpoint.LoadModel(start, device);
         Vocabulary vocabulary = loaded is null ? Vocabulary.Bytes() : Vocabulary.Of(start!, loaded.Config);
-        RunData runData = terminal.Stop.Await(() =>
+        using RunData runData = terminal.Stop.Await(() =>
         {
             if (asked.Source.File is { } file && !measuring) DataSource.RequireFile("--data", file);
-            return asked.Source.Load(vocabulary, loaded is null ? null : TrainedPrompts.Of(loaded.Companions), terminal.Say);
+            if (asked.Source.EvalFile is { } gold && !measuring) DataSource.RequireFile("--eval-data", gold);
+            return asked.Source.Load(vocabulary, loaded is null ? null : TrainedPrompts.Of(loaded.Companions), terminal.Say, verify.Options(settings, terminal));
         });
         TransformerConfig config = model.Resolve(settings, loaded?.Config, vocabulary, runData, device);
         RunEvaluation.CheckLength(runData, config);
@@ -107,10 +108,15 @@ internal sealed class SftCommand
         UsageException.Check(options.Validate);
         if (measuring) return DryRun(config, runData.Train, options, asked.Recompute, terminal);
         TrainingMemory.Require(config, device, Longest(runData.Train, options), options.PadId, asked.Recompute);
+        runData.Begin(terminal.Say);
         int total = options.StepsFor(runData.Train.Count), every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, total / 10))!.Value;
         int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, total / 10))!.Value;
 
-        SftRun effective = RunSettings.Of<SftRun>(settings) with { DataSha256 = terminal.Stop.Await(asked.Source.Sha256) };
+        SftRun effective = RunSettings.Of<SftRun>(settings) with
+        {
+            DataSha256 = terminal.Stop.Await(asked.Source.Sha256),
+            EvalDataSha256 = terminal.Stop.Await(asked.Source.EvalSha256),
+        };
         Warn(options, total, terminal);
         using TrainingRun run = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
         return run.Work("sft", total, verify.Again(settings), () =>
@@ -138,13 +144,13 @@ internal sealed class SftCommand
             {
                 try
                 {
-                    if (IsDue(done) && run.LacksPoint(done)) evaluation.Point(policy, "sft", done, run.Folder.Metrics);
+                    if (IsDue(done) && run.LacksPoint(done)) evaluation.Point(policy, "sft", done, run.Folder.Metrics, track);
                     foreach (SftStep step in Sft.Train(policy, runData.Train, options, optimizer))
                     {
                         run.Folder.Metrics.Append(step);
                         foreach (double fraction in options.KeepAt.Where(f => UpdateOf(f, total) == step.Step)) run.Keep(ModelFolder.Fraction(fraction), policy);
                         if (step.Step % every == 0 || step.Step == total || IsDue(step.Step)) Save();
-                        if (IsDue(step.Step)) evaluation.Point(policy, "sft", step.Step, run.Folder.Metrics);
+                        if (IsDue(step.Step)) evaluation.Point(policy, "sft", step.Step, run.Folder.Metrics, track);
                         track.Report(step.Step, string.Create(CultureInfo.InvariantCulture, $"loss {step.Loss:0.000}"));
                     }
                 }
@@ -220,6 +226,7 @@ internal sealed class SftCommand
         }
 
         verify.Resolve(settings, ownData: settings.Get(data) is not null);
+        if (verify.EvalFile(settings, ownData: settings.Get(data) is not null) is not null) Refuse(settings, "--eval-data", heldOut);
         if (settings.Get(steps) is not null && settings.Get(epochs) is not null && settings.OnCommandLine(epochs))
             throw new UsageException("--steps and --epochs do not go together; give one of them.");
         if (settings.Get(steps) is null) settings.Resolve(epochs, settings.Get(epochs) ?? (fromBase ? 1 : 5));

@@ -15,6 +15,16 @@ internal sealed record ComparisonRun : RunSettings
     /// <summary>--verify.</summary>
     public string? Verify { get; init; }
 
+    /// <summary>--judge-timeout.</summary>
+    public double JudgeTimeout { get; init; } = 10;
+
+    /// <summary>--eval-data.</summary>
+    public string? EvalData { get; init; }
+
+    /// <summary>The hash of --eval-data.</summary>
+    [JsonPropertyName("evalDataSha256")]
+    public string? EvalDataSha256 { get; init; }
+
     /// <summary>--base.</summary>
     public string? Base { get; init; }
 

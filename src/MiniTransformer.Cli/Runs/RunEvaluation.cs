@@ -1,3 +1,4 @@
+using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
 using MiniTransformer.Training;
@@ -37,11 +38,12 @@ internal sealed class RunEvaluation
     }
 
     /// <summary>A point of the curves: accuracy on the validation prompts and, for own data, log π of the held-out completions.</summary>
-    public void Point(Transformer policy, string phase, int step, MetricsLog metrics)
+    public void Point(Transformer policy, string phase, int step, MetricsLog metrics, ITrack track)
     {
         if (Data.Validation.Count == 0) return;
-        double greedy = Data.Validation.Accuracy(policy, Vocabulary, Sampling with { Temperature = 0 }).Total;
-        double sampled = Data.Validation.Accuracy(policy, Vocabulary, Sampling).Total;
+        SamplingOptions sampling = new Measuring(track, () => step, "accuracy").Shown(Sampling);
+        double greedy = Data.Validation.Accuracy(policy, Vocabulary, sampling with { Temperature = 0 }).Total;
+        double sampled = Data.Validation.Accuracy(policy, Vocabulary, sampling).Total;
         double? logLikelihood = Data.Validation.LogLikelihood(policy, Vocabulary)?.PerToken;
         metrics.Append(new EvaluationPoint(EvaluationPoint.KindName, phase, step, Data.Validation.Count, greedy, sampled, -logLikelihood));
     }

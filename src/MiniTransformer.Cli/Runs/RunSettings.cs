@@ -95,6 +95,16 @@ internal abstract record TrainingSettings : RunSettings
     /// <summary>--verify: what judges responses to own data.</summary>
     public string? Verify { get; init; }
 
+    /// <summary>--judge-timeout.</summary>
+    public double JudgeTimeout { get; init; } = 10;
+
+    /// <summary>--eval-data.</summary>
+    public string? EvalData { get; init; }
+
+    /// <summary>The hash of --eval-data.</summary>
+    [JsonPropertyName("evalDataSha256")]
+    public string? EvalDataSha256 { get; init; }
+
     /// <summary>--checkpoint-every.</summary>
     public int? CheckpointEvery { get; init; }
 

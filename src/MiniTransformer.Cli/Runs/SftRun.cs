@@ -105,7 +105,7 @@ internal sealed record SftRun : TrainingSettings
 
     /// <summary>Where the demonstrations come from.</summary>
     public DataSource Source => Data is { } file
-        ? new DataSource(null, file, 1, 0, HeldOut, Seed, Verify ?? JudgeFlag.Default)
+        ? new DataSource(null, file, 1, 0, HeldOut, Seed, Verify ?? JudgeFlag.Default, EvalData)
         : new DataSource(Task, null, Good, Demonstrations ?? 0, 0, Seed);
 
     /// <summary>The settings of the trainer: of the run itself, and of whatever goes on as it began.</summary>

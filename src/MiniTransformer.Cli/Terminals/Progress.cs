@@ -59,11 +59,11 @@ internal static class Progress
         public void Report(int done, string note)
         {
             double seconds = System.Diagnostics.Stopwatch.GetElapsedTime(begin).TotalSeconds;
-            if (done < total && seconds - lastLine < SecondsBetweenLines) return;
+            if (seconds - lastLine < SecondsBetweenLines && (done < total || total == 1)) return; // one short piece of work needs no line
             lastLine = seconds;
             double rate = (done - doneBefore) / Math.Max(seconds, 1e-9);
-            string left = done < total ? $", {Duration((total - done) / Math.Max(rate, 1e-9))} left" : "";
-            lock (terminal) terminal.Say($"{name}: {done} of {total}, {Rate(rate)}/s{left}; {note}");
+            string speed = done > doneBefore ? $", {Rate(rate)}/s" : "", left = done > doneBefore && done < total ? $", {Duration((total - done) / rate)} left" : "";
+            lock (terminal) terminal.Say($"{name}: {done} of {total}{speed}{left}; {note}");
         }
     }
 

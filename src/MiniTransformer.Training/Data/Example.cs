@@ -16,6 +16,12 @@ public sealed record Example(int[] PromptIds, int[] ResponseIds, string? Prompt 
     /// <summary>A regular expression that right responses match, where the data has one: read by the verifier "regex", never learned from.</summary>
     public string? Pattern { get; init; }
 
+    /// <summary>The right answer, where the data has one apart from the demonstrated response: responses are judged by it, and it is never learned from.</summary>
+    public string? Gold { get; init; }
+
+    /// <summary>What a response is judged by: the right answer where there is one, else the demonstrated response, as text where it is known.</summary>
+    public string? Judged => Gold ?? Response;
+
     /// <summary>The example of a prompt and a response in plain text: begin, prompt | response, end.</summary>
     public static Example FromText(string prompt, string response, ITokenizer tokenizer, string? source = null)
     {

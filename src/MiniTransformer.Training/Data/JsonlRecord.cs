@@ -6,7 +6,7 @@ namespace MiniTransformer.Data;
 /// <summary>
 /// The fields of one line: exactly one of the three forms prompt + completion, messages, prompt_ids + completion_ids. Fields that are not
 /// known are refused, since a field that is ignored (a weight, a mask, a misspelt name) changes what is learned in silence; only
-/// those that describe the line (id, source, task, metadata) are passed over, and pattern is for the verifier of responses alone.
+/// those that describe the line (id, source, task, metadata) are passed over, and answer (or gold) and pattern are for the judge of responses alone.
 /// </summary>
 internal sealed class JsonlRecord
 {
@@ -49,6 +49,8 @@ internal sealed class JsonlRecord
 
     public string? Pattern { get; private set; }
 
+    public string? Gold { get; private set; }
+
     /// <summary>An error at a field's value.</summary>
     public DataException Error(string field, string message) => line.Error(places[field], message);
 
@@ -78,9 +80,18 @@ internal sealed class JsonlRecord
             case "prompt_ids": PromptIds = ReadIds(ref reader, name); break;
             case "completion_ids": CompletionIds = ReadIds(ref reader, name); break;
             case "pattern": Pattern = ReadString(ref reader, name); break;
+            case "answer" or "gold": Gold = ReadAnswer(ref reader, name); break;
             case "id" or "source" or "task" or "metadata": reader.Skip(); break;
-            default: throw line.Error(at, $"unknown field '{name}': {Forms}, and may carry a 'pattern' for the verifier, and 'id', 'source', 'task' or 'metadata', which are not read.");
+            default: throw line.Error(at, $"unknown field '{name}': {Forms}, and may carry a right answer ('answer' or 'gold') and a 'pattern' to judge responses by, and 'id', 'source', 'task' or 'metadata', which are not read.");
         }
+    }
+
+    // A right answer: a text, or a number as it is written.
+    private string ReadAnswer(ref Utf8JsonReader reader, string name)
+    {
+        string other = name == "gold" ? "answer" : "gold";
+        if (places.ContainsKey(other)) throw line.Error(places[name], $"'{name}' and '{other}' are the same field, the right answer; give one of them.");
+        return reader.TokenType == JsonTokenType.Number ? System.Text.Encoding.UTF8.GetString(reader.ValueSpan) : ReadString(ref reader, name);
     }
 
     private List<ChatMessage> ReadMessages(ref Utf8JsonReader reader)

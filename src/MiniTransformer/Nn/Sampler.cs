@@ -38,6 +38,9 @@ public sealed record SamplingOptions
     /// <summary>Sequences that are decoded together. The responses do not depend on it.</summary>
     public int BatchSize { get; init; } = 256;
 
+    /// <summary>Hears after every token how far the drawing is; null where nobody listens.</summary>
+    public Action<SamplingProgress>? Progress { get; init; }
+
     /// <summary>Greedy decoding.</summary>
     public static SamplingOptions Greedy { get; } = new() { Temperature = 0 };
 
@@ -50,6 +53,12 @@ public sealed record SamplingOptions
         if (BatchSize < 1) throw new ArgumentException($"BatchSize must be at least 1, not {BatchSize}.");
     }
 }
+
+/// <summary>How far the drawing of responses is.</summary>
+/// <param name="Finished">Responses that are finished.</param>
+/// <param name="Responses">Responses in all.</param>
+/// <param name="Tokens">Tokens that were drawn.</param>
+public readonly record struct SamplingProgress(int Finished, int Responses, long Tokens);
 
 /// <summary>A drawn response.</summary>
 /// <param name="Ids">Its tokens, with the end token if it ended.</param>
@@ -96,10 +105,16 @@ public static class Sampler
         var responses = new SampledResponse[prompts.Count];
         Array.Fill(responses, new SampledResponse([], [], Ended: false) { ContextFull = true });
         int[] answered = [.. Enumerable.Range(0, prompts.Count).Where(i => Room(prompts[i].Length, positions) > 0)];
+        int finished = 0;
+        long tokens = 0;
         foreach (int[] batch in answered.Chunk(Together(model, other, answered.Select(i => prompts[i].Length + (long)RoomOf(i) - 1), options)))
         {
             int[] room = Array.ConvertAll(batch, RoomOf);
-            SampledResponse[] drawn = GenerateBatch(model, other, alpha, Array.ConvertAll(batch, i => prompts[i]), room, ends, options, batch);
+            SamplingOptions here = options.Progress is { } hear
+                ? options with { Progress = p => hear(new SamplingProgress(finished + p.Finished, answered.Length, tokens + p.Tokens)) }
+                : options;
+            SampledResponse[] drawn = GenerateBatch(model, other, alpha, Array.ConvertAll(batch, i => prompts[i]), room, ends, here, batch);
+            (finished, tokens) = (finished + batch.Length, tokens + drawn.Sum(r => (long)r.Ids.Length));
             for (int i = 0; i < batch.Length; i++)
                 responses[batch[i]] = drawn[i] with { ContextFull = !drawn[i].Ended && drawn[i].Ids.Length < options.MaxTokens };
         }
@@ -132,6 +147,7 @@ public static class Sampler
 
         // slots: the sequences that still grow; their last token and its position
         int[] slots = [.. Enumerable.Range(0, n)], last = [], positions = [];
+        long drawn = 0;
         for (int step = 0; slots.Length > 0; step++)
         {
             using Tape tape = Tape.NoGrad(model.Device);
@@ -149,7 +165,9 @@ public static class Sampler
                 if (!ended[slot] && tokens[slot].Count < room[slot]) growing.Add(slot);
             }
 
+            drawn += slots.Length;
             slots = [.. growing];
+            options.Progress?.Invoke(new SamplingProgress(n - slots.Length, n, drawn));
             last = Array.ConvertAll(slots, slot => tokens[slot][^1]);
             positions = Array.ConvertAll(slots, slot => prompts[slot].Length + tokens[slot].Count - 1);
 

@@ -21,9 +21,9 @@ public sealed class RunSettingsTests
     {
         (CliCommand command, Type run, string[] known) = name switch
         {
-            "sft" => (SftCommand.Create(), typeof(SftRun), new[] { "dataSha256" }),
-            "dpr" => (DprCommand.Create(), typeof(DprRun), ["sft", "advice"]),
-            "compare" => (CompareCommand.Create(), typeof(ComparisonRun), ["dataSha256", "baseSha256"]),
+            "sft" => (SftCommand.Create(), typeof(SftRun), new[] { "dataSha256", "evalDataSha256" }),
+            "dpr" => (DprCommand.Create(), typeof(DprRun), ["sft", "advice", "evalDataSha256"]),
+            "compare" => (CompareCommand.Create(), typeof(ComparisonRun), ["dataSha256", "baseSha256", "evalDataSha256"]),
             _ => (DemoCommand.Create(), typeof(DemoRun), Array.Empty<string>()),
         };
         string[] flags = [.. command.Command.Options.OfType<IFlag>().Where(flag => flag.Saved).Select(flag => flag.Key)];
