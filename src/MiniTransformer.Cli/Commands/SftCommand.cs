@@ -19,10 +19,10 @@ internal sealed class SftCommand
     private readonly CommonFlags common;
     private readonly Flag<string?> task = Flags.Text("--task", "built-in tasks, separated by commas, or 'all'; see the command tasks", "NAME,...");
     private readonly Flag<string?> data = Flags.Path(
-        "--data", "demonstrations in JSONL instead: {\"prompt\",\"completion\"}, {\"messages\"} or {\"prompt_ids\",\"completion_ids\"} a line", "FILE");
+        "--data", "demonstrations in JSONL instead: {\"prompt\",\"completion\"}, {\"messages\"} or {\"prompt_ids\",\"completion_ids\"} a line", "FILE", isInput: true);
     private readonly Flag<bool> resume = Flags.Switch("--resume", "continue the run in --out from its last checkpoint, bit for bit", saved: false);
     private readonly Flag<string?> baseModel = Flags.Path(
-        "--base", "start from this model's folder, or from a run's final checkpoint, instead of random weights");
+        "--base", "start from this model's folder, or from a run's final checkpoint, instead of random weights", isInput: true);
     private readonly Flag<int?> steps = Flags.OptionalInt("--steps", "updates; instead of --epochs", min: 1);
     private readonly Flag<double?> epochs = Flags.OptionalNumber(
         "--epochs", "passes over the demonstrations [default: 1 from a base, 5 from random weights]", open: true);
@@ -89,6 +89,14 @@ internal sealed class SftCommand
         bool measuring = settings.Get(dryRun), resuming = settings.Get(resume);
         string path = measuring ? "" : settings.Required(common.Out);
         if (!measuring) TrainingRun.CheckFree(path, resuming, canBegin: settings.Get(task) is not null || settings.Get(data) is not null);
+        if (resuming && RunDirectory.Exists(path))
+        {
+            SftRun began = RunSettings.Read<SftRun>(path);
+            terminal.Stop.Await(() => RunInput.TakeUp(settings, data, began.DataInput, (began.Folder, path)));
+            terminal.Stop.Await(() => RunInput.TakeUp(settings, baseModel, began.BaseInput, (began.Folder, path)));
+            terminal.Stop.Await(() => RunInput.TakeUp(settings, verify.EvalData, began.EvalInput, (began.Folder, path)));
+        }
+
         SftRun asked = Asked(settings);
         using Device device = common.Device(settings, terminal.Stop);
 
@@ -114,8 +122,9 @@ internal sealed class SftCommand
 
         SftRun effective = RunSettings.Of<SftRun>(settings) with
         {
-            DataSha256 = terminal.Stop.Await(asked.Source.Sha256),
-            EvalDataSha256 = terminal.Stop.Await(asked.Source.EvalSha256),
+            DataSha256 = asked.Data is { } file ? terminal.Stop.Await(() => RunInput.HashOf(file, isModel: false)) : null,
+            BaseSha256 = asked.Base is { } origin ? terminal.Stop.Await(() => RunInput.HashOf(origin, isModel: true)) : null,
+            EvalDataSha256 = asked.EvalData is { } evaluated ? terminal.Stop.Await(() => RunInput.HashOf(evaluated, isModel: false)) : null,
         };
         Warn(options, total, terminal);
         using TrainingRun run = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);

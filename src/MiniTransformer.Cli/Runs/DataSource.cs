@@ -1,7 +1,6 @@
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
-using MiniTransformer.IO;
 using MiniTransformer.Judges;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
@@ -23,18 +22,6 @@ internal sealed record DataSource(
     // Prompts that the accuracy curve of a running training is measured on.
     private const int MostForCurves = 200;
 
-    /// <summary>The file's hash, so that a run is never continued or measured with other data than it began with.</summary>
-    public string? Sha256()
-    {
-        if (File is null) return null;
-        if (!System.IO.File.Exists(File)) throw new FileNotFoundException($"There is no file '{Invocation.Shown(File)}' (the run's --data).");
-        RequireFile("--data", File);
-        return Checksums.OfFile(File);
-    }
-
-    /// <summary>The hash of the file that is held out.</summary>
-    public string? EvalSha256() => EvalFile is null ? null : Checksums.OfFile(EvalFile);
-
     /// <summary>Refuses a pipe, whose content can be read only once, where a run reads its data again: to resume it, and to measure it.</summary>
     /// <exception cref="UsageException">It is one.</exception>
     public static void RequireFile(string flag, string path)
@@ -42,16 +29,6 @@ internal sealed record DataSource(
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
         if (!stream.CanSeek)
             throw new UsageException($"{flag}: '{Invocation.Shown(path)}' is a pipe, which can be read only once, and a run reads its data again when it is resumed or measured; write them to a file and name it.");
-    }
-
-    /// <summary>Refuses a file that has changed since the run began.</summary>
-    public void CheckUnchanged(SftRun run)
-    {
-        if (EvalFile is not null && !System.IO.File.Exists(EvalFile)) throw new FileNotFoundException($"There is no file '{Invocation.Shown(EvalFile)}' (the run's --eval-data).");
-        if (EvalFile is not null && run.EvalDataSha256 is { } evaluated && evaluated != EvalSha256())
-            throw new InvalidDataException($"'{Invocation.Shown(EvalFile)}' has changed since the run began; put the old file back, or start another run.");
-        if (File is not null && run.DataSha256 is { } saved && saved != Sha256())
-            throw new InvalidDataException($"'{Invocation.Shown(File)}' has changed since the run began; put the old file back, or start another run.");
     }
 
     /// <summary>Reads or makes the data.</summary>

@@ -55,6 +55,9 @@ public sealed class BpeTokenizer : ITokenizer
         }
     }
 
+    /// <summary>What the file says.</summary>
+    internal TokenizerJson Json => json;
+
     /// <inheritdoc/>
     public int VocabSize => json.Texts.Length;
 
