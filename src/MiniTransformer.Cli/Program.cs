@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using MiniTransformer.Cli;
+using MiniTransformer.Judges;
 
 // Ctrl+C and SIGTERM ask the command to keep what was done and leave; a second one ends the process at once.
 if (OperatingSystem.IsWindows()) Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
@@ -15,6 +16,7 @@ void Stop(PosixSignalContext context)
     if (stop.IsCancellationRequested)
     {
         if (!Console.IsErrorRedirected) Console.Error.Write(showCursor);
+        Judge.EndCommands();
         return; // the system's own answer to the signal
     }
 

@@ -6,6 +6,7 @@ using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
+using MiniTransformer.Judges;
 using MiniTransformer.Lab;
 using MiniTransformer.Nn;
 using MiniTransformer.Training;
@@ -46,13 +47,13 @@ internal sealed class AdviseCommand
         var advise = new AdviseCommand();
         foreach (Option flag in new Option[]
         {
-            advise.run, advise.data, advise.verify.Flag, advise.references, advise.alpha, advise.score, advise.threshold, advise.continuedSteps, advise.maxTokens, advise.json,
-        }) advise.command.Add(flag);
+            advise.run, advise.data, advise.references, advise.alpha, advise.score, advise.threshold, advise.continuedSteps, advise.maxTokens, advise.json,
+        }.Concat(advise.verify.All)) advise.command.Add(flag);
         string[] examples =
         [
             "advise --run runs/better",
             "advise --run runs/better --references base,0.1,half --json",
-            "advise --run runs/mine --data validation.jsonl --verify numeric",
+            "advise --run runs/mine --eval-data gold.jsonl --verify numeric",
             "advise --run runs/mine --data checked.jsonl --score log-likelihood",
             "dpr --run runs/better --reference auto --out runs/dpr",
         ];
@@ -69,14 +70,18 @@ internal sealed class AdviseCommand
         Vocabulary vocabulary = Vocabulary.Of(expertFolder, expert.Config);
 
         // What to decide on: the run's own validation prompts, or another file.
-        DataSource source = sft.Source;
-        terminal.Stop.Await(() => source.CheckUnchanged(sft));
+        DataSource source = terminal.Stop.Await(() => sft.SourceAt(sftRun));
         string? file = settings.Get(data);
+        if (file is not null && settings.Given(verify.EvalData)) throw new UsageException("--data and --eval-data do not go together; give one of them.");
         string verifier = verify.Resolve(settings, (file ?? source.File) is not null, sft.Verify);
-        RunData own = terminal.Stop.Await(() => (source with { Verify = verifier }).Load(vocabulary, TrainedPrompts.Of(expert.Companions), terminal.Say));
-        RunData decided = file is null ? own : terminal.Stop.Await(() => new DataSource(null, file, 1, 0, 1, source.Seed, verifier).Load(vocabulary));
+        JudgeOptions judging = verify.Options(settings, terminal);
+        string? evalFile = verify.EvalFile(settings, source.File is not null, source.EvalFile);
+        using RunData own = terminal.Stop.Await(() => (source with { Verify = verifier }).Load(vocabulary, TrainedPrompts.Of(expert.Companions), terminal.Say, judging, evalFile));
+        using RunData? other = file is null ? null : terminal.Stop.Await(() => new DataSource(null, file, 1, 0, 1, source.Seed, verifier).Load(vocabulary, judging: judging));
+        RunData decided = other ?? own;
         HeldOutPrompts validation = decided.Choices;
-        if (validation.Count == 0) throw new UsageException("the run holds nothing out (--held-out 0); give the data to decide on with --data.");
+        if (validation.Count == 0) throw new UsageException("the run holds nothing out (--held-out 0); give the data to decide on with --data or --eval-data.");
+        decided.Begin(terminal.Say);
         AdviceScore scoredBy = settings.Get(score) == "accuracy" ? AdviceScore.Accuracy : AdviceScore.LogLikelihood;
         if (scoredBy == AdviceScore.LogLikelihood && validation.Examples.Length == 0)
             throw new UsageException("--score log-likelihood goes with own data; built-in tasks know their right answers.");

@@ -32,7 +32,7 @@ internal sealed class CreditCommand
     private readonly Flag<double> temperature = Flags.Number("--temperature", "of the policy's own responses; 0 takes the most probable token", 0);
     private readonly Flag<int?> maxTokens = Flags.OptionalInt("--max-tokens", "longest response of the policy [default: the longest right one and one more]", min: 1);
     private readonly Flag<bool> plant = Flags.Switch(
-        "--plant", "replace one token of each right response (of --data: of each response) by another, and measure how well each score finds it");
+        "--plant", "replace one token of each right response by another, and measure how well each score finds it; own data without right answers (answer, gold) have demonstrated ones");
     private readonly Flag<int> prompts = Flags.Int("--prompts", "with --plant: most responses that get an error", 500, min: 1);
     private readonly Flag<bool> json = Flags.Switch("--json", "with --plant: the table as one JSON line", saved: false);
 
@@ -84,6 +84,7 @@ internal sealed class CreditCommand
             ulong seed = settings.Get(common.Seed);
             planted = PlantedErrors.Plant(right, new TokenKinds(vocabulary.Tokenizer, vocabulary.Ends), seed, shown.Accepts);
             result = PlantedErrors.Measure(expert, references.All, planted, right.Length, vocabulary.PadId, seed, vocabulary.Ends);
+            result = result with { IsGold = shown.IsGold };
             if (settings.Get(json)) terminal.Print(JsonSerializer.Serialize(result, RunDirectory.Json));
             else Print(terminal, result);
         }

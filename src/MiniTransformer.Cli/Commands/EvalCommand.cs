@@ -18,7 +18,7 @@ internal sealed class EvalCommand
     private readonly Flag<string?> run = Flags.Path("--run", "folder of an SFT or DPR run, or of a model");
     private readonly Flag<string> checkpoint = new("--checkpoint", "of a run: base, fraction-0.50, final ...; or 'all'", text => text, ModelFolder.Final, hasDefault: true) { HelpName = "NAME" };
     private readonly Flag<string?> task = Flags.Text("--task", "measure on these built-in tasks instead of the run's own data", "NAME,...");
-    private readonly Flag<string?> data = Flags.Path("--data", "measure on all examples of this JSONL file instead of the run's own data", "FILE");
+    private readonly Flag<string?> data = Flags.Path("--data", "measure on all examples of this JSONL file instead of the run's own data; --eval-data says that its answers are right", "FILE");
     private readonly JudgeFlag verify = new();
     private readonly Flag<double> temperature = Flags.Number("--temperature", "temperature of the sampled column", 1, open: true);
     private readonly Flag<int?> maxTokens = Flags.OptionalInt(
@@ -32,14 +32,14 @@ internal sealed class EvalCommand
     public static CliCommand Create()
     {
         var eval = new EvalCommand();
-        foreach (Option flag in new Option[] { eval.run, eval.checkpoint, eval.task, eval.data, eval.verify.Flag, eval.temperature, eval.maxTokens, eval.json }) eval.command.Add(flag);
+        foreach (Option flag in new Option[] { eval.run, eval.checkpoint, eval.task, eval.data, eval.temperature, eval.maxTokens, eval.json }.Concat(eval.verify.All)) eval.command.Add(flag);
         string[] examples =
         [
             "eval --run runs/sft",
             "eval --run runs/sft --checkpoint all --json",
             "eval --run models/expert --task reverse,sort --temperature 0.5",
             "eval --run runs/dpr --data held-out.jsonl",
-            "eval --run runs/dpr --data problems.jsonl --verify numeric",
+            "eval --run runs/dpr --eval-data gold.jsonl --verify numeric",
             "eval --run runs/dpr --data problems.jsonl --verify 'command:python3 check.py'",
         ];
         return new CliCommand(eval.command, eval.common, examples, eval.Run);
@@ -48,7 +48,8 @@ internal sealed class EvalCommand
     private int Run(Settings settings, Terminal terminal)
     {
         string path = settings.Required(run);
-        if (settings.Get(task) is not null && settings.Get(data) is not null) throw new UsageException("--task and --data do not go together; give one of them.");
+        if (new Option[] { task, data, verify.EvalData }.Where(settings.Given).ToArray() is [var one, var other, ..])
+            throw new UsageException($"{one.Name} and {other.Name} do not go together; give one of them.");
         bool isRun = RunDirectory.Exists(path);
         TrainingSettings? training = isRun ? RunSettings.ReadTraining(path, "--run") : null;
         SftRun? sft = training?.Demonstrated;
@@ -57,20 +58,24 @@ internal sealed class EvalCommand
         using Device device = common.Device(settings, terminal.Stop);
         using Transformer model = Checkpoint.LoadModel(policies[^1].Folder, device);
         Vocabulary vocabulary = Vocabulary.Of(policies[^1].Folder, model.Config);
-        DataSource source = Source(settings, sft, path, terminal.Stop);
-        source = source with { Verify = verify.Resolve(settings, source.File is not null, training?.Verify ?? sft?.Verify) };
+        DataSource source = Source(settings, training, path, terminal.Stop);
+        bool own = source.File is not null || source.EvalFile is not null;
+        source = source with { Verify = verify.Resolve(settings, own, training?.Verify ?? sft?.Verify) };
+        string? evalFile = settings.Get(data) is null ? verify.EvalFile(settings, own, source.File is null ? null : training?.EvalAt(path)) : null;
         TrainedPrompts trained = TrainedPrompts.Of(model.Companions);
-        RunData runData = terminal.Stop.Await(() => source.Load(vocabulary, settings.Get(data) is null ? trained : null, terminal.Say));
+        using RunData runData = terminal.Stop.Await(() =>
+            source.Load(vocabulary, settings.Get(data) is null ? trained : null, terminal.Say, verify.Options(settings, terminal), evalFile));
         if (runData.Evaluation.Ids.Count(trained.Contains) is var known && known > 0)
             terminal.Say($"Warning: {known} of {runData.Evaluation.Count} prompts of {Invocation.Shown(settings.Get(data)!)} are among those that the model, or its base, was trained on.");
         if (runData.Evaluation.Count == 0) throw new UsageException("the run holds nothing out (--held-out 0); give the data to measure on with --data or --task.");
+        runData.Begin(terminal.Say);
         RunEvaluation.NameTooLong(runData.Evaluation, model.Config, terminal.Say);
         var evaluation = new RunEvaluation(runData, vocabulary, source.Seed, settings.Get(maxTokens) ?? training?.LongestDrawn);
         SamplingOptions sampling = evaluation.Sampling with { Temperature = (float)settings.Get(temperature) };
 
         // π_SFT and π_ref of the run, for KL and reward; a model on its own is compared with itself.
         (string expertFolder, string[] referenceFolders) = training is DprRun dpr
-            ? (ModelFolder.Find(dpr.Run), ModelFolder.References(dpr.Run, dpr.Reference!))
+            ? terminal.Stop.Await(() => ExpertOf(dpr, path))
             : isRun ? (policies[^1].Folder, [ModelFolder.Find(path, ModelFolder.Base)]) : (policies[^1].Folder, [policies[^1].Folder]);
         using Transformer expert = Checkpoint.LoadModel(expertFolder, device);
         Transformer[] references = [.. referenceFolders.Select(folder => Checkpoint.LoadModel(folder, device))];
@@ -127,15 +132,21 @@ internal sealed class EvalCommand
         return [.. names.Select(n => (n, ModelFolder.Find(path, n)))];
     }
 
-    private DataSource Source(Settings settings, SftRun? sft, string path, CancellationToken stop)
+    private DataSource Source(Settings settings, TrainingSettings? training, string path, CancellationToken stop)
     {
+        SftRun? sft = training?.Demonstrated;
         ulong seed = settings.Given(common.Seed) || sft is null ? settings.Get(common.Seed) : sft.Seed;
         if (settings.Get(task) is { } tasks) return new DataSource(tasks, null, 1, 0, 0, seed);
         if (settings.Get(data) is { } file) return new DataSource(null, file, 1, 0, WholeFile, seed);
-        if (sft is null) throw new UsageException($"'{Invocation.Shown(path)}' is a model, not a run: say what to measure it on with --task or --data.");
-        DataSource source = sft.Source;
-        stop.Await(() => source.CheckUnchanged(sft));
-        return source;
+        if (sft is null && settings.Get(verify.EvalData) is { } gold) return new DataSource(null, null, 1, 0, 0, seed, EvalFile: gold);
+        if (training is null) throw new UsageException($"'{Invocation.Shown(path)}' is a model, not a run: say what to measure it on with --task, --data or --eval-data.");
+        return stop.Await(() => training.SourceAt(path));
+    }
+
+    private static (string Expert, string[] References) ExpertOf(DprRun dpr, string path)
+    {
+        string sftRun = dpr.RunInput.Find((dpr.Folder, path));
+        return (ModelFolder.Find(sftRun), ModelFolder.References(sftRun, dpr.ReferenceAt(path, sftRun)));
     }
 
     // A held-out share of 1: nothing is for training.

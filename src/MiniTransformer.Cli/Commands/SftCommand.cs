@@ -19,10 +19,10 @@ internal sealed class SftCommand
     private readonly CommonFlags common;
     private readonly Flag<string?> task = Flags.Text("--task", "built-in tasks, separated by commas, or 'all'; see the command tasks", "NAME,...");
     private readonly Flag<string?> data = Flags.Path(
-        "--data", "demonstrations in JSONL instead: {\"prompt\",\"completion\"}, {\"messages\"} or {\"prompt_ids\",\"completion_ids\"} a line", "FILE");
+        "--data", "demonstrations in JSONL instead: {\"prompt\",\"completion\"}, {\"messages\"}, {\"conversations\"} or {\"prompt_ids\",\"completion_ids\"} a line", "FILE", isInput: true);
     private readonly Flag<bool> resume = Flags.Switch("--resume", "continue the run in --out from its last checkpoint, bit for bit", saved: false);
     private readonly Flag<string?> baseModel = Flags.Path(
-        "--base", "start from this model's folder, or from a run's final checkpoint, instead of random weights");
+        "--base", "start from this model's folder, or from a run's final checkpoint, instead of random weights", isInput: true);
     private readonly Flag<int?> steps = Flags.OptionalInt("--steps", "updates; instead of --epochs", min: 1);
     private readonly Flag<double?> epochs = Flags.OptionalNumber(
         "--epochs", "passes over the demonstrations [default: 1 from a base, 5 from random weights]", open: true);
@@ -49,6 +49,8 @@ internal sealed class SftCommand
         "--good", "tasks: probability of a right answer in a demonstration; the others are lazy", 1, max: 1);
     private readonly Flag<double> heldOut = Flags.Number("--held-out", "data: share of the prompts that is held out for evaluation", .1, max: .9);
     private readonly JudgeFlag verify = new();
+    private readonly Flag<string> lossOn = Flags.Choice(
+        "--loss-on", "conversations: which turns of the assistant carry loss, all of them or the last", ["all", "last"], "all");
     private readonly Flag<bool> inOrder = Flags.Switch("--in-order", "take the demonstrations in their order, for data that improves over time");
     private readonly Flag<string> objective = Flags.Choice("--objective", "what is maximised", ["sft", "inverse-q", "inverse-q-chi2", "dft"], "sft");
     private readonly Flag<double> gamma = Flags.Number("--gamma", "discount of the inverse-q objectives", 1, max: 1, open: true);
@@ -68,10 +70,10 @@ internal sealed class SftCommand
         foreach (Option flag in new Option[]
         {
             sft.task, sft.data, sft.resume, sft.baseModel, sft.steps, sft.epochs, sft.batch, sft.microBatch, sft.lr, sft.warmup, sft.finalFraction, sft.maxGradNorm,
-            sft.keepAt, sft.checkpointEvery, sft.evaluateEvery, sft.demonstrations, sft.good, sft.heldOut, sft.verify.Flag, sft.inOrder, sft.objective, sft.gamma, sft.alpha,
+            sft.keepAt, sft.checkpointEvery, sft.evaluateEvery, sft.demonstrations, sft.good, sft.heldOut, sft.lossOn, sft.inOrder, sft.objective, sft.gamma, sft.alpha,
             sft.recompute, sft.dryRun, sft.saveType,
         }) sft.command.Add(flag);
-        foreach (Option flag in sft.model.All) sft.command.Add(flag);
+        foreach (Option flag in sft.verify.All.Concat(sft.model.All)) sft.command.Add(flag);
         string[] examples =
         [
             "sft --task reverse,sort --steps 800 --checkpoint-every 100 --out runs/sft",
@@ -79,7 +81,7 @@ internal sealed class SftCommand
             "sft --task reverse,next,upper,swap --good 0.2 --epochs 10 --out runs/base",
             "sft --base runs/base --task reverse,next,upper,swap --good 0.4 --seed 2 --out runs/better",
             "sft --data demonstrations.jsonl --epochs 3 --held-out 0.1 --out runs/mine",
-            "sft --data problems.jsonl --verify numeric --out runs/problems",
+            "sft --data problems.jsonl --verify numeric --eval-data gold.jsonl --out runs/problems",
         ];
         return new CliCommand(sft.command, sft.common, examples, sft.Run) { Resume = sft.resume };
     }
@@ -89,6 +91,14 @@ internal sealed class SftCommand
         bool measuring = settings.Get(dryRun), resuming = settings.Get(resume);
         string path = measuring ? "" : settings.Required(common.Out);
         if (!measuring) TrainingRun.CheckFree(path, resuming, canBegin: settings.Get(task) is not null || settings.Get(data) is not null);
+        if (resuming && RunDirectory.Exists(path))
+        {
+            SftRun began = RunSettings.Read<SftRun>(path);
+            terminal.Stop.Await(() => RunInput.TakeUp(settings, data, began.DataInput, (began.Folder, path)));
+            terminal.Stop.Await(() => RunInput.TakeUp(settings, baseModel, began.BaseInput, (began.Folder, path)));
+            terminal.Stop.Await(() => RunInput.TakeUp(settings, verify.EvalData, began.EvalInput, (began.Folder, path)));
+        }
+
         SftRun asked = Asked(settings);
         using Device device = common.Device(settings, terminal.Stop);
 
@@ -96,10 +106,11 @@ internal sealed class SftCommand
         string? start = settings.Get(baseModel) is { } folder ? ModelFolder.Find(folder) : null;
         using Transformer? loaded = start is null ? null : Checkpoint.LoadModel(start, device);
         Vocabulary vocabulary = loaded is null ? Vocabulary.Bytes() : Vocabulary.Of(start!, loaded.Config);
-        RunData runData = terminal.Stop.Await(() =>
+        using RunData runData = terminal.Stop.Await(() =>
         {
             if (asked.Source.File is { } file && !measuring) DataSource.RequireFile("--data", file);
-            return asked.Source.Load(vocabulary, loaded is null ? null : TrainedPrompts.Of(loaded.Companions), terminal.Say);
+            if (asked.Source.EvalFile is { } gold && !measuring) DataSource.RequireFile("--eval-data", gold);
+            return asked.Source.Load(vocabulary, loaded is null ? null : TrainedPrompts.Of(loaded.Companions), terminal.Say, verify.Options(settings, terminal));
         });
         TransformerConfig config = model.Resolve(settings, loaded?.Config, vocabulary, runData, device);
         RunEvaluation.CheckLength(runData, config);
@@ -107,10 +118,16 @@ internal sealed class SftCommand
         UsageException.Check(options.Validate);
         if (measuring) return DryRun(config, runData.Train, options, asked.Recompute, terminal);
         TrainingMemory.Require(config, device, Longest(runData.Train, options), options.PadId, asked.Recompute);
+        runData.Begin(terminal.Say);
         int total = options.StepsFor(runData.Train.Count), every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, total / 10))!.Value;
         int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, total / 10))!.Value;
 
-        SftRun effective = RunSettings.Of<SftRun>(settings) with { DataSha256 = terminal.Stop.Await(asked.Source.Sha256) };
+        SftRun effective = RunSettings.Of<SftRun>(settings) with
+        {
+            DataSha256 = asked.Data is { } file ? terminal.Stop.Await(() => RunInput.HashOf(file, isModel: false)) : null,
+            BaseSha256 = asked.Base is { } origin ? terminal.Stop.Await(() => RunInput.HashOf(origin, isModel: true)) : null,
+            EvalDataSha256 = asked.EvalData is { } evaluated ? terminal.Stop.Await(() => RunInput.HashOf(evaluated, isModel: false)) : null,
+        };
         Warn(options, total, terminal);
         using TrainingRun run = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
         return run.Work("sft", total, verify.Again(settings), () =>
@@ -185,7 +202,7 @@ internal sealed class SftCommand
     private static int DryRun(TransformerConfig config, IReadOnlyList<Example> demonstrations, SftOptions options, bool recompute, Terminal terminal)
     {
         Example[] longest = Longest(demonstrations, options);
-        StepMemory memory = StepMemory.OfSft(config, new ResponseBatch(longest, options.PadId), recompute);
+        StepMemory memory = StepMemory.OfSft(config, ResponseBatch.OfTurns(longest, options.PadId), recompute);
         terminal.Print(string.Create(CultureInfo.InvariantCulture, $"""
             A step of {longest.Length} sequences of at most {longest[0].Positions} tokens needs, in MB:
               parameters   {memory.Parameters / 1e6,10:0.00}
@@ -220,6 +237,7 @@ internal sealed class SftCommand
         }
 
         verify.Resolve(settings, ownData: settings.Get(data) is not null);
+        if (verify.EvalFile(settings, ownData: settings.Get(data) is not null) is not null) Refuse(settings, "--eval-data", heldOut);
         if (settings.Get(steps) is not null && settings.Get(epochs) is not null && settings.OnCommandLine(epochs))
             throw new UsageException("--steps and --epochs do not go together; give one of them.");
         if (settings.Get(steps) is null) settings.Resolve(epochs, settings.Get(epochs) ?? (fromBase ? 1 : 5));

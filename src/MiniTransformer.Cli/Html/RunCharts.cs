@@ -6,7 +6,9 @@ namespace MiniTransformer.Cli.Html;
 internal static class RunCharts
 {
     /// <summary>The charts that the metrics have data for, with a caption each.</summary>
-    public static IEnumerable<(Chart Chart, string Caption)> Of(IReadOnlyList<JsonElement> metrics)
+    /// <param name="metrics">The lines.</param>
+    /// <param name="counted">"accuracy", or what is counted in its place.</param>
+    public static IEnumerable<(Chart Chart, string Caption)> Of(IReadOnlyList<JsonElement> metrics, string counted)
     {
         JsonElement[] points = [.. metrics.Where(line => Text(line, "kind") == "evaluation")];
         JsonElement[] sft = [.. metrics.Where(line => Text(line, "kind") is null && Text(line, "phase") == "sft")];
@@ -27,7 +29,7 @@ internal static class RunCharts
 
         if (points.Length > 1)
         {
-            yield return (new Chart("Accuracy on held-out prompts", "update", "accuracy (fraction)", [Line("greedy", points, "greedy"), Line("sampled", points, "sampled")])
+            yield return (new Chart($"{char.ToUpperInvariant(counted[0])}{counted[1..]} on held-out prompts", "update", $"{counted} (fraction)", [Line("greedy", points, "greedy"), Line("sampled", points, "sampled")])
             { YMinimum = 0, YMaximum = 1 }, "Measured on validation prompts that no training saw.");
         }
     }

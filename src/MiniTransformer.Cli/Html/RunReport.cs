@@ -48,7 +48,7 @@ internal static class RunReport
             result = Sentence(rows[^2], rows[^1]);
             terminal.Print("");
             terminal.Print(result);
-            table = "All accuracies are on held-out prompts, which no training saw.";
+            table = prompts.IsAccuracy ? "All accuracies are on held-out prompts, which no training saw." : PolicyTable.Agreement;
         }
 
         var report = new HtmlReport($"{method}: {what}", $"{result}\n\n{table}");
@@ -59,7 +59,7 @@ internal static class RunReport
         }
 
         report.Section("Learning curves");
-        foreach ((Chart chart, string caption) in RunCharts.Of(RunDirectory.ReadMetrics(folder.Path, warning => terminal.Say($"warning: {warning}")))) report.Chart(chart, caption);
+        foreach ((Chart chart, string caption) in RunCharts.Of(RunDirectory.ReadMetrics(folder.Path, warning => terminal.Say($"warning: {warning}")), prompts.Counted)) report.Chart(chart, caption);
         if (rows.Length > 0)
         {
             string reference = (configuration as DprRun)?.Reference is { } named ? Path.GetFileName(Path.TrimEndingDirectorySeparator(named)) : policies[0].Name;
@@ -79,18 +79,29 @@ internal static class RunReport
         ("runtime", RuntimeInformation.FrameworkDescription),
     ];
 
+    // No verdict without an interval that leaves out zero.
     private static string Sentence(PolicyRow before, PolicyRow after)
     {
-        (double greedyBefore, double greedy) = (before.Measurement.Greedy.Total, after.Measurement.Greedy.Total);
-        (double sampledBefore, double sampled) = (before.Measurement.Sampled.Total, after.Measurement.Sampled.Total);
-        string verdict = (greedy - greedyBefore, sampled - sampledBefore) switch
+        PairedGain greedy = PairedGain.Of(before.Measurement.Greedy.Right, after.Measurement.Greedy.Right), sampled = PairedGain.Of(before.Measurement.Sampled.Right, after.Measurement.Sampled.Right);
+        string does = after.IsAccuracy ? "is" : "agrees", better = after.IsAccuracy ? "better" : "more with the demonstrations", worse = after.IsAccuracy ? "worse" : "less with the demonstrations";
+        string verdict = (greedy.Outcome, sampled.Outcome) switch
         {
-            ( > 0, > 0) => $"{after.Name} is better than {before.Name} here",
-            ( <= 0, <= 0) => $"{after.Name} did not help here",
-            _ => $"{after.Name} is better in one way and not in the other",
+            (Outcome.Unclear, Outcome.Unclear) => $"{after.Name} and {before.Name}: no difference that this many prompts can show",
+            (Outcome.Better, Outcome.Worse) or (Outcome.Worse, Outcome.Better) =>
+                $"{after.Name} {does} {better} than {before.Name} {(greedy.Outcome == Outcome.Better ? "greedy and" : "sampled and")} {worse} {(greedy.Outcome == Outcome.Better ? "sampled" : "greedy")}",
+            (Outcome.Better, Outcome.Unclear) => $"{after.Name} {does} {better} than {before.Name} greedy; sampled there is no difference that this many prompts can show",
+            (Outcome.Unclear, Outcome.Better) => $"{after.Name} {does} {better} than {before.Name} sampled; greedy there is no difference that this many prompts can show",
+            (Outcome.Worse, Outcome.Unclear) => $"{after.Name} {does} {worse} than {before.Name} greedy; sampled there is no difference that this many prompts can show",
+            (Outcome.Unclear, Outcome.Worse) => $"{after.Name} {does} {worse} than {before.Name} sampled; greedy there is no difference that this many prompts can show",
+            (Outcome.Better, _) => $"{after.Name} {does} {better} than {before.Name} here",
+            _ => $"{after.Name} {does} {worse} than {before.Name} here",
         };
-        return $"{verdict}: {char.ToLowerInvariant(after.Measured[0])}{after.Measured[1..]} {Numbers.Fraction(greedyBefore)} → {Numbers.Fraction(greedy)} greedy, {Numbers.Fraction(sampledBefore)} → {Numbers.Fraction(sampled)} sampled " +
-            $"({after.Measurement.Greedy.Right.Length} held-out prompts, one run; run several seeds before you conclude).";
+        return $"{verdict}: {char.ToLowerInvariant(after.Measured[0])}{after.Measured[1..]} {Change(before.Measurement.Greedy, after.Measurement.Greedy, greedy)} greedy, "
+            + $"{Change(before.Measurement.Sampled, after.Measurement.Sampled, sampled)} sampled "
+            + $"({greedy.Prompts} held-out prompts, one run; 95% intervals by McNemar's exact test over the prompts leave out what another seed would change).";
+
+        static string Change(Accuracy from, Accuracy to, PairedGain gain) =>
+            $"{Numbers.Fraction(from.Total)} → {Numbers.Fraction(to.Total)} ({Numbers.SignedFraction(gain.Mean)} {Numbers.SignedRange(gain.Interval)})";
     }
 
     private static void Heatmap(HtmlReport report, RunEvaluation evaluation, DenseReward reward, string reference, PolicyRow[] rows)

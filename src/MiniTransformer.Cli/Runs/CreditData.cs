@@ -10,11 +10,20 @@ namespace MiniTransformer.Cli.Runs;
 /// <param name="What">In words, for the report.</param>
 /// <param name="Examples">Prompts, each with its right response or the given one.</param>
 /// <param name="Accepts">Whether tokens are a right response to example i; null where the responses are given.</param>
-internal sealed record CreditData(string What, IReadOnlyList<Example> Examples, Func<int, int[], bool>? Accepts)
+/// <param name="IsGold">Whether the responses are right ones, and not demonstrations that may be wrong.</param>
+internal sealed record CreditData(string What, IReadOnlyList<Example> Examples, Func<int, int[], bool>? Accepts, bool IsGold)
 {
+    /// <summary>What the responses are called.</summary>
+    public string Response => IsGold ? "right response" : "demonstrated response";
+
     /// <summary>All responses of a file.</summary>
-    public static CreditData OfFile(string file, Vocabulary vocabulary) => new(
-        $"the responses of {Invocation.Shown(file)}", Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size), null);
+    public static CreditData OfFile(string file, Vocabulary vocabulary)
+    {
+        var examples = Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size);
+        examples.CheckGold();
+        bool isGold = examples.All(e => e.Gold is not null);
+        return new CreditData($"the responses of {Invocation.Shown(file)}", isGold ? [.. examples.Select(e => Right(e, vocabulary))] : examples, null, isGold);
+    }
 
     /// <summary>The first held-out prompts of tasks.</summary>
     public static CreditData OfTasks(string tasks, ulong seed, int prompts, ITokenizer tokenizer)
@@ -23,7 +32,7 @@ internal sealed record CreditData(string What, IReadOnlyList<Example> Examples, 
         return new CreditData(
             $"held-out prompts of {tasks} (seed {seed})",
             [.. chosen.Select(p => Example.FromText(p.Text, p.Task.Answer(p.Text), tokenizer))],
-            (i, ids) => chosen[i].Accepts(ids, tokenizer));
+            (i, ids) => chosen[i].Accepts(ids, tokenizer), IsGold: true);
     }
 
     /// <summary>The first held-out prompts of a run: the same that it was evaluated on.</summary>
@@ -33,13 +42,14 @@ internal sealed record CreditData(string What, IReadOnlyList<Example> Examples, 
     /// <param name="seen">What the policy was trained on.</param>
     public static CreditData OfRun(string run, int prompts, Vocabulary vocabulary, TrainedPrompts seen)
     {
-        SftRun sft = RunSettings.ReadTraining(run, "--run").Demonstrated;
-        DataSource source = sft.Source;
-        source.CheckUnchanged(sft);
+        DataSource source = RunSettings.ReadTraining(run, "--run").SourceAt(run);
         if (source.Tasks is { } tasks) return OfTasks(tasks, source.Seed, prompts, vocabulary.Needed("--task"));
-        Example[] heldOut = [.. source.Load(vocabulary, seen).Evaluation.Examples.Take(prompts)];
+        using RunData data = source.Load(vocabulary, seen);
+        bool isGold = source.EvalFile is not null || data.Evaluation.Examples.All(e => e.Gold is not null);
+        Example[] heldOut = [.. data.Evaluation.Examples.Take(prompts).Select(e => Right(e, vocabulary))];
         if (heldOut.Length == 0) throw new UsageException("the run holds nothing out (--held-out 0); give responses with --data, or prompts with --task.");
-        return new CreditData($"held-out prompts of {Invocation.Shown(source.File!)}", heldOut, (i, ids) => vocabulary.Ends.SameResponse(ids, heldOut[i].ResponseIds));
+        return new CreditData(
+            $"held-out prompts of {Invocation.Shown(source.EvalFile ?? source.File!)}", heldOut, (i, ids) => vocabulary.Ends.SameResponse(ids, heldOut[i].ResponseIds), isGold);
     }
 
     /// <summary>The responses to show: the given ones; or the policy's own, each wrong one with the right response under it.</summary>
@@ -59,11 +69,15 @@ internal sealed record CreditData(string What, IReadOnlyList<Example> Examples, 
         {
             bool right = Accepts(i, own[i].Ids);
             responses.Add((first[i] with { ResponseIds = own[i].Ids, Response = null }, right, label));
-            if (!right) responses.Add((first[i], null, "right response"));
+            if (!right) responses.Add((first[i], null, Response));
         }
 
         return responses;
     }
+
+    // With the right answer as its response, where the data has one.
+    private static Example Right(Example e, Vocabulary vocabulary) =>
+        e.Gold is { } gold ? e with { Response = gold, ResponseIds = vocabulary.Needed("a right answer (answer, gold)").EncodeResponse(gold) } : e;
 
     private static string Place(string source) => source.StartsWith(Path.DirectorySeparatorChar) ? Path.GetFileName(source) : source;
 }

@@ -10,11 +10,12 @@ namespace MiniTransformer.Cli.Runs;
 /// <param name="Measurement">Its numbers.</param>
 /// <param name="LogLikelihood">log π of the user's own held-out completions, a response and a token.</param>
 /// <param name="Measured">What accuracy means: "Exact match", or by which verifier.</param>
-internal sealed record PolicyRow(string Name, Measurement Measurement, (double PerResponse, double PerToken)? LogLikelihood, string Measured)
+/// <param name="IsAccuracy">Whether it is accuracy, and not agreement with demonstrations that may be wrong.</param>
+internal sealed record PolicyRow(string Name, Measurement Measurement, (double PerResponse, double PerToken)? LogLikelihood, string Measured, bool IsAccuracy)
 {
     /// <summary>Measures a policy.</summary>
     public static PolicyRow Measure(string name, Transformer model, DenseReward reward, HeldOutPrompts prompts, Vocabulary vocabulary, SamplingOptions sampling) =>
-        new(name, prompts.Measure(model, reward, vocabulary, sampling), prompts.LogLikelihood(model, vocabulary), prompts.Measured);
+        new(name, prompts.Measure(model, reward, vocabulary, sampling), prompts.LogLikelihood(model, vocabulary), prompts.Measured, prompts.IsAccuracy);
 
     /// <summary>For machines.</summary>
     public JsonObject ToJson(float temperature)
@@ -25,6 +26,7 @@ internal sealed record PolicyRow(string Name, Measurement Measurement, (double P
             ["policy"] = Name,
             ["prompts"] = m.Greedy.Right.Length,
             ["measured"] = Measured,
+            ["isAccuracy"] = IsAccuracy,
             ["greedy"] = Accuracy(m.Greedy),
             ["sampled"] = Accuracy(m.Sampled),
             ["temperature"] = temperature,
@@ -45,7 +47,7 @@ internal sealed record PolicyRow(string Name, Measurement Measurement, (double P
     {
         var perTask = new JsonObject();
         foreach ((string task, double value) in accuracy.PerTask) perTask[task] = value;
-        return new JsonObject { ["total"] = accuracy.Total, ["meanScore"] = accuracy.MeanScore, ["perTask"] = perTask, ["contextFull"] = ContextFull(accuracy) };
+        return new JsonObject { ["total"] = accuracy.Total, ["meanScore"] = accuracy.MeanScore, ["perTask"] = perTask, ["unread"] = accuracy.Unread, ["judgeFailed"] = accuracy.Failed, ["contextFull"] = ContextFull(accuracy) };
     }
 }
 
@@ -71,7 +73,7 @@ internal static class PolicyTable
                 ];
                 return (IReadOnlyList<ReportCell>)(log ? [.. cells, row.LogLikelihood is { } value ? Numbers.Decimal(value.PerToken) : Numbers.None] : cells);
             })],
-            $"Sampled at temperature {temperature.ToString(System.Globalization.CultureInfo.InvariantCulture)}. {(graded ? "A response is right from a score of .5 on; score is the mean. " : "")}KL and Σ r̂ in nats a response, entropy in nats a token{(temperature == 1 ? "" : "; KL and entropy are of the policy at that temperature, KL to SFT at 1")}.{CutOff(rows)}");
+            $"Sampled at temperature {temperature.ToString(System.Globalization.CultureInfo.InvariantCulture)}. {(graded ? "A response is right from a score of .5 on; score is the mean. " : "")}KL and Σ r̂ in nats a response, entropy in nats a token{(temperature == 1 ? "" : "; KL and entropy are of the policy at that temperature, KL to SFT at 1")}.{CutOff(rows)}{Remarks(rows)}");
     }
 
     // Responses that the context cut off, where there are any.
@@ -84,6 +86,23 @@ internal static class PolicyTable
         ];
         return cut.Length == 0 ? "" : $" Responses that filled the model's context before they ended: {string.Join(", ", cut)}.";
     }
+
+    // What wrong responses are wrong for, where it is not the response itself.
+    private static string Remarks(IReadOnlyList<PolicyRow> rows)
+    {
+        string remarks = rows[0].IsAccuracy ? "" : $" {Agreement}";
+        if (rows.Any(row => row.Measurement.Greedy.Unread + row.Measurement.Sampled.Unread > 0))
+            remarks += $" Wrong because nothing could be read in them, such as a number (greedy / sampled): {Counts(a => a.Unread)}.";
+        if (rows.Any(row => row.Measurement.Greedy.Failed + row.Measurement.Sampled.Failed > 0))
+            remarks += $" Wrong because the judge failed on them (greedy / sampled): {Counts(a => a.Failed)}.";
+        return remarks;
+
+        string Counts(Func<Accuracy, int> count) => string.Join(", ", rows.Select(row => $"{row.Name} {count(row.Measurement.Greedy)} / {count(row.Measurement.Sampled)}"));
+    }
+
+    /// <summary>What agreement is not.</summary>
+    public const string Agreement =
+        "This is agreement with demonstrations and not accuracy: where they are wrong, so is a response that agrees. Give right answers to measure accuracy: --eval-data, or a field answer in each line.";
 
     /// <summary>Accuracy per task, or null where there are no tasks.</summary>
     public static ReportTable? PerTask(IReadOnlyList<PolicyRow> rows)

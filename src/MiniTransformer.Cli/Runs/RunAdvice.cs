@@ -14,7 +14,7 @@ namespace MiniTransformer.Cli.Runs;
 /// <summary>The advisor on an SFT run: what it tries, and how what it found is said.</summary>
 internal static class RunAdvice
 {
-    /// <summary>How accuracy's half-width follows from its standard error: the normal 97.5% quantile.</summary>
+    /// <summary>How the half-width of a log-likelihood follows from its standard error: the normal 97.5% quantile.</summary>
     private const double HalfWidth = 1.96;
 
     /// <summary>Evaluates the references and a continued SFT of a run.</summary>
@@ -52,7 +52,7 @@ internal static class RunAdvice
 
                 return true;
             });
-            return Advisor.Decide(rows, scoredBy, validation.Count, options);
+            return Advisor.Decide(rows, scoredBy, validation.Count, options) with { Counted = validation.Counted };
         }
         catch (OperationCanceledException) when (rows.Count > 0)
         {
@@ -114,6 +114,7 @@ internal static class RunAdvice
         var notes = new List<string>();
         if (advice.ScoredBy == AdviceScore.Accuracy && advice.Policies.All(p => p.Score == 0))
             notes.Add("No greedy response of any policy is right, so that this says nothing: train SFT for longer, or, with data of your own, give a --verify that fits them or decide by --score log-likelihood.");
+        if (advice.ScoredBy == AdviceScore.Accuracy && advice.Counted != "accuracy") notes.Add(PolicyTable.Agreement);
         if (ownHeldOut)
             notes.Add("These prompts are also those that eval reports on; decide on others, with --data, where the final number has to be unbiased.");
         notes.Add($"The run kept {string.Join(", ", ModelFolder.KeptReferences(sftRun, fromBase: true))}; sft --keep-at 0.05,0.1,0.25,0.5 would keep more candidates.");
@@ -130,12 +131,12 @@ internal static class RunAdvice
             [.. advice.Policies.Select(row => (IReadOnlyList<ReportCell>)(accuracy
                 ?
                 [
-                    Shown(row, advice), Numbers.Fraction(row.Score), Numbers.Fraction(row.Sampled!.Value), Gain(row, row.Gain), Range(row),
+                    Shown(row, advice), Numbers.Fraction(row.Score), Numbers.Fraction(row.Sampled!.Value), Gain(row, row.Gain), Range(row, advice),
                     Gain(row, row.SampledGain!.Value),
                 ]
-                : [Shown(row, advice), Numbers.Decimal(row.Score), row.Kind == AdvisedKind.Sft ? Numbers.None : Numbers.SignedDecimal(row.Gain), Range(row)]))],
+                : [Shown(row, advice), Numbers.Decimal(row.Score), row.Kind == AdvisedKind.Sft ? Numbers.None : Numbers.SignedDecimal(row.Gain), Range(row, advice)]))],
             accuracy
-                ? "Extrapolated decoding from π_SFT (π_SFT/π_ref)^α forecasts DPR with that reference. Intervals are paired over the prompts, one run: they leave out what another seed would change."
+                ? "Extrapolated decoding from π_SFT (π_SFT/π_ref)^α forecasts DPR with that reference. Intervals are McNemar's, paired over the prompts, one run: they leave out what another seed would change."
                 : "In nats. It rewards imitation of these demonstrations, faults included: trust it only if they are what the model should say.");
     }
 
@@ -147,16 +148,17 @@ internal static class RunAdvice
     {
         string[] verified = verify is null or JudgeFlag.Default ? [] : ["--verify", verify];
         AdvisedPolicy chosen = advice.Chosen;
-        string run = Invocation.Shown(sftRun), unit = advice.ScoredBy == AdviceScore.Accuracy ? "greedy accuracy" : "nats a response";
-        string doubt = double.IsNaN(chosen.StandardError) || Math.Abs(chosen.Gain) <= HalfWidth * chosen.StandardError ? " This is not certain: the interval includes zero." : "";
+        string run = Invocation.Shown(sftRun), unit = advice.ScoredBy == AdviceScore.Accuracy ? $"greedy {advice.Counted}" : "nats a response";
+        string cases = advice.ScoredBy == AdviceScore.Accuracy ? $"{advice.Cases} prompts" : $"{advice.Cases} demonstrations";
+        (string open, string close) = IntervalOf(chosen, advice).ExcludesZero ? ("", "") : ($"No difference that {cases} can show; if anything: ", " The interval includes zero: decide on more, or take it for a guess.");
         string continued = advice.Continued is { } row && advice.Action == AdviceAction.RunDpr ? $"; {row.Name} for {advice.ContinuedSteps} updates brought {Signed(row.Gain, advice)}" : "";
         return advice.Action switch
         {
             AdviceAction.RunDpr => (
-                $"Run DPR with {advice.Reference} as reference: expect about {Signed(advice.ExpectedGain, advice)} {unit} over SFT{continued}.{doubt}",
+                $"{open}{(open.Length == 0 ? "Run" : "run")} DPR with {advice.Reference} as reference: expect about {Signed(advice.ExpectedGain, advice)} {unit} over SFT{continued}.{close}",
                 Invocation.Of(["dpr", "--run", run, "--reference", advice.Reference!, .. verified, "--out", run + "-dpr"])),
             AdviceAction.ContinueSft => (
-                $"Continue SFT rather than run DPR: {advice.ContinuedSteps} more updates brought {Signed(advice.ExpectedGain, advice)} {unit}; {BestReference(advice)}.{doubt}",
+                $"{open}{(open.Length == 0 ? "Continue" : "continue")} SFT rather than run DPR: {advice.ContinuedSteps} more updates brought {Signed(advice.ExpectedGain, advice)} {unit}; {BestReference(advice)}.{close}",
                 Invocation.Of(
                     ["sft", "--config", Path.Combine(run, "run.json"), "--base", run, "--steps", advice.ContinuedSteps.ToString(CultureInfo.InvariantCulture),
                     .. verified, "--out", run + "-continued"])),
@@ -178,11 +180,16 @@ internal static class RunAdvice
 
     private static string Gain(AdvisedPolicy row, double gain) => row.Kind == AdvisedKind.Sft ? Numbers.None : Numbers.SignedFraction(gain);
 
-    private static string Range(AdvisedPolicy row)
+    // Of prompts that are right or wrong McNemar's exact interval; of log-likelihoods the normal one.
+    private static Interval IntervalOf(AdvisedPolicy row, Advice advice)
     {
-        if (row.Kind == AdvisedKind.Sft || double.IsNaN(row.StandardError)) return Numbers.None;
-        return Numbers.SignedRange(new Interval(row.Gain - HalfWidth * row.StandardError, row.Gain + HalfWidth * row.StandardError));
+        if (row.Kind == AdvisedKind.Sft) return Interval.Unavailable;
+        return advice.ScoredBy == AdviceScore.Accuracy
+            ? new PairedGain(advice.Cases, row.Won, row.Lost).Interval
+            : new Interval(row.Gain - HalfWidth * row.StandardError, row.Gain + HalfWidth * row.StandardError);
     }
+
+    private static string Range(AdvisedPolicy row, Advice advice) => IntervalOf(row, advice) is { IsAvailable: true } interval ? Numbers.SignedRange(interval) : Numbers.None;
 
     private static string Signed(double gain, Advice advice) =>
         advice.ScoredBy == AdviceScore.Accuracy ? Numbers.SignedFraction(gain) : Numbers.SignedDecimal(gain);

@@ -53,6 +53,12 @@ public sealed record AdvisedPolicy(
 {
     /// <summary>α of a candidate's extrapolated decoding; null for the other rows.</summary>
     public double? Alpha { get; init; }
+
+    /// <summary>Cases on which the score is higher than SFT's.</summary>
+    public int Won { get; init; }
+
+    /// <summary>Cases on which it is lower.</summary>
+    public int Lost { get; init; }
 }
 
 /// <summary>What the advisor found and recommends; plain data, the same for the same models, prompts and seed.</summary>
@@ -68,6 +74,9 @@ public sealed record Advice(
     AdviceAction Action, string? Reference, double ExpectedGain, AdviceScore ScoredBy, int Cases, double Threshold, int ContinuedSteps,
     IReadOnlyList<AdvisedPolicy> Policies)
 {
+    /// <summary>What is counted where scores are accuracies: "accuracy", or what it is without right answers.</summary>
+    public string Counted { get; init; } = "accuracy";
+
     /// <summary>The SFT policy.</summary>
     [System.Text.Json.Serialization.JsonIgnore]
     public AdvisedPolicy Sft => Policies.First(p => p.Kind == AdvisedKind.Sft);

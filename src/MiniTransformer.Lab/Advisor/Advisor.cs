@@ -170,7 +170,11 @@ public static class Advisor
     private static AdvisedPolicy Row(AdvisedKind kind, string name, Scores scores, Scores before)
     {
         (double gain, double error) = Paired(scores.Score, before.Score);
-        return new AdvisedPolicy(kind, name, scores.Score.Average(), scores.Sampled?.Average(), gain, error, scores.Sampled?.Average() - before.Sampled?.Average());
+        return new AdvisedPolicy(kind, name, scores.Score.Average(), scores.Sampled?.Average(), gain, error, scores.Sampled?.Average() - before.Sampled?.Average())
+        {
+            Won = scores.Score.Zip(before.Score).Count(pair => pair.First > pair.Second),
+            Lost = scores.Score.Zip(before.Score).Count(pair => pair.First < pair.Second),
+        };
     }
 
     // d = Σ dᵢ / n and s/√n, s² = Σ (dᵢ − d)² / (n − 1), of the differences dᵢ on the same case

@@ -54,12 +54,15 @@ public sealed class OwnData
     /// <summary>Tokens of the longest response, and one more, which shows a response that does not end.</summary>
     public required int ResponseRoom { get; init; }
 
+    /// <summary>Whether responses are judged by right answers, and not by demonstrations that may be wrong themselves.</summary>
+    public required bool IsGold { get; init; }
+
     /// <summary>What accuracy is, in a word or two.</summary>
-    public string Measured => verifier is ExactJudge ? "exact match" : $"accuracy by {verifier.Name}";
+    public string Measured => Judges.Judge.Measured(verifier, IsGold);
 
     /// <summary>One sentence for people.</summary>
     public string Description => $"own data, {Demonstrations.Count} demonstrations of {Training.Count} prompts, {(BaseFolder is null ? "from random weights" : "from a base")}; "
-        + $"{Validation.Count} validation and {Evaluation.Count} evaluation prompts, the same in every seed{(LeftOut > 0 ? $", without {LeftOut} that the base was trained on" : "")}; right is a response if {verifier.Description}";
+        + $"{Validation.Count} validation and {Evaluation.Count} evaluation prompts, the same in every seed{(LeftOut > 0 ? $", without {LeftOut} that the base was trained on" : "")}; right is a response if {verifier.Description}{(IsGold ? "" : "; there is no gold, so that it is judged by the demonstrations, where they are wrong too")}";
 
     /// <summary>Splits data by prompt.</summary>
     /// <param name="name">What the regime is called.</param>
@@ -70,19 +73,23 @@ public sealed class OwnData
     /// <param name="seed">Seed of the split.</param>
     /// <param name="baseFolder">A folder that holds the base model, or null.</param>
     /// <param name="tokenizer">The base's tokenizer; bytes by default.</param>
+    /// <param name="evaluated">Examples to evaluate on, whose answers are right, in place of a share of the data; their prompts are taken out of the data. Null for a share.</param>
     /// <param name="seen">Prompts that the base was trained on: nothing is measured on them.</param>
     /// <exception cref="DataException">There are too few prompts, or a record cannot be judged by a verifier.</exception>
     public static OwnData Split(string name, Demonstrations examples, IJudge verifier, double validation, double heldOut, ulong seed, string? baseFolder = null,
-        ITokenizer? tokenizer = null, TrainedPrompts? seen = null)
+        ITokenizer? tokenizer = null, Demonstrations? evaluated = null, TrainedPrompts? seen = null)
     {
         if (!(validation > 0 && heldOut > 0 && validation + heldOut < 1))
             throw new ArgumentException($"The shares for validation, {validation}, and evaluation, {heldOut}, must be positive and leave something to train on: together less than 1.");
-        int prompts = examples.Prompts.Count;
-        var task = new JsonlTask(name, examples, verifier);
+        examples.CheckGold();
+        evaluated?.CheckGold();
+        if (evaluated is not null) examples = examples.Without(evaluated);
+        int prompts = examples.Prompts.Count + (evaluated?.Prompts.Count ?? 0);
+        var task = new JsonlTask(name, [.. examples, .. evaluated ?? Data.Demonstrations.FromExamples([])], verifier);
         if (prompts < 3 * FewestPrompts)
             throw new DataException($"{name}: there are {prompts} different prompts, and a comparison needs at least {3 * FewestPrompts}: {FewestPrompts} each to train on, to choose on and to evaluate on.");
-        (Demonstrations rest, Demonstrations evaluation) = examples.Split(1 - heldOut, seed);
-        (Demonstrations train, Demonstrations choose) = rest.Split(1 - validation / (1 - heldOut), NamedSeed.Of("validation", seed));
+        (Demonstrations rest, Demonstrations evaluation) = evaluated is null ? examples.Split(1 - heldOut, seed) : (examples, evaluated);
+        (Demonstrations train, Demonstrations choose) = rest.Split(evaluated is null ? 1 - validation / (1 - heldOut) : 1 - validation, NamedSeed.Of("validation", seed));
         int measured = evaluation.Prompts.Count + choose.Prompts.Count;
         if (seen is not null) (evaluation, choose) = (Unseen(evaluation, seen), Unseen(choose, seen));
         foreach ((string part, Demonstrations of) in new[] { ("to train on", train), ("for validation", choose), ("for evaluation", evaluation) })
@@ -99,12 +106,13 @@ public sealed class OwnData
             BaseFolder = baseFolder,
             LeftOut = measured - evaluation.Prompts.Count - choose.Prompts.Count,
             Tokenizer = tokenizer ?? new ByteTokenizer(),
+            IsGold = evaluated is not null || examples.All(e => e.Gold is not null),
             Evaluation = Prompts(evaluation),
             Validation = Prompts(choose),
             Training = Prompts(train),
             Demonstrations = train,
-            LongestPrompt = examples.Max(e => e.PromptIds.Length),
-            ResponseRoom = examples.Max(e => e.ResponseIds.Length) + 1,
+            LongestPrompt = examples.Concat(evaluation).Max(e => e.PromptIds.Length),
+            ResponseRoom = examples.Concat(evaluation).Max(e => e.ResponseIds.Length) + 1,
         };
 
         static Demonstrations Unseen(Demonstrations part, TrainedPrompts seen) => Data.Demonstrations.FromExamples(part.Where(e => !seen.Contains(e.PromptIds)));
@@ -114,12 +122,12 @@ public sealed class OwnData
 
     /// <summary>Asks the verifier about completions of the data, so that a record or a command that will not do is found before anything is trained.</summary>
     /// <exception cref="DataException">A record lacks what the verifier needs.</exception>
-    /// <exception cref="JudgeException">The verifier failed.</exception>
+    /// <exception cref="JudgeException">A command failed on all that it was asked about.</exception>
     public void CheckJudge()
     {
         IEnumerable<TaskPrompt> asked = Evaluation.Concat(Validation).Concat(Training);
-        if (verifier is CommandJudge or WorkerJudge) asked = asked.Take(FirstOfCommand);
-        task.Score([.. asked.Select(p => (p.Text, task.Answer(p.Text)))]);
+        if (Judges.Judge.IsCommand(verifier.Name)) asked = asked.Take(FirstOfCommand);
+        verifier.Check([.. asked.SelectMany(p => task.Examples(p.Text)).Select(e => new Answer(e.Prompt!, e.Judged ?? "", e.Judged, e.Pattern, e.Source))]);
     }
 
     /// <summary>The same with fewer prompts, for a run that shows that everything works.</summary>
@@ -128,6 +136,7 @@ public sealed class OwnData
         BaseFolder = BaseFolder,
         LeftOut = LeftOut,
         Tokenizer = Tokenizer,
+        IsGold = IsGold,
         Evaluation = [.. Evaluation.Take(80)],
         Validation = [.. Validation.Take(40)],
         Training = Training,

@@ -5,7 +5,7 @@ public static class PlantedErrorTable
 {
     /// <summary>One row for each score and reference, and one for chance.</summary>
     public static ReportTable Of(PlantedErrorResult result) => new(
-        $"Planted errors in {result.Responses} right responses", ["score", "hit rate", "95%", "AUC", "95%"],
+        $"Planted errors in {result.Responses} {Responses(result)}", ["score", "hit rate", "95%", "AUC", "95%"],
         [
             .. result.Scores.Select(s => (IReadOnlyList<ReportCell>)
             [
@@ -14,7 +14,8 @@ public static class PlantedErrorTable
             ["chance", Numbers.Fraction(result.Chance), Numbers.None, Numbers.Fraction(.5), Numbers.None],
         ],
         "Hit rate: the score is lowest (|r̂|: largest) at the planted token, of all tokens of the response. AUC: a planted token scores lower than a right one. "
-        + "95%: Wilson's interval of the rate; bootstrap over responses of the AUC.");
+        + "95%: Wilson's interval of the rate; bootstrap over responses of the AUC."
+        + (result.IsGold ? "" : " The responses agree with the demonstrations and with nothing else: where those are wrong, tokens that count as right are not."));
 
     /// <summary>In two or three sentences: the best score, and what r̂ does against each reference.</summary>
     public static string Finding(PlantedErrorResult result)
@@ -33,8 +34,8 @@ public static class PlantedErrorTable
 
     /// <summary>What was done and what the numbers mean, in plain words; an empty line starts a new paragraph.</summary>
     public static string Meaning(PlantedErrorResult result) =>
-        $"In {result.Responses} right responses one token, at a place drawn uniformly, was replaced by another of the same kind (a small letter by a small letter, a digit by a digit) "
-        + "that occurs in the right responses; the end token never was. "
+        $"In {result.Responses} {Responses(result)} one token, at a place drawn uniformly, was replaced by another of the same kind (a small letter by a small letter, a digit by a digit) "
+        + $"that occurs in the {Responses(result)}; the end token never was. "
         + (result.Skipped > 0 ? $"In {result.Skipped} further responses no error could be planted. " : "")
         + "The rest of the response stays as it was, so the tokens after the error are scored after a wrong prefix, and some are improbable for that alone.\n\n"
         + "The hit rate is the share of the responses in which the score blames the planted token: it is the lowest of all tokens of the response, the end token included (for |r̂|, the largest); "
@@ -56,6 +57,8 @@ public static class PlantedErrorTable
         CreditScore.RQ => "r_Q",
         _ => "log π_SFT",
     };
+
+    private static string Responses(PlantedErrorResult result) => result.IsGold ? "right responses" : "demonstrated responses";
 
     private static string Percent(double rate) => $"{Math.Round(100 * rate):0}%";
 

@@ -53,7 +53,11 @@ public sealed record ScoreLocalisation(
 /// <param name="Chance">Hit rate of a score drawn at random.</param>
 /// <param name="Scores">One row for each score and reference.</param>
 public sealed record PlantedErrorResult(
-    ulong Seed, int Responses, int Skipped, double MeanLength, double Chance, IReadOnlyList<ScoreLocalisation> Scores);
+    ulong Seed, int Responses, int Skipped, double MeanLength, double Chance, IReadOnlyList<ScoreLocalisation> Scores)
+{
+    /// <summary>Whether the responses were right ones before, and not demonstrations that may be wrong themselves.</summary>
+    public bool IsGold { get; init; } = true;
+}
 
 /// <summary>
 /// Planted errors: in right responses one token, at a place drawn uniformly, is replaced by another of the same kind

@@ -27,10 +27,11 @@ public sealed class Demonstrations : IReadOnlyList<Example>
     /// <param name="path">The file.</param>
     /// <param name="tokenizer">Encodes text; null if all lines hold ids.</param>
     /// <param name="vocabSize">Ids must be smaller; the tokenizer's size if null.</param>
+    /// <param name="options">Which turns carry loss, and who is told of columns that are not read.</param>
     /// <exception cref="DataException">A line cannot be used, or there is none.</exception>
-    public static Demonstrations Load(string path, ITokenizer? tokenizer, int? vocabSize = null)
+    public static Demonstrations Load(string path, ITokenizer? tokenizer, int? vocabSize = null, JsonlOptions? options = null)
     {
-        Demonstrations loaded = FromExamples(JsonlReader.Read(path, tokenizer, vocabSize));
+        Demonstrations loaded = FromExamples(JsonlReader.Read(path, tokenizer, vocabSize, options));
         return loaded.Count > 0 ? loaded : throw new DataException($"{path}: the file holds no example.");
     }
 
@@ -56,6 +57,22 @@ public sealed class Demonstrations : IReadOnlyList<Example>
         HashSet<int[]> train = new(prompts.Take(kept), SameIds.Instance);
         ILookup<bool, Example> sides = examples.ToLookup(e => train.Contains(e.PromptIds));
         return (FromExamples(sides[true]), FromExamples(sides[false]));
+    }
+
+    /// <summary>The examples whose prompts are none of the others'.</summary>
+    public Demonstrations Without(Demonstrations others)
+    {
+        ArgumentNullException.ThrowIfNull(others);
+        HashSet<int[]> prompts = new(others.Select(e => e.PromptIds), SameIds.Instance);
+        return FromExamples(examples.Where(e => !prompts.Contains(e.PromptIds)));
+    }
+
+    /// <summary>Refuses examples of which some have a right answer and others none: an accuracy over both would mean two things.</summary>
+    /// <exception cref="DataException">Names the first that has none.</exception>
+    public void CheckGold()
+    {
+        if (Array.Exists(examples, e => e.Gold is not null) && Array.Find(examples, e => e.Gold is null) is { } first)
+            throw new DataException($"{first.Source ?? "an example made in memory"}: other lines have a right answer ('answer' or 'gold') and this one has none; give every line one, or none.");
     }
 
     /// <summary>Refuses examples that a model with this many positions cannot hold. An example needs one position a token but for the last.</summary>

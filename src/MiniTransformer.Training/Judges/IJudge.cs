@@ -5,7 +5,7 @@ namespace MiniTransformer.Judges;
 /// <summary>What a verifier is asked about.</summary>
 /// <param name="Prompt">The prompt as text.</param>
 /// <param name="Response">The response as text, without its end token.</param>
-/// <param name="Gold">The completion of the data, where there is one.</param>
+/// <param name="Gold">The right answer: the data's gold where it has one, else its completion; null where it has neither as text.</param>
 /// <param name="Pattern">The record's own regular expression, where it has one.</param>
 /// <param name="Source">Where the record was read, as "file:line"; errors name it.</param>
 public sealed record Answer(string Prompt, string Response, string? Gold = null, string? Pattern = null, string? Source = null);
@@ -25,8 +25,17 @@ public interface IJudge : IDisposable
 
     /// <summary>The score of each answer, in [0, 1]; responses come together, so that slow verifiers can work on several at once.</summary>
     /// <exception cref="DataException">A record lacks what the verifier needs: a completion, a number in it, a pattern.</exception>
-    /// <exception cref="JudgeException">The verifier itself failed, so that nothing can be said of the response.</exception>
+    /// <remarks>A response that the verifier cannot judge, because it hangs, crashes or says nothing, scores 0 and is noted in <see cref="Log"/>.</remarks>
     double[] Score(IReadOnlyList<Answer> answers);
+
+    /// <summary>What could not be judged so far; null where a verifier keeps no log.</summary>
+    JudgeLog? Log => null;
+
+    /// <summary>Asks about right answers before anything is trained: finds a record that cannot be judged, and a command that fails on all of them.</summary>
+    /// <param name="golds">Some answers whose response is the right one.</param>
+    /// <exception cref="DataException">A record lacks what the verifier needs.</exception>
+    /// <exception cref="JudgeException">A command fails on all of them.</exception>
+    void Check(IReadOnlyList<Answer> golds) => Score(golds);
 
     /// <summary>Ends what the verifier may have started.</summary>
     void IDisposable.Dispose()

@@ -14,6 +14,9 @@ public sealed class JsonlTask : ITask
     private readonly IJudge verifier;
     private readonly Dictionary<string, Example[]> records;
 
+    /// <summary>What could not be judged so far.</summary>
+    public JudgeLog? Log => verifier.Log;
+
     /// <summary>The task of some examples, as <see cref="JsonlReader"/> reads them.</summary>
     /// <param name="name">What tables call it.</param>
     /// <param name="examples">The data, at least one example.</param>
@@ -52,9 +55,9 @@ public sealed class JsonlTask : ITask
     /// <inheritdoc/>
     public string NewPrompt(Rng rng) => Prompts[rng.NextInt(Prompts.Count)].Text;
 
-    /// <summary>The first completion of the prompt.</summary>
+    /// <summary>The right answer of the prompt's first example; its completion where the data has no right answers.</summary>
     /// <exception cref="ArgumentException">The prompt is not one of the data's.</exception>
-    public string Answer(string prompt) => Examples(prompt)[0].Response ?? "";
+    public string Answer(string prompt) => Examples(prompt)[0].Judged ?? "";
 
     /// <inheritdoc/>
     public bool Verify(string prompt, string response) => Score([(prompt, response)])[0] >= Judge.Right;
@@ -63,7 +66,7 @@ public sealed class JsonlTask : ITask
     public double[] Score(IReadOnlyList<(string Prompt, string Response)> answers)
     {
         (int Of, Answer Answer)[] asked =
-            [.. answers.SelectMany((a, i) => Examples(a.Prompt).Select(e => (i, new Answer(a.Prompt, a.Response, e.Response, e.Pattern, e.Source))))];
+            [.. answers.SelectMany((a, i) => Examples(a.Prompt).Select(e => (i, new Answer(a.Prompt, a.Response, e.Judged, e.Pattern, e.Source))))];
         double[] given = verifier.Score([.. asked.Select(a => a.Answer)]), best = new double[answers.Count];
         for (int i = 0; i < asked.Length; i++) best[asked[i].Of] = Math.Max(best[asked[i].Of], given[i]);
         return best;

@@ -1,75 +1,53 @@
-using System.Globalization;
-using System.Text.RegularExpressions;
-
 namespace MiniTransformer.Judges;
 
 /// <summary>
-/// Numbers in text, as people write them:
+/// The answer of a text as an exact number, as people and data sets write it. Where it is looked for: in the last \boxed{…}; else after the last "####", if a number
+/// begins there; else it is the last number of the text. In the first two places there has to be one number: \boxed{3, 4} and \boxed{2\sqrt{3}} cannot be read.
 /// <list type="bullet">
-/// <item>digits with groups of three between commas, apostrophes, underscores or narrow, thin or no-break spaces: 1,234,567 and 1 234 567 (not with plain spaces);</item>
-/// <item>a decimal point, also at the beginning: 3.50, .5; a full stop that no digit follows ends the sentence, not the number: "it is 42." is 42;</item>
+/// <item>groups of three digits between equal signs, commas, apostrophes, underscores, plain, thin or no-break spaces: 1,234,567 and 1 234 567; in Indian grouping 12,34,567;</item>
+/// <item>a decimal point, also at the beginning: 3.50, .5. A decimal comma only after other groups, 1.234,5 and 1 234,5; points group where there are two or more, 1.234.567;
+/// 1.234 is a decimal fraction. 1,5 may be one and a half or two numbers: it cannot be read, as everything that fits no grouping (1234,567) or has colons (3:4);</item>
 /// <item>a sign + or − or -, before a currency sign too: -5, −$5, $-5; after a digit, a letter or a bracket that closes it is an operator: 10-3 holds 10 and 3;</item>
-/// <item>an exponent: 1.5e-3; a fraction without spaces, 3/4, is its value; a per cent sign is not read, 50% is 50.</item>
+/// <item>fractions and mixed numbers: 3/4, \frac{3}{4}, 2 3/4, 2\frac34, 2½; powers: 10^3, 10³; exponents: 1.5e-3, 1.5 × 10^{-3}, 2 million;</item>
+/// <item>currency signs and units stand aside: $5, 5 kg, 5 cm^2. So does a per cent sign, see <see cref="Number.Equals(Number, double)"/>.</item>
 /// </list>
-/// A comma before anything but a group of three digits separates two numbers: 1,5 is 1 and 5, never one and a half. Digits right after a letter
-/// belong to a word (H2, x1), and digits with several points or slashes are a version or a date (1.2.3, 1/2/2024): neither is a number.
+/// Digits right after a letter belong to a word (H2, x1), digits with several points, slashes or hyphens are a version or a date (1.2.3, 1/2/2024, 2024-01-05): neither is a number.
 /// </summary>
-public static partial class NumberText
+public static class NumberText
 {
-    /// <summary>The last number of a text, or null where it has none (or the last one is too large, or divides by zero).</summary>
+    /// <summary>The answer of a text, or null where it has none that can be read (or one that divides by zero).</summary>
     public static Number? Last(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
-        Match? last = null;
-        foreach (Match match in Numbers().Matches(text))
+        if (Latex.Boxed(text) is { } boxed) return Only(NumberScanner.Scan(Latex.Of(boxed), isAnswer: true), begins: false);
+        int mark = text.LastIndexOf("####", StringComparison.Ordinal);
+        if (mark >= 0)
         {
-            if (match.Groups["number"].Success) last = match;
+            string line = text[(mark + 4)..].TrimStart();
+            int end = line.IndexOf('\n', StringComparison.Ordinal);
+            List<FoundNumber> found = NumberScanner.Scan(Latex.Of(end < 0 ? line : line[..end]), isAnswer: true);
+            if (found.Count > 0 && found[0].Begins) return Only(found, begins: true);
         }
 
-        if (last is null) return null;
-        bool negative = last.Groups["sign"].Value is "-" or "−";
-        Number? number = Read(last.Groups["number"].Value);
-        if (number is not null && last.Groups["divisor"].Success) number = Read(last.Groups["divisor"].Value) is { } divisor ? number.Value.Over(divisor) : null;
-        return negative ? -number : number;
+        return NumberScanner.Scan(Latex.Of(text), isAnswer: false) is [.., var last] ? last.Value : null;
     }
 
-    private static Number? Read(string text)
+    /// <summary>The number that a text is, but for signs, currency and spaces; null where it is more or less.</summary>
+    internal static Number? Whole(string text, int depth) =>
+        NumberScanner.Scan(Latex.Of(text, depth), isAnswer: true) is [{ Begins: true, Ends: true } found] ? found.Value : null;
+
+    // The only number there is, or the one behind the last "=", as in 3 + 4 = 7, but not where other answers stand before it (x = 3 or x = 4). After "####" words
+    // may follow, with numbers in them: "#### 42 apples in 3 boxes".
+    private static Number? Only(List<FoundNumber> found, bool begins)
     {
-        string digits = string.Concat(text.Where(c => !Separators.Contains(c, StringComparison.Ordinal)));
-        if (!double.TryParse(digits, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) || !double.IsFinite(value)) return null;
-        return new Number(value, decimal.TryParse(digits, NumberStyles.Float, CultureInfo.InvariantCulture, out decimal exact) ? exact : null);
+        int equals = found.FindLastIndex(f => f.AfterEquals);
+        if (equals > 0)
+        {
+            if (found[equals].AfterWords) return null;
+            found = found[equals..];
+        }
+
+        if (found.Count == 0) return null;
+        return found.Count == 1 || (begins && found[0].BeforeWord) ? found[0].Value : null;
     }
-
-    private const string Separators = ",'’_\u00A0\u2009\u202F";
-
-    // Words with digits, versions and dates first: they are matched as a whole and passed over.
-    [GeneratedRegex(
-        """
-        [\p{L}_][\p{L}\d_]*
-        | (?<![\d.]) \d+ (?: \.\d+ ){2,}
-        | (?<![\d/]) \d+ (?: /\d+ ){2,}
-        | (?: (?<= ^ | [^\p{L}\d\)\]\}] ) (?<sign> [-−+] ) )? [$€£¥]? (?: (?<= [$€£¥] ) (?<sign> [-−+] ) )?
-          (?<number> (?: \d{1,3} (?: [,'’_\u00A0\u2009\u202F] \d{3} )+ (?! \d ) | \d+ ) (?: \.\d+ )? (?: [eE] [-+]? \d+ )? | \.\d+ (?: [eE] [-+]? \d+ )? )
-          (?: / (?<divisor> \d+ (?: \.\d+ )? ) )?
-        """,
-        RegexOptions.IgnorePatternWhitespace | RegexOptions.CultureInvariant)]
-    private static partial Regex Numbers();
-}
-
-/// <summary>A number as it was written.</summary>
-/// <param name="Value">Its value, rounded to a double.</param>
-/// <param name="Exact">Its value with up to 28 digits, where it is in the range of a decimal.</param>
-public readonly record struct Number(double Value, decimal? Exact)
-{
-    /// <summary>The number with the other sign.</summary>
-    public static Number operator -(Number a) => new(-a.Value, -a.Exact);
-
-    /// <summary>The quotient; null where the divisor is zero.</summary>
-    public Number? Over(Number divisor) => divisor.Value == 0 ? null : new Number(Value / divisor.Value, Exact / divisor.Exact);
-
-    /// <summary>|this − other| ≤ tolerance: with tolerance 0 the same value, however it was written (0.50 is 1/2).</summary>
-    public bool Equals(Number other, double tolerance) =>
-        Exact is { } a && other.Exact is { } b && Math.Abs(Value) < 1e28 && Math.Abs(other.Value) < 1e28 && tolerance < 1e28
-            ? Math.Abs(a - b) <= (decimal)tolerance
-            : Math.Abs(Value - other.Value) <= tolerance;
 }

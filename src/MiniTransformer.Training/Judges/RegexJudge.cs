@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Text.RegularExpressions;
 using MiniTransformer.Data;
 
@@ -10,8 +11,9 @@ namespace MiniTransformer.Judges;
 /// </summary>
 /// <param name="pattern">The expression for records that have none; null if every record has one.</param>
 /// <param name="timeout">The longest that one match may take; 1 s if null. Expressions without look-around and back-references take time in proportion to the response.</param>
+/// <param name="options">Who hears of matches that took too long; the other options are for commands.</param>
 /// <exception cref="ArgumentException">The expression cannot be read.</exception>
-public sealed class RegexJudge(string? pattern = null, TimeSpan? timeout = null) : IJudge
+public sealed class RegexJudge(string? pattern = null, TimeSpan? timeout = null, JudgeOptions? options = null) : IJudge
 {
     private readonly TimeSpan timeout = timeout ?? TimeSpan.FromSeconds(1);
     private readonly Regex? common = pattern is null ? null : Compile(pattern, timeout ?? TimeSpan.FromSeconds(1));
@@ -24,6 +26,9 @@ public sealed class RegexJudge(string? pattern = null, TimeSpan? timeout = null)
     public string Description => pattern is null ? "the record's pattern is found in the response" : $"/{pattern}/ (or the record's own pattern) is found in the response";
 
     /// <inheritdoc/>
+    public JudgeLog Log { get; } = new(options?.Warn);
+
+    /// <inheritdoc/>
     public double[] Score(IReadOnlyList<Answer> answers) => [.. answers.Select(a =>
     {
         Regex regex = For(a);
@@ -31,11 +36,13 @@ public sealed class RegexJudge(string? pattern = null, TimeSpan? timeout = null)
         {
             return regex.IsMatch(a.Response) ? 1.0 : 0;
         }
-        catch (RegexMatchTimeoutException e)
+        catch (RegexMatchTimeoutException)
         {
-            throw new JudgeException(
-                $"{a.Source ?? "a record"}: the pattern '{Judge.Short(regex.ToString())}' took more than {timeout.TotalSeconds:0.##} s on the response '{Judge.Short(a.Response)}'. " +
-                "Write it so that it does not backtrack: no repetition inside a repetition, such as (a+)+, and atomic groups (?>...) where you can.", e);
+            Log.Fail(
+                a,
+                $"the pattern '{Judge.Short(regex.ToString())}' took more than {timeout.TotalSeconds.ToString("0.##", CultureInfo.InvariantCulture)} s on the response '{Judge.Short(a.Response)}'; " +
+                "write it so that it does not backtrack: no repetition inside a repetition, such as (a+)+, and atomic groups (?>...) where you can");
+            return 0;
         }
     })];
 

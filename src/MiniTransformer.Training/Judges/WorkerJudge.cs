@@ -1,119 +1,154 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
-using System.Text;
+using System.Globalization;
 
 namespace MiniTransformer.Judges;
 
 /// <summary>
-/// A long-lived command of the user's judges responses: it reads one JSON object a line, as <see cref="CommandJudge"/>'s does, and prints one score
-/// a line, until its input ends. It has to flush its output after every line. A few run at a time, each on responses of its own.
+/// A long-lived command of the user's judges responses: it reads one JSON object a line, as <see cref="CommandJudge"/>'s does, with a "number" besides, and prints one line
+/// for each until its input ends: the number and the score, "17 0.5" or {"number": 17, "score": 0.5}, or the score alone. It has to flush its output after every line. A few run at a time,
+/// each on responses of its own. Lines with another number, and lines that are no score, are passed over. A response on which it takes too long, ends or prints no score scores 0, with a
+/// warning, and another worker takes its place. Where a worker prints a score too many without numbers, its responses are judged again, each by a process of its own.
 /// </summary>
 /// <param name="command">What the shell is to run.</param>
-/// <param name="timeout">The longest that one response may take, a worker's start included; 10 s if null.</param>
-/// <param name="parallel">How many workers there may be; one a core if 0.</param>
-public sealed class WorkerJudge(string command, TimeSpan? timeout = null, int parallel = 0) : IJudge
+/// <param name="options">How it is run.</param>
+public sealed class WorkerJudge(string command, JudgeOptions? options = null) : IJudge
 {
-    private readonly TimeSpan timeout = timeout ?? TimeSpan.FromSeconds(10);
-    private readonly int parallel = parallel > 0 ? parallel : Environment.ProcessorCount;
-    private readonly ConcurrentBag<Worker> idle = [];
+    private readonly JudgeOptions options = options ?? new JudgeOptions();
+    private readonly ConcurrentBag<JudgeWorker> idle = [];
+    private int outOfStep;
 
     /// <inheritdoc/>
     public string Name => $"worker:{command}";
 
     /// <inheritdoc/>
-    public string Description => $"the command '{command}' gives it a score of at least {Judge.Right.ToString(System.Globalization.CultureInfo.InvariantCulture)}";
+    public string Description => $"the command '{command}' gives it a score of at least {Judge.Right.ToString(CultureInfo.InvariantCulture)}";
 
     /// <inheritdoc/>
-    public double[] Score(IReadOnlyList<Answer> answers)
-    {
-        double[] scores = new double[answers.Count];
-        int next = -1;
-        Task.Run(() => Parallel.ForAsync(0, Math.Min(parallel, answers.Count), async (_, stop) =>
-        {
-            Worker worker = idle.TryTake(out Worker? waiting) ? waiting : new Worker(command);
-            try
-            {
-                for (int i; !stop.IsCancellationRequested && (i = Interlocked.Increment(ref next)) < answers.Count;)
-                    scores[i] = await worker.Score(answers[i], timeout).ConfigureAwait(false);
-            }
-            catch
-            {
-                worker.Dispose();
-                throw;
-            }
+    public JudgeLog Log { get; } = new(options?.Warn);
 
-            idle.Add(worker);
-        })).GetAwaiter().GetResult();
-        return scores;
-    }
+    /// <inheritdoc/>
+    public double[] Score(IReadOnlyList<Answer> answers) => Ask(answers, (i, e) => Log.Fail(answers[i], e.Message));
+
+    /// <inheritdoc/>
+    public void Check(IReadOnlyList<Answer> golds) => Judge.CheckAsks(golds, Ask);
 
     /// <summary>Ends the workers.</summary>
     public void Dispose()
     {
-        while (idle.TryTake(out Worker? worker)) worker.Dispose();
+        while (idle.TryTake(out JudgeWorker? worker)) worker.Dispose();
     }
 
-    private sealed class Worker : IDisposable
+    private double[] Ask(IReadOnlyList<Answer> answers, Action<int, JudgeException> failed)
     {
-        private const int MostKept = 10_000;
+        double[] scores = new double[answers.Count];
+        int next = -1, parallel = options.Parallel > 0 ? options.Parallel : Environment.ProcessorCount;
+        Task.Run(() => Parallel.ForAsync(0, Math.Min(parallel, answers.Count), new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = options.Stop }, Lane)).GetAwaiter().GetResult();
+        return scores;
 
-        private readonly string command;
-        private readonly Process process;
-        private readonly StringBuilder error = new();
-
-        public Worker(string command)
+        // One worker's responses.
+        async ValueTask Lane(int lane, CancellationToken stop)
         {
-            this.command = command;
-            process = ShellCommand.Start(command);
-            process.ErrorDataReceived += (_, line) =>
+            var asked = new List<int>();
+            JudgeWorker? worker = null;
+            try
             {
-                lock (error)
+                for (int i; (i = Interlocked.Increment(ref next)) < answers.Count;)
                 {
-                    if (error.Length < MostKept) error.AppendLine(line.Data);
+                    asked.Add(i);
+                    if (outOfStep > 0)
+                    {
+                        await Judge(i, () => Alone(answers[i], stop)).ConfigureAwait(false);
+                        continue;
+                    }
+
+                    try
+                    {
+                        worker ??= idle.TryTake(out JudgeWorker? waiting) ? waiting : new JudgeWorker(command);
+                        scores[i] = await Patient(answers[i]).ConfigureAwait(false);
+                    }
+                    catch (JudgeException e)
+                    {
+                        worker?.Dispose();
+                        worker = null;
+                        failed(i, e);
+                    }
+                    catch (JudgeWorker.OutOfStepException)
+                    {
+                        await Again().ConfigureAwait(false);
+                    }
                 }
-            };
-            process.BeginErrorReadLine();
+
+                if (worker is not null && !await worker.InStep().ConfigureAwait(false)) await Again().ConfigureAwait(false);
+                if (worker is not null) idle.Add(worker);
+                worker = null;
+            }
+            finally
+            {
+                worker?.Dispose();
+            }
+
+            // A worker that has ended may have had enough of earlier responses: the next one is asked the same once.
+            async Task<double> Patient(Answer answer)
+            {
+                for (int attempt = 0; ; attempt++)
+                {
+                    try
+                    {
+                        return await worker!.Ask(answer, options.Timeout, stop).ConfigureAwait(false);
+                    }
+                    catch (JudgeWorker.EndedException e) when (attempt > 0)
+                    {
+                        throw (JudgeException)e.InnerException!;
+                    }
+                    catch (JudgeWorker.EndedException)
+                    {
+                        worker!.Dispose();
+                        worker = new JudgeWorker(command);
+                    }
+                }
+            }
+
+            async Task Again()
+            {
+                worker?.Dispose();
+                worker = null;
+                if (Interlocked.Increment(ref outOfStep) == 1)
+                {
+                    Log.Warn($"the verifier's command '{command}' printed more scores than it was asked for, so that it cannot be told which are whose. Its responses are judged again, each by a "
+                        + "process of its own. Let it print the number of the question before the score, or nothing but one score a line");
+                }
+
+                foreach (int i in asked) await Judge(i, () => Alone(answers[i], stop)).ConfigureAwait(false);
+            }
         }
 
-        public async Task<double> Score(Answer answer, TimeSpan timeout)
+        async Task Judge(int i, Func<Task<double>> ask)
         {
             try
             {
-                string? line = await Exchange(ShellCommand.Request(answer)).WaitAsync(timeout).ConfigureAwait(false);
-                return line is null ? throw Ended() : ShellCommand.Score(command, line, Error());
+                scores[i] = await ask().ConfigureAwait(false);
             }
-            catch (TimeoutException)
+            catch (JudgeException e)
             {
-                throw Failure(FormattableString.Invariant(
-                    $"gave no line within {timeout.TotalSeconds:0.##} s on the response '{Judge.Short(answer.Response)}' (does it flush its output after every line?)"));
-            }
-            catch (IOException)
-            {
-                throw Ended();
+                scores[i] = 0;
+                failed(i, e);
             }
         }
+    }
 
-        public void Dispose()
+    // One response, one process: what it prints until it ends has to hold one score.
+    private async Task<double> Alone(Answer answer, CancellationToken stop)
+    {
+        using var worker = new JudgeWorker(command);
+        try
         {
-            if (!process.HasExited) ShellCommand.Kill(process);
-            process.Dispose();
+            double score = await worker.Ask(answer, options.Timeout, stop, alone: true).ConfigureAwait(false);
+            return await worker.Only(score).ConfigureAwait(false)
+                ?? throw ShellCommand.Failure(command, $"printed two scores on the response '{Judge.Short(answer.Response)}'", "");
         }
-
-        private async Task<string?> Exchange(string request)
+        catch (JudgeWorker.EndedException e)
         {
-            await process.StandardInput.WriteLineAsync(request).ConfigureAwait(false);
-            await process.StandardInput.FlushAsync().ConfigureAwait(false);
-            return await process.StandardOutput.ReadLineAsync().ConfigureAwait(false);
-        }
-
-        private JudgeException Ended() => Failure(
-            (process.WaitForExit(1000) ? $"ended with exit code {process.ExitCode}" : "closed its output") + " before it had judged all responses; a worker reads until its input ends");
-
-        private JudgeException Failure(string what) => ShellCommand.Failure(command, what, Error());
-
-        private string Error()
-        {
-            lock (error) return error.ToString();
+            throw (JudgeException)e.InnerException!;
         }
     }
 }

@@ -19,6 +19,12 @@ public sealed record Accuracy(double Total, IReadOnlyDictionary<string, double> 
     /// <summary>The verifier's mean score; the accuracy itself where scores are 0 and 1.</summary>
     public double MeanScore { get; init; } = Total;
 
+    /// <summary>Responses that are wrong because nothing could be read in them that can be judged, such as no number.</summary>
+    public int Unread { get; init; }
+
+    /// <summary>Responses that are wrong because the judge failed on them.</summary>
+    public int Failed { get; init; }
+
     /// <summary>The accuracy that follows from the scores of responses, one each, in [0, 1].</summary>
     public static Accuracy Of(SampledResponse[] responses, double[] scores, IReadOnlyList<string>? tasks = null)
     {

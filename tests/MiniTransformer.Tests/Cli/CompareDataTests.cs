@@ -24,7 +24,7 @@ public sealed class CompareDataTests : IDisposable
         Assert.Contains("my-sums: own data, 36 demonstrations of 36 prompts", whole.Error, StringComparison.Ordinal);
         Assert.Contains("12 evaluation prompts are few", whole.Error, StringComparison.Ordinal);
         string tables = File.ReadAllText(Path.Combine(folder["whole"], "results.md"));
-        Assert.Contains("at temperature 1: accuracy by numeric", tables, StringComparison.Ordinal);
+        Assert.Contains("at temperature 1: agreement with the demonstrations by numeric", tables, StringComparison.Ordinal);
 
         string killed = folder["killed"], world = Path.Combine(killed, "worlds", "my-sums-seed-1.json");
         KilledProcess.Run([.. Small, "--out", killed], () => File.Exists(world) && new FileInfo(world).Length > 5000);
@@ -36,7 +36,7 @@ public sealed class CompareDataTests : IDisposable
         File.AppendAllText(Data, """{"prompt": "8+1 is ", "completion": "9"}""" + "\n");
         CliResult changed = Cli.Run("compare", "--out", killed, "--resume");
         Assert.Equal(CommandLine.Failed, changed.Code);
-        Assert.Contains("the data (--data) have changed since the comparison began", changed.Error, StringComparison.Ordinal);
+        Assert.Contains("the data (--data), has changed since the run began", changed.Error, StringComparison.Ordinal);
         Assert.Contains("is not what the run began with", Cli.Run("compare", "--out", killed, "--resume", "--held-out", "0.3").Error, StringComparison.Ordinal);
     }
 
@@ -72,7 +72,7 @@ public sealed class CompareDataTests : IDisposable
     [InlineData("there is no file", "--data", "none.jsonl", "--verify", "exact")]
     [InlineData("bad.jsonl:2:", "--data", "bad.jsonl", "--verify", "exact")]
     [InlineData("there are 3 different prompts", "--data", "few.jsonl", "--verify", "exact")]
-    [InlineData("own.jsonl:60: the completion 'none' holds no number", "--data", "own.jsonl", "--verify", "numeric", "--held-out", ".2", "--validation", ".2")]
+    [InlineData("own.jsonl:60: the right answer 'none' holds no number", "--data", "own.jsonl", "--verify", "numeric", "--held-out", ".2", "--validation", ".2")]
     [InlineData("two regimes would be called 'own'", "--data", "own.jsonl", "--data", "other/own.jsonl", "--verify", "exact")]
     [InlineData("--verify goes with --data", "--verify", "exact")]
     [InlineData("--in-order goes with --data", "--in-order")]

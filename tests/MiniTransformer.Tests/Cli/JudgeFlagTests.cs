@@ -23,7 +23,7 @@ public sealed class JudgeFlagTests
         Assert.Equal(ended * .5, half.GetProperty("sampled").GetProperty("meanScore").GetDouble(), 12);
         Assert.Equal(0, none.GetProperty("sampled").GetProperty("total").GetDouble());
         Assert.Equal("Accuracy by command:echo 0.5", half.GetProperty("measured").GetString());
-        Assert.Equal("Exact match", Eval("exact").GetProperty("measured").GetString());
+        Assert.Equal("Agreement with the demonstrations", Eval("exact").GetProperty("measured").GetString());
 
         // A command in a run's folder is not started unless it is named again.
         CliResult silent = Cli.Run("eval", "--run", folder["sft"]);
@@ -31,7 +31,7 @@ public sealed class JudgeFlagTests
         Assert.Contains("--verify 'command:echo 0.5'", silent.Error, StringComparison.Ordinal);
         Assert.Equal(CommandLine.BadUsage, Cli.Run("dpr", "--run", folder["sft"], "--out", folder["dpr"]).Code);
         Cli.Done("dpr", "--run", folder["sft"], "--updates", "1", "--prompts-per-update", "4", "--verify", "numeric", "--out", folder["dpr"]);
-        Assert.Equal("Accuracy by numeric", Cli.Done("eval", "--run", folder["dpr"], "--json").Json.Single().GetProperty("measured").GetString());
+        Assert.Equal("Agreement with the demonstrations by numeric", Cli.Done("eval", "--run", folder["dpr"], "--json").Json.Single().GetProperty("measured").GetString());
 
         JsonElement Eval(string verify) => Cli.Done("eval", "--run", folder["sft"], "--verify", verify, "--json").Json.Single();
     }

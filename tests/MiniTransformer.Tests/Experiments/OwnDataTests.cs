@@ -102,7 +102,9 @@ public class OwnDataTests
         Assert.Equal(1536 / longest / 4 * 4, regime.Dpr.PromptsPerUpdate); // as many tokens an update as 192 responses of 8
         Assert.False(regime.HasBase);
         Assert.Equal("10%", regime.MainReference);
-        Assert.Equal("accuracy by numeric", regime.Measured);
+        Assert.Equal("agreement with the demonstrations by numeric", regime.Measured);
+        Demonstrations gold = Demonstrations.FromExamples(Data.Select((e, i) => e with { Gold = $"{i}" }));
+        Assert.Equal("accuracy by numeric", Regimes.OfOwn(OwnData.Split("own", gold, new NumericJudge(), .25, .25, 1), null).Measured);
     }
 
     [Fact]
