@@ -8,6 +8,7 @@ using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.IO;
+using MiniTransformer.Text;
 
 namespace MiniTransformer.Cli;
 

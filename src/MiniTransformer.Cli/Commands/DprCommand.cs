@@ -113,7 +113,7 @@ internal sealed class DprCommand
         source = source with { Verify = verify.Resolve(settings, source.File is not null, sft.Verify) };
         string? evalFile = verify.EvalFile(settings, source.File is not null, source.EvalFile);
         using RunData data = terminal.Stop.Await(() => source.Load(vocabulary, TrainedPrompts.Of(expert.Companions), terminal.Say, verify.Options(settings, terminal), evalFile));
-        IReadOnlyList<Prompt> asked = settings.Get(prompts) is { } file ? terminal.Stop.Await<Prompt[]>(() => [.. PromptReader.Read(file, vocabulary.Tokenizer, vocabulary.Size)]) : data.Prompts;
+        IReadOnlyList<Prompt> asked = settings.Get(prompts) is { } file ? terminal.Stop.Await<Prompt[]>(() => [.. PromptReader.Read(file, vocabulary.Tokenizer, vocabulary.Size, terminal.Say)]) : data.Prompts;
         if (asked.Count == 0) throw new DataException($"{settings.Get(prompts)}: the file holds no prompt.");
         if (evalFile is not null) asked = data.NeverTrained(asked, terminal.Say);
         data.Begin(terminal.Say);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using MiniTransformer.IO;
+using MiniTransformer.Text;
 
 namespace MiniTransformer.Cli.Options;
 

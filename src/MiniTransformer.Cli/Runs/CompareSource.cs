@@ -172,7 +172,7 @@ internal sealed class CompareSource
             if (!File.Exists(file)) throw new FileNotFoundException($"--data: there is no file '{Invocation.Shown(file)}'.");
             DataSource.RequireFile("--data", file);
             var examples = Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size);
-            Demonstrations? evaluated = settings.Get(verify.EvalData) is { } gold ? Demonstrations.Load(gold, vocabulary.Tokenizer, vocabulary.Size, heldOut: true) : null;
+            Demonstrations? evaluated = settings.Get(verify.EvalData) is { } gold ? Demonstrations.Load(gold, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { HeldOut = true }) : null;
             if (config is not null) examples.CheckLength(config.MaxPositions);
             if (config is not null) evaluated?.CheckLength(config.MaxPositions);
             var own = OwnData.Split(

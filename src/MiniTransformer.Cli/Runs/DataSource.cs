@@ -16,8 +16,10 @@ namespace MiniTransformer.Cli.Runs;
 /// <param name="Seed">The run's seed.</param>
 /// <param name="Verify">File: the verifier of responses, as <see cref="Judges.Judge.Parse"/> reads it.</param>
 /// <param name="EvalFile">A JSONL file with right answers that is held out in place of a share, or null.</param>
+/// <param name="LastTurnOnly">File: of a conversation the last turn of the assistant carries loss, and not all of them.</param>
 internal sealed record DataSource(
-    string? Tasks, string? File, double Good, int Demonstrations, double HeldOut, ulong Seed, string Verify = JudgeFlag.Default, string? EvalFile = null)
+    string? Tasks, string? File, double Good, int Demonstrations, double HeldOut, ulong Seed, string Verify = JudgeFlag.Default, string? EvalFile = null,
+    bool LastTurnOnly = false)
 {
     // Prompts that the accuracy curve of a running training is measured on.
     private const int MostForCurves = 200;
@@ -34,12 +36,12 @@ internal sealed record DataSource(
     /// <summary>Reads or makes the data.</summary>
     /// <param name="vocabulary">What ids mean.</param>
     /// <param name="seen">Prompts that the model, or its base, was trained on: none of them is held out, whatever the split says.</param>
-    /// <param name="say">Is told how many are left out.</param>
+    /// <param name="say">Is told how many are left out, and which columns of the file are not read.</param>
     /// <param name="judging">How judges are run.</param>
     /// <param name="evalFile">A file with right answers to measure on in place of what the run held out, or null.</param>
     public RunData Load(Vocabulary vocabulary, TrainedPrompts? seen = null, Action<string>? say = null, JudgeOptions? judging = null, string? evalFile = null)
     {
-        RunData data = Tasks is not null ? FromTasks(vocabulary.Needed("--task"), seen) : FromFile(vocabulary, seen, judging, evalFile == EvalFile ? null : evalFile);
+        RunData data = Tasks is not null ? FromTasks(vocabulary.Needed("--task"), seen) : FromFile(vocabulary, seen, judging, evalFile == EvalFile ? null : evalFile, say);
         if (data.LeftOut > 0)
             say?.Invoke($"{data.LeftOut} of {data.LeftOut + data.Evaluation.Count} held-out prompts are among those that the model, or its base, was trained on: they are left out.");
         return data;
@@ -74,10 +76,11 @@ internal sealed record DataSource(
         TaskPrompt[] Unseen(IReadOnlyList<TaskPrompt> prompts) => seen is null ? [.. prompts] : [.. prompts.Where(p => !seen.Contains(p.Encode(tokenizer).Ids))];
     }
 
-    private RunData FromFile(Vocabulary vocabulary, TrainedPrompts? seen, JudgeOptions? judging, string? evalFile)
+    private RunData FromFile(Vocabulary vocabulary, TrainedPrompts? seen, JudgeOptions? judging, string? evalFile, Action<string>? say)
     {
         var notes = new List<string>();
-        Demonstrations none = Data.Demonstrations.FromExamples([]), all = File is null ? none : Data.Demonstrations.Load(File, vocabulary.Tokenizer, vocabulary.Size, heldOut: HeldOut >= 1);
+        Demonstrations none = Data.Demonstrations.FromExamples([]), all = File is null ? none : Data.Demonstrations.Load(
+            File, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { HeldOut = HeldOut >= 1, LastTurnOnly = LastTurnOnly, Say = say });
         (Demonstrations train, Demonstrations heldOut) = (all, none);
         if (EvalFile is not null)
         {
@@ -130,7 +133,7 @@ internal sealed record DataSource(
             Judge = verifier,
         };
 
-        Demonstrations Held(string file) => Data.Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size, heldOut: true);
+        Demonstrations Held(string file) => Data.Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { HeldOut = true });
 
         HeldOutPrompts Prompts(IEnumerable<Example> examples) => HeldOutPrompts.Of([.. examples], vocabulary, verifier, isGold, demonstrations);
     }

@@ -54,6 +54,9 @@ internal sealed record SftRun : TrainingSettings
     /// <summary>--held-out.</summary>
     public double HeldOut { get; init; } = .1;
 
+    /// <summary>--loss-on.</summary>
+    public string LossOn { get; init; } = "all";
+
     /// <summary>--in-order.</summary>
     public bool InOrder { get; init; }
 
@@ -121,7 +124,7 @@ internal sealed record SftRun : TrainingSettings
 
     /// <summary>Where the demonstrations come from.</summary>
     public DataSource Source => Data is { } file
-        ? new DataSource(null, file, 1, 0, HeldOut, Seed, Verify ?? JudgeFlag.Default, EvalData)
+        ? new DataSource(null, file, 1, 0, HeldOut, Seed, Verify ?? JudgeFlag.Default, EvalData, LossOn == "last")
         : new DataSource(Task, null, Good, Demonstrations ?? 0, 0, Seed);
 
     /// <summary>The settings of the trainer: of the run itself, and of whatever goes on as it began.</summary>
