@@ -8,6 +8,7 @@ using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.IO;
+using MiniTransformer.Text;
 
 namespace MiniTransformer.Cli;
 
@@ -38,8 +39,8 @@ public static class CommandLine
         var terminal = new Terminal(output, error, input ?? Stream.Null, stop);
         CliCommand[] commands =
         [
-            DemoCommand.Create(), SftCommand.Create(), AdviseCommand.Create(), RewardCommand.Create(), DprCommand.Create(), EvalCommand.Create(), GenerateCommand.Create(), TasksCommand.Create(),
-            CreditCommand.Create(), VerifyCommand.Create(), CompareCommand.Create(), DevicesCommand.Create(),
+            DemoCommand.Create(), SftCommand.Create(), AdviseCommand.Create(), RewardCommand.Create(), DprCommand.Create(), EvalCommand.Create(), GenerateCommand.Create(), InspectCommand.Create(), TasksCommand.Create(),
+            CreditCommand.Create(), VerifyCommand.Create(), CompareCommand.Create(), ExportCommand.Create(), DevicesCommand.Create(),
         ];
         try
         {
@@ -91,35 +92,40 @@ public static class CommandLine
         CliCommand command = commands.Single(c => c.Command == typed.CommandResult.Command);
         var onCommandLine = command.Command.Options.OfType<IFlag>()
             .Where(flag => typed.GetResult((Option)flag) is OptionResult { Implicit: false }).Select(flag => flag.Key).ToHashSet();
-        (string? path, JsonObject? json, bool resumes) = Configuration(command, typed);
-        if (json is null) return command.Run(new Settings(command.Command, typed, onCommandLine), terminal);
+        string? config = typed.GetValue(command.Common.Config);
+        JsonObject? written = config is null ? null : ConfigFile.Read(config, command.Command);
+        string? run = Continued(command, typed, written);
+        if (run is null && written is null) return command.Run(new Settings(command.Command, typed, onCommandLine), terminal);
 
-        // The configuration becomes part of the command line, so that there is one way to read a value.
-        ParseResult whole = root.Parse([args[0], .. ConfigFile.Tokens(path!, json, command.Command, onCommandLine), .. args[1..]], Parsing);
-        RefuseErrors(whole, commands, path);
-        var settings = new Settings(command.Command, whole, onCommandLine, resumes);
-        if (resumes) settings.CheckSame(json);
+        // Configurations become part of the command line, so that there is one way to read a value; a run's own stands behind what is asked for now.
+        HashSet<string> named = [.. onCommandLine, .. written is null ? [] : written.Where(entry => entry.Value is not null).Select(entry => entry.Key)];
+        JsonObject? began = run is null ? null : ConfigFile.Read(RunDirectory.ConfigurationPath(run), command.Command);
+        IEnumerable<string> tokens =
+        [
+            .. began is null ? [] : ConfigFile.Tokens(RunDirectory.ConfigurationPath(run!), began, command.Command, named),
+            .. written is null ? [] : ConfigFile.Tokens(config!, written, command.Command, onCommandLine),
+        ];
+        ParseResult whole = root.Parse([args[0], .. tokens, .. args[1..]], Parsing);
+        RefuseErrors(whole, commands, config ?? RunDirectory.ConfigurationPath(run!));
+        var settings = new Settings(command.Command, whole, onCommandLine, began is null ? null : named);
+        if (began is not null) settings.CheckSame(began);
         return command.Run(settings, terminal);
     }
 
-    // The file of --config, or the configuration of the run that --resume continues or that is read again.
-    private static (string? Path, JsonObject? Json, bool Resumes) Configuration(CliCommand command, ParseResult typed)
+    // The folder of the run that is continued or read again; null where there is none.
+    private static string? Continued(CliCommand command, ParseResult typed, JsonObject? written)
     {
-        string? config = typed.GetValue(command.Common.Config);
-        Flag<bool>[] given = [.. new[] { command.Resume, command.Reread }.OfType<Flag<bool>>().Where(typed.GetValue)];
+        Flag<bool>[] given = [.. new[] { command.Resume, command.Reread }.OfType<Flag<bool>>().Where(flag => typed.GetValue(flag) || Text(flag.Key) == "true")];
         if (given.Length > 1) throw new UsageException($"{given[0].Name} and {given[1].Name} do not go together; give one of them.");
         if (given is [var takenUp])
         {
-            string folder = typed.GetValue(command.Common.Out) ?? throw new UsageException($"{takenUp.Name} needs --out: the folder of the run{(takenUp == command.Resume ? " to continue" : "")}.");
-            if (RunDirectory.Exists(folder))
-            {
-                if (config is not null) throw new UsageException($"--config does not go with {takenUp.Name}: the run in --out has a configuration of its own.");
-                string path = Path.Combine(folder, "run.json");
-                return (path, ConfigFile.Read(path, command.Command), true);
-            }
+            string folder = typed.GetValue(command.Common.Out) ?? Text("out") ?? throw new UsageException($"{takenUp.Name} needs --out: the folder of the run{(takenUp == command.Resume ? " to continue" : "")}.");
+            return RunDirectory.Exists(folder) ? folder : null;
         }
 
-        return config is null ? (null, null, false) : (config, ConfigFile.Read(config, command.Command), false);
+        return null;
+
+        string? Text(string key) => (written?[key] as JsonValue)?.ToString();
     }
 
     private static RootCommand Root(CliCommand[] commands)

@@ -70,13 +70,12 @@ internal sealed class AdviseCommand
         Vocabulary vocabulary = Vocabulary.Of(expertFolder, expert.Config);
 
         // What to decide on: the run's own validation prompts, or another file.
-        DataSource source = sft.Source;
-        terminal.Stop.Await(() => source.CheckUnchanged(sft));
+        DataSource source = terminal.Stop.Await(() => sft.SourceAt(sftRun));
         string? file = settings.Get(data);
         if (file is not null && settings.Given(verify.EvalData)) throw new UsageException("--data and --eval-data do not go together; give one of them.");
         string verifier = verify.Resolve(settings, (file ?? source.File) is not null, sft.Verify);
         JudgeOptions judging = verify.Options(settings, terminal);
-        string? evalFile = verify.EvalFile(settings, source.File is not null, sft.EvalData);
+        string? evalFile = verify.EvalFile(settings, source.File is not null, source.EvalFile);
         using RunData own = terminal.Stop.Await(() => (source with { Verify = verifier }).Load(vocabulary, TrainedPrompts.Of(expert.Companions), terminal.Say, judging, evalFile));
         using RunData? other = file is null ? null : terminal.Stop.Await(() => new DataSource(null, file, 1, 0, 1, source.Seed, verifier).Load(vocabulary, judging: judging));
         RunData decided = other ?? own;

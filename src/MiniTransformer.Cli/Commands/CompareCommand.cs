@@ -63,14 +63,15 @@ internal sealed class CompareCommand
         if (!rereading) TrainingRun.CheckFree(path, resuming, canBegin: true);
         else if (!RunDirectory.Exists(path)) throw new UsageException($"--report-only: there is no comparison in '{Invocation.Shown(path)}', the folder of --out.");
         using IJudge? verifier = source.Judge(settings, judges: !rereading, terminal);
+        bool goesOn = (resuming || rereading) && RunDirectory.Exists(path);
+        if (goesOn) terminal.Stop.Await(() => source.TakeUp(settings, RunSettings.Read<ComparisonRun>(path), path));
         Regime[] chosen = terminal.Stop.Await(() => source.Chosen(settings, isQuick, verifier));
         if (settings.Get(smoke)) chosen = [.. chosen.Select(r => r.Reduced())];
         ulong first = settings.Get(common.Seed);
         ulong[] evaluation = Numbers(first, settings.Resolve(seeds, settings.Get(seeds) ?? (isQuick ? 3 : 10))!.Value);
         ulong[] sweep = Numbers(first + SweepOffset, settings.Resolve(sweepSeeds, settings.Get(sweepSeeds) ?? (isQuick ? 1 : 3))!.Value);
         if ((ulong)evaluation.Length > SweepOffset) throw new UsageException($"--seeds {evaluation.Length}: at most {SweepOffset} are possible; the sweep's seeds come after them.");
-        bool goesOn = (resuming || rereading) && RunDirectory.Exists(path);
-        ComparisonRun effective = terminal.Stop.Await(() => source.WithHashes(RunSettings.Of<ComparisonRun>(settings)));
+        ComparisonRun effective = terminal.Stop.Await(() => source.WithHashes(RunSettings.Of<ComparisonRun>(settings) with { Folder = Path.GetFullPath(path) }));
         var run = new CompareRun(chosen, evaluation, sweep, path, effective.Belonging, unmarked: goesOn, terminal.Say);
         if (rereading)
         {
@@ -79,7 +80,6 @@ internal sealed class CompareCommand
             return CommandLine.Done;
         }
 
-        if (resuming && RunDirectory.Exists(path)) CompareSource.CheckUnchanged(RunSettings.Read<ComparisonRun>(path), effective);
         terminal.Stop.Await(() => CompareSource.Check(chosen, terminal));
         if (!goesOn) run.Read(moveAside: false); // cells of a comparison whose run.json is lost count only if they belong to this one
         using RunDirectory folder = resuming && RunDirectory.Exists(path) ? RunDirectory.Open(path) : RunDirectory.Create(path, effective.ToJson());

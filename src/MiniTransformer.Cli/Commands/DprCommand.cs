@@ -24,7 +24,7 @@ internal sealed class DprCommand
 
     private readonly Command command = new("dpr", "Improve an SFT run's policy with its recovered dense reward (Dense-Path REINFORCE).");
     private readonly CommonFlags common;
-    private readonly Flag<string?> run = Flags.Path("--run", "folder of the SFT run");
+    private readonly Flag<string?> run = Flags.Path("--run", "folder of the SFT run", isInput: true);
     private readonly Flag<bool> resume = Flags.Switch("--resume", "continue the run in --out from its last checkpoint, bit for bit", saved: false);
     private readonly Flag<int> updates = Flags.Int(
         "--updates", "updates of the policy; a resumed run may have more than it began with", 50, min: 1, mayChange: true);
@@ -53,7 +53,7 @@ internal sealed class DprCommand
     private readonly Flag<int?> maxTokens = Flags.OptionalInt(
         "--max-tokens", "longest response [default: the longest demonstrated one and one more]", min: 1);
     private readonly Flag<double> collapseKl = Flags.Number("--collapse-kl", "stop if a response is this many nats away from π_SFT", 30, open: true);
-    private readonly Flag<string?> prompts = Flags.Path("--prompts", "JSONL of prompts to answer instead of the SFT run's", "FILE");
+    private readonly Flag<string?> prompts = Flags.Path("--prompts", "JSONL of prompts to answer instead of the SFT run's", "FILE", isInput: true);
     private readonly JudgeFlag verify = new();
     private readonly Flag<int?> checkpointEvery = Flags.OptionalInt(
         "--checkpoint-every", "updates between checkpoints to resume from [default: a tenth of the updates]", min: 1, mayChange: true);
@@ -90,6 +90,15 @@ internal sealed class DprCommand
         string path = settings.Required(common.Out);
         bool resuming = settings.Get(resume);
         TrainingRun.CheckFree(path, resuming, canBegin: settings.Get(run) is not null);
+        DprRun? began = resuming && RunDirectory.Exists(path) ? RunSettings.Read<DprRun>(path) : null;
+        if (began is not null)
+        {
+            terminal.Stop.Await(() => RunInput.TakeUp(settings, run, began.RunInput, (began.Folder, path)));
+            terminal.Stop.Await(() => RunInput.TakeUp(settings, prompts, began.PromptsInput, (began.Folder, path)));
+            terminal.Stop.Await(() => RunInput.TakeUp(settings, verify.EvalData, began.EvalInput, (began.Folder, path)));
+            if (began.Reference is not null) settings.Resolve(reference, terminal.Stop.Await(() => began.ReferenceAt(path, settings.Required(run))));
+        }
+
         string sftRun = settings.Required(run);
         SftRun sft = RunAdvice.SftRun(sftRun, "DPR");
         using Device device = common.Device(settings, terminal.Stop);
@@ -98,12 +107,13 @@ internal sealed class DprCommand
         string expertFolder = ModelFolder.Find(sftRun);
         using Transformer expert = Frozen(expertFolder, device);
         Vocabulary vocabulary = Vocabulary.Of(expertFolder, expert.Config);
-        DataSource source = sft.Source;
-        terminal.Stop.Await(() => source.CheckUnchanged(sft));
+        if (began?.Sft.DataSha256 is { } known && known != sft.DataSha256)
+            throw new InvalidDataException($"'{Invocation.Shown(sftRun)}' was trained on other data than when this run began; put the old run back, or start another one.");
+        DataSource source = terminal.Stop.Await(() => sft.SourceAt(sftRun));
         source = source with { Verify = verify.Resolve(settings, source.File is not null, sft.Verify) };
-        string? evalFile = verify.EvalFile(settings, source.File is not null, sft.EvalData);
+        string? evalFile = verify.EvalFile(settings, source.File is not null, source.EvalFile);
         using RunData data = terminal.Stop.Await(() => source.Load(vocabulary, TrainedPrompts.Of(expert.Companions), terminal.Say, verify.Options(settings, terminal), evalFile));
-        IReadOnlyList<Prompt> asked = settings.Get(prompts) is { } file ? terminal.Stop.Await<Prompt[]>(() => [.. PromptReader.Read(file, vocabulary.Tokenizer, vocabulary.Size)]) : data.Prompts;
+        IReadOnlyList<Prompt> asked = settings.Get(prompts) is { } file ? terminal.Stop.Await<Prompt[]>(() => [.. PromptReader.Read(file, vocabulary.Tokenizer, vocabulary.Size, terminal.Say)]) : data.Prompts;
         if (asked.Count == 0) throw new DataException($"{settings.Get(prompts)}: the file holds no prompt.");
         if (evalFile is not null) asked = data.NeverTrained(asked, terminal.Say);
         data.Begin(terminal.Say);
@@ -132,7 +142,10 @@ internal sealed class DprCommand
             Sft = sft,
             EvalDataSha256 = evalFile is null ? null : terminal.Stop.Await(() => Checksums.OfFile(evalFile)),
             Advice = advice is not null ? RunAdvice.ToJson(advice, sftRun, settings.Get(verify.Flag))
-                : resuming && RunDirectory.Exists(path) ? RunSettings.Read<DprRun>(path).Advice : null,
+                : began?.Advice,
+            RunSha256 = terminal.Stop.Await(() => RunInput.HashOf(sftRun, isModel: true)),
+            ReferenceSha256 = terminal.Stop.Await<string[]>(() => [.. ModelFolder.References(sftRun, referenceName).Select(folder => RunInput.HashOf(folder, isModel: true))]),
+            PromptsSha256 = settings.Get(prompts) is { } answered ? terminal.Stop.Await(() => RunInput.HashOf(answered, isModel: false)) : null,
         };
         if (options.WarmupUpdates > options.Updates)
             terminal.Say($"Warning: --warmup {options.WarmupUpdates} is longer than the run of {options.Updates} update(s); the learning rate never reaches --lr.");

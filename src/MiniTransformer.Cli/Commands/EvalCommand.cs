@@ -58,10 +58,10 @@ internal sealed class EvalCommand
         using Device device = common.Device(settings, terminal.Stop);
         using Transformer model = Checkpoint.LoadModel(policies[^1].Folder, device);
         Vocabulary vocabulary = Vocabulary.Of(policies[^1].Folder, model.Config);
-        DataSource source = Source(settings, sft, path, terminal.Stop);
+        DataSource source = Source(settings, training, path, terminal.Stop);
         bool own = source.File is not null || source.EvalFile is not null;
         source = source with { Verify = verify.Resolve(settings, own, training?.Verify ?? sft?.Verify) };
-        string? evalFile = settings.Get(data) is null ? verify.EvalFile(settings, own, training?.EvalData) : null;
+        string? evalFile = settings.Get(data) is null ? verify.EvalFile(settings, own, source.File is null ? null : training?.EvalAt(path)) : null;
         TrainedPrompts trained = TrainedPrompts.Of(model.Companions);
         using RunData runData = terminal.Stop.Await(() =>
             source.Load(vocabulary, settings.Get(data) is null ? trained : null, terminal.Say, verify.Options(settings, terminal), evalFile));
@@ -75,7 +75,7 @@ internal sealed class EvalCommand
 
         // π_SFT and π_ref of the run, for KL and reward; a model on its own is compared with itself.
         (string expertFolder, string[] referenceFolders) = training is DprRun dpr
-            ? (ModelFolder.Find(dpr.Run), ModelFolder.References(dpr.Run, dpr.Reference!))
+            ? terminal.Stop.Await(() => ExpertOf(dpr, path))
             : isRun ? (policies[^1].Folder, [ModelFolder.Find(path, ModelFolder.Base)]) : (policies[^1].Folder, [policies[^1].Folder]);
         using Transformer expert = Checkpoint.LoadModel(expertFolder, device);
         Transformer[] references = [.. referenceFolders.Select(folder => Checkpoint.LoadModel(folder, device))];
@@ -132,16 +132,21 @@ internal sealed class EvalCommand
         return [.. names.Select(n => (n, ModelFolder.Find(path, n)))];
     }
 
-    private DataSource Source(Settings settings, SftRun? sft, string path, CancellationToken stop)
+    private DataSource Source(Settings settings, TrainingSettings? training, string path, CancellationToken stop)
     {
+        SftRun? sft = training?.Demonstrated;
         ulong seed = settings.Given(common.Seed) || sft is null ? settings.Get(common.Seed) : sft.Seed;
         if (settings.Get(task) is { } tasks) return new DataSource(tasks, null, 1, 0, 0, seed);
         if (settings.Get(data) is { } file) return new DataSource(null, file, 1, 0, WholeFile, seed);
         if (sft is null && settings.Get(verify.EvalData) is { } gold) return new DataSource(null, null, 1, 0, 0, seed, EvalFile: gold);
-        if (sft is null) throw new UsageException($"'{Invocation.Shown(path)}' is a model, not a run: say what to measure it on with --task, --data or --eval-data.");
-        DataSource source = sft.Source;
-        stop.Await(() => source.CheckUnchanged(sft));
-        return source;
+        if (training is null) throw new UsageException($"'{Invocation.Shown(path)}' is a model, not a run: say what to measure it on with --task, --data or --eval-data.");
+        return stop.Await(() => training.SourceAt(path));
+    }
+
+    private static (string Expert, string[] References) ExpertOf(DprRun dpr, string path)
+    {
+        string sftRun = dpr.RunInput.Find((dpr.Folder, path));
+        return (ModelFolder.Find(sftRun), ModelFolder.References(sftRun, dpr.ReferenceAt(path, sftRun)));
     }
 
     // A held-out share of 1: nothing is for training.

@@ -101,6 +101,9 @@ internal sealed class GenerateCommand
         ? [new Prompt(Encode(settings, vocabulary, text), text, "--prompt")]
         : PromptReader.ReadText(terminal.InBytes, "standard input").Select(line => new Prompt(Encode(settings, vocabulary, line.Text), line.Text, line.Source));
 
+    private static ChatFormat ChatOf(Vocabulary vocabulary) => vocabulary.Needed("--chat").Chat ?? throw new UsageException(
+        "--chat needs a model that says how conversations are written: chat_template of its tokenizer_config.json, or chat_template.jinja.");
+
     // Text for models with a tokenizer; ids separated by blanks or commas for those without.
     private int[] Encode(Settings settings, Vocabulary vocabulary, string text)
     {
@@ -108,7 +111,7 @@ internal sealed class GenerateCommand
         {
             if (!settings.Get(chat)) return tokenizer.EncodePrompt(text);
             ChatMessage[] messages = settings.Get(system) is { } instruction ? [new("system", instruction), new("user", text)] : [new("user", text)];
-            return ChatTemplate.EncodePrompt(messages, tokenizer);
+            return ChatOf(vocabulary).Encode(Conversation.Of(messages), addGenerationPrompt: true).Ids;
         }
 
         string[] parts = text.Split([' ', ','], StringSplitOptions.RemoveEmptyEntries);

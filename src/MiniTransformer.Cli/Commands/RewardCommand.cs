@@ -62,7 +62,7 @@ internal sealed class RewardCommand
         int read = 0;
         try
         {
-            foreach (Example[] examples in terminal.Stop.Await(JsonlReader.Read(file, vocabulary.Tokenizer, vocabulary.Size).Chunk(settings.Get(batch))))
+            foreach (Example[] examples in terminal.Stop.Await(JsonlReader.Read(file, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { Say = terminal.Say }).Chunk(settings.Get(batch))))
             {
                 Demonstrations.FromExamples(examples).CheckLength(positions);
                 var responses = new ResponseBatch(examples, vocabulary.PadId);

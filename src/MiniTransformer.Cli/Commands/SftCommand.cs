@@ -19,10 +19,10 @@ internal sealed class SftCommand
     private readonly CommonFlags common;
     private readonly Flag<string?> task = Flags.Text("--task", "built-in tasks, separated by commas, or 'all'; see the command tasks", "NAME,...");
     private readonly Flag<string?> data = Flags.Path(
-        "--data", "demonstrations in JSONL instead: {\"prompt\",\"completion\"}, {\"messages\"} or {\"prompt_ids\",\"completion_ids\"} a line", "FILE");
+        "--data", "demonstrations in JSONL instead: {\"prompt\",\"completion\"}, {\"messages\"}, {\"conversations\"} or {\"prompt_ids\",\"completion_ids\"} a line", "FILE", isInput: true);
     private readonly Flag<bool> resume = Flags.Switch("--resume", "continue the run in --out from its last checkpoint, bit for bit", saved: false);
     private readonly Flag<string?> baseModel = Flags.Path(
-        "--base", "start from this model's folder, or from a run's final checkpoint, instead of random weights");
+        "--base", "start from this model's folder, or from a run's final checkpoint, instead of random weights", isInput: true);
     private readonly Flag<int?> steps = Flags.OptionalInt("--steps", "updates; instead of --epochs", min: 1);
     private readonly Flag<double?> epochs = Flags.OptionalNumber(
         "--epochs", "passes over the demonstrations [default: 1 from a base, 5 from random weights]", open: true);
@@ -49,6 +49,8 @@ internal sealed class SftCommand
         "--good", "tasks: probability of a right answer in a demonstration; the others are lazy", 1, max: 1);
     private readonly Flag<double> heldOut = Flags.Number("--held-out", "data: share of the prompts that is held out for evaluation", .1, max: .9);
     private readonly JudgeFlag verify = new();
+    private readonly Flag<string> lossOn = Flags.Choice(
+        "--loss-on", "conversations: which turns of the assistant carry loss, all of them or the last", ["all", "last"], "all");
     private readonly Flag<bool> inOrder = Flags.Switch("--in-order", "take the demonstrations in their order, for data that improves over time");
     private readonly Flag<string> objective = Flags.Choice("--objective", "what is maximised", ["sft", "inverse-q", "inverse-q-chi2", "dft"], "sft");
     private readonly Flag<double> gamma = Flags.Number("--gamma", "discount of the inverse-q objectives", 1, max: 1, open: true);
@@ -68,7 +70,7 @@ internal sealed class SftCommand
         foreach (Option flag in new Option[]
         {
             sft.task, sft.data, sft.resume, sft.baseModel, sft.steps, sft.epochs, sft.batch, sft.microBatch, sft.lr, sft.warmup, sft.finalFraction, sft.maxGradNorm,
-            sft.keepAt, sft.checkpointEvery, sft.evaluateEvery, sft.demonstrations, sft.good, sft.heldOut, sft.inOrder, sft.objective, sft.gamma, sft.alpha,
+            sft.keepAt, sft.checkpointEvery, sft.evaluateEvery, sft.demonstrations, sft.good, sft.heldOut, sft.lossOn, sft.inOrder, sft.objective, sft.gamma, sft.alpha,
             sft.recompute, sft.dryRun, sft.saveType,
         }) sft.command.Add(flag);
         foreach (Option flag in sft.verify.All.Concat(sft.model.All)) sft.command.Add(flag);
@@ -89,6 +91,14 @@ internal sealed class SftCommand
         bool measuring = settings.Get(dryRun), resuming = settings.Get(resume);
         string path = measuring ? "" : settings.Required(common.Out);
         if (!measuring) TrainingRun.CheckFree(path, resuming, canBegin: settings.Get(task) is not null || settings.Get(data) is not null);
+        if (resuming && RunDirectory.Exists(path))
+        {
+            SftRun began = RunSettings.Read<SftRun>(path);
+            terminal.Stop.Await(() => RunInput.TakeUp(settings, data, began.DataInput, (began.Folder, path)));
+            terminal.Stop.Await(() => RunInput.TakeUp(settings, baseModel, began.BaseInput, (began.Folder, path)));
+            terminal.Stop.Await(() => RunInput.TakeUp(settings, verify.EvalData, began.EvalInput, (began.Folder, path)));
+        }
+
         SftRun asked = Asked(settings);
         using Device device = common.Device(settings, terminal.Stop);
 
@@ -114,8 +124,9 @@ internal sealed class SftCommand
 
         SftRun effective = RunSettings.Of<SftRun>(settings) with
         {
-            DataSha256 = terminal.Stop.Await(asked.Source.Sha256),
-            EvalDataSha256 = terminal.Stop.Await(asked.Source.EvalSha256),
+            DataSha256 = asked.Data is { } file ? terminal.Stop.Await(() => RunInput.HashOf(file, isModel: false)) : null,
+            BaseSha256 = asked.Base is { } origin ? terminal.Stop.Await(() => RunInput.HashOf(origin, isModel: true)) : null,
+            EvalDataSha256 = asked.EvalData is { } evaluated ? terminal.Stop.Await(() => RunInput.HashOf(evaluated, isModel: false)) : null,
         };
         Warn(options, total, terminal);
         using TrainingRun run = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
@@ -191,7 +202,7 @@ internal sealed class SftCommand
     private static int DryRun(TransformerConfig config, IReadOnlyList<Example> demonstrations, SftOptions options, bool recompute, Terminal terminal)
     {
         Example[] longest = Longest(demonstrations, options);
-        StepMemory memory = StepMemory.OfSft(config, new ResponseBatch(longest, options.PadId), recompute);
+        StepMemory memory = StepMemory.OfSft(config, ResponseBatch.OfTurns(longest, options.PadId), recompute);
         terminal.Print(string.Create(CultureInfo.InvariantCulture, $"""
             A step of {longest.Length} sequences of at most {longest[0].Positions} tokens needs, in MB:
               parameters   {memory.Parameters / 1e6,10:0.00}

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using MiniTransformer.IO;
+using MiniTransformer.Text;
 
 namespace MiniTransformer.Cli.Options;
 
@@ -10,7 +11,7 @@ namespace MiniTransformer.Cli.Options;
 internal static class ConfigFile
 {
     /// <summary>Keys of run.json that are not flags.</summary>
-    private static readonly string[] AboutTheRun = ["command", "sft", "advice", "dataSha256", "baseSha256", "version"];
+    private static readonly string[] AboutTheRun = ["command", "sft", "advice", "dataSha256", "evalDataSha256", "baseSha256", "runSha256", "referenceSha256", "promptsSha256", "folder", "version"];
 
     /// <summary>Reads a configuration; keys that the command does not have are refused.</summary>
     public static JsonObject Read(string path, Command command)

@@ -15,6 +15,9 @@ internal interface IFlag
     /// <summary>Whether a resumed run may have another value than the run began with.</summary>
     bool MayChange { get; }
 
+    /// <summary>Whether it names an input of the run, which is known by its content: a resumed run may find it elsewhere.</summary>
+    bool IsInput { get; }
+
     /// <summary>Whether it may be given several times, and has a list of values.</summary>
     bool Repeats { get; }
 
@@ -43,7 +46,8 @@ internal sealed class Flag<T> : Option<T>, IFlag
     }
 
     /// <summary>A flag that may be given several times.</summary>
-    public static Flag<T> Repeated(string name, string description, Func<string[], T> parse) => new(name, description, parse) { Arity = ArgumentArity.OneOrMore, Repeats = true };
+    public static Flag<T> Repeated(string name, string description, Func<string[], T> parse, string helpName, bool isInput) =>
+        new(name, description, parse) { Arity = ArgumentArity.OneOrMore, Repeats = true, HelpName = helpName, IsInput = isInput };
 
     private Flag(string name, string description, Func<string[], T> parse)
         : base(name)
@@ -71,6 +75,9 @@ internal sealed class Flag<T> : Option<T>, IFlag
 
     /// <inheritdoc/>
     public bool MayChange { get; init; }
+
+    /// <inheritdoc/>
+    public bool IsInput { get; init; }
 
     /// <inheritdoc/>
     public bool Repeats { get; private init; }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using MiniTransformer.Text;
 
 namespace MiniTransformer.Cli.Options;
 
@@ -36,12 +37,12 @@ internal static class Flags
     public static Flag<string?> Text(string name, string description, string helpName) => new(name, description, text => text) { HelpName = helpName };
 
     /// <summary>The path of a file or folder, made absolute: a saved configuration holds wherever it is used.</summary>
-    public static Flag<string?> Path(string name, string description, string helpName = "DIR", bool saved = true) =>
-        new(name, description, FullPath) { HelpName = helpName, Saved = saved };
+    public static Flag<string?> Path(string name, string description, string helpName = "DIR", bool saved = true, bool isInput = false) =>
+        new(name, description, FullPath) { HelpName = helpName, Saved = saved, IsInput = isInput };
 
     /// <summary>Paths of files or folders, made absolute; the flag is given once for each.</summary>
-    public static Flag<string[]?> Paths(string name, string description, string helpName = "DIR") => Cast(
-        Flag<string[]?>.Repeated(name, description, texts => [.. texts.Select(FullPath)]), helpName);
+    public static Flag<string[]?> Paths(string name, string description, string helpName = "DIR") =>
+        Flag<string[]?>.Repeated(name, description, texts => [.. texts.Select(FullPath)], helpName, isInput: true);
 
     /// <summary>One of some words.</summary>
     public static Flag<string> Choice(string name, string description, string[] choices, string defaultValue) => new(

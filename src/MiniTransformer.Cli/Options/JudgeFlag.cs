@@ -34,7 +34,7 @@ internal sealed class JudgeFlag
     /// <summary>--eval-data.</summary>
     public Flag<string?> EvalData { get; } = Flags.Path(
         "--eval-data",
-        "own data: JSONL with right answers to measure on, as the field answer (or gold) or completion of each line, in place of a share of the data; its prompts are never trained on", "FILE");
+        "own data: JSONL with right answers to measure on, as the field answer (or gold) or completion of each line, in place of a share of the data; its prompts are never trained on", "FILE", isInput: true);
 
     /// <summary>All of them.</summary>
     public Option[] All => [Flag, Timeout, EvalData];

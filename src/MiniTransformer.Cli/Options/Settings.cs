@@ -6,7 +6,7 @@ namespace MiniTransformer.Cli.Options;
 
 /// <summary>The effective values of a command's flags: from the command line, else from the configuration file, else the default, else what the
 /// command resolved them to.</summary>
-internal sealed class Settings(Command command, ParseResult result, IReadOnlySet<string> onCommandLine, bool resumes = false)
+internal sealed class Settings(Command command, ParseResult result, IReadOnlySet<string> onCommandLine, IReadOnlySet<string>? named = null)
 {
     private readonly Dictionary<IFlag, object?> resolved = [];
 
@@ -14,7 +14,7 @@ internal sealed class Settings(Command command, ParseResult result, IReadOnlySet
     public string Command => command.Name;
 
     /// <summary>Whether the values are those of a run that is continued, where nothing else is given.</summary>
-    public bool Resumes => resumes;
+    public bool Resumes => named is not null;
 
     /// <summary>The flag's value.</summary>
     public T Get<T>(Flag<T> flag) => resolved.TryGetValue(flag, out object? value) ? (T)value! : result.GetValue(flag)!;
@@ -29,6 +29,9 @@ internal sealed class Settings(Command command, ParseResult result, IReadOnlySet
 
     /// <summary>Whether a flag stands on the command line itself.</summary>
     public bool OnCommandLine(IFlag flag) => onCommandLine.Contains(flag.Key);
+
+    /// <summary>Whether a run that is continued is asked for this flag's value now: on the command line, or in a configuration file that says "resume".</summary>
+    public bool Named(IFlag flag) => (named ?? onCommandLine).Contains(flag.Key);
 
     /// <summary>Gives a flag the value that the command chose for it.</summary>
     public T Resolve<T>(Flag<T> flag, T value)
@@ -50,10 +53,10 @@ internal sealed class Settings(Command command, ParseResult result, IReadOnlySet
         return json;
     }
 
-    /// <summary>Refuses flags on the command line that say something else than the run that is resumed.</summary>
+    /// <summary>Refuses flags, but for inputs, that say something else than the run that is resumed.</summary>
     public void CheckSame(JsonObject saved)
     {
-        foreach (IFlag flag in command.Options.OfType<IFlag>().Where(flag => flag.Saved && !flag.MayChange && OnCommandLine(flag)))
+        foreach (IFlag flag in command.Options.OfType<IFlag>().Where(flag => flag.Saved && !flag.MayChange && !flag.IsInput && Named(flag)))
         {
             JsonNode? given = flag.ToJson(flag.ValueIn(result)), began = saved[flag.Key];
             if (given?.ToJsonString() == began?.ToJsonString()) continue;

@@ -6,7 +6,6 @@ using MiniTransformer.IO;
 using MiniTransformer.Judges;
 using MiniTransformer.Lab;
 using MiniTransformer.Nn;
-using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Runs;
 
@@ -27,7 +26,7 @@ internal sealed class CompareSource
         "--data", "a regime of your own: demonstrations in JSONL, {\"prompt\",\"completion\"} or {\"messages\"} a line; give it again for further files, each of which is a regime", "FILE");
     private readonly JudgeFlag verify = new();
     private readonly Flag<string?> baseModel = Flags.Path(
-        "--base", "data: SFT starts from this model's folder, or from a run's final checkpoint, which is the main reference too; without it SFT starts from random weights");
+        "--base", "data: SFT starts from this model's folder, or from a run's final checkpoint, which is the main reference too; without it SFT starts from random weights", isInput: true);
     private readonly Flag<double> validation = Flags.Number("--validation", "data: share of the prompts that settings are chosen on", .1, max: .9, open: true);
     private readonly Flag<double> heldOut = Flags.Number(
         "--held-out", "data: share of the prompts that is held out for evaluation. --seed draws the split; it is the same in every seed", .1, max: .9, open: true);
@@ -100,26 +99,30 @@ internal sealed class CompareSource
         }
     }
 
+    /// <summary>Takes up the inputs of a comparison that goes on: where they are said to be, if they have the same content, or else where they are found.</summary>
+    public void TakeUp(Settings settings, ComparisonRun began, string folder)
+    {
+        RunInput.TakeUp(settings, baseModel, began.BaseInput, (began.Folder, folder));
+        RunInput.TakeUp(settings, verify.EvalData, began.EvalInput, (began.Folder, folder));
+        if (began.Data is not { } files)
+        {
+            if (settings.Named(data)) throw new UsageException("--data: the comparison began without it, and a resumed one continues as it began; leave the flag out.");
+            return;
+        }
+
+        string[] named = settings.Named(data) ? Files(settings) : files;
+        if (!named.Select(NameOf).SequenceEqual(files.Select(NameOf)))
+            throw new UsageException($"--data: the regimes of the comparison are {string.Join(", ", files.Select(NameOf))}; name files that are called so, in this order, or leave the flag out.");
+        settings.Resolve(data, [.. named.Select((path, i) => new RunInput("the data (--data)", path, began.DataSha256?[i], IsModel: false).Find((began.Folder, folder)))]);
+    }
+
     /// <summary>The hashes of files and base, so that a comparison is never continued with others than it began with.</summary>
     public ComparisonRun WithHashes(ComparisonRun run) => run with
     {
         EvalDataSha256 = run.EvalData is { } evaluated ? Checksums.OfFile(evaluated) : null,
         DataSha256 = run.Data is { } files ? [.. files.Select(Checksums.OfFile)] : null,
-        BaseSha256 = run.Base is { } folder ? Checksums.OfFile(Path.Combine(AtomicDirectory.Current(ModelFolder.Find(folder)), Checkpoint.ModelFile)) : null,
+        BaseSha256 = run.Base is { } folder ? RunInput.HashOf(folder, isModel: true) : null,
     };
-
-    /// <summary>Refuses data or a base that have changed since the comparison began.</summary>
-    public static void CheckUnchanged(ComparisonRun began, ComparisonRun now)
-    {
-        Check("the data (--data)", (began.DataSha256 ?? []).AsSpan().SequenceEqual(now.DataSha256 ?? []));
-        Check("the data to measure on (--eval-data)", began.EvalDataSha256 == now.EvalDataSha256);
-        Check("the base (--base)", began.BaseSha256 == now.BaseSha256);
-
-        static void Check(string what, bool same)
-        {
-            if (!same) throw new InvalidDataException($"{what} have changed since the comparison began; put the old files back, or start another one with another --out.");
-        }
-    }
 
     /// <summary>What has to be given again to resume.</summary>
     public string[] Again(Settings settings) => verify.Again(settings);
@@ -169,7 +172,7 @@ internal sealed class CompareSource
             if (!File.Exists(file)) throw new FileNotFoundException($"--data: there is no file '{Invocation.Shown(file)}'.");
             DataSource.RequireFile("--data", file);
             var examples = Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size);
-            Demonstrations? evaluated = settings.Get(verify.EvalData) is { } gold ? Demonstrations.Load(gold, vocabulary.Tokenizer, vocabulary.Size, heldOut: true) : null;
+            Demonstrations? evaluated = settings.Get(verify.EvalData) is { } gold ? Demonstrations.Load(gold, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { HeldOut = true }) : null;
             if (config is not null) examples.CheckLength(config.MaxPositions);
             if (config is not null) evaluated?.CheckLength(config.MaxPositions);
             var own = OwnData.Split(

@@ -57,6 +57,12 @@ internal sealed record ComparisonRun : RunSettings
     [JsonPropertyName("baseSha256")]
     public string? BaseSha256 { get; init; }
 
+    /// <summary>The base, as an input.</summary>
+    public RunInput? BaseInput => Base is null ? null : new RunInput("the base (--base)", Base, BaseSha256, IsModel: true);
+
+    /// <summary>The data to measure on, as an input.</summary>
+    public RunInput? EvalInput => EvalData is null ? null : new RunInput("the data to measure on (--eval-data)", EvalData, EvalDataSha256, IsModel: false);
+
     /// <summary>What the cells of a regime belong to: its name, and a hash of the settings that their numbers depend on.</summary>
     public string Belonging(Regime regime)
     {
@@ -68,6 +74,7 @@ internal sealed record ComparisonRun : RunSettings
             counts = counts with
             {
                 Seed = Seed, Verify = Verify, Validation = Validation, HeldOut = HeldOut, InOrder = InOrder, DataSha256 = [DataSha256![file]], BaseSha256 = BaseSha256,
+                EvalDataSha256 = EvalDataSha256,
             };
         }
 

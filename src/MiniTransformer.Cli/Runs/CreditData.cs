@@ -42,9 +42,7 @@ internal sealed record CreditData(string What, IReadOnlyList<Example> Examples, 
     /// <param name="seen">What the policy was trained on.</param>
     public static CreditData OfRun(string run, int prompts, Vocabulary vocabulary, TrainedPrompts seen)
     {
-        SftRun sft = RunSettings.ReadTraining(run, "--run").Demonstrated;
-        DataSource source = sft.Source;
-        source.CheckUnchanged(sft);
+        DataSource source = RunSettings.ReadTraining(run, "--run").SourceAt(run);
         if (source.Tasks is { } tasks) return OfTasks(tasks, source.Seed, prompts, vocabulary.Needed("--task"));
         using RunData data = source.Load(vocabulary, seen);
         bool isGold = source.EvalFile is not null || data.Evaluation.Examples.All(e => e.Gold is not null);

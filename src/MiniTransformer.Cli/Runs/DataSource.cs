@@ -1,7 +1,6 @@
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
-using MiniTransformer.IO;
 using MiniTransformer.Judges;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
@@ -17,23 +16,13 @@ namespace MiniTransformer.Cli.Runs;
 /// <param name="Seed">The run's seed.</param>
 /// <param name="Verify">File: the verifier of responses, as <see cref="Judges.Judge.Parse"/> reads it.</param>
 /// <param name="EvalFile">A JSONL file with right answers that is held out in place of a share, or null.</param>
+/// <param name="LastTurnOnly">File: of a conversation the last turn of the assistant carries loss, and not all of them.</param>
 internal sealed record DataSource(
-    string? Tasks, string? File, double Good, int Demonstrations, double HeldOut, ulong Seed, string Verify = JudgeFlag.Default, string? EvalFile = null)
+    string? Tasks, string? File, double Good, int Demonstrations, double HeldOut, ulong Seed, string Verify = JudgeFlag.Default, string? EvalFile = null,
+    bool LastTurnOnly = false)
 {
     // Prompts that the accuracy curve of a running training is measured on.
     private const int MostForCurves = 200;
-
-    /// <summary>The file's hash, so that a run is never continued or measured with other data than it began with.</summary>
-    public string? Sha256()
-    {
-        if (File is null) return null;
-        if (!System.IO.File.Exists(File)) throw new FileNotFoundException($"There is no file '{Invocation.Shown(File)}' (the run's --data).");
-        RequireFile("--data", File);
-        return Checksums.OfFile(File);
-    }
-
-    /// <summary>The hash of the file that is held out.</summary>
-    public string? EvalSha256() => EvalFile is null ? null : Checksums.OfFile(EvalFile);
 
     /// <summary>Refuses a pipe, whose content can be read only once, where a run reads its data again: to resume it, and to measure it.</summary>
     /// <exception cref="UsageException">It is one.</exception>
@@ -44,25 +33,15 @@ internal sealed record DataSource(
             throw new UsageException($"{flag}: '{Invocation.Shown(path)}' is a pipe, which can be read only once, and a run reads its data again when it is resumed or measured; write them to a file and name it.");
     }
 
-    /// <summary>Refuses a file that has changed since the run began.</summary>
-    public void CheckUnchanged(SftRun run)
-    {
-        if (EvalFile is not null && !System.IO.File.Exists(EvalFile)) throw new FileNotFoundException($"There is no file '{Invocation.Shown(EvalFile)}' (the run's --eval-data).");
-        if (EvalFile is not null && run.EvalDataSha256 is { } evaluated && evaluated != EvalSha256())
-            throw new InvalidDataException($"'{Invocation.Shown(EvalFile)}' has changed since the run began; put the old file back, or start another run.");
-        if (File is not null && run.DataSha256 is { } saved && saved != Sha256())
-            throw new InvalidDataException($"'{Invocation.Shown(File)}' has changed since the run began; put the old file back, or start another run.");
-    }
-
     /// <summary>Reads or makes the data.</summary>
     /// <param name="vocabulary">What ids mean.</param>
     /// <param name="seen">Prompts that the model, or its base, was trained on: none of them is held out, whatever the split says.</param>
-    /// <param name="say">Is told how many are left out.</param>
+    /// <param name="say">Is told how many are left out, and which columns of the file are not read.</param>
     /// <param name="judging">How judges are run.</param>
     /// <param name="evalFile">A file with right answers to measure on in place of what the run held out, or null.</param>
     public RunData Load(Vocabulary vocabulary, TrainedPrompts? seen = null, Action<string>? say = null, JudgeOptions? judging = null, string? evalFile = null)
     {
-        RunData data = Tasks is not null ? FromTasks(vocabulary.Needed("--task"), seen) : FromFile(vocabulary, seen, judging, evalFile == EvalFile ? null : evalFile);
+        RunData data = Tasks is not null ? FromTasks(vocabulary.Needed("--task"), seen) : FromFile(vocabulary, seen, judging, evalFile == EvalFile ? null : evalFile, say);
         if (data.LeftOut > 0)
             say?.Invoke($"{data.LeftOut} of {data.LeftOut + data.Evaluation.Count} held-out prompts are among those that the model, or its base, was trained on: they are left out.");
         return data;
@@ -97,10 +76,11 @@ internal sealed record DataSource(
         TaskPrompt[] Unseen(IReadOnlyList<TaskPrompt> prompts) => seen is null ? [.. prompts] : [.. prompts.Where(p => !seen.Contains(p.Encode(tokenizer).Ids))];
     }
 
-    private RunData FromFile(Vocabulary vocabulary, TrainedPrompts? seen, JudgeOptions? judging, string? evalFile)
+    private RunData FromFile(Vocabulary vocabulary, TrainedPrompts? seen, JudgeOptions? judging, string? evalFile, Action<string>? say)
     {
         var notes = new List<string>();
-        Demonstrations none = Data.Demonstrations.FromExamples([]), all = File is null ? none : Data.Demonstrations.Load(File, vocabulary.Tokenizer, vocabulary.Size, heldOut: HeldOut >= 1);
+        Demonstrations none = Data.Demonstrations.FromExamples([]), all = File is null ? none : Data.Demonstrations.Load(
+            File, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { HeldOut = HeldOut >= 1, LastTurnOnly = LastTurnOnly, Say = say });
         (Demonstrations train, Demonstrations heldOut) = (all, none);
         if (EvalFile is not null)
         {
@@ -153,7 +133,7 @@ internal sealed record DataSource(
             Judge = verifier,
         };
 
-        Demonstrations Held(string file) => Data.Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size, heldOut: true);
+        Demonstrations Held(string file) => Data.Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { HeldOut = true });
 
         HeldOutPrompts Prompts(IEnumerable<Example> examples) => HeldOutPrompts.Of([.. examples], vocabulary, verifier, isGold, demonstrations);
     }

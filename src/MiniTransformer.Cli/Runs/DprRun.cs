@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using MiniTransformer.Optim;
 using MiniTransformer.Training;
 
@@ -82,11 +83,50 @@ internal sealed record DprRun : TrainingSettings
     /// <summary>What the advisor said, where it chose the reference.</summary>
     public JsonNode? Advice { get; init; }
 
+    /// <summary>The hash of π_SFT.</summary>
+    [JsonPropertyName("runSha256")]
+    public string? RunSha256 { get; init; }
+
+    /// <summary>The hashes of the references.</summary>
+    [JsonPropertyName("referenceSha256")]
+    public string[]? ReferenceSha256 { get; init; }
+
+    /// <summary>The hash of --prompts.</summary>
+    [JsonPropertyName("promptsSha256")]
+    public string? PromptsSha256 { get; init; }
+
+    /// <summary>π_SFT, as an input.</summary>
+    public RunInput RunInput => new("the SFT run (--run)", Run, RunSha256, IsModel: true);
+
+    /// <summary>The prompts, as an input.</summary>
+    public RunInput? PromptsInput => Prompts is null ? null : new RunInput("the prompts (--prompts)", Prompts, PromptsSha256, IsModel: false);
+
     /// <inheritdoc/>
     public override SftRun Demonstrated => Sft;
 
     /// <inheritdoc/>
     public override int? LongestDrawn => MaxTokens;
+
+    /// <inheritdoc/>
+    public override DataSource SourceAt(string folder) => Sft.DataInput is null ? Sft.Source : Sft.SourceAt((Folder, folder), (Sft.Folder, RunInput.Find((Folder, folder))));
+
+    /// <summary>The references, as --reference names them, with folders where they are now.</summary>
+    /// <param name="folder">Where the run is now.</param>
+    /// <param name="sftRun">Where the SFT run is now.</param>
+    /// <exception cref="InvalidDataException">One has changed.</exception>
+    public string ReferenceAt(string folder, string sftRun)
+    {
+        string[] names = ModelFolder.ReferenceNames(Reference!);
+        for (int i = 0; i < names.Length; i++)
+        {
+            string? hash = ReferenceSha256 is { } all && all.Length == names.Length ? all[i] : null;
+            string path = Path.IsPathRooted(names[i]) ? names[i] : ModelFolder.Reference(sftRun, names[i]);
+            string found = new RunInput($"the reference {Path.GetFileName(names[i])} (--reference)", path, hash, IsModel: true).Find((Folder, folder));
+            if (Path.IsPathRooted(names[i])) names[i] = found;
+        }
+
+        return string.Join(',', names);
+    }
 
     /// <summary>The settings of the reward.</summary>
     public RewardOptions RewardOptions => new()

@@ -1,6 +1,7 @@
 using System.Globalization;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.IO;
+using MiniTransformer.Text;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Runs;

@@ -40,6 +40,9 @@ internal abstract record RunSettings
     /// <summary>--precision.</summary>
     public string Precision { get; init; } = "float32";
 
+    /// <summary>The run's folder when this was written: what it was given is looked for as far from where it is now.</summary>
+    public string? Folder { get; init; }
+
     /// <summary>The settings that a command line gives.</summary>
     public static T Of<T>(Settings settings)
         where T : RunSettings => Parse<T>(settings.Effective(), $"the flags of {settings.Command}");
@@ -88,6 +91,19 @@ internal abstract record TrainingSettings : RunSettings
 {
     /// <summary>The SFT run that the data are those of: itself, or the one that DPR started from.</summary>
     public abstract SftRun Demonstrated { get; }
+
+    /// <summary>The data to measure on, as an input.</summary>
+    public RunInput? EvalInput => EvalData is null ? null : new RunInput("the data to measure on (--eval-data)", EvalData, EvalDataSha256, IsModel: false);
+
+    /// <summary>The data to measure on, where they are now; null where there are none.</summary>
+    /// <param name="folder">Where the run is now.</param>
+    /// <exception cref="InvalidDataException">They have changed.</exception>
+    public string? EvalAt(string folder) => EvalInput?.Find((Folder, folder)) ?? SourceAt(folder).EvalFile;
+
+    /// <summary>Where the demonstrations come from, with files where they are now.</summary>
+    /// <param name="folder">Where the run is now.</param>
+    /// <exception cref="InvalidDataException">The file has changed.</exception>
+    public abstract DataSource SourceAt(string folder);
 
     /// <summary>The longest response that was drawn in training; null where none were.</summary>
     public abstract int? LongestDrawn { get; }

@@ -54,6 +54,9 @@ internal sealed record SftRun : TrainingSettings
     /// <summary>--held-out.</summary>
     public double HeldOut { get; init; } = .1;
 
+    /// <summary>--loss-on.</summary>
+    public string LossOn { get; init; } = "all";
+
     /// <summary>--in-order.</summary>
     public bool InOrder { get; init; }
 
@@ -97,15 +100,31 @@ internal sealed record SftRun : TrainingSettings
     [JsonPropertyName("dataSha256")]
     public string? DataSha256 { get; init; }
 
+    /// <summary>The hash of --base.</summary>
+    [JsonPropertyName("baseSha256")]
+    public string? BaseSha256 { get; init; }
+
+    /// <summary>The data, as an input.</summary>
+    public RunInput? DataInput => Data is null ? null : new RunInput("the data (--data)", Data, DataSha256, IsModel: false);
+
+    /// <summary>The base, as an input.</summary>
+    public RunInput? BaseInput => Base is null ? null : new RunInput("the base (--base)", Base, BaseSha256, IsModel: true);
+
     /// <inheritdoc/>
     public override SftRun Demonstrated => this;
 
     /// <inheritdoc/>
     public override int? LongestDrawn => null;
 
+    /// <inheritdoc/>
+    public override DataSource SourceAt(string folder) => SourceAt((Folder, folder));
+
+    /// <summary>The same, with all folders that may have moved with the file.</summary>
+    public DataSource SourceAt(params (string?, string)[] moved) => DataInput is { } input ? Source with { File = input.Find(moved), EvalFile = EvalInput?.Find(moved) } : Source;
+
     /// <summary>Where the demonstrations come from.</summary>
     public DataSource Source => Data is { } file
-        ? new DataSource(null, file, 1, 0, HeldOut, Seed, Verify ?? JudgeFlag.Default, EvalData)
+        ? new DataSource(null, file, 1, 0, HeldOut, Seed, Verify ?? JudgeFlag.Default, EvalData, LossOn == "last")
         : new DataSource(Task, null, Good, Demonstrations ?? 0, 0, Seed);
 
     /// <summary>The settings of the trainer: of the run itself, and of whatever goes on as it began.</summary>

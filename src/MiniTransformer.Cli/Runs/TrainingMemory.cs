@@ -21,7 +21,7 @@ internal static class TrainingMemory
     public static void Require(TransformerConfig config, Device device, Example[] longest, int padId, bool recompute)
     {
         Require(config, device);
-        long activations = StepMemory.OfSft(config, new ResponseBatch(longest, padId), recompute).Activations;
+        long activations = StepMemory.OfSft(config, ResponseBatch.OfTurns(longest, padId), recompute).Activations;
         Require(config, device, activations, $", {DeviceException.Size(activations)} for the activations of {longest.Length} sequences of at most {longest[0].Positions} tokens");
     }
 

@@ -44,6 +44,7 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>Begins a run, or opens it again.</summary>
     public static TrainingRun Open(string path, bool resume, TrainingSettings settings, Terminal terminal, Vocabulary vocabulary)
     {
+        settings = settings with { Folder = Path.GetFullPath(path) };
         bool exists = RunDirectory.Exists(path);
         if (resume && !exists) terminal.Say($"There is nothing to resume in '{Invocation.Shown(path)}': a new run begins.");
         return new TrainingRun(exists ? RunDirectory.Open(path) : RunDirectory.Create(path, settings.ToJson()), settings, terminal, vocabulary);

@@ -27,11 +27,11 @@ public sealed class Demonstrations : IReadOnlyList<Example>
     /// <param name="path">The file.</param>
     /// <param name="tokenizer">Encodes text; null if all lines hold ids.</param>
     /// <param name="vocabSize">Ids must be smaller; the tokenizer's size if null.</param>
-    /// <param name="heldOut">Whether nothing is learned from them: a right answer may then stand in for the completion.</param>
+    /// <param name="options">Which turns carry loss, and who is told of columns that are not read.</param>
     /// <exception cref="DataException">A line cannot be used, or there is none.</exception>
-    public static Demonstrations Load(string path, ITokenizer? tokenizer, int? vocabSize = null, bool heldOut = false)
+    public static Demonstrations Load(string path, ITokenizer? tokenizer, int? vocabSize = null, JsonlOptions? options = null)
     {
-        Demonstrations loaded = FromExamples(JsonlReader.Read(path, tokenizer, vocabSize, heldOut));
+        Demonstrations loaded = FromExamples(JsonlReader.Read(path, tokenizer, vocabSize, options));
         return loaded.Count > 0 ? loaded : throw new DataException($"{path}: the file holds no example.");
     }
 

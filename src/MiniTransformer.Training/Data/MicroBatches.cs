@@ -15,10 +15,10 @@ public sealed class MicroBatches
     {
         ArgumentNullException.ThrowIfNull(examples);
         ArgumentOutOfRangeException.ThrowIfLessThan(size, 1);
-        Example[][] pieces = examples.Chunk(size).Where(piece => piece.Any(e => e.ResponseIds.Length > 0)).ToArray();
+        Example[][] pieces = examples.Chunk(size).Where(piece => piece.Any(e => e.Learned.Count > 0)).ToArray();
         Pieces = pieces.Length > 0
-            ? Array.ConvertAll(pieces, piece => new ResponseBatch(piece, padId))
-            : [new ResponseBatch(examples, padId)];  // carries no loss either, and says so
+            ? Array.ConvertAll(pieces, piece => ResponseBatch.OfTurns(piece, padId))
+            : [ResponseBatch.OfTurns(examples, padId)];  // carries no loss either, and says so
         TokenCount = Pieces.Sum(piece => piece.N);
     }
 

@@ -3,7 +3,7 @@ using MiniTransformer.Text;
 namespace MiniTransformer.Data;
 
 /// <summary>
-/// Prompts from JSONL, in the forms of <see cref="JsonlReader"/> without the response: {"prompt"}, {"messages"} or {"prompt_ids"}. A response that
+/// Prompts from JSONL, in the forms of <see cref="JsonlReader"/> without the response: {"prompt"}, {"messages"}, {"conversations"} or {"prompt_ids"}. A response that
 /// is there (a completion, a last message of the assistant) is left out, so a file of demonstrations serves as a file of prompts.
 /// </summary>
 public static class PromptReader
@@ -12,19 +12,28 @@ public static class PromptReader
     /// <param name="path">The file.</param>
     /// <param name="tokenizer">Encodes text; null if all lines hold ids.</param>
     /// <param name="vocabSize">Ids must be smaller; the tokenizer's size if null.</param>
+    /// <param name="say">Is told of columns that are not read.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="DataException">Thrown while enumerating, at the first line that cannot be used.</exception>
-    public static IEnumerable<Prompt> Read(string path, ITokenizer? tokenizer, int? vocabSize = null)
+    public static IEnumerable<Prompt> Read(string path, ITokenizer? tokenizer, int? vocabSize = null, Action<string>? say = null)
     {
         if (!File.Exists(path)) throw new FileNotFoundException($"There is no file '{path}'.", path);
-        return ReadFile(path, tokenizer, vocabSize);
+        return ReadFile(path, tokenizer, vocabSize, say);
     }
 
     /// <summary>The prompts of a stream, named <paramref name="file"/> in errors.</summary>
     /// <exception cref="DataException">Thrown while enumerating, at the first line that cannot be used.</exception>
-    public static IEnumerable<Prompt> Read(Stream stream, string file, ITokenizer? tokenizer, int? vocabSize = null)
+    public static IEnumerable<Prompt> Read(Stream stream, string file, ITokenizer? tokenizer, int? vocabSize = null, Action<string>? say = null)
     {
-        foreach (JsonlLine line in JsonlLine.ReadAll(stream, file)) yield return ReadPrompt(line, tokenizer, vocabSize ?? tokenizer?.VocabSize);
+        UnreadColumns unread = new();
+        foreach (JsonlLine line in JsonlLine.ReadAll(stream, file))
+        {
+            JsonlRecord record = new(line);
+            unread.Add(record.Unread);
+            yield return ReadPrompt(record, line, tokenizer, vocabSize ?? tokenizer?.VocabSize);
+        }
+
+        unread.Tell(file, say);
     }
 
     /// <summary>
@@ -42,25 +51,24 @@ public static class PromptReader
         }
     }
 
-    private static IEnumerable<Prompt> ReadFile(string path, ITokenizer? tokenizer, int? vocabSize)
+    private static IEnumerable<Prompt> ReadFile(string path, ITokenizer? tokenizer, int? vocabSize, Action<string>? say)
     {
         using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read);
-        foreach (Prompt prompt in Read(stream, path, tokenizer, vocabSize)) yield return prompt;
+        foreach (Prompt prompt in Read(stream, path, tokenizer, vocabSize, say)) yield return prompt;
     }
 
-    private static Prompt ReadPrompt(JsonlLine line, ITokenizer? tokenizer, int? vocabSize)
+    private static Prompt ReadPrompt(JsonlRecord record, JsonlLine line, ITokenizer? tokenizer, int? vocabSize)
     {
-        JsonlRecord record = new(line);
         string field;
         Prompt prompt;
-        if (record.Messages is { } messages)
+        if (record.Chat is { } chat)
         {
-            field = "messages";
-            ChatMessage[] asked = [.. messages is [.., { Role: "assistant" }] ? messages.SkipLast(1) : messages];
-            if (asked.Length == 0) throw record.Error(field, "there is no message to answer.");
-            ITokenizer chat = JsonlReader.Needed(tokenizer, record, field);
-            if (chat.RoleId("assistant") is null) throw record.Error(field, "this tokenizer has no chat role markers; use 'prompt' instead.");
-            prompt = new(ChatTemplate.EncodePrompt(asked, chat), JsonlReader.Transcript(asked), line.Source);
+            field = record.ChatField;
+            int asked = record.PromptMessages > 0 ? record.PromptMessages : chat.Messages.Count;
+            if (record.PromptMessages == 0 && asked > 0 && chat.RoleOf(asked - 1) == "assistant") asked--;
+            if (asked == 0) throw record.Error(field, "there is no message to answer.");
+            Conversation question = chat with { Messages = [.. chat.Messages.Take(asked)] };
+            prompt = new(JsonlReader.Encode(record, question, tokenizer, addGenerationPrompt: true).Ids, JsonlReader.Transcript(chat, asked), line.Source);
         }
         else if (record.PromptIds is { } ids)
         {

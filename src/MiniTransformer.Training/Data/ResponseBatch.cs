@@ -13,47 +13,59 @@ namespace MiniTransformer.Data;
 /// </summary>
 public sealed class ResponseBatch
 {
-    /// <summary>Lays out the examples, padded with the given token, which no result depends on.</summary>
+    /// <summary>Lays out prompts and responses, padded with the given token, which no result depends on.</summary>
     /// <exception cref="DataException">A prompt is empty, an id is negative, or no token of the batch carries loss; the message names the examples' sources.</exception>
     public ResponseBatch(IReadOnlyList<Example> examples, int padId = 0)
+        : this(examples, padId, e => e.Answered)
+    {
+    }
+
+    private ResponseBatch(IReadOnlyList<Example> examples, int padId, Func<Example, TokenSequence> sequenceOf)
     {
         ArgumentNullException.ThrowIfNull(examples);
         if (examples.Count == 0) throw new ArgumentException("A batch needs at least one example.", nameof(examples));
         ArgumentOutOfRangeException.ThrowIfNegative(padId);
         foreach (Example example in examples) Check(example);
+        TokenSequence[] sequences = [.. examples.Select(sequenceOf)];
         Examples = examples;
         B = examples.Count;
-        N = examples.Sum(e => e.ResponseIds.Length);
+        N = sequences.Sum(s => s.Count);
         if (N == 0)
         {
             throw new DataException($"{Places(examples)}: no token of this batch carries loss, because every response is empty; " +
                 "remove these examples or give them a response (an end token suffices).");
         }
 
-        T = examples.Max(e => e.Positions);
+        T = sequences.Max(s => s.Ids.Length) - 1;
         Inputs = new int[B * T];
         Positions = new int[B * T];
         Rows = new int[N];
         Targets = new int[N];
-        Starts = new int[B + 1];
         Inputs.AsSpan().Fill(padId);
+        List<int> starts = [0];
         int n = 0;
         for (int b = 0; b < B; b++)
         {
-            (int[] prompt, int[] response) = (examples[b].PromptIds, examples[b].ResponseIds);
-            Span<int> inputs = Inputs.AsSpan(b * T, T);
-            prompt.AsSpan(0, Math.Min(prompt.Length, T)).CopyTo(inputs);  // shorter only for a longest prompt without response
-            for (int j = 0; j + 1 < response.Length; j++) inputs[prompt.Length + j] = response[j];
+            int[] ids = sequences[b].Ids;
+            int inputs = sequences[b].Count > 0 ? ids.Length - 1 : Math.Min(ids.Length, T);  // a prompt without response has no last token to predict
+            ids.AsSpan(0, inputs).CopyTo(Inputs.AsSpan(b * T, T));
             for (int t = 0; t < T; t++) Positions[b * T + t] = t;
-            for (int j = 0; j < response.Length; j++, n++)
+            foreach ((int start, int end) in sequences[b].Loss)
             {
-                Rows[n] = b * T + prompt.Length - 1 + j;
-                Targets[n] = response[j];
+                for (int t = start; t < end; t++, n++) (Rows[n], Targets[n]) = (b * T + t - 1, ids[t]);
+                starts.Add(n);
             }
-
-            Starts[b + 1] = n;
         }
+
+        Starts = [.. starts];
     }
+
+    /// <summary>
+    /// Lays out what supervised training learns: of a conversation every turn that carries loss (<see cref="Example.Learned"/>). Each turn is a response of
+    /// its own in <see cref="Starts"/>, which has then more than B + 1 entries.
+    /// </summary>
+    /// <exception cref="DataException">As of the constructor.</exception>
+    public static ResponseBatch OfTurns(IReadOnlyList<Example> examples, int padId = 0) => new(examples, padId, e => e.Learned);
 
     /// <summary>The examples, one a row.</summary>
     public IReadOnlyList<Example> Examples { get; }

@@ -68,9 +68,9 @@ public sealed record Objective(ObjectiveKind Kind = ObjectiveKind.Sft, double Ga
         int n = batch.N;
         int[] next = new int[n];
         float[] nextWeight = new float[n], discount = new float[n], isFirst = new float[n];
-        for (int b = 0; b < batch.B; b++)
+        for (int y = 0; y + 1 < batch.Starts.Length; y++)  // responses: of a conversation each turn is one
         {
-            (int start, int end) = (batch.Starts[b], batch.Starts[b + 1]);
+            (int start, int end) = (batch.Starts[y], batch.Starts[y + 1]);
             for (int i = start; i < end; i++)
             {
                 bool last = i + 1 == end; // the state after it is terminal

@@ -54,7 +54,7 @@ public sealed class ParameterSource
     }
 
     /// <summary>Weights of zero: for a model whose sizes alone matter, or that is filled later.</summary>
-    public static ParameterSource Zeros(Device device) => new(device, [], "", (_, _) => { });
+    public static ParameterSource Zeros(Device device) => new(device, [], "", (parameter, _) => device.Backend.Fill(parameter.Value, 0));
 
     /// <summary>Weights from an open file, by their names.</summary>
     public static ParameterSource From(Device device, ITensorFile file) => From(device, file, Family.Of(TransformerForm.Llama));
@@ -84,7 +84,7 @@ public sealed class ParameterSource
     public Parameter Take(string name, Shape shape, Init init)
     {
         Device.Stop.ThrowIfCancellationRequested();
-        var parameter = new Parameter(Device, path.Length == 0 ? name : $"{path}.{name}", shape);
+        var parameter = new Parameter(Device, path.Length == 0 ? name : $"{path}.{name}", shape, zeroed: false);
         fill(parameter, init);
         Parameters.Add(parameter);
         return parameter;

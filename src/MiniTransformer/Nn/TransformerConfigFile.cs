@@ -90,6 +90,7 @@ public sealed partial record TransformerConfig
         string[] names = [.. new[] { "torch_dtype", "dtype" }.Where(root.ContainsKey)];
         if (Array.TrueForAll(names, name => root[name]?.GetValueKind() == JsonValueKind.String && root[name]!.GetValue<string>() == type) && names.Length > 0)
             return source;
+        if (names.Length == 0 && type == ElementType.F32.Name()) return source; // which an absent type means
         if (names.Length == 0) names = ["torch_dtype"];
         foreach (string name in names) root[name] = type;
         using var buffer = new MemoryStream();

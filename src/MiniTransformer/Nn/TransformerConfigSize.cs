@@ -13,9 +13,14 @@ public sealed partial record TransformerConfig
     {
         get
         {
-            double c = HiddenSize, queries = (double)NumHeads * HeadDim, keys = (double)NumKeyValueHeads * HeadDim;
-            double layer = 2 * c + 2 * c * queries + 2 * c * keys + 3 * c * IntermediateSize;
-            return (TieEmbeddings ? 1 : 2) * c * VocabSize + NumLayers * layer + c;
+            double c = HiddenSize, inner = IntermediateSize, queries = (double)NumHeads * HeadDim, keys = (double)NumKeyValueHeads * HeadDim;
+            double norm = Form.Norm == NormKind.Layer ? 2 * c : c, gates = Form.Mlp == MlpKind.Gelu ? 1 : 2;
+            double layer = (Form.NormsAfter ? 4 : 2) * norm + 2 * c * queries + 2 * c * keys + (gates + 1) * c * inner;
+            if (Form.QueryKeyNorm) layer += 2 * HeadDim;
+            if (Form.QkvBias) layer += queries + 2 * keys;
+            if (Form.OutputBias) layer += c;
+            if (Form.MlpBias) layer += gates * inner + c;
+            return (TieEmbeddings ? 1 : 2) * c * VocabSize + (Form.LearnedPositions ? c * MaxPositions : 0) + NumLayers * layer + norm;
         }
     }
 

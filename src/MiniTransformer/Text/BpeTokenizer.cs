@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using MiniTransformer.Text.Bpe;
+using MiniTransformer.Text.Jinja;
 using Decoder = MiniTransformer.Text.Bpe.Decoder;
 
 namespace MiniTransformer.Text;
@@ -16,6 +17,7 @@ public sealed class BpeTokenizer : ITokenizer
     private readonly BytePairModel model, dataModel;
     private readonly Search markup, data;
     private readonly HashSet<int> special;
+    private readonly Lazy<ChatFormat?> chat;
 
     // Added tokens that are looked for before, and those that are looked for after the text was normalized.
     private sealed record Search(AddedTokens Original, AddedTokens Normalized);
@@ -23,6 +25,7 @@ public sealed class BpeTokenizer : ITokenizer
     private BpeTokenizer(TokenizerJson json, BytePairModel model, Tokens tokens)
     {
         (this.json, this.model, Tokens) = (json, model, tokens);
+        chat = new Lazy<ChatFormat?>(() => ChatSource?.Invoke(this));
         special = [.. json.Added.Where(token => token.Special).Select(token => token.Id)];
         dataModel = WithoutSpecial(json.Model) is { } settings ? new BytePairModel(settings) : model;
 
@@ -55,6 +58,9 @@ public sealed class BpeTokenizer : ITokenizer
         }
     }
 
+    /// <summary>What the file says.</summary>
+    internal TokenizerJson Json => json;
+
     /// <inheritdoc/>
     public int VocabSize => json.Texts.Length;
 
@@ -65,7 +71,9 @@ public sealed class BpeTokenizer : ITokenizer
     public Tokens Tokens { get; }
 
     /// <inheritdoc/>
-    public ITokenizer With(Tokens tokens) => new BpeTokenizer(json, model, tokens);
+    public ITokenizer With(Tokens tokens) => new BpeTokenizer(json, model, tokens) { ChatSource = ChatSource };
+
+    internal BpeTokenizer With(Func<ITokenizer, ChatFormat?> source) => new(json, model, Tokens) { ChatSource = source };
 
     /// <inheritdoc/>
     public int[] Encode(string text) => [.. Run(text, data, dataModel, continues: false).Ids];
@@ -82,6 +90,25 @@ public sealed class BpeTokenizer : ITokenizer
     /// <inheritdoc/>
     public TextToken[] Tokenize(string text, bool markup) =>
         (markup ? Run(text, this.markup, model, continues: false) : Run(text, data, dataModel, continues: false)).Locate();
+
+    /// <inheritdoc/>
+    public TextToken[] Tokenize(MarkedText text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return Run(text.Value, markup, dataModel, continues: false, (token, start, end) => !IsSpecial(token.Id) || IsTemplate(start, end)).Locate();
+
+        bool IsTemplate(int start, int end)
+        {
+            while (start < end && text.IsTemplate(start)) start++;
+            return start == end;
+        }
+    }
+
+    /// <inheritdoc/>
+    public ChatFormat? Chat => chat.Value;
+
+    /// <summary>What makes the chat format where it is asked for: a template that cannot be read spoils nothing but chats.</summary>
+    internal Func<ITokenizer, ChatFormat?>? ChatSource { get; init; }
 
     /// <inheritdoc/>
     public string Decode(ReadOnlySpan<int> ids) => Decode(ids, continues: false);
@@ -151,16 +178,16 @@ public sealed class BpeTokenizer : ITokenizer
         };
     }
 
-    private Tokenized Run(string text, Search search, BytePairModel model, bool continues)
+    private Tokenized Run(string text, Search search, BytePairModel model, bool continues, Func<AddedToken, int, int, bool>? counts = null)
     {
         UnicodeText.Check(text);
         List<Piece> pieces = [];
-        search.Original.Split(AlignedText.Of(text, continues), pieces);
+        search.Original.Split(AlignedText.Of(text, continues), pieces, counts);
         List<Piece> normalized = new(pieces.Count);
         foreach (Piece piece in pieces)
         {
             if (piece.Id >= 0) normalized.Add(piece);
-            else search.Normalized.Split(json.Normalizer?.Normalize(piece.Text) ?? piece.Text, normalized);
+            else search.Normalized.Split(json.Normalizer?.Normalize(piece.Text) ?? piece.Text, normalized, counts);
         }
 
         var tokenized = new Tokenized(json.PreTokenizer?.Split(normalized) ?? normalized);

@@ -42,7 +42,7 @@ public static class ChatTemplate
         return [.. ids];
     }
 
-    private static int Marker(string role, ITokenizer tokenizer)
+    internal static int Marker(string role, ITokenizer tokenizer)
     {
         if (tokenizer.RoleId(role) is int id) return id;
         throw new ArgumentException(tokenizer.RoleId("assistant") is null

@@ -1,3 +1,5 @@
+using MiniTransformer.Text.Jinja;
+
 namespace MiniTransformer.Text;
 
 /// <summary>A token of a text and the characters it stands for, from Start up to End; one that is part of a character covers all of it.</summary>
@@ -32,6 +34,15 @@ public interface ITokenizer
     /// </summary>
     /// <exception cref="ArgumentException">The text holds half of a surrogate pair, which no UTF-8 text can hold.</exception>
     TextToken[] Tokenize(string text, bool markup);
+
+    /// <summary>
+    /// The tokens of a rendered conversation: special tokens where the template wrote them, and nowhere else; what a message says stays text.
+    /// </summary>
+    /// <exception cref="ArgumentException">The text holds half of a surrogate pair, which no UTF-8 text can hold.</exception>
+    TextToken[] Tokenize(MarkedText text) => MarkedTokens.Of(text, this);
+
+    /// <summary>How conversations are written for this tokenizer, or null where nothing says it.</summary>
+    ChatFormat? Chat => RoleId("assistant") is null ? null : new MarkerChat(this);
 
     /// <summary>A whole text as Hugging Face's <c>encode</c> reads it: its markup, and around it the tokens that the tokenizer adds (begin).</summary>
     /// <exception cref="ArgumentException">The text holds half of a surrogate pair, which no UTF-8 text can hold.</exception>

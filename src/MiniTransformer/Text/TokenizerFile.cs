@@ -56,7 +56,7 @@ public static class TokenizerFile
             }
 
             (string? end, string? pad) = ReadConfig(Path.Combine(folder, ConfigFileName));
-            return BpeTokenizer.Read(file, end, pad);
+            return BpeTokenizer.Read(file, end, pad).With(TemplateChat.Source(folder));
         }
         catch (JsonException e)
         {

@@ -36,7 +36,7 @@ public sealed class CompareDataTests : IDisposable
         File.AppendAllText(Data, """{"prompt": "8+1 is ", "completion": "9"}""" + "\n");
         CliResult changed = Cli.Run("compare", "--out", killed, "--resume");
         Assert.Equal(CommandLine.Failed, changed.Code);
-        Assert.Contains("the data (--data) have changed since the comparison began", changed.Error, StringComparison.Ordinal);
+        Assert.Contains("the data (--data), has changed since the run began", changed.Error, StringComparison.Ordinal);
         Assert.Contains("is not what the run began with", Cli.Run("compare", "--out", killed, "--resume", "--held-out", "0.3").Error, StringComparison.Ordinal);
     }
 

@@ -21,15 +21,15 @@ public sealed class RunSettingsTests
     {
         (CliCommand command, Type run, string[] known) = name switch
         {
-            "sft" => (SftCommand.Create(), typeof(SftRun), new[] { "dataSha256", "evalDataSha256" }),
-            "dpr" => (DprCommand.Create(), typeof(DprRun), ["sft", "advice", "evalDataSha256"]),
+            "sft" => (SftCommand.Create(), typeof(SftRun), new[] { "dataSha256", "baseSha256", "evalDataSha256" }),
+            "dpr" => (DprCommand.Create(), typeof(DprRun), ["sft", "advice", "runSha256", "referenceSha256", "promptsSha256", "evalDataSha256"]),
             "compare" => (CompareCommand.Create(), typeof(ComparisonRun), ["dataSha256", "baseSha256", "evalDataSha256"]),
             _ => (DemoCommand.Create(), typeof(DemoRun), Array.Empty<string>()),
         };
         string[] flags = [.. command.Command.Options.OfType<IFlag>().Where(flag => flag.Saved).Select(flag => flag.Key)];
         string[] properties = [.. run.GetProperties().Where(p => p.CanWrite)
             .Select(p => p.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name ?? JsonNamingPolicy.KebabCaseLower.ConvertName(p.Name))];
-        Assert.Equal(flags.Concat(known).Append("command").Order(StringComparer.Ordinal), properties.Order(StringComparer.Ordinal));
+        Assert.Equal(flags.Concat(known).Concat(["command", "folder"]).Order(StringComparer.Ordinal), properties.Order(StringComparer.Ordinal));
     }
 
     [Fact]

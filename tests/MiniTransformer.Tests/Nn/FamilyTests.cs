@@ -142,6 +142,12 @@ public sealed class FamilyTests : IDisposable
         using Transformer model = Checkpoint.LoadModel(folder["model"], device);
         Checkpoint.Save(folder["again"], model, null, shardBytes: sharded ? 3000 : ModelWeights.ShardBytes);
         Assert.Equal(TransformerConfig.Load(folder["model"]), TransformerConfig.Load(folder["again"]));
+
+        // The configuration is the file's own, but for the type of the weights.
+        JsonObject written = JsonNode.Parse(File.ReadAllText(Path.Combine(folder["again"], "config.json")))!.AsObject();
+        foreach ((string field, JsonNode? value) in family.Config)
+            if (field is not ("torch_dtype" or "dtype")) Assert.True(JsonNode.DeepEquals(value, written[field]), field);
+        Assert.Equal(type.Name(), (written["torch_dtype"] ?? written["dtype"])?.GetValue<string>() ?? "float32");
         using ITensorFile from = ModelWeights.Open(folder["model"]), to = ModelWeights.Open(folder["again"]);
         string prefix = name == "gpt2" ? "transformer." : ""; // is written
         string[] kept = [.. from.Entries.Keys.Where(n => !n.EndsWith(".attn.bias", StringComparison.Ordinal))];
@@ -166,6 +172,7 @@ public sealed class FamilyTests : IDisposable
         TransformerConfig config = TransformerConfig.Load(folder["model"]) with { PadId = 5 };
         config.Save(folder["config.json"]);
         Assert.Equal(config, TransformerConfig.Load(folder["config.json"]));
+        Assert.Equal(config.ParameterShapes().Sum(p => p.Shape.Aggregate(1L, (product, size) => product * size)), config.ParameterCount);
         Assert.NotEqual(config, config with { Form = config.Form with { QkvBias = !config.Form.QkvBias } });
     }
 

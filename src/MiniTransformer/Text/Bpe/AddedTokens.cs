@@ -39,8 +39,8 @@ internal sealed class AddedTokens
         }
     }
 
-    /// <summary>Cuts a text at the added tokens in it.</summary>
-    public void Split(AlignedText source, List<Piece> pieces)
+    /// <summary>Cuts a text at the added tokens in it; at those alone that count where they stand, from one character of the original text up to another.</summary>
+    public void Split(AlignedText source, List<Piece> pieces, Func<AddedToken, int, int, bool>? counts = null)
     {
         string text = source.Text;
         int done = 0;
@@ -54,6 +54,12 @@ internal sealed class AddedTokens
             }
 
             int start = i;
+            if (counts is not null && !counts(token, source.Origin(start), source.Origin(end)))
+            {
+                i++;
+                continue;
+            }
+
             i = end;
             if (token.SingleWord && (TouchesWord(text, start, before: true) || TouchesWord(text, end, before: false))) continue;
             if (token.StripsLeft)

@@ -17,6 +17,9 @@ internal sealed class TokenizerJson
     /// <summary>The pre-tokenizer, if there is one.</summary>
     public PreTokenizer? PreTokenizer { get; }
 
+    /// <summary>The strings in the pre-tokenizer: types and patterns.</summary>
+    public string Source { get; }
+
     /// <summary>The decoder, if there is one.</summary>
     public Decoder? Decoder { get; }
 
@@ -40,12 +43,21 @@ internal sealed class TokenizerJson
         if (type != "BPE") throw model["type"].Refused(type, "BPE");
         Normalizer = file.Optional("normalizer") is { } normalizer ? TokenizerParts.ReadNormalizer(normalizer) : null;
         PreTokenizer = TokenizerParts.ReadPreTokenizer(file.Optional("pre_tokenizer"), out bool writesBytes);
+        Source = file.Optional("pre_tokenizer") is { } cuts ? string.Join('\n', Strings(cuts.Value)) : "";
         Decoder = file.Optional("decoder") is { } decoder ? TokenizerParts.ReadDecoder(decoder) : null;
         Model = ReadModel(model) with { WritesBytes = writesBytes };
         Added = ReadAdded(file, Model.Vocabulary);
         Texts = ListTexts(model);
         if (file.Optional("post_processor") is { } processor) ReadProcessor(processor);
     }
+
+    private static IEnumerable<string> Strings(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.Object => value.EnumerateObject().SelectMany(property => Strings(property.Value)),
+        JsonValueKind.Array => value.EnumerateArray().SelectMany(Strings),
+        JsonValueKind.String => [value.GetString()!],
+        _ => [],
+    };
 
     private static BytePairSettings ReadModel(JsonField field)
     {

@@ -21,7 +21,7 @@ internal static class UnicodeNormalization
     // Hangul syllables are computed: 19 first, 21 middle and 27 last letters.
     private const int HangulFirst = 0xAC00, HangulCount = 11172, LetterL = 0x1100, LetterV = 0x1161, LetterT = 0x11A7, CountL = 19, CountV = 21, CountT = 28;
 
-    private static readonly Lazy<Tables> Data = new(() => new Tables());
+    private static readonly Lazy<Tables> Loaded = new(() => new Tables());
 
     private readonly record struct Character(int CodePoint, int Class, int Origin);
 
@@ -79,7 +79,7 @@ internal static class UnicodeNormalization
 
     private static void Decompose(int codePoint, bool compatible, int origin, List<Character> to)
     {
-        Tables data = Data.Value;
+        Tables data = Loaded.Value;
         int syllable = codePoint - HangulFirst;
         if (syllable is >= 0 and < HangulCount)
         {
@@ -137,7 +137,7 @@ internal static class UnicodeNormalization
             return HangulFirst + (l * CountV + v) * CountT;
         if (first - HangulFirst is var lv and >= 0 and < HangulCount && lv % CountT == 0 && second - LetterT is var t and > 0 and < CountT)
             return first + t;
-        return Data.Value.Composed.TryGetValue((first, second), out int composed) ? composed : null;
+        return Loaded.Value.Composed.TryGetValue((first, second), out int composed) ? composed : null;
     }
 
     // Lines of Normalization.txt: "00C0 = 0041 0300" composes and decomposes, "0958 ! 0915 093C" decomposes, "00A0 ~ 0020" is compatible,

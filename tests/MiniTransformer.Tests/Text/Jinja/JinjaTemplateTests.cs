@@ -102,7 +102,7 @@ public class JinjaTemplateTests
             "{% set t %}({{ messages[1].content | tojson }}){% endset %}{{ t[::-1][::-1] }}";
         MarkedText text = Rendered(template, """[{"role": "user", "content": "a-bcb"}, {"role": "assistant", "content": "q\"r"}]""");
         Assert.Equal("<|USER|>x BBcBB y(\"q\\\"r\")", text.Value);
-        Assert.Equal("..dddd...." + "..0.." + ".." + ".." + "1111" + "..", Sources(text));
+        Assert.Equal(".........." + "..0.." + ".." + ".." + "1111" + "..", Sources(text));
     }
 
     [Fact]

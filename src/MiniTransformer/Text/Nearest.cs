@@ -1,7 +1,7 @@
-namespace MiniTransformer.Cli.Options;
+namespace MiniTransformer.Text;
 
 /// <summary>What somebody probably meant.</summary>
-internal static class Nearest
+public static class Nearest
 {
     /// <summary>" Did you mean 'X'?" for the known name nearest to what was typed; empty where none is near.</summary>
     public static string Hint(string typed, IEnumerable<string> known)
