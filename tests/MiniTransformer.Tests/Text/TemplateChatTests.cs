@@ -1,7 +1,6 @@
 using System.Text.Json;
 using MiniTransformer.Tests.IO;
 using MiniTransformer.Text;
-using MiniTransformer.Text.Jinja;
 
 namespace MiniTransformer.Tests.Text;
 
