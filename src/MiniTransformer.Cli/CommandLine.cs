@@ -39,7 +39,7 @@ public static class CommandLine
         var terminal = new Terminal(output, error, input ?? Stream.Null, stop);
         CliCommand[] commands =
         [
-            DemoCommand.Create(), SftCommand.Create(), AdviseCommand.Create(), RewardCommand.Create(), DprCommand.Create(), EvalCommand.Create(), GenerateCommand.Create(), TasksCommand.Create(),
+            DemoCommand.Create(), SftCommand.Create(), AdviseCommand.Create(), RewardCommand.Create(), DprCommand.Create(), EvalCommand.Create(), GenerateCommand.Create(), InspectCommand.Create(), TasksCommand.Create(),
             CreditCommand.Create(), VerifyCommand.Create(), CompareCommand.Create(), ExportCommand.Create(), DevicesCommand.Create(),
         ];
         try

@@ -56,7 +56,12 @@ internal sealed record RunInput(string What, string Path, string? Sha256, bool I
 
     private bool IsThere(string place) => IsModel ? RunDirectory.Exists(place) || Checkpoint.IsModel(place) : File.Exists(place);
 
-    // Earlier versions took the hash of a model's weights alone.
-    private bool IsSame(string place) => Sha256 is null || HashOf(place, IsModel) == Sha256
-        || (IsModel && Checksums.OfFile(System.IO.Path.Combine(AtomicDirectory.Current(ModelFolder.Find(place)), Checkpoint.ModelFile)) == Sha256);
+    private bool IsSame(string place) => Sha256 is null || HashOf(place, IsModel) == Sha256 || (IsModel && WeightsAre(place));
+
+    // Earlier versions took the hash of a model's weights alone, and knew weights in one file only.
+    private bool WeightsAre(string place)
+    {
+        string file = System.IO.Path.Combine(AtomicDirectory.Current(ModelFolder.Find(place)), Checkpoint.ModelFile);
+        return File.Exists(file) && Checksums.OfFile(file) == Sha256;
+    }
 }

@@ -134,7 +134,9 @@ public sealed class TemplateChat : ChatFormat
         if (end > last && (isLast || Array.Exists(tokens, t => t.Start > last && t.End <= end && tokenizer.IsSpecial(t.Id))))
             return new ChatTurn(start, end, message);
         TextToken closing = Array.Find(tokens, t => t.Start > last && t.Start >= start && tokenizer.IsSpecial(t.Id));
-        return new ChatTurn(start, closing.End > 0 ? closing.End : last + 1, message);
+        end = closing.End > 0 ? closing.End : last + 1;
+        while (closing.End > 0 && end < text.Length && text.IsTemplate(end) && char.IsWhiteSpace(text.Value[end])) end++;  // which belongs to the turn before, too
+        return new ChatTurn(start, end, message);
     }
 
     // How far the whole text agrees with that of its first messages; where they part, at the begin of a token.

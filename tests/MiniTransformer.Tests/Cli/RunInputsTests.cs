@@ -131,7 +131,8 @@ public sealed class RunInputsTests
         Directory.CreateDirectory(path);
         File.WriteAllLines(Path.Combine(path, "own.jsonl"), Enumerable.Range(0, 20).Select(i => $$"""{"prompt": "say {{i}}: ", "completion": "{{i % 3}}"}"""));
         File.WriteAllLines(Path.Combine(path, "prompts.jsonl"), Enumerable.Range(30, 6).Select(i => $$"""{"prompt": "say {{i}}: "}"""));
-        Cli.Done(["sft", "--data", Path.Combine(path, "own.jsonl"), "--steps", "1", "--held-out", "0", "--hidden", "8", "--layers", "1", "--heads", "1", "--out", Path.Combine(path, "base"), .. Small]);
+        File.WriteAllLines(Path.Combine(path, "earlier.jsonl"), Enumerable.Range(40, 8).Select(i => $$"""{"prompt": "say {{i}}: ", "completion": "{{i % 3}}"}"""));
+        Cli.Done(["sft", "--data", Path.Combine(path, "earlier.jsonl"), "--steps", "1", "--held-out", "0", "--hidden", "8", "--layers", "1", "--heads", "1", "--out", Path.Combine(path, "base"), .. Small]);
     }
 
     private static string[] Sft(string path, string name) =>

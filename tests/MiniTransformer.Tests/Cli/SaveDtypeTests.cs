@@ -37,6 +37,24 @@ public sealed class SaveDtypeTests : IDisposable
     }
 
     [Fact]
+    public void A_run_from_a_base_in_shards_resumes_and_refuses_another_base_in_its_place()
+    {
+        new FamilyCase("mistral").Write(folder["base"], ElementType.F16, shardBytes: 3000);
+        File.WriteAllLines(folder["data.jsonl"], Enumerable.Range(0, 6).Select(i => $$"""{"prompt_ids":[2,{{i + 3}}],"completion_ids":[{{i + 10}},7,1]}"""));
+        string[] sft = ["sft", "--base", folder["base"], "--data", folder["data.jsonl"], "--steps", "2", "--batch", "3", "--threads", "1", "--out", folder["run"]];
+        Assert.Equal(0, Cli.Run(sft).Code);
+        CliResult resumed = Cli.Run("sft", "--resume", "--out", folder["run"]);
+        Assert.True(resumed.Code == 0, resumed.Error);
+        string shard = Directory.GetFiles(folder["base"], "model-00002-*")[0];
+        byte[] bytes = File.ReadAllBytes(shard);
+        bytes[^1] ^= 1;
+        File.WriteAllBytes(shard, bytes);
+        CliResult refused = Cli.Run("sft", "--resume", "--out", folder["run"]);
+        Assert.NotEqual(0, refused.Code);
+        Assert.Contains("has changed since the run began", refused.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_type_that_is_none_is_refused() =>
         Assert.Contains("'bf16' is none of float32, float16, bfloat16", Cli.Run("sft", "--task", "copy", "--save-dtype", "bf16", "--out", folder["run"]).Error, StringComparison.Ordinal);
 
