@@ -35,7 +35,7 @@ internal sealed class SftCommand
     private readonly Flag<int?> warmup = Flags.OptionalInt(
         "--warmup", "updates of linear warm-up [default: the smaller of 50 and a fifth of the updates]");
     private readonly Flag<double> finalFraction = Flags.Number(
-        "--final-fraction", "the learning rate at the end as a part of the peak, along a cosine; 1 keeps it constant", .02, max: 1);
+        "--final-fraction", "what the learning rate falls towards along a cosine, as a part of the peak, and would reach after the last update; 1 keeps it constant", .02, max: 1);
     private readonly Flag<double> maxGradNorm = Flags.Number("--max-grad-norm", "clip the gradient's norm to this; 0 does not clip", 1);
     private readonly Flag<double[]?> keepAt = Flags.Fractions(
         "--keep-at", "keep the checkpoints at these fractions of the training samples: each can be a reference; 'none' keeps none [default: 0.1,0.5]");

@@ -41,7 +41,7 @@ internal sealed record ComparePart(string Heading, string Text, IReadOnlyList<Co
 
     private static ComparePart Settings(IReadOnlyList<RegimeResults> regimes) => new(
         "Settings chosen on validation",
-        "Strengths were chosen on validation prompts of seeds that are used for nothing else. Both rows, at the default and at the chosen setting, stand in the tables of the regimes.",
+        "Strengths were chosen on validation prompts of the sweep seeds, which the tables of methods do not count; those of sweeps, equal KL, the advisor and planted errors do. Both rows, at the default and at the chosen setting, stand in the tables of the regimes.",
         PerRegime(regimes, _ => [], r => [RegimeTables.Settings(r)]));
 
     private static CompareBlock[] PerRegime(

@@ -138,7 +138,7 @@ internal sealed class CompareReport
             : "";
         IEnumerable<string> measures = regimes.GroupBy(r => r.Regime.Measured).Select(g => g.Count() == regimes.Length ? g.Key : $"{g.Key} in {string.Join(", ", g.Select(r => r.Regime.Name))}");
         return $"{methods} methods in {(regimes.Length == 1 ? "one regime" : $"{regimes.Length} regimes")} ({string.Join(", ", regimes.Select(r => r.Regime.Name))}), {Comparison.SeedCount(seeds)} each.{left} "
-            + "In a seed all methods share data, base and SFT policy; those that train on have as many training sequences as DPR draws. "
+            + "In a seed all methods share data, base and SFT policy; those that train on have as many training sequences as DPR has updates × prompts (DPR itself draws a few less where the last batch of a pass over its prompts is short). "
             + $"Counted on held-out prompts, with the most probable tokens (greedy) and with tokens sampled at temperature 1: {string.Join("; ", measures.DefaultIfEmpty("exact match"))}. The recovered reward is r̂ = log π_SFT − log π_ref.{sweeps}";
     }
 }

@@ -176,7 +176,8 @@ internal sealed class CompareSource
             if (config is not null) examples.CheckLength(config.MaxPositions);
             if (config is not null) evaluated?.CheckLength(config.MaxPositions);
             var own = OwnData.Split(
-                NameOf(file), examples, verifier, settings.Get(validation), settings.Get(heldOut), settings.Get(seed), folder, vocabulary.Tokenizer, evaluated);
+                NameOf(file), examples, verifier, settings.Get(validation), settings.Get(heldOut), settings.Get(seed), folder, vocabulary.Tokenizer, evaluated,
+                config is null ? null : TrainedPrompts.Of(config.Companions));
             yield return Regimes.OfOwn(own, config, settings.Get(inOrder));
         }
     }

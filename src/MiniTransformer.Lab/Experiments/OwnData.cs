@@ -33,6 +33,9 @@ public sealed class OwnData
     /// <summary>Text to tokens: the base's tokenizer, where there is a base.</summary>
     public ITokenizer Tokenizer { get; init; } = new ByteTokenizer();
 
+    /// <summary>Prompts that the base was trained on, and that are therefore neither evaluated nor chosen on.</summary>
+    public int LeftOut { get; init; }
+
     /// <summary>Prompts that the final numbers are measured on.</summary>
     public required IReadOnlyList<TaskPrompt> Evaluation { get; init; }
 
@@ -59,7 +62,7 @@ public sealed class OwnData
 
     /// <summary>One sentence for people.</summary>
     public string Description => $"own data, {Demonstrations.Count} demonstrations of {Training.Count} prompts, {(BaseFolder is null ? "from random weights" : "from a base")}; "
-        + $"{Validation.Count} validation and {Evaluation.Count} evaluation prompts, the same in every seed; right is a response if {verifier.Description}{(IsGold ? "" : "; there is no gold, so that it is judged by the demonstrations, where they are wrong too")}";
+        + $"{Validation.Count} validation and {Evaluation.Count} evaluation prompts, the same in every seed{(LeftOut > 0 ? $", without {LeftOut} that the base was trained on" : "")}; right is a response if {verifier.Description}{(IsGold ? "" : "; there is no gold, so that it is judged by the demonstrations, where they are wrong too")}";
 
     /// <summary>Splits data by prompt.</summary>
     /// <param name="name">What the regime is called.</param>
@@ -71,9 +74,10 @@ public sealed class OwnData
     /// <param name="baseFolder">A folder that holds the base model, or null.</param>
     /// <param name="tokenizer">The base's tokenizer; bytes by default.</param>
     /// <param name="evaluated">Examples to evaluate on, whose answers are right, in place of a share of the data; their prompts are taken out of the data. Null for a share.</param>
+    /// <param name="seen">Prompts that the base was trained on: nothing is measured on them.</param>
     /// <exception cref="DataException">There are too few prompts, or a record cannot be judged by a verifier.</exception>
     public static OwnData Split(string name, Demonstrations examples, IJudge verifier, double validation, double heldOut, ulong seed, string? baseFolder = null,
-        ITokenizer? tokenizer = null, Demonstrations? evaluated = null)
+        ITokenizer? tokenizer = null, Demonstrations? evaluated = null, TrainedPrompts? seen = null)
     {
         if (!(validation > 0 && heldOut > 0 && validation + heldOut < 1))
             throw new ArgumentException($"The shares for validation, {validation}, and evaluation, {heldOut}, must be positive and leave something to train on: together less than 1.");
@@ -86,18 +90,21 @@ public sealed class OwnData
             throw new DataException($"{name}: there are {prompts} different prompts, and a comparison needs at least {3 * FewestPrompts}: {FewestPrompts} each to train on, to choose on and to evaluate on.");
         (Demonstrations rest, Demonstrations evaluation) = evaluated is null ? examples.Split(1 - heldOut, seed) : (examples, evaluated);
         (Demonstrations train, Demonstrations choose) = rest.Split(evaluated is null ? 1 - validation / (1 - heldOut) : 1 - validation, NamedSeed.Of("validation", seed));
+        int measured = evaluation.Prompts.Count + choose.Prompts.Count;
+        if (seen is not null) (evaluation, choose) = (Unseen(evaluation, seen), Unseen(choose, seen));
         foreach ((string part, Demonstrations of) in new[] { ("to train on", train), ("for validation", choose), ("for evaluation", evaluation) })
         {
             if (of.Prompts.Count < FewestPrompts)
             {
                 throw new DataException(
-                    $"{name}: of {prompts} different prompts {of.Prompts.Count} would be {part}, and at least {FewestPrompts} are needed; give more data, or change the shares for validation and evaluation.");
+                    $"{name}: of {prompts} different prompts {of.Prompts.Count} would be {part}{(measured > evaluation.Prompts.Count + choose.Prompts.Count ? " that the base was not trained on" : "")}, and at least {FewestPrompts} are needed; give more data, or change the shares for validation and evaluation.");
             }
         }
 
         return new OwnData(task, verifier)
         {
             BaseFolder = baseFolder,
+            LeftOut = measured - evaluation.Prompts.Count - choose.Prompts.Count,
             Tokenizer = tokenizer ?? new ByteTokenizer(),
             IsGold = evaluated is not null || examples.All(e => e.Gold is not null),
             Evaluation = Prompts(evaluation),
@@ -107,6 +114,8 @@ public sealed class OwnData
             LongestPrompt = examples.Concat(evaluation).Max(e => e.PromptIds.Length),
             ResponseRoom = examples.Concat(evaluation).Max(e => e.ResponseIds.Length) + 1,
         };
+
+        static Demonstrations Unseen(Demonstrations part, TrainedPrompts seen) => Data.Demonstrations.FromExamples(part.Where(e => !seen.Contains(e.PromptIds)));
 
         TaskPrompt[] Prompts(Demonstrations part) => [.. part.Prompts.Select(p => new TaskPrompt(task, p.Text!))];
     }
@@ -125,6 +134,7 @@ public sealed class OwnData
     public OwnData Reduced() => new(task, verifier)
     {
         BaseFolder = BaseFolder,
+        LeftOut = LeftOut,
         Tokenizer = Tokenizer,
         IsGold = IsGold,
         Evaluation = [.. Evaluation.Take(80)],

@@ -50,7 +50,7 @@ public sealed record Regime
     /// <summary>SFT on the demonstrations.</summary>
     public SftOptions Sft { get; init; } = new();
 
-    /// <summary>DPR from the SFT policy. The other methods that train on sequences get as many: updates × prompts.</summary>
+    /// <summary>DPR from the SFT policy. The other methods that train on sequences get as many: updates × prompts. DPR itself draws at most that: the last batch of a pass over its prompts is short.</summary>
     public DprOptions Dpr { get; init; } = new() { MaxTokens = 8 };
 
     /// <summary>The floor δ of the floored reward.</summary>

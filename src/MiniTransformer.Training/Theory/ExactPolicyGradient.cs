@@ -7,7 +7,7 @@ namespace MiniTransformer.Theory;
 /// </summary>
 /// <remarks>
 /// Unbiased are: the return of the whole path, the return to go, and the return to go minus any function of the state. Not unbiased are
-/// the discounted return to go for an undiscounted objective, and returns whitened over a batch: shifted and scaled by what was drawn.
+/// the discounted return to go for an undiscounted objective, and returns whitened over a batch: scaled by what was drawn.
 /// </remarks>
 public static class ExactPolicyGradient
 {

@@ -28,7 +28,7 @@ public sealed record SftOptions
     /// <summary>Steps of linear warm-up; −1 means min(50, steps/5).</summary>
     public int WarmupSteps { get; init; } = -1;
 
-    /// <summary>The learning rate at the end as a fraction of the peak, reached along a cosine; 1 is a constant rate.</summary>
+    /// <summary>What the learning rate falls towards along a cosine, as a fraction of the peak; the step after the last would have it. 1 is a constant rate.</summary>
     public double FinalFraction { get; init; } = 0.02;
 
     /// <summary>Fractions of the training samples at which <see cref="SftStep.KeepAt"/> asks for a checkpoint; the paper's reference is 0.5.</summary>

@@ -5,7 +5,7 @@ using MiniTransformer.Text;
 namespace MiniTransformer.Training;
 
 /// <summary>
-/// What the trainers that start from π_SFT have in common. They have the same budget and optimizer by default, 50 updates of 192 sequences, so that
+/// What the trainers that start from π_SFT have in common. They have the same budget and optimizer by default, 50 updates of at most 192 sequences, so that
 /// what they reach can be compared.
 /// </summary>
 public abstract record TuningOptions

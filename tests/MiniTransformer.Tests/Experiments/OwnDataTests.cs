@@ -1,6 +1,7 @@
 using MiniTransformer.Backends;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
+using MiniTransformer.IO;
 using MiniTransformer.Judges;
 using MiniTransformer.Lab;
 using MiniTransformer.Tests.IO;
@@ -31,6 +32,21 @@ public class OwnDataTests
         Assert.Equal(40, own.Demonstrations.Count);
         Assert.All(own.Demonstrations, e => Assert.Contains(e.Prompt, parts[0]));
         Assert.NotEqual(parts[2], Own(seed: 2).Evaluation.Select(p => p.Text));
+    }
+
+    [Fact]
+    public void Prompts_that_the_base_was_trained_on_are_neither_evaluated_nor_chosen_on()
+    {
+        OwnData all = Own(.3, .3);
+        int[][] seen = [all.Evaluation[0].Encode(Tokenizer).Ids, all.Validation[1].Encode(Tokenizer).Ids, all.Training[0].Encode(Tokenizer).Ids];
+        OwnData own = OwnData.Split("own", Data, new NumericJudge(), .3, .3, 1, seen: TrainedPrompts.Of(CompanionFiles.None).With(seen));
+        Assert.Equal(2, own.LeftOut);
+        Assert.Equal(all.Evaluation.Skip(1).Select(p => p.Text), own.Evaluation.Select(p => p.Text));
+        Assert.Equal(all.Validation.Count - 1, own.Validation.Count);
+        Assert.Equal(all.Training.Select(p => p.Text), own.Training.Select(p => p.Text));
+        Assert.Contains("without 2 that the base was trained on", own.Description, StringComparison.Ordinal);
+        Assert.Contains("that the base was not trained on", Assert.Throws<DataException>(() => OwnData.Split(
+            "own", Data, new NumericJudge(), .25, .25, 1, seen: TrainedPrompts.Of(CompanionFiles.None).With(Own().Evaluation.Select(p => p.Encode(Tokenizer).Ids)))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
