@@ -106,10 +106,10 @@ public class CompareReportTests
         var examples = Demonstrations.FromExamples(Enumerable.Range(0, 40).Select(i => Example.FromText($"{i}", "1", new ByteTokenizer())));
         Regime own = Regimes.OfOwn(OwnData.Split("own", examples, new NumericJudge(), .25, .25, 1), null);
         string alone = Of([own], 3, 1).ToMarkdown(), beside = Of([Two[0], own], 3, 1).ToMarkdown();
-        Assert.Contains("at temperature 1: accuracy by numeric.", alone);
+        Assert.Contains("at temperature 1: agreement with the demonstrations by numeric.", alone);
         Assert.Contains("the intervals leave out what other evaluation prompts would change", alone);
         Assert.DoesNotContain("toy tasks", alone);
-        Assert.Contains("at temperature 1: exact match in base-to-better; accuracy by numeric in own.", beside);
+        Assert.Contains("at temperature 1: exact match in base-to-better; agreement with the demonstrations by numeric in own.", beside);
         Assert.Contains("toy tasks", beside);
         Assert.DoesNotContain("Own data", Report.ToMarkdown());
     }
