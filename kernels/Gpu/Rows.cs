@@ -21,7 +21,8 @@ public sealed class AddRow(Accelerator accelerator)
     public void Run(ArrayView<float> x, ArrayView<float> row, ArrayView<float> y, int c) => kernel(Launch.Items(x.Length), x, row, y, c);
 }
 
-/// <summary>sumsᵢ += Σ_rows xᵢ in two passes: a work item sums one column over a part of the rows, then one sums the column's parts in order.</summary>
+/// <summary>sumsᵢ += Σ_rows xᵢ in two passes: a work item sums one column over a part of the rows, then one sums the column's parts in
+/// order.</summary>
 public sealed class SumRows(Accelerator accelerator)
 {
     private const int RowsOfPart = 64, MostParts = 64;

@@ -3,7 +3,8 @@ using System.Numerics;
 namespace MiniTransformer.Kernels.Pointwise;
 
 /// <summary>
-/// GELU in its approximation by tanh (D. Hendrycks, K. Gimpel, "Gaussian Error Linear Units", 2016), written from the exponential alone, since the
+/// GELU in its approximation by tanh (D. Hendrycks, K. Gimpel, "Gaussian Error Linear Units", 2016), written from the exponential
+/// alone, since the
 /// tanh of some devices is rough: ½ (1 + tanh u) = σ(2u), so y = x σ(v) with v = 2 √(2/π) (x + 0.044715 x³), and
 /// y′ = σ + x σ (1 − σ) v′, v′ = 2 √(2/π) (1 + 3 · 0.044715 x²).
 /// </summary>
@@ -11,7 +12,8 @@ public readonly struct Gelu : IUnaryOp
 {
     private const float Slope = 1.5957691216f, Cubic = 0.044715f; // 2 √(2/π)
 
-    // Beyond the first, σ is 0 or 1 to the last bit, and no cube overflows; beyond the second, y′ is 0 or 1 but for 1e-27, and e^−v is finite.
+    // Beyond the first, σ is 0 or 1 to the last bit, and no cube overflows; beyond the second, y′ is 0 or 1 but for 1e-27, and e^−v is
+    // finite.
     private const float Most = 16f, Steep = 9f;
 
     /// <inheritdoc/>
@@ -50,7 +52,8 @@ public readonly struct Gelu : IUnaryOp
     private static Vector<float> Argument(Vector<float> x) => Vector.Create(Slope) * (x + Vector.Create(Cubic) * x * x * x);
 }
 
-/// <summary>y = gelu(a) b, the gated unit of GeGLU (N. Shazeer, "GLU Variants Improve Transformer", 2020): a is the gate, b the up projection.</summary>
+/// <summary>y = gelu(a) b, the gated unit of GeGLU (N. Shazeer, "GLU Variants Improve Transformer", 2020): a is the gate, b the up
+/// projection.</summary>
 public readonly struct GeluMultiply : IBinaryOp
 {
     /// <inheritdoc/>

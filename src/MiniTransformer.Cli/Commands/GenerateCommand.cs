@@ -23,7 +23,10 @@ internal sealed class GenerateCommand
     private readonly Flag<string?> model = Flags.Path("--model", "a model's folder, or a run's, which means its final checkpoint");
     private readonly Flag<string?> checkpoint = Flags.Text("--checkpoint", "of a run's folder: base, fraction-0.50, final ...", "NAME");
     private readonly Flag<string?> prompt = Flags.Text("--prompt", "the prompt; without it every line of standard input is one", "TEXT");
-    private readonly Flag<bool> chat = Flags.Switch("--chat", "the prompt is a user's message, for models trained on conversations");
+    private readonly Flag<string?> data = Flags.Path(
+        "--data", "prompts in JSONL instead: {\"prompt\"}, {\"messages\"} or {\"prompt_ids\"} a line; answers are JSON lines", "FILE");
+    private readonly Flag<bool> chat = Flags.Switch(
+        "--chat", "the prompt is a user's message; without --prompt a conversation: every line is the next message, /reset begins anew, /exit ends");
     private readonly Flag<string?> system = Flags.Text("--system", "with --chat: the system's message before it", "TEXT");
     private readonly Flag<double> temperature = Flags.Number("--temperature", "divides the logits; 0 takes the most probable token", 1);
     private readonly Flag<int> topK = Flags.Int("--top-k", "keep only this many most probable tokens, 0 for all", 0);
@@ -40,7 +43,7 @@ internal sealed class GenerateCommand
         var generate = new GenerateCommand();
         foreach (Option flag in new Option[]
         {
-            generate.model, generate.checkpoint, generate.prompt, generate.chat, generate.system, generate.temperature, generate.topK, generate.topP, generate.maxTokens,
+            generate.model, generate.checkpoint, generate.prompt, generate.data, generate.chat, generate.system, generate.temperature, generate.topK, generate.topP, generate.maxTokens,
             generate.count, generate.json,
         }) generate.command.Add(flag);
         string[] examples =
@@ -48,6 +51,8 @@ internal sealed class GenerateCommand
             "generate --model runs/sft --prompt \"rev:abc=\"",
             "generate --model runs/sft --prompt \"rev:abc=\" --temperature 0.7 --top-p 0.9 --count 5 --seed 3",
             "generate --model runs/sft --temperature 0 --json < prompts.txt",
+            "generate --model runs/sft --data prompts.jsonl --out answers.jsonl",
+            "generate --model models/qwen --chat --system \"Be brief.\"",
         ];
         return new CliCommand(generate.command, generate.common, examples, generate.Run);
     }
@@ -55,15 +60,19 @@ internal sealed class GenerateCommand
     private int Run(Settings settings, Terminal terminal)
     {
         string path = settings.Required(model);
-        if (settings.Get(prompt) is null && terminal.InIsTerminal)
+        bool talks = settings.Get(chat) && settings.Get(prompt) is null && settings.Get(data) is null;
+        if (settings.Get(data) is not null && (settings.Get(prompt) is not null || settings.Get(chat)))
+            throw new UsageException("--data does not go with --prompt or --chat: its lines say what they are.");
+        if (settings.Get(prompt) is null && settings.Get(data) is null && !talks && terminal.InIsTerminal)
             throw new UsageException("--prompt is needed, or prompts on standard input, one a line: generate --model DIR < prompts.txt.");
         string folder = ModelFolder.Find(path, settings.Get(checkpoint) ?? ModelFolder.Final);
         using Device device = common.Device(settings, terminal.Stop);
         using Transformer transformer = Checkpoint.LoadModel(folder, device);
         Vocabulary vocabulary = Vocabulary.Of(folder, transformer.Config);
         using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
+        if (talks) return Talk(settings, terminal, transformer, vocabulary, results);
         int n = settings.Get(count);
-        long answered = 0;
+        long answered = 0, cut = 0;
         bool allFit = true;
         try
         {
@@ -81,9 +90,10 @@ internal sealed class GenerateCommand
                 {
                     SampledResponse[] responses = Sampler.Generate(
                         transformer, [.. asked.Select(p => p.Ids)], vocabulary.Ends, Options(settings) with { FirstStream = (ulong)answered });
-                    for (int i = 0; i < responses.Length; i++) Write(results.Writer, settings, vocabulary, asked[i].Text!, responses[i]);
+                    for (int i = 0; i < responses.Length; i++) Write(results.Writer, settings, vocabulary, asked[i], responses[i]);
                     results.Writer.Flush();
                     answered += responses.Length;
+                    cut += responses.Count(r => !r.Ended && r.Ids.Length > 0);
                 }
             }
         }
@@ -93,12 +103,15 @@ internal sealed class GenerateCommand
         }
 
         if (answered == 0) throw new UsageException("there is no prompt: give --prompt, or prompts on standard input, one a line.");
+        if (cut > 0 && settings.Get(data) is not null)
+            terminal.Say($"{cut} of {answered} responses were cut off, at --max-tokens {settings.Get(maxTokens)} or where the model's context was full (\"ended\": false).");
         results.Keep();
         return allFit ? CommandLine.Done : CommandLine.Failed;
     }
 
     private IEnumerable<Prompt> Prompts(Settings settings, Vocabulary vocabulary, Terminal terminal) => settings.Get(prompt) is { } text
         ? [new Prompt(Encode(settings, vocabulary, text), text, "--prompt")]
+        : settings.Get(data) is { } file ? PromptReader.Read(file, vocabulary.Tokenizer, vocabulary.Size, terminal.Say)
         : PromptReader.ReadText(terminal.InBytes, "standard input").Select(line => new Prompt(Encode(settings, vocabulary, line.Text), line.Text, line.Source));
 
     private static ChatFormat ChatOf(Vocabulary vocabulary) => vocabulary.Needed("--chat").Chat ?? throw new UsageException(
@@ -137,10 +150,52 @@ internal sealed class GenerateCommand
         Seed = settings.Get(common.Seed),
     };
 
-    private void Write(TextWriter output, Settings settings, Vocabulary vocabulary, string text, SampledResponse response)
+    // A conversation: each line is the user's next message, and the model sees all that was said before it.
+    private int Talk(Settings settings, Terminal terminal, Transformer transformer, Vocabulary vocabulary, ResultFile results)
     {
-        string shown = vocabulary.Show(response.Ids, continues: true);
-        if (!settings.Get(json))
+        ChatFormat format = ChatOf(vocabulary);
+        ChatMessage[] opening = settings.Get(system) is { } instruction ? [new("system", instruction)] : [];
+        List<ChatMessage> said = [.. opening];
+        ulong turns = 0;
+        int positions = transformer.Config.MaxPositions;
+        if (terminal.InIsTerminal) terminal.Say("Say something; /reset begins anew, /exit ends.");
+        while (Ask(terminal) is { } line && line.Trim() is not ("/exit" or "/quit"))
+        {
+            if (line.Trim() == "/reset") said = [.. opening];
+            if (line.Trim() is "" or "/reset") continue;
+            said.Add(new ChatMessage("user", line));
+            int[] ids = format.Encode(Conversation.Of(said), addGenerationPrompt: true).Ids;
+            if (Sampler.Room(ids.Length, positions) == 0)
+            {
+                terminal.Say($"The conversation has {ids.Length} tokens, and the model's context {positions}: there is no room for an answer. /reset begins anew.");
+                said.RemoveAt(said.Count - 1);
+                continue;
+            }
+
+            var streamed = new StreamedText(vocabulary, settings.Get(json) ? TextWriter.Null : results.Writer);
+            SampledResponse answer = Sampler.Generate(
+                transformer, [ids], vocabulary.Ends, Options(settings) with { FirstStream = turns++ }, (_, id) => streamed.Add(id, terminal.Stop))[0];
+            if (settings.Get(json)) Write(results.Writer, settings, vocabulary, new Prompt(ids, line), answer);
+            else streamed.End();
+            if (answer.ContextFull) terminal.Say("(The answer did not fit: the model's context is full. /reset begins anew.)");
+            else if (!answer.Ended) terminal.Say($"(The answer was cut off at --max-tokens {settings.Get(maxTokens)}.)");
+            said.Add(new ChatMessage("assistant", vocabulary.Show(vocabulary.Ends.Body(answer.Ids), continues: true)));
+        }
+
+        results.Keep();
+        return CommandLine.Done;
+    }
+
+    private static string? Ask(Terminal terminal)
+    {
+        if (terminal.InIsTerminal) terminal.Error.Write("> ");
+        return terminal.Stop.Await(() => terminal.In.ReadLine());
+    }
+
+    private void Write(TextWriter output, Settings settings, Vocabulary vocabulary, Prompt asked, SampledResponse response)
+    {
+        string shown = vocabulary.Show(response.Ids, continues: true), text = asked.Text ?? vocabulary.Show(asked.Ids);
+        if (!settings.Get(json) && settings.Get(data) is null)
         {
             output.WriteLine(shown);
             return;

@@ -45,6 +45,8 @@ internal sealed class JudgeFlag
         Timeout = TimeSpan.FromSeconds(settings.Get(Timeout)),
         Stop = terminal.Stop,
         Warn = terminal.Say,
+        Progress = new JudgingProgress(
+            terminal, settings.Get(Flag)?.StartsWith("command:", StringComparison.Ordinal) == true ? "a worker, --verify 'worker:CMD', is started once and not for each response" : null).Report,
     };
 
     /// <summary>The file to measure on: the one that is given, else the run's; it goes with own data only.</summary>

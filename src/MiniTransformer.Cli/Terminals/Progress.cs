@@ -55,12 +55,14 @@ internal static class Progress
 
         private readonly long begin = System.Diagnostics.Stopwatch.GetTimestamp();
         private double lastLine;
+        private bool ended;
 
         public void Report(int done, string note)
         {
             double seconds = System.Diagnostics.Stopwatch.GetElapsedTime(begin).TotalSeconds;
-            if (seconds - lastLine < SecondsBetweenLines && (done < total || total == 1)) return; // one short piece of work needs no line
-            lastLine = seconds;
+            bool ends = done >= total && total > 1 && !ended; // one short piece of work needs no line, and what ended has had its own
+            if (seconds - lastLine < SecondsBetweenLines && !ends) return;
+            (lastLine, ended) = (seconds, done >= total);
             double rate = (done - doneBefore) / Math.Max(seconds, 1e-9);
             string speed = done > doneBefore ? $", {Rate(rate)}/s" : "", left = done > doneBefore && done < total ? $", {Duration((total - done) / rate)} left" : "";
             lock (terminal) terminal.Say($"{name}: {done} of {total}{speed}{left}; {note}");

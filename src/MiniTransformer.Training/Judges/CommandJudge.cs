@@ -32,7 +32,7 @@ public sealed class CommandJudge(string command, JudgeOptions? options = null) :
     private double[] Ask(IReadOnlyList<Answer> answers, Action<int, JudgeException> failed)
     {
         double[] scores = new double[answers.Count];
-        int parallel = options.Parallel > 0 ? options.Parallel : Environment.ProcessorCount;
+        int judged = 0, parallel = options.Parallel > 0 ? options.Parallel : Environment.ProcessorCount;
         Task.Run(() => Parallel.ForAsync(
             0, answers.Count, new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = options.Stop },
             async (i, stop) =>
@@ -45,6 +45,8 @@ public sealed class CommandJudge(string command, JudgeOptions? options = null) :
                 {
                     failed(i, e);
                 }
+
+                options.Progress?.Invoke(Interlocked.Increment(ref judged), answers.Count);
             })).GetAwaiter().GetResult();
         return scores;
     }

@@ -12,6 +12,9 @@ public sealed record JudgeOptions
     /// <summary>Ends the judging: the commands are ended, and <see cref="IJudge.Score"/> throws <see cref="OperationCanceledException"/>.</summary>
     public CancellationToken Stop { get; init; }
 
+    /// <summary>Hears after every response how many are judged, and of how many; from several threads. Null where nobody listens.</summary>
+    public Action<int, int>? Progress { get; init; }
+
     /// <summary>Is told of every response that could not be judged; null where nobody listens.</summary>
     public Action<string>? Warn { get; init; }
 }

@@ -41,7 +41,7 @@ public sealed class WorkerJudge(string command, JudgeOptions? options = null) : 
     private double[] Ask(IReadOnlyList<Answer> answers, Action<int, JudgeException> failed)
     {
         double[] scores = new double[answers.Count];
-        int next = -1, parallel = options.Parallel > 0 ? options.Parallel : Environment.ProcessorCount;
+        int next = -1, judged = 0, parallel = options.Parallel > 0 ? options.Parallel : Environment.ProcessorCount;
         Task.Run(() => Parallel.ForAsync(0, Math.Min(parallel, answers.Count), new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = options.Stop }, Lane)).GetAwaiter().GetResult();
         return scores;
 
@@ -52,7 +52,7 @@ public sealed class WorkerJudge(string command, JudgeOptions? options = null) : 
             JudgeWorker? worker = null;
             try
             {
-                for (int i; (i = Interlocked.Increment(ref next)) < answers.Count;)
+                for (int i; (i = Interlocked.Increment(ref next)) < answers.Count; options.Progress?.Invoke(Interlocked.Increment(ref judged), answers.Count))
                 {
                     asked.Add(i);
                     if (outOfStep > 0)

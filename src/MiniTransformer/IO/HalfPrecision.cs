@@ -45,7 +45,8 @@ internal static class HalfPrecision
         return null;
     }
 
-    // Half of the last place that stays, less one if that place is even, carries into it when the rest is more than half, or half and the place odd.
+    // Half of the last place that stays, less one if that place is even, carries into it when the rest is more than half, or half and
+    // the place odd.
     private static ushort Upper(float value)
     {
         uint bits = BitConverter.SingleToUInt32Bits(value);

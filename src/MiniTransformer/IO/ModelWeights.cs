@@ -3,7 +3,8 @@ using System.Text.Json.Nodes;
 
 namespace MiniTransformer.IO;
 
-/// <summary>The weights in a model's folder: model.safetensors, or shards with their index, under the names that Hugging Face gives them.</summary>
+/// <summary>The weights in a model's folder: model.safetensors, or shards with their index, under the names that Hugging Face gives
+/// them.</summary>
 public static class ModelWeights
 {
     /// <summary>The file of weights in one.</summary>

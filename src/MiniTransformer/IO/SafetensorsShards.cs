@@ -3,8 +3,10 @@ using System.Text.Json;
 namespace MiniTransformer.IO;
 
 /// <summary>
-/// The weights of a model that are cut into several safetensors files ("shards"), as model.safetensors.index.json lists them: {"metadata": {..},
-/// "weight_map": {"TENSOR": "FILE", ..}}. Every file must hold exactly the tensors that the index says. metadata.total_size is not believed: it is wrong
+/// The weights of a model that are cut into several safetensors files ("shards"), as model.safetensors.index.json lists them:
+/// {"metadata": {..},
+/// "weight_map": {"TENSOR": "FILE", ..}}. Every file must hold exactly the tensors that the index says. metadata.total_size is not
+/// believed: it is wrong
 /// for well-known models.
 /// </summary>
 public sealed class SafetensorsShards : ITensorFile
@@ -25,7 +27,8 @@ public sealed class SafetensorsShards : ITensorFile
     public IReadOnlyDictionary<string, string> Metadata => files.Values.First().Metadata;
 
     /// <summary>Opens all files that an index names, and checks each in full, and that they hold what it says.</summary>
-    /// <exception cref="SafetensorsException">The index or a file is damaged, or they do not belong together; the message names the file or tensor.</exception>
+    /// <exception cref="SafetensorsException">The index or a file is damaged, or they do not belong together; the message names the
+    /// file or tensor.</exception>
     /// <exception cref="FileNotFoundException">A file is missing.</exception>
     public static SafetensorsShards Open(string index)
     {

@@ -3,7 +3,8 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Nn;
 
-/// <summary>Causal self-attention with grouped key/value heads, as the family's form has it: rotary positions or none, biases, normalised heads, a window.</summary>
+/// <summary>Causal self-attention with grouped key/value heads, as the family's form has it: rotary positions or none, biases,
+/// normalised heads, a window.</summary>
 public sealed class CausalSelfAttention
 {
     private readonly int layer;
@@ -77,6 +78,7 @@ public sealed class CausalSelfAttention
 /// <summary>Rotation tables, (positions, D/2) each.</summary>
 internal readonly record struct Rotation(Tensor Cos, Tensor Sin);
 
-/// <summary>Where a batch's tokens stand: their positions, the rotation tables of layers without and with a window, and the cache if there is one.</summary>
+/// <summary>Where a batch's tokens stand: their positions, the rotation tables of layers without and with a window, and the cache if
+/// there is one.</summary>
 internal readonly record struct Placement(
     TokenIds Positions, Rotation Rotation, Rotation Local, KvCache? Cache = null, TokenIds Slots = default, TokenIds CachePositions = default, bool OneToken = false);

@@ -8,7 +8,8 @@ namespace MiniTransformer.Nn;
 /// </summary>
 internal sealed class ConfigFields
 {
-    // Each row: a field that would change what the model computes, the values that leave it as implemented (absent and null always do), and
+    // Each row: a field that would change what the model computes, the values that leave it as implemented (absent and null always
+    // do), and
     // what those are.
     private static readonly (string Field, Func<JsonElement, bool> Accepts, string Implemented)[] Implemented =
     [
@@ -70,7 +71,8 @@ internal sealed class ConfigFields
         this.root = root;
     }
 
-    /// <summary>Refuses the first field whose value asks for something that is not implemented, among those that the family did not read.</summary>
+    /// <summary>Refuses the first field whose value asks for something that is not implemented, among those that the family did not
+    /// read.</summary>
     public void RefuseWhatIsNotImplemented()
     {
         foreach ((string field, Func<JsonElement, bool> accepts, string implemented) in Implemented)

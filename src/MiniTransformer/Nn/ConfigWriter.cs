@@ -42,7 +42,8 @@ internal sealed class ConfigWriter
     /// <summary>Takes a field back.</summary>
     public void Remove(string field) => fields.Remove(field);
 
-    /// <summary>Rotary positions as transformers 4 reads them (rope_theta, rope_scaling) and, if asked for, as transformers 5 does (rope_parameters).</summary>
+    /// <summary>Rotary positions as transformers 4 reads them (rope_theta, rope_scaling) and, if asked for, as transformers 5 does
+    /// (rope_parameters).</summary>
     public void Rotary(float theta, RotaryScaling? scaling, bool parameters = true)
     {
         Float("rope_theta", theta);

@@ -26,7 +26,8 @@ public sealed class Norm(ParameterSource source, NormKind kind, int c, float eps
     /// <summary>The shift of a layer norm, (C), zero at first; null for the others.</summary>
     public Parameter? Bias { get; } = kind == NormKind.Layer ? source.Take("bias", new Shape(c), new(0, 0)) : null;
 
-    /// <summary>(.., C) → (.., C). A layer norm is the RMS norm of what is left when the mean is taken away: var x = mean (x − mean x)².</summary>
+    /// <summary>(.., C) → (.., C). A layer norm is the RMS norm of what is left when the mean is taken away: var x = mean (x − mean
+    /// x)².</summary>
     public Tensor Forward(Tensor x) => kind switch
     {
         NormKind.RmsOnePlus => x.RmsNormOnePlus(Weight, epsilon),
@@ -46,7 +47,8 @@ public sealed class Embedding(ParameterSource source, int v, int c, float deviat
 }
 
 /// <summary>
-/// The perceptron of a block: down(act(gate x) · up x) with SiLU or GELU (N. Shazeer, "GLU Variants Improve Transformer", 2020), or without a gate
+/// The perceptron of a block: down(act(gate x) · up x) with SiLU or GELU (N. Shazeer, "GLU Variants Improve Transformer", 2020), or
+/// without a gate
 /// down(gelu(up x)).
 /// </summary>
 public sealed class Mlp
@@ -76,7 +78,8 @@ public sealed class Mlp
 }
 
 /// <summary>
-/// Deviations of new weights: √(2 / 5C) (T. Nguyen, J. Salazar, "Transformers without Tears", 2019), which is 0.02 at C = 1000 and more for
+/// Deviations of new weights: √(2 / 5C) (T. Nguyen, J. Salazar, "Transformers without Tears", 2019), which is 0.02 at C = 1000 and
+/// more for
 /// smaller models, or what the configuration says. What adds to the residual stream starts smaller, by 1/√(2·layers), so that the
 /// stream's variance does not grow with depth (A. Radford et al., GPT-2, 2019).
 /// </summary>

@@ -6,7 +6,8 @@ public abstract record RotaryScaling
     /// <summary>The stretched frequency, in radians a token.</summary>
     public abstract double Stretch(double frequency);
 
-    /// <summary>The frequencies θ^(−2i/D), i below D/2, stretched or as they are. Each is rounded to float, as Hugging Face's model does; at high
+    /// <summary>The frequencies θ^(−2i/D), i below D/2, stretched or as they are. Each is rounded to float, as Hugging Face's model
+    /// does; at high
     /// positions that is visible.</summary>
     public static float[] Frequencies(int d, float theta, RotaryScaling? scaling)
     {
@@ -21,7 +22,8 @@ public abstract record RotaryScaling
     }
 }
 
-/// <summary>Every position divided by the factor (S. Chen et al., "Extending Context Window of Large Language Models via Positional Interpolation", 2023).</summary>
+/// <summary>Every position divided by the factor (S. Chen et al., "Extending Context Window of Large Language Models via Positional
+/// Interpolation", 2023).</summary>
 /// <param name="Factor">How many times longer the context is.</param>
 public sealed record LinearScaling(float Factor) : RotaryScaling
 {
@@ -30,7 +32,8 @@ public sealed record LinearScaling(float Factor) : RotaryScaling
 }
 
 /// <summary>
-/// Llama 3.1's: a frequency that makes more than HighFrequencyFactor turns in the original context stays; one that makes fewer than LowFrequencyFactor is
+/// Llama 3.1's: a frequency that makes more than HighFrequencyFactor turns in the original context stays; one that makes fewer than
+/// LowFrequencyFactor is
 /// divided by the factor; between the two, the share s = (turns − low) / (high − low) of it stays.
 /// </summary>
 /// <param name="Factor">How many times longer the context is.</param>

@@ -6,14 +6,16 @@ using MiniTransformer.Tensors;
 namespace MiniTransformer.Nn;
 
 /// <summary>
-/// Rotation tables of one base, cos and sin of p·fᵢ with the frequencies fᵢ = θ^(−2i/D), stretched or not, for the positions that were in use so far: a model may allow 10⁸ positions, and memory is
+/// Rotation tables of one base, cos and sin of p·fᵢ with the frequencies fᵢ = θ^(−2i/D), stretched or not, for the positions that were
+/// in use so far: a model may allow 10⁸ positions, and memory is
 /// taken for those that come. They are constants, not parameters of the model: neither trained nor saved.
 /// </summary>
 internal sealed class RotationTables(Device device, int mostPositions, float[] frequencies) : IDisposable
 {
     private const int FewestPositions = 64;
 
-    // All tables so far: a step that began with a smaller one still reads it. Each is twice the one before, so that all together are less than twice the last.
+    // All tables so far: a step that began with a smaller one still reads it. Each is twice the one before, so that all together are
+    // less than twice the last.
     private readonly List<(Parameter Cos, Parameter Sin)> tables = [];
     private readonly Lock growing = new();
 

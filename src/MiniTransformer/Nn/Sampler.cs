@@ -87,8 +87,10 @@ public static class Sampler
     /// <param name="prompts">Token ids of each prompt, the begin token included.</param>
     /// <param name="ends">The tokens that end a response.</param>
     /// <param name="options">How to draw.</param>
-    public static SampledResponse[] Generate(Transformer model, IReadOnlyList<int[]> prompts, EndTokens ends, SamplingOptions options) =>
-        Generate(model, null, 0, prompts, ends, options);
+    /// <param name="drawn">Is told each token as it is drawn, after the number of its prompt.</param>
+    public static SampledResponse[] Generate(
+        Transformer model, IReadOnlyList<int[]> prompts, EndTokens ends, SamplingOptions options, Action<int, int>? drawn = null) =>
+        Generate(model, null, 0, prompts, ends, options, drawn);
 
     /// <summary>
     /// Extrapolated decoding: one response to each prompt from π ∝ exp(log π_a + α (log π_a − log π_b)), token by token. The log-sums
@@ -98,7 +100,8 @@ public static class Sampler
         Generate(a, b, alpha, prompts, ends, options);
 
     private static SampledResponse[] Generate(
-        Transformer model, Transformer? other, float alpha, IReadOnlyList<int[]> prompts, EndTokens ends, SamplingOptions options)
+        Transformer model, Transformer? other, float alpha, IReadOnlyList<int[]> prompts, EndTokens ends, SamplingOptions options,
+        Action<int, int>? told = null)
     {
         options.Validate();
         int positions = Math.Min(options.MaxPositions, Math.Min(model.Config.MaxPositions, other?.Config.MaxPositions ?? int.MaxValue));
@@ -113,7 +116,7 @@ public static class Sampler
             SamplingOptions here = options.Progress is { } hear
                 ? options with { Progress = p => hear(new SamplingProgress(finished + p.Finished, answered.Length, tokens + p.Tokens)) }
                 : options;
-            SampledResponse[] drawn = GenerateBatch(model, other, alpha, Array.ConvertAll(batch, i => prompts[i]), room, ends, here, batch);
+            SampledResponse[] drawn = GenerateBatch(model, other, alpha, Array.ConvertAll(batch, i => prompts[i]), room, ends, here, batch, told);
             (finished, tokens) = (finished + batch.Length, tokens + drawn.Sum(r => (long)r.Ids.Length));
             for (int i = 0; i < batch.Length; i++)
                 responses[batch[i]] = drawn[i] with { ContextFull = !drawn[i].Ended && drawn[i].Ids.Length < options.MaxTokens };
@@ -135,7 +138,8 @@ public static class Sampler
 
     // room: the most tokens of each response; places: where each prompt stands among all, which names its stream.
     private static SampledResponse[] GenerateBatch(
-        Transformer model, Transformer? other, float alpha, int[][] prompts, int[] room, EndTokens ends, SamplingOptions options, int[] places)
+        Transformer model, Transformer? other, float alpha, int[][] prompts, int[] room, EndTokens ends, SamplingOptions options, int[] places,
+        Action<int, int>? told)
     {
         int n = prompts.Length, context = prompts.Zip(room, (prompt, most) => prompt.Length + most - 1).Max();
         using var decoder = new Decoder(model, n, context);
@@ -160,6 +164,7 @@ public static class Sampler
             {
                 int slot = slots[i];
                 tokens[slot].Add(ids[i]);
+                told?.Invoke(places[slot], ids[i]);
                 logProbs[slot].Add(logs[i]);
                 ended[slot] = ends.Contains(ids[i]);
                 if (!ended[slot] && tokens[slot].Count < room[slot]) growing.Add(slot);

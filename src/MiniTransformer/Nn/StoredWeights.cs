@@ -8,7 +8,8 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Nn;
 
-/// <summary>Between a model's parameters and the tensors of its files: names and layout are the family's, the type is the file's.</summary>
+/// <summary>Between a model's parameters and the tensors of its files: names and layout are the family's, the type is the
+/// file's.</summary>
 internal static class StoredWeights
 {
     /// <summary>Elements that are on their way at a time: beside the weights themselves, loading takes no more than that.</summary>

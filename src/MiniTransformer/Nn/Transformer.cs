@@ -24,7 +24,8 @@ public sealed class Block
     /// <summary>Takes the layer's parameters from the source.</summary>
     public Block(ParameterSource source, TransformerConfig config, int layer, InitScale init)
     {
-        // Hugging Face's "post_attention_layernorm" is the norm before the perceptron in families with two, that after attention in those with four.
+        // Hugging Face's "post_attention_layernorm" is the norm before the perceptron in families with two, that after attention in
+        // those with four.
         bool four = config.Form.NormsAfter;
         inputNorm = NormOf("input_layernorm");
         attention = new CausalSelfAttention(source / "self_attn", config, layer, init);
@@ -37,7 +38,8 @@ public sealed class Block
     }
 
     /// <summary>
-    /// (B, T, C) → (B, T, C); or → (N, C), the N named rows of it. Tokens meet in the attention alone: what follows is computed only for the
+    /// (B, T, C) → (B, T, C); or → (N, C), the N named rows of it. Tokens meet in the attention alone: what follows is computed only
+    /// for the
     /// rows that are asked for.
     /// </summary>
     internal Tensor Forward(Tensor x, in Placement at, TokenIds? rows = null)
@@ -52,7 +54,8 @@ public sealed class Block
 }
 
 /// <summary>
-/// A decoder-only transformer: token table, blocks of attention and perceptron, a final norm, and a linear head (the token table itself if tied), in the
+/// A decoder-only transformer: token table, blocks of attention and perceptron, a final norm, and a linear head (the token table
+/// itself if tied), in the
 /// form of one of the families. Its logits at position t are Q(s_t, ·).
 /// </summary>
 public sealed class Transformer : IDisposable

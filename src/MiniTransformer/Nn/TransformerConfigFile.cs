@@ -16,8 +16,10 @@ public sealed partial record TransformerConfig
     /// <summary>Reads the config.json of a Hugging Face model of one of the families.</summary>
     /// <param name="path">The model's folder, or the path of its config.json.</param>
     /// <remarks>
-    /// What an absent field means is Hugging Face's value of the family: see Nn/Families. The begin, end and pad ids alone have no default; the end ids of generation_config.json count beside those of config.json.
-    /// One outside the vocabulary (−1 is in use for "none") can never occur and reads as absent. Fields that ask for what is not implemented
+    /// What an absent field means is Hugging Face's value of the family: see Nn/Families. The begin, end and pad ids alone have no
+    /// default; the end ids of generation_config.json count beside those of config.json.
+    /// One outside the vocabulary (−1 is in use for "none") can never occur and reads as absent. Fields that ask for what is not
+    /// implemented
     /// are refused by name, all others are passed over, and written back by <see cref="Save"/>.
     /// </remarks>
     /// <exception cref="TransformerConfigException">The file is not a config.json of a family that is implemented, or asks for what is not
@@ -54,7 +56,8 @@ public sealed partial record TransformerConfig
         AtomicFile.WriteAllText(FileOf(path), ToJson(weights));
     }
 
-    /// <summary>The text of config.json: that of the file that the configuration was read from, if nothing was changed since, else its fields.</summary>
+    /// <summary>The text of config.json: that of the file that the configuration was read from, if nothing was changed since, else its
+    /// fields.</summary>
     public string ToJson(ElementType weights = ElementType.F32)
     {
         if (Source is { } source && Read(source, Companions) == this) return WithType(source, weights.Name());

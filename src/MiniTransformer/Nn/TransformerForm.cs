@@ -38,7 +38,8 @@ public sealed record TransformerForm
     /// <summary>The norm of every place that has one.</summary>
     public NormKind Norm { get; init; }
 
-    /// <summary>Whether attention and perceptron are normalised once more before they are added to the stream (Gemma's four norms a block).</summary>
+    /// <summary>Whether attention and perceptron are normalised once more before they are added to the stream (Gemma's four norms a
+    /// block).</summary>
     public bool NormsAfter { get; init; }
 
     /// <summary>Whether each head's query and key are normalised before they are rotated.</summary>
@@ -53,7 +54,8 @@ public sealed record TransformerForm
     /// <summary>The window of each layer; null where every layer sees the whole context.</summary>
     public LayerWindows? Windows { get; init; }
 
-    /// <summary>The rotary base of the layers that have a window, where it is another (rope_local_base_freq); their frequencies are not stretched.</summary>
+    /// <summary>The rotary base of the layers that have a window, where it is another (rope_local_base_freq); their frequencies are
+    /// not stretched.</summary>
     public float? LocalTheta { get; init; }
 
     /// <summary>Whether the projections of queries, keys and values have a bias.</summary>
@@ -69,7 +71,8 @@ public sealed record TransformerForm
     public MlpKind Mlp { get; init; }
 
     /// <summary>
-    /// Whether embeddings are multiplied by √C, in float32. (Hugging Face rounds √C to the weights' type, and so to bfloat16 where a model runs in
+    /// Whether embeddings are multiplied by √C, in float32. (Hugging Face rounds √C to the weights' type, and so to bfloat16 where a
+    /// model runs in
     /// it; in float32, as here and in llama.cpp, it is not rounded.)
     /// </summary>
     public bool ScaledEmbedding { get; init; }

@@ -7,7 +7,8 @@ using MiniTransformer.Tests.Reference.Families;
 
 namespace MiniTransformer.Tests.Nn;
 
-/// <summary>A small checkpoint of a family, as files would have it: config.json, and random tensors whose values are exact in every type.</summary>
+/// <summary>A small checkpoint of a family, as files would have it: config.json, and random tensors whose values are exact in every
+/// type.</summary>
 internal sealed class FamilyCase
 {
     private const string Llama = """

@@ -235,6 +235,28 @@ public sealed class FamilyTests : IDisposable
         });
     }
 
+    // Numbers of weights as they were published, from the fields of each model's config.json alone.
+    [Theory]
+    [InlineData("llama", 8_030_261_248, 128256, 4096, 14336, 32, 32, 8, "{}")] // Llama 3.1 8B
+    [InlineData("mistral", 7_248_023_552, 32768, 4096, 14336, 32, 32, 8, "{}")] // Mistral 7B v0.3
+    [InlineData("qwen2", 494_032_768, 151936, 896, 4864, 24, 14, 2, """{"tie_word_embeddings":true}""")] // Qwen2.5 0.5B
+    [InlineData("qwen3", 596_049_920, 151936, 1024, 3072, 28, 16, 8, """{"tie_word_embeddings":true}""")] // Qwen3 0.6B
+    [InlineData("gemma3_text", 999_885_952, 262144, 1152, 6912, 26, 4, 1, "{}")] // Gemma 3 1B
+    [InlineData("gpt2", 124_439_808, 50257, 768, 3072, 12, 12, 12, "{}")] // GPT-2
+    public void A_published_model_has_the_published_number_of_weights(
+        string family, long count, int vocab, int hidden, int inner, int layers, int heads, int keyValueHeads, string more)
+    {
+        JsonObject json = JsonNode.Parse(more)!.AsObject();
+        json["model_type"] = family;
+        foreach ((string field, int size) in new (string, int)[]
+        {
+            ("vocab_size", vocab), ("hidden_size", hidden), ("intermediate_size", inner), ("num_hidden_layers", layers), ("num_attention_heads", heads),
+            ("num_key_value_heads", keyValueHeads),
+        }) json[field] = size;
+        File.WriteAllText(folder["config.json"], json.ToJsonString());
+        Assert.Equal(count, TransformerConfig.Load(folder.Path).ParameterShapes().Sum(p => p.Shape.Aggregate(1L, (product, size) => product * size)));
+    }
+
     private static float[] LogProbs(Transformer model, int[] ids)
     {
         using Tape tape = Tape.NoGrad(model.Device);

@@ -3,7 +3,8 @@ using System.Text.Json;
 namespace MiniTransformer.Nn.Families;
 
 /// <summary>
-/// A family of checkpoints: which fields of config.json it has and what each means, and what its tensors are called in a file. A new family is one
+/// A family of checkpoints: which fields of config.json it has and what each means, and what its tensors are called in a file. A new
+/// family is one
 /// class and one line in <see cref="All"/>. Parameters have Llama's names; a family whose files have others says which.
 /// </summary>
 internal abstract class Family
@@ -64,7 +65,8 @@ internal abstract class Family
         architectures.ValueKind == JsonValueKind.Array && architectures.EnumerateArray().Any(a => ConfigFields.IsText(a, Architecture));
 }
 
-/// <summary>Where a file has a parameter: as a tensor of some name, whole, or as one of the equal parts of its columns, or transposed.</summary>
+/// <summary>Where a file has a parameter: as a tensor of some name, whole, or as one of the equal parts of its columns, or
+/// transposed.</summary>
 /// <param name="Tensor">The tensor's name.</param>
 /// <param name="Transposed">Whether the file has matrices (in, out).</param>
 /// <param name="Part">Which part of the tensor's outputs.</param>

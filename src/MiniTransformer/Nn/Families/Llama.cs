@@ -3,8 +3,10 @@ using System.Text.RegularExpressions;
 namespace MiniTransformer.Nn.Families;
 
 /// <summary>
-/// Llama 2, 3, 3.1 and 3.2, SmolLM2, TinyLlama (Hugging Face's LlamaForCausalLM). Absent: num_key_value_heads = num_attention_heads, head_dim =
-/// hidden_size / num_attention_heads, max_position_embeddings = 2048, rms_norm_eps = 1e-6, rope_theta = 10000, tie_word_embeddings, attention_bias and
+/// Llama 2, 3, 3.1 and 3.2, SmolLM2, TinyLlama (Hugging Face's LlamaForCausalLM). Absent: num_key_value_heads = num_attention_heads,
+/// head_dim =
+/// hidden_size / num_attention_heads, max_position_embeddings = 2048, rms_norm_eps = 1e-6, rope_theta = 10000, tie_word_embeddings,
+/// attention_bias and
 /// mlp_bias = false. attention_bias is one for all four projections.
 /// </summary>
 internal partial class Llama : Family
@@ -50,8 +52,10 @@ internal partial class Llama : Family
 
     /// <summary>The sizes that all families but GPT-2 name alike.</summary>
     /// <param name="fields">The fields.</param>
-    /// <param name="headDim">head_dim where it is absent; null for hidden_size / num_attention_heads, which a head_dim of null always means.</param>
-    /// <param name="keyValueHeads">num_key_value_heads where it is absent, if it divides num_attention_heads; else, and where it is null, as many.</param>
+    /// <param name="headDim">head_dim where it is absent; null for hidden_size / num_attention_heads, which a head_dim of null always
+    /// means.</param>
+    /// <param name="keyValueHeads">num_key_value_heads where it is absent, if it divides num_attention_heads; else, and where it is
+    /// null, as many.</param>
     /// <param name="tied">tie_word_embeddings where it is absent.</param>
     protected static TransformerConfig Sizes(ConfigFields fields, int? headDim = null, int? keyValueHeads = null, bool tied = false)
     {

@@ -1,7 +1,8 @@
 namespace MiniTransformer.Nn.Families;
 
 /// <summary>
-/// Mistral 7B and its kin (MistralForCausalLM): Llama without biases; sliding_window is a window in every layer, null none. Absent: sliding_window = 4096,
+/// Mistral 7B and its kin (MistralForCausalLM): Llama without biases; sliding_window is a window in every layer, null none. Absent:
+/// sliding_window = 4096,
 /// num_key_value_heads = 8, max_position_embeddings = 131072, the others as Llama's.
 /// </summary>
 internal sealed class Mistral : Llama

@@ -1,8 +1,10 @@
 namespace MiniTransformer.Nn.Families;
 
 /// <summary>
-/// Qwen2 and Qwen2.5 (Qwen2ForCausalLM): Llama with biases on queries, keys and values, which no field mentions. With use_sliding_window the layers from
-/// max_window_layers on have the sliding_window, or those that layer_types names; without it the two numbers mean nothing. Absent: use_sliding_window =
+/// Qwen2 and Qwen2.5 (Qwen2ForCausalLM): Llama with biases on queries, keys and values, which no field mentions. With
+/// use_sliding_window the layers from
+/// max_window_layers on have the sliding_window, or those that layer_types names; without it the two numbers mean nothing. Absent:
+/// use_sliding_window =
 /// false, sliding_window = 4096, max_window_layers = 28, num_key_value_heads = 32, max_position_embeddings = 32768, the others as Llama's.
 /// </summary>
 internal class Qwen2 : Llama
@@ -51,7 +53,8 @@ internal class Qwen2 : Llama
         json.Int("max_window_layers", Enumerable.Range(0, config.NumLayers).TakeWhile(i => config.Form.Windows is not { } w || w[i] == 0).Count());
     }
 
-    /// <summary>The form with the family's biases and head norms. A false attention_bias means nothing in Qwen2, as no field takes the biases away.</summary>
+    /// <summary>The form with the family's biases and head norms. A false attention_bias means nothing in Qwen2, as no field takes the
+    /// biases away.</summary>
     protected virtual TransformerForm Biases(ConfigFields fields, TransformerForm form)
     {
         fields.OptionalBool("attention_bias");

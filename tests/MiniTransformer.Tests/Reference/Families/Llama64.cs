@@ -2,7 +2,8 @@ using System.Text.Json.Nodes;
 
 namespace MiniTransformer.Tests.Reference.Families;
 
-/// <summary>Llama 2, 3, 3.1, 3.2, SmolLM2 and TinyLlama (H. Touvron et al., 2023; A. Grattafiori et al., "The Llama 3 Herd of Models", 2024).</summary>
+/// <summary>Llama 2, 3, 3.1, 3.2, SmolLM2 and TinyLlama (H. Touvron et al., 2023; A. Grattafiori et al., "The Llama 3 Herd of Models",
+/// 2024).</summary>
 internal sealed class Llama64(JsonObject config, IReadOnlyDictionary<string, double[]> tensors) : Checkpoint64(config, tensors)
 {
     public override double[][] Logits(int[] ids)
@@ -33,7 +34,8 @@ internal sealed class Llama64(JsonObject config, IReadOnlyDictionary<string, dou
         return [.. x.Select(row => Linear(head, RmsNorm("model.norm", row, epsilon)))];
     }
 
-    // Linear: positions divided by the factor. Llama 3: long waves (seldom a full turn in the original context) are stretched by the factor, short ones
+    // Linear: positions divided by the factor. Llama 3: long waves (seldom a full turn in the original context) are stretched by the
+    // factor, short ones
     // stay, those between are interpolated.
     private double[] Scaled(int d)
     {
