@@ -9,7 +9,6 @@ using MiniTransformer.Data;
 using MiniTransformer.IO;
 using MiniTransformer.Judges;
 using MiniTransformer.Lab;
-using MiniTransformer.Tensors;
 using MiniTransformer.Tests.IO;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
