@@ -27,6 +27,8 @@ public sealed class ExperimentTests(ExperimentTests.Prepared prepared) : IClassF
     {
         var step = Assert.IsType<RlooStep>(Steps(new OracleMethod(), 1)[0]);
         Assert.Equal(world.Regime.Dpr.PromptsPerUpdate, step.Tokens / step.Length, 9);
+        Assert.InRange(step.Length, 1, world.Regime.Dpr.MaxTokens); // and no longer ones, though this little training leaves many without an end
+        Assert.InRange(step.Ended, 0, .9);
     }
 
     [Fact]

@@ -133,6 +133,21 @@ public class MatchedKlTests
     }
 
     [Fact]
+    public void Levels_and_gains_of_the_table_are_those_of_their_column()
+    {
+        MatchedKl matched = Of(TwoMethods(3));
+        KlFamily dpr = matched.Families[0], sentence = matched.Families[1];
+        foreach ((double kl, ReportTable table) in matched.Targets.Zip(MatchedKlTables.Of(matched, "r")))
+        {
+            string[] row = [.. table.Rows[1].Select(cell => cell.Text)];
+            PairedDifference greedy = matched.Difference(sentence, dpr, kl, Decoding.Greedy), sampled = matched.Difference(sentence, dpr, kl, Decoding.Sampled);
+            Assert.Equal(["sentence, reference base (β)", Comparison.Level(matched.Level(sentence, kl, Decoding.Greedy)).Text, Comparison.Level(matched.Level(sentence, kl, Decoding.Sampled)).Text,
+                Comparison.Gain(greedy).Text, Comparison.Wins(greedy).Text, Comparison.Gain(sampled).Text, Comparison.Wins(sampled).Text, "3 of 3"], row);
+            Assert.NotEqual(row[3], row[5]);
+        }
+    }
+
+    [Fact]
     public void A_method_that_did_not_go_so_far_is_a_dash_in_the_table()
     {
         List<CellResult> cells = TwoMethods(3);
