@@ -68,6 +68,11 @@ public static class Checkpoint
         return Transformer.Load(config, device, weights);
     });
 
+    /// <summary>The configuration of a model's folder; the weights are not looked at.</summary>
+    /// <exception cref="TransformerConfigException">It asks for what is not implemented.</exception>
+    /// <exception cref="ChecksumException">The file is not what this library wrote.</exception>
+    public static TransformerConfig LoadConfig(string folder) => Read(folder, name => name == "config.json", TransformerConfig.Load);
+
     /// <summary>
     /// The tokenizer of a model's folder, with all end tokens that the model's configuration has; or null and the reason where it has none or one that is not implemented.
     /// </summary>

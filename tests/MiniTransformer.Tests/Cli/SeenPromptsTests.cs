@@ -50,6 +50,23 @@ public sealed class SeenPromptsTests : IDisposable
     }
 
     [Fact]
+    public void Held_out_prompts_that_dpr_is_told_to_answer_are_measured_by_neither_dpr_nor_eval()
+    {
+        string[] lines = [.. Enumerable.Range(0, 40).Select(i => $$"""{"prompt": "p{{i}}", "completion": "c"}""")];
+        File.WriteAllLines(folder["data.jsonl"], lines);
+        File.WriteAllLines(folder["prompts.jsonl"], lines[..30]);
+        Cli.Done(["sft", "--data", folder["data.jsonl"], "--held-out", "0.5", "--steps", "2", .. Small, "--out", folder["sft"]]);
+        CliResult dpr = Cli.Done("dpr", "--run", folder["sft"], "--prompts", folder["prompts.jsonl"], "--updates", "1", "--prompts-per-update", "4", "--threads", "1", "--evaluate-every", "1", "--out", folder["dpr"]);
+        int left = int.Parse(System.Text.RegularExpressions.Regex.Match(dpr.Error, @"(\d+) of 20 held-out prompts are among those .* or that --prompts has: they are left out\.").Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture);
+        Assert.InRange(left, 10, 19);
+        Assert.Contains($"on {20 - left} held-out prompts", dpr.Out, StringComparison.Ordinal);
+        JsonElement[] curve = [.. File.ReadLines(Path.Combine(folder["dpr"], "metrics.jsonl")).Select(l => JsonSerializer.Deserialize<JsonElement>(l)).Where(l => l.TryGetProperty("heldOutLoss", out _))];
+        Assert.Equal(2, curve.Length);
+        Assert.All(curve, point => Assert.Equal(20 - left, point.GetProperty("prompts").GetInt32()));
+        Assert.Equal(20 - left, Cli.Done("eval", "--run", folder["dpr"], "--json", "--threads", "1").Json.Single().GetProperty("prompts").GetInt32());
+    }
+
+    [Fact]
     public void The_record_is_a_set_in_one_order_and_a_damaged_one_is_refused()
     {
         int[][] some = [[1, 2, 3], [4], [256, 97]];
