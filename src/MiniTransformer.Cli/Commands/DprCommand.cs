@@ -104,7 +104,7 @@ internal sealed class DprCommand
         using Device device = common.Device(settings, terminal.Stop);
 
         // π_SFT, π_ref, and the data of the SFT run.
-        string expertFolder = ModelFolder.Find(sftRun);
+        string expertFolder = ModelFolder.Named(run.Name, sftRun);
         string[] named = settings.Get(reference) == Auto ? [expertFolder] : ModelFolder.References(sftRun, ReferenceOf(settings, sft));
         TrainingMemory.RequireDpr(Checkpoint.LoadConfig(expertFolder), [.. named.Select(Checkpoint.LoadConfig)], device);
         using Transformer expert = Frozen(expertFolder, device);
