@@ -77,7 +77,7 @@ internal sealed class AdviseCommand
         JudgeOptions judging = verify.Options(settings, terminal);
         string? evalFile = verify.EvalFile(settings, source.File is not null, source.EvalFile);
         using RunData own = terminal.Stop.Await(() => (source with { Verify = verifier }).Load(vocabulary, TrainedPrompts.Of(expert.Companions), terminal.Say, judging, evalFile));
-        using RunData? other = file is null ? null : terminal.Stop.Await(() => new DataSource(null, file, 1, 0, 1, source.Seed, verifier).Load(vocabulary, judging: judging));
+        using RunData? other = file is null ? null : terminal.Stop.Await(() => new DataSource(null, file, 1, 0, 1, source.Seed, verifier).Load(vocabulary, say: terminal.Say, judging: judging));
         RunData decided = other ?? own;
         HeldOutPrompts validation = decided.Choices;
         if (validation.Count == 0) throw new UsageException("the run holds nothing out (--held-out 0); give the data to decide on with --data or --eval-data.");

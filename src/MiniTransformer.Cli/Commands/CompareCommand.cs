@@ -65,7 +65,7 @@ internal sealed class CompareCommand
         using IJudge? verifier = source.Judge(settings, judges: !rereading, terminal);
         bool goesOn = (resuming || rereading) && RunDirectory.Exists(path);
         if (goesOn) terminal.Stop.Await(() => source.TakeUp(settings, RunSettings.Read<ComparisonRun>(path), path));
-        Regime[] chosen = terminal.Stop.Await(() => source.Chosen(settings, isQuick, verifier));
+        Regime[] chosen = terminal.Stop.Await(() => source.Chosen(settings, isQuick, verifier, terminal.Say));
         if (settings.Get(smoke)) chosen = [.. chosen.Select(r => r.Reduced())];
         ulong first = settings.Get(common.Seed);
         ulong[] evaluation = Numbers(first, settings.Resolve(seeds, settings.Get(seeds) ?? (isQuick ? 3 : 10))!.Value);

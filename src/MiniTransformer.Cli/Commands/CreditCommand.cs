@@ -72,7 +72,7 @@ internal sealed class CreditCommand
         int positions = references.All.Min(r => r.Model.Config.MaxPositions) is var most && most < expert.Config.MaxPositions ? most : expert.Config.MaxPositions;
         foreach (NamedReference same in references.All.Where(r => r.Model.HasWeightsOf(expert)))
             terminal.Say($"Warning: the reference {same.Name} has the weights of the policy itself, to the bit: r̂ is 0 for every token.");
-        CreditData shown = terminal.Stop.Await(() => Data(settings, path, vocabulary, expert));
+        CreditData shown = terminal.Stop.Await(() => Data(settings, path, vocabulary, expert, terminal.Say));
         Demonstrations.FromExamples(shown.Examples).CheckLength(positions);
 
         using ResultFile? page = settings.Get(common.Out) is { } file ? ResultFile.Open(file, terminal) : null;
@@ -122,13 +122,13 @@ internal sealed class CreditCommand
             throw new UsageException($"'{Invocation.Shown(path)}' is a model, not a run: say which responses to show with --data or --task.");
     }
 
-    private CreditData Data(Settings settings, string path, Vocabulary vocabulary, Transformer expert)
+    private CreditData Data(Settings settings, string path, Vocabulary vocabulary, Transformer expert, Action<string> say)
     {
         int needed = settings.Get(plant) ? Math.Max(settings.Get(count), settings.Get(prompts)) : settings.Get(count);
-        if (settings.Get(data) is { } file) return CreditData.OfFile(file, vocabulary);
+        if (settings.Get(data) is { } file) return CreditData.OfFile(file, vocabulary, say);
         return settings.Get(task) is { } tasks
             ? CreditData.OfTasks(tasks, settings.Get(common.Seed), needed, vocabulary.Needed("--task"))
-            : CreditData.OfRun(path, needed, vocabulary, TrainedPrompts.Of(expert.Companions));
+            : CreditData.OfRun(path, needed, vocabulary, TrainedPrompts.Of(expert.Companions), say);
     }
 
     private SamplingOptions Sampling(Settings settings, CreditData shown)

@@ -62,6 +62,22 @@ internal sealed class RewardCommand
         int read = 0;
         try
         {
+            int lines = terminal.OutIsTerminal && settings.Get(common.Out) is null ? 0 : Lines(file); // on a terminal the responses show how far it is
+            if (lines == 0) Score(null);
+            else Progress.Show(terminal, open => { Score(open("reward", lines, 0)); return read; });
+        }
+        catch (OperationCanceledException)
+        {
+            throw results.Part(read == 0 ? null : $"the first {read} responses are scored");
+        }
+
+        if (read == 0) throw new DataException($"{Invocation.Shown(file)}: the file holds no example.");
+        results.Keep();
+        return CommandLine.Done;
+
+        void Score(ITrack? track)
+        {
+            long tokensDone = 0;
             foreach (Example[] examples in terminal.Stop.Await(JsonlReader.Read(file, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { Say = terminal.Say }).Chunk(settings.Get(batch))))
             {
                 Demonstrations.FromExamples(examples).CheckLength(positions);
@@ -72,19 +88,20 @@ internal sealed class RewardCommand
                     Token[] tokens = [.. examples[b].ResponseIds.Select((id, t) => Token.Of(id, vocabulary, rewards, responses.Starts[b] + t))];
                     if (settings.Get(json)) results.Writer.WriteLine(Json(tokens, rewards.Ends.Ended[b]));
                     else WriteTable(results.Writer, vocabulary, examples[b], tokens, rewards.Ends.Ended[b]);
+                    tokensDone += tokens.Length;
                 }
 
                 read += examples.Length;
+                track?.Report(read, FormattableString.Invariant($"{tokensDone:N0} tokens"));
             }
         }
-        catch (OperationCanceledException)
-        {
-            throw results.Part(read == 0 ? null : $"the first {read} responses are scored");
-        }
+    }
 
-        if (read == 0) throw new DataException($"{Invocation.Shown(file)}: the file holds no example.");
-        results.Keep();
-        return CommandLine.Done;
+    // How many responses there may be; what is read once, such as a pipe, does not say.
+    private static int Lines(string file)
+    {
+        FileInfo target = File.ResolveLinkTarget(file, returnFinalTarget: true) as FileInfo ?? new FileInfo(file);
+        return target is { Exists: true, Length: > 0 } ? File.ReadLines(file).Count() : 0;
     }
 
     private static float[] Values(Token[] tokens, string field) => [.. tokens.Select(t => field switch

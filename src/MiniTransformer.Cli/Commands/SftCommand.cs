@@ -50,7 +50,7 @@ internal sealed class SftCommand
     private readonly Flag<double> heldOut = Flags.Number("--held-out", "data: share of the prompts that is held out for evaluation", .1, max: .9);
     private readonly JudgeFlag verify = new();
     private readonly Flag<string> lossOn = Flags.Choice(
-        "--loss-on", "conversations: which turns of the assistant carry loss, all of them or the last", ["all", "last"], "all");
+        "--loss-on", "conversations: which turns of the assistant carry loss, all of them or the last", ["all", "last"], "all", formerly: SftRun.LossOnFormerly);
     private readonly Flag<bool> inOrder = Flags.Switch("--in-order", "take the demonstrations in their order, for data that improves over time");
     private readonly Flag<string> objective = Flags.Choice("--objective", "what is maximised", ["sft", "inverse-q", "inverse-q-chi2", "dft"], "sft");
     private readonly Flag<double> gamma = Flags.Number("--gamma", "discount of the inverse-q objectives", 1, max: 1, open: true);

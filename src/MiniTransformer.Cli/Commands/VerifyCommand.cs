@@ -67,7 +67,7 @@ internal sealed class VerifyCommand
         var proof = new Proof(settings.Get(cases), settings.Get(common.Seed), formulas);
         using Device device = common.Device(settings, terminal.Stop);
         using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
-        using OwnModel? own = policyPath is null ? null : Load(settings, policyPath, file!, device, proof.Seed);
+        using OwnModel? own = policyPath is null ? null : Load(settings, policyPath, file!, device, proof.Seed, terminal.Say);
         var rows = new List<ProofRow>();
         int statements = Identities.All.Count + 8;
         try
@@ -122,14 +122,14 @@ internal sealed class VerifyCommand
         output.WriteLine("What the statements say: src/MiniTransformer.Training/Theory/README.md");
     }
 
-    private OwnModel Load(Settings settings, string policyPath, string file, Device device, ulong seed)
+    private OwnModel Load(Settings settings, string policyPath, string file, Device device, ulong seed, Action<string> say)
     {
         string policyFolder = ModelFolder.Find(policyPath);
         string? referenceFolder = settings.Get(reference) is { } name ? ModelFolder.Reference(policyPath, name) : null;
         Transformer model = Checkpoint.LoadModel(policyFolder, device);
         Transformer? other = referenceFolder is null ? null : Checkpoint.LoadModel(referenceFolder, device);
         Vocabulary vocabulary = Vocabulary.Of(policyFolder, model.Config);
-        Demonstrations examples = device.Stop.Await(() => Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size));
+        Demonstrations examples = device.Stop.Await(() => Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { Say = say }));
         examples.CheckLength(Math.Min(model.Config.MaxPositions, other?.Config.MaxPositions ?? int.MaxValue));
         Example[] drawn = [.. examples.Where(e => e.ResponseIds.Length > 0)];
         if (drawn.Length == 0) throw new DataException($"{Invocation.Shown(file)}: every response is empty; there is nothing to check on.");

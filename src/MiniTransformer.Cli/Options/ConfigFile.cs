@@ -13,7 +13,7 @@ internal static class ConfigFile
     /// <summary>Keys of run.json that are not flags.</summary>
     private static readonly string[] AboutTheRun = ["command", "sft", "advice", "dataSha256", "evalDataSha256", "baseSha256", "runSha256", "referenceSha256", "promptsSha256", "folder", "version"];
 
-    /// <summary>Reads a configuration; keys that the command does not have are refused.</summary>
+    /// <summary>Reads a configuration; keys that the command does not have are refused, and what a run did before there was a flag for it is filled in.</summary>
     public static JsonObject Read(string path, Command command)
     {
         if (!File.Exists(path)) throw new UsageException($"--config: there is no file '{path}'.");
@@ -36,6 +36,8 @@ internal static class ConfigFile
                 throw new UsageException($"{path}: '{key}' is no setting of {command.Name}.{Nearest.Hint(key, known)}");
         }
 
+        // A run's own file without a flag is older than the flag.
+        if (json.ContainsKey("command")) foreach (IFlag flag in FlagsOf(command).Where(flag => flag.Formerly is not null)) json.TryAdd(flag.Key, flag.Formerly);
         return json;
     }
 

@@ -21,6 +21,9 @@ internal interface IFlag
     /// <summary>Whether it may be given several times, and has a list of values.</summary>
     bool Repeats { get; }
 
+    /// <summary>What a run did that was made before there was the flag, where that is not the flag's default; else null.</summary>
+    string? Formerly { get; }
+
     /// <summary>Whether its value may be several words or numbers, separated by commas.</summary>
     bool TakesList { get; }
 
@@ -81,6 +84,9 @@ internal sealed class Flag<T> : Option<T>, IFlag
 
     /// <inheritdoc/>
     public bool Repeats { get; private init; }
+
+    /// <inheritdoc/>
+    public string? Formerly { get; init; }
 
     /// <inheritdoc/>
     public bool TakesList => HelpName?.Contains(',', StringComparison.Ordinal) == true;

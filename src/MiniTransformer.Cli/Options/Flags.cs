@@ -45,13 +45,13 @@ internal static class Flags
         Flag<string[]?>.Repeated(name, description, texts => [.. texts.Select(FullPath)], helpName, isInput: true);
 
     /// <summary>One of some words.</summary>
-    public static Flag<string> Choice(string name, string description, string[] choices, string defaultValue) => new(
+    public static Flag<string> Choice(string name, string description, string[] choices, string defaultValue, string? formerly = null) => new(
         name, $"{description}: {string.Join(", ", choices)}",
         text => choices.Contains(text)
             ? text
             : throw new UsageException($"'{text}' is none of {string.Join(", ", choices)}.{Nearest.Hint(text, choices)}"),
         defaultValue, hasDefault: true)
-    { HelpName = "WORD" };
+    { HelpName = "WORD", Formerly = formerly };
 
     /// <summary>Some words of a list, separated by commas, or "all".</summary>
     public static Flag<string> Words(string name, string description, string[] words, string defaultValue) => new(

@@ -48,8 +48,9 @@ internal sealed class CompareSource
     /// <param name="settings">The command line.</param>
     /// <param name="quick">Whether only some of the built-in regimes are run where none are named.</param>
     /// <param name="verifier">What <see cref="Judge"/> gave.</param>
+    /// <param name="say">Is told which columns of own data are not read.</param>
     /// <exception cref="DataException">A file has a line that cannot be used, or too few prompts.</exception>
-    public Regime[] Chosen(Settings settings, bool quick, IJudge? verifier)
+    public Regime[] Chosen(Settings settings, bool quick, IJudge? verifier, Action<string> say)
     {
         string[] files = Files(settings);
         if (!settings.Given(regimes)) settings.Resolve(regimes, files.Length > 0 ? None : quick ? string.Join(',', Quick) : "all");
@@ -61,7 +62,7 @@ internal sealed class CompareSource
         };
         string[] twice = [.. builtIn.Select(r => r.Name).Concat(files.Select(NameOf)).GroupBy(n => n, StringComparer.OrdinalIgnoreCase).Where(g => g.Count() > 1).Select(g => g.Key)];
         if (twice.Length > 0) throw new UsageException($"two regimes would be called '{twice[0]}'; name each one once, and rename a file that is called like another regime.");
-        return [.. builtIn, .. files.Length == 0 ? [] : Own(settings, files, verifier!)];
+        return [.. builtIn, .. files.Length == 0 ? [] : Own(settings, files, verifier!, say)];
     }
 
     /// <summary>The verifier of own data; null where there are none.</summary>
@@ -160,7 +161,7 @@ internal sealed class CompareSource
         if (settings.Get(inOrder)) yield return inOrder.Name;
     }
 
-    private IEnumerable<Regime> Own(Settings settings, string[] files, IJudge verifier)
+    private IEnumerable<Regime> Own(Settings settings, string[] files, IJudge verifier, Action<string> say)
     {
         string? folder = settings.Get(baseModel) is { } named ? ModelFolder.Find(named) : null;
         TransformerConfig? config = folder is null ? null : TransformerConfig.Load(AtomicDirectory.Current(folder));
@@ -171,8 +172,8 @@ internal sealed class CompareSource
         {
             if (!File.Exists(file)) throw new FileNotFoundException($"--data: there is no file '{Invocation.Shown(file)}'.");
             DataSource.RequireFile("--data", file);
-            var examples = Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size);
-            Demonstrations? evaluated = settings.Get(verify.EvalData) is { } gold ? Demonstrations.Load(gold, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { HeldOut = true }) : null;
+            var examples = Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { Say = say });
+            Demonstrations? evaluated = settings.Get(verify.EvalData) is { } gold ? Demonstrations.Load(gold, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { HeldOut = true, Say = say }) : null;
             if (config is not null) examples.CheckLength(config.MaxPositions);
             if (config is not null) evaluated?.CheckLength(config.MaxPositions);
             var own = OwnData.Split(

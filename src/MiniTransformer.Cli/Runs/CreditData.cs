@@ -16,10 +16,10 @@ internal sealed record CreditData(string What, IReadOnlyList<Example> Examples, 
     /// <summary>What the responses are called.</summary>
     public string Response => IsGold ? "right response" : "demonstrated response";
 
-    /// <summary>All responses of a file.</summary>
-    public static CreditData OfFile(string file, Vocabulary vocabulary)
+    /// <summary>All responses of a file, of which the columns that are not read are said.</summary>
+    public static CreditData OfFile(string file, Vocabulary vocabulary, Action<string> say)
     {
-        var examples = Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size);
+        var examples = Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { Say = say });
         examples.CheckGold();
         bool isGold = examples.All(e => e.Gold is not null);
         return new CreditData($"the responses of {Invocation.Shown(file)}", isGold ? [.. examples.Select(e => Right(e, vocabulary))] : examples, null, isGold);
@@ -40,11 +40,12 @@ internal sealed record CreditData(string What, IReadOnlyList<Example> Examples, 
     /// <param name="prompts">How many, at most.</param>
     /// <param name="vocabulary">What ids mean.</param>
     /// <param name="seen">What the policy was trained on.</param>
-    public static CreditData OfRun(string run, int prompts, Vocabulary vocabulary, TrainedPrompts seen)
+    /// <param name="say">Is told what is left out, and which columns are not read.</param>
+    public static CreditData OfRun(string run, int prompts, Vocabulary vocabulary, TrainedPrompts seen, Action<string> say)
     {
         DataSource source = RunSettings.ReadTraining(run, "--run").SourceAt(run);
         if (source.Tasks is { } tasks) return OfTasks(tasks, source.Seed, prompts, vocabulary.Needed("--task"));
-        using RunData data = source.Load(vocabulary, seen);
+        using RunData data = source.Load(vocabulary, seen, say);
         bool isGold = source.EvalFile is not null || data.Evaluation.Examples.All(e => e.Gold is not null);
         Example[] heldOut = [.. data.Evaluation.Examples.Take(prompts).Select(e => Right(e, vocabulary))];
         if (heldOut.Length == 0) throw new UsageException("the run holds nothing out (--held-out 0); give responses with --data, or prompts with --task.");

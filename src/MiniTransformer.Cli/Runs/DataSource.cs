@@ -133,7 +133,7 @@ internal sealed record DataSource(
             Judge = verifier,
         };
 
-        Demonstrations Held(string file) => Data.Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { HeldOut = true });
+        Demonstrations Held(string file) => Data.Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { HeldOut = true, Say = say });
 
         HeldOutPrompts Prompts(IEnumerable<Example> examples) => HeldOutPrompts.Of([.. examples], vocabulary, verifier, isGold, demonstrations);
     }

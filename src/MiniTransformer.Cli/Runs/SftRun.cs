@@ -54,8 +54,11 @@ internal sealed record SftRun : TrainingSettings
     /// <summary>--held-out.</summary>
     public double HeldOut { get; init; } = .1;
 
-    /// <summary>--loss-on.</summary>
-    public string LossOn { get; init; } = "all";
+    /// <summary>What <see cref="LossOn"/> was before there was the flag.</summary>
+    public const string LossOnFormerly = "last";
+
+    /// <summary>--loss-on; a run.json that does not say it is older than the flag.</summary>
+    public string LossOn { get; init; } = LossOnFormerly;
 
     /// <summary>--in-order.</summary>
     public bool InOrder { get; init; }

@@ -16,7 +16,7 @@ public sealed class BpeTokenizer : ITokenizer
     private readonly TokenizerJson json;
     private readonly BytePairModel model, dataModel;
     private readonly Search markup, data;
-    private readonly HashSet<int> special;
+    private readonly HashSet<int> special, hidden;
     private readonly Lazy<ChatFormat?> chat;
 
     // Added tokens that are looked for before, and those that are looked for after the text was normalized.
@@ -27,6 +27,9 @@ public sealed class BpeTokenizer : ITokenizer
         (this.json, this.model, Tokens) = (json, model, tokens);
         chat = new Lazy<ChatFormat?>(() => ChatSource?.Invoke(this));
         special = [.. json.Added.Where(token => token.Special).Select(token => token.Id)];
+
+        // An added token that ends a response is none of its text, whatever the file says; an ordinary token that does, a line feed, is.
+        hidden = [.. json.Added.Where(token => IsSpecial(token.Id)).Select(token => token.Id)];
         dataModel = WithoutSpecial(json.Model) is { } settings ? new BytePairModel(settings) : model;
 
         // Special tokens come first where two are written the same, as in Hugging Face's library.
@@ -147,7 +150,7 @@ public sealed class BpeTokenizer : ITokenizer
         foreach (int id in ids)
         {
             CheckId(id);
-            if (json.Texts[id] is { } text && !IsSpecial(id)) texts.Add(text);
+            if (json.Texts[id] is { } text && !hidden.Contains(id)) texts.Add(text);
         }
 
         return json.Decoder is null ? string.Join(' ', texts) : string.Concat(json.Decoder.Decode(texts, continues));
@@ -236,7 +239,7 @@ public sealed class BpeTokenizer : ITokenizer
                     due += bytes[token];
                     Advance(text, due, ref at, ref byteAt);
                     int end = at;
-                    if (byteAt < due) end += char.IsHighSurrogate(text[at]) ? 2 : 1;
+                    if (byteAt < due && at < text.Length) end += char.IsHighSurrogate(text[at]) ? 2 : 1;
                     tokens[token] = new TextToken(Ids[token], words[w].Source.Origin(words[w].Start + start), words[w].Source.Origin(words[w].Start + end));
                 }
             }

@@ -1,5 +1,8 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using MiniTransformer.Backends;
+using MiniTransformer.Cli.Runs;
+using MiniTransformer.IO;
 using MiniTransformer.Nn;
 using MiniTransformer.Tests.IO;
 using MiniTransformer.Text;
@@ -62,6 +65,58 @@ public sealed class ChatCommandTests
         CliResult streamed = Cli.RunWith("q\n/exit\nnever\n", [.. flags.Where(f => f != "--json")]);
         Assert.Equal(0, streamed.Code);
         Assert.EndsWith("\n", streamed.Out);
+    }
+
+    [Fact]
+    public void A_run_that_is_older_than_the_choice_of_turns_goes_on_with_the_last_turn_as_it_began()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllLines(folder["chats.jsonl"], Enumerable.Range(0, 12).Select(i =>
+            $$"""{"messages":[{"role":"user","content":"{{i}}"},{"role":"assistant","content":"abc"},{"role":"user","content":"r"},{"role":"assistant","content":"b"}]}"""));
+        string[] sft = ["sft", "--data", folder["chats.jsonl"], .. Cli.NoCurve, "--steps", "4", "--batch", "4", "--layers", "1", "--hidden", "8", "--heads", "1", "--threads", "1"];
+        Cli.Done([.. sft, "--loss-on", "last", "--out", folder["last"]]);
+        Cli.Done([.. sft, "--out", folder["all"]]);
+        Assert.NotEqual(Cli.WeightsOf(folder["all"]), Cli.WeightsOf(folder["last"]));
+
+        Cli.RunStopped(() => File.Exists(folder["old/checkpoints/last/trainer.json"]), [.. sft, "--loss-on", "last", "--checkpoint-every", "1", "--out", folder["old"]]);
+        string path = folder["old/run.json"];
+        JsonObject json = SealedJson.Read(path);
+        Assert.True(json.Remove("loss-on"));
+        File.WriteAllText(path, json.ToJsonString());
+        Assert.Equal("last", RunSettings.Read<SftRun>(folder["old"]).LossOn);
+        Assert.Contains("is not what the run began with", Cli.Run("sft", "--out", folder["old"], "--resume", "--loss-on", "all").Error);
+        Cli.Done("sft", "--out", folder["old"], "--resume");
+        Assert.Equal(Cli.WeightsOf(folder["last"]), Cli.WeightsOf(folder["old"]));
+        Cli.Done("sft", "--config", path, "--out", folder["again"]);
+        Assert.Equal(Cli.WeightsOf(folder["last"]), Cli.WeightsOf(folder["again"]));
+    }
+
+    [Fact]
+    public void Every_command_that_reads_own_data_says_once_which_columns_it_does_not_read()
+    {
+        using var folder = new TemporaryFolder();
+        string[] lines = [.. Enumerable.Range(10, 30).Select(i => $$"""{"prompt": "{{i}}+1=", "completion": "{{i + 1}}", "lang": "en"}""")];
+        File.WriteAllLines(folder["own.jsonl"], lines);
+        File.WriteAllLines(folder["other.jsonl"], lines.Select(line => line.Replace("+1", "-1", StringComparison.Ordinal)));
+        string[] tiny = ["--layers", "1", "--hidden", "8", "--heads", "1", "--threads", "1"];
+        Says(["sft", "--data", folder["own.jsonl"], .. Cli.NoCurve, "--steps", "2", .. tiny, "--out", folder["sft"]], "own.jsonl");
+        Says(["eval", "--run", folder["sft"], "--data", folder["other.jsonl"]], "other.jsonl");
+        Says(["advise", "--run", folder["sft"], "--data", folder["other.jsonl"], "--continued-steps", "0", "--references", "base"], "own.jsonl", "other.jsonl");
+        Says(["credit", "--run", folder["sft"], "--data", folder["other.jsonl"], "--reference", "base", "--plant", "--prompts", "5"], "other.jsonl");
+        Says(["credit", "--run", folder["sft"], "--reference", "base", "--plant", "--prompts", "2"], "own.jsonl");
+        Says(["verify", "--policy", folder["sft"], "--data", folder["other.jsonl"]], "other.jsonl");
+        Says(["dpr", "--run", folder["sft"], "--prompts", folder["other.jsonl"], "--updates", "1", "--prompts-per-update", "2", .. Cli.NoCurve, "--out", folder["dpr"]],
+            "own.jsonl", "other.jsonl");
+        string[] tooFew = ["--validation", "0.2", "--seeds", "1", "--threads", "1"];
+        Said(Cli.Run(["compare", "--data", folder["own.jsonl"], "--verify", "exact", .. tooFew, "--out", folder["compare"]]), "own.jsonl"); // before it refuses them
+
+        static void Says(string[] args, params string[] files) => Said(Cli.Done(args), files);
+
+        static void Said(CliResult result, params string[] files)
+        {
+            Assert.Equal(files.Length, result.Error.Split("column 'lang' is not read").Length - 1);
+            foreach (string file in files) Assert.Contains($"{file}: column 'lang' is not read", result.Error, StringComparison.Ordinal);
+        }
     }
 
     private static string Loss(JsonElement line) => string.Concat(line.GetProperty("loss").EnumerateArray());

@@ -68,6 +68,19 @@ public sealed class RewardCommandTests
     }
 
     [Fact]
+    public void How_many_responses_of_a_file_are_scored_is_said_beside_the_results()
+    {
+        using var folder = new TemporaryFolder();
+        using Device device = Device.Cpu(1);
+        using Transformer model = Model(device, 1, 2, false);
+        Checkpoint.Save(folder["model"], model, null);
+        WriteIds(folder["data.jsonl"]);
+        CliResult scored = Cli.Done("reward", "--policy", folder["model"], "--reference", folder["model"], "--data", folder["data.jsonl"], "--json");
+        Assert.Contains($"reward: {Examples.Length} of {Examples.Length}", scored.Error, StringComparison.Ordinal);
+        Assert.Equal(Examples.Length, scored.Json.Length);
+    }
+
+    [Fact]
     public void Text_needs_a_tokenizer_and_shows_its_tokens()
     {
         using var folder = new TemporaryFolder();

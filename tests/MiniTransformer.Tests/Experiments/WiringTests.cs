@@ -30,7 +30,7 @@ public sealed class WiringTests
         Sizes = new PromptSplitSizes(Evaluation: 30, Validation: 20, Reinforcement: 40, Demonstrations: 160),
         Pretraining = new SftOptions { Steps = 6, BatchSize = 16, LearningRate = SftRate, WarmupSteps = 2, KeepAt = [], Shuffle = false },
         Sft = new SftOptions { Steps = 300, BatchSize = Batch, LearningRate = SftRate, WarmupSteps = 2, FinalFraction = .5, Shuffle = name != "lazyshift" },
-        Dpr = new DprOptions { Updates = Updates, PromptsPerUpdate = Prompts, LearningRate = Rate, WarmupUpdates = 1, MaxTokens = 8, Beta = 1 },
+        Dpr = new DprOptions { Updates = Updates, PromptsPerUpdate = Prompts, LearningRate = Rate, WarmupUpdates = 4, MaxTokens = 8, Beta = 1 },
     };
 
     private static World Prepare(Regime regime, Device device, ulong seed = 3)
@@ -144,6 +144,8 @@ public sealed class WiringTests
             Assert.Equal(Right(world.Data.Validation, Draw(measured, world.Data.Validation, "validation", 0)), cell.ValidationGreedy);
             Assert.Equal(Right(world.Data.Validation, Draw(measured, world.Data.Validation, "validation", method.Temperature)), cell.ValidationSampled);
             Assert.Equal(sampled.Average(r => (double)r.Ids.Length), cell.Length, 12);
+            var reward = new DenseReward(world.Expert, [world.Reference(name == "lazyshift" ? "10%" : "base")]);
+            Assert.Equal(Evaluation.Measure(measured, reward, world.Data.Evaluation, Tokenizer, Sampling(world, "evaluation", method.Temperature)).Reward, cell.Reward, 9);
             Assert.Equal(sampled.Average(r => Tokenizer.Tokens.Ends.HasEnded(r.Ids) ? 1.0 : 0), cell.Ended, 12);
             foreach (IGrouping<string, int> task in Enumerable.Range(0, sampled.Length).GroupBy(i => world.Data.Evaluation[i].Task.Name))
                 Assert.Equal(task.Average(i => world.Data.Evaluation[i].Accepts(sampled[i].Ids, Tokenizer) ? 1.0 : 0), cell.Tasks[task.Key].Sampled, 12);
@@ -170,6 +172,7 @@ public sealed class WiringTests
         using World world = Prepare(Small("lazyshift"), device);
         WorldFacts facts = WorldFacts.Of(world, sweep: false);
         Assert.Equal(20, facts.Advice.Cases);
+        Assert.Equal(NamedSeed.Of("planted", world.Seed), facts.Planted.Seed);
         Assert.Equal(20, facts.Planted.Responses + facts.Planted.Skipped);
         double right = Right(world.Data.Validation, world.Expert is var m ? Sampler.Generate(m, Ids(world.Data.Validation), Tokenizer.Tokens.Ends, Sampling(world, "validation", 0)) : []);
         Assert.Equal(right, facts.Advice.Sft.Score, 12);
@@ -193,6 +196,14 @@ public sealed class WiringTests
         double[] right = [.. Enumerable.Range(0, n).Select(i => prompts[i].Accepts(data.Demonstrations[i].ResponseIds, Tokenizer) ? 1.0 : 0)];
         foreach ((double expected, double found) in new[] { (firstHalf, right.Take(n / 2).Average()), (secondHalf, right.Skip(n / 2).Average()) })
             Assert.InRange(found, expected - 5 * Math.Sqrt(expected * (1 - expected) / (n / 2.0)) - 1e-9, expected + more + .03 + 1e-9);
+    }
+
+    [Fact]
+    public void A_tie_of_a_sweep_goes_to_the_smaller_setting()
+    {
+        CellResult cell = new() { Regime = "r", Seed = 1, Method = "DPR", Reference = "base", Knob = "β", Value = 3, Sweep = true, ValidationGreedy = .5, ValidationSampled = .5 };
+        foreach (CellResult[] cells in new CellResult[][] { [cell, cell with { Value = 1 }], [cell with { Value = 1 }, cell] })
+            Assert.Equal(1, Selection.Best(cells, "r", new DprMethod("base").AtBeta(1)));
     }
 
     [Fact]
@@ -224,7 +235,7 @@ public sealed class WiringTests
         string main = hasBase ? "base" : "10%", early = hasBase ? "10%" : "5%";
         Transformer expert = world.Expert;
         IReadOnlyList<Example> data = world.Demonstrations;
-        var dpr = new DprOptions { Updates = 2, PromptsPerUpdate = 16, LearningRate = 5e-4, WarmupUpdates = 1, MaxTokens = 8, Beta = 1, Seed = 3, Ends = Tokenizer.Tokens.Ends };
+        var dpr = new DprOptions { Updates = 2, PromptsPerUpdate = 16, LearningRate = 5e-4, WarmupUpdates = 4, MaxTokens = 8, Beta = 1, Seed = 3, Ends = Tokenizer.Tokens.Ends };
         var sft = new SftOptions { Steps = 300, BatchSize = 16, LearningRate = 4e-3, WarmupSteps = 2, FinalFraction = .5, Shuffle = world.Regime.Name != "lazyshift", Seed = 3, KeepAt = [] };
         SftOptions continued = sft with { Steps = 2, Seed = 1_000_006 };
         string reference = label.Replace($", reference {main}", ", main", StringComparison.Ordinal);
@@ -259,7 +270,7 @@ public sealed class WiringTests
                 policy, new MixedReward(new DenseReward(expert, [world.Reference(main)]), JudgedReward.Of(world.Data.Reinforcement, Tokenizer), .5), Ids(world.Data.Reinforcement), dpr),
             "RLOO, verifier as reward (oracle)" => Rloo.Train(
                 policy, new JudgedReward(expert, JudgedReward.Of(world.Data.Reinforcement, Tokenizer)), Ids(world.Data.Reinforcement),
-                new RlooOptions { Updates = 2, PromptsPerUpdate = 4, SamplesPerPrompt = 4, LearningRate = 5e-4, WarmupUpdates = 1, MaxTokens = 8, Beta = 1, Seed = 3, Ends = Tokenizer.Tokens.Ends }),
+                new RlooOptions { Updates = 2, PromptsPerUpdate = 4, SamplesPerPrompt = 4, LearningRate = 5e-4, WarmupUpdates = 4, MaxTokens = 8, Beta = 1, Seed = 3, Ends = Tokenizer.Tokens.Ends }),
             _ when label == $"DPR, ensemble, reference {main}+{early}+25%" => Of(dpr, null, main, early, "25%"),
             _ => throw new InvalidOperationException($"'{label}' is a method that this test does not know: write its direct call here."),
         };
@@ -269,11 +280,11 @@ public sealed class WiringTests
 
         IEnumerable<TrainingStep> SpinOf(Transformer opponent, double factor) => Spin.Train(
             policy, expert, opponent, data,
-            new SpinOptions { Updates = 2, PairsPerUpdate = 8, LearningRate = 5e-4 * factor, WarmupUpdates = 1, MaxTokens = 8, Seed = 3, Ends = Tokenizer.Tokens.Ends });
+            new SpinOptions { Updates = 2, PairsPerUpdate = 8, LearningRate = 5e-4 * factor, WarmupUpdates = 4, MaxTokens = 8, Seed = 3, Ends = Tokenizer.Tokens.Ends });
 
         IEnumerable<TrainingStep> GsilOf(double factor) => Gsil.Train(
             policy, expert, expert, data,
-            new GsilOptions { Updates = 2, PairsPerUpdate = 8, LearningRate = 5e-4 * factor, WarmupUpdates = 1, MaxTokens = 8, Seed = 3, Ends = Tokenizer.Tokens.Ends });
+            new GsilOptions { Updates = 2, PairsPerUpdate = 8, LearningRate = 5e-4 * factor, WarmupUpdates = 4, MaxTokens = 8, Seed = 3, Ends = Tokenizer.Tokens.Ends });
     }
 
     private static SamplingOptions Sampling(World world, string use, float temperature) => new() { MaxTokens = 8, Seed = NamedSeed.Of(use, world.Seed), Temperature = temperature };

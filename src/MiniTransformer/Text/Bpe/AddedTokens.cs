@@ -64,7 +64,9 @@ internal sealed class AddedTokens
             if (token.SingleWord && (TouchesWord(text, start, before: true) || TouchesWord(text, end, before: false))) continue;
             if (token.StripsLeft)
             {
+                // White space that is a token of its own may have gone to the token before it: then nothing is left of it.
                 while (start > done && UnicodeText.IsSpace(text[start - 1])) start--;
+                start = Math.Max(start, done);
             }
 
             if (token.StripsRight)
@@ -73,7 +75,7 @@ internal sealed class AddedTokens
             }
 
             if (start > done) pieces.Add(new Piece(source, done, start - done));
-            pieces.Add(new Piece(source, Math.Max(start, done), end - Math.Max(start, done), token.Id));
+            if (end > start) pieces.Add(new Piece(source, start, end - start, token.Id));
             done = end;
         }
 

@@ -115,8 +115,7 @@ internal sealed class PatternReader
         if (text.Take('.')) return new PatternNode.Set(new CharacterSet(flags.DotAll ? _ => true : c => c != '\n'));
         if (text.Next is '*' or '+' or '?') throw text.Wrong($"'{text.Next}' repeats nothing");
         if (text.Next == '\\' && ReadAnchor() is { } anchor) return new PatternNode.Place(anchor);
-        Func<int, bool> contains = sets.Read();
-        return new PatternNode.Set(new CharacterSet(flags.IgnoreCase ? CharacterSet.IgnoringCase(contains) : contains));
+        return new PatternNode.Set(new CharacterSet(sets.Read(flags.IgnoreCase)));
     }
 
     private Anchor? ReadAnchor() =>

@@ -13,14 +13,18 @@ internal sealed class PatternSetReader(PatternText text)
     private int depth;
 
     /// <summary>Reads one set.</summary>
-    public Func<int, bool> Read()
+    /// <param name="ignoreCase">A character or a class also has the other cases of its letters (before it is negated); \s or \p{Lu} alone has not.</param>
+    public Func<int, bool> Read(bool ignoreCase)
     {
-        if (text.Take('[')) return ReadClass();
-        if (text.Next == '\\') return ReadEscape(inClass: false, out _);
-        return Single(text.TakeCodePoint());
+        if (text.Take('[')) return ReadClass(ignoreCase);
+        int? single;
+        Func<int, bool> contains;
+        if (text.Next == '\\') contains = ReadEscape(inClass: false, out single);
+        else contains = Single((single = text.TakeCodePoint()).Value);
+        return ignoreCase && single is not null ? CharacterSet.IgnoringCase(contains) : contains;
     }
 
-    private Func<int, bool> ReadClass()
+    private Func<int, bool> ReadClass(bool ignoreCase)
     {
         if (++depth > DeepestClass) throw text.Wrong($"its classes are nested deeper than {DeepestClass}");
         bool negative = text.Take('^');
@@ -36,20 +40,21 @@ internal sealed class PatternSetReader(PatternText text)
             }
             else
             {
-                members.Add(ReadMember());
+                members.Add(ReadMember(ignoreCase));
             }
         }
 
         text.Skip(1);
         depth--;
         Func<int, bool> contains = And(before, Any(members));
+        if (ignoreCase) contains = CharacterSet.IgnoringCase(contains);
         return negative ? c => !contains(c) : contains;
     }
 
-    private Func<int, bool> ReadMember()
+    private Func<int, bool> ReadMember(bool ignoreCase)
     {
         if (text.Follows("[:") && text.IndexOf(']') is var close and > 2 && text.Upto(close).EndsWith(':')) return ReadPosix(close);
-        if (text.Take('[')) return ReadClass();
+        if (text.Take('[')) return ReadClass(ignoreCase);
         int from;
         if (text.Next == '\\')
         {

@@ -145,6 +145,14 @@ public class BpeTokenizerTests
         Assert.Equal((start, end), (found.Start, found.End));
     }
 
+    // Two line feeds that are a token and take the white space after them: what they took is none of the text that follows.
+    [Fact]
+    public void White_space_goes_to_one_token_where_it_strips_on_both_sides()
+    {
+        BpeTokenizer tokenizer = TokenizerSource.ByteLevel().Add("\n\n", special: false, """{"lstrip": true, "rstrip": true}""").Tokenizer();
+        Assert.Equal([(0, 1), (1, 9), (9, 10)], tokenizer.Tokenize("a \n\n\n\n\n\n b", markup: false).Select(token => (token.Start, token.End)));
+    }
+
     [Theory]
     [InlineData("""{"type": "Digits", "individual_digits": true}""", "ab12 c", "ab|1|2| c")]
     [InlineData("""{"type": "Digits", "individual_digits": false}""", "ab12 c", "ab|12| c")]

@@ -27,6 +27,8 @@ public class PatternTests
     [InlineData("(?i:'s|'t)", "it'S 'ſ 't", "'S|'ſ|'t")]
     [InlineData("(?i)k", "kKK", "k|K|K")]
     [InlineData("a(?i)b|c", "aB aC", "aB|aC")]
+    [InlineData("(?i)[^a-z]k|[b-d]", "MK_K xC", "_K|C")]
+    [InlineData(@"(?i)\p{Lu}", "aB", "B")]
     [InlineData(@"[^\s\p{L}\p{N}]+", "a😀!1 ②", "😀!")]
     [InlineData(@"\p{L}", "a𝒜漢", "a|𝒜|漢")]
     [InlineData(@"\P{L}+", "a1_b", "1_")]
