@@ -60,7 +60,7 @@ public sealed class AttentionBackwardSerial(Accelerator accelerator)
                     }
 
                     for (int r = 0; r < queries; r++)
-                        
+
                     {
                         int first = i0 + r - s.Window + 1 - j0, visible = XMath.Min(seen, i0 + r + 1 - j0);
                         Gradient(p, ds, r, first, visible, s.Scale, logSum[statistics + r], delta[statistics + r]);

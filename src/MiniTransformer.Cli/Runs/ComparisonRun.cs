@@ -73,7 +73,13 @@ internal sealed record ComparisonRun : RunSettings
             int file = Array.FindIndex(Data!, path => CompareSource.NameOf(path) == regime.Name);
             counts = counts with
             {
-                Seed = Seed, Verify = Verify, Validation = Validation, HeldOut = HeldOut, InOrder = InOrder, DataSha256 = [DataSha256![file]], BaseSha256 = BaseSha256,
+                Seed = Seed,
+                Verify = Verify,
+                Validation = Validation,
+                HeldOut = HeldOut,
+                InOrder = InOrder,
+                DataSha256 = [DataSha256![file]],
+                BaseSha256 = BaseSha256,
                 EvalDataSha256 = EvalDataSha256,
             };
         }

@@ -110,7 +110,8 @@ public static class JsonlReader
             Example? read = Example.FromChat(
                 Encode(record, chat, tokenizer, addGenerationPrompt: false), tokenizer!.Tokens.Ends, options?.LastTurnOnly ?? false, record.PromptMessages);
             example = (read ?? throw record.Error(record.ChatField, "the chat template writes nothing for the assistant, so no token of this line would carry loss."))
-                with { Prompt = Transcript(chat, last), Response = chat.TextOf(last), Source = line.Source };
+                with
+            { Prompt = Transcript(chat, last), Response = chat.TextOf(last), Source = line.Source };
         }
         else if (record.PromptIds is not null || record.CompletionIds is not null)
         {

@@ -66,7 +66,7 @@ internal sealed class Latex
         {
             char c = text[i];
             if (c == '\\') Command(text, ref i);
-            else if (c == '{' && text.AsSpan(i).StartsWith("{,}") ) (_, i) = (plain.Append(','), i + 3);
+            else if (c == '{' && text.AsSpan(i).StartsWith("{,}")) (_, i) = (plain.Append(','), i + 3);
             else if (c == '^' && Degree(text, i) is > 0 and int length) (_, i) = (plain.Append('°'), i + length);
             else if (Superscripts.IndexOf(c, StringComparison.Ordinal) >= 0) Superscript(text, ref i);
             else (_, i) = (plain.Append(Sign(c)), i + 1);

@@ -127,7 +127,12 @@ public sealed class ChatCommandTests
         var tokenizer = new ByteTokenizer();
         var config = new TransformerConfig
         {
-            VocabSize = tokenizer.VocabSize, HiddenSize = 8, IntermediateSize = 8, NumLayers = 1, NumHeads = 1, MaxPositions = 64,
+            VocabSize = tokenizer.VocabSize,
+            HiddenSize = 8,
+            IntermediateSize = 8,
+            NumLayers = 1,
+            NumHeads = 1,
+            MaxPositions = 64,
         };
         using var model = new Transformer(config, ParameterSource.Random(device, 1));
         Checkpoint.Save(path, model, tokenizer);
