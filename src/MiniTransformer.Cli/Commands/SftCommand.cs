@@ -129,6 +129,7 @@ internal sealed class SftCommand
             EvalDataSha256 = asked.EvalData is { } evaluated ? terminal.Stop.Await(() => RunInput.HashOf(evaluated, isModel: false)) : null,
         };
         Warn(options, total, terminal);
+        OpenEnds.Warn(runData.Train, vocabulary, terminal.Say);
         using TrainingRun run = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
         return run.Work("sft", total, verify.Again(settings), () =>
         {

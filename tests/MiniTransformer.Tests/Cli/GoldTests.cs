@@ -1,5 +1,6 @@
 using System.Text.Json;
 using MiniTransformer.Cli;
+using MiniTransformer.Cli.Runs;
 using MiniTransformer.Tests.IO;
 
 namespace MiniTransformer.Tests.Cli;
@@ -21,6 +22,10 @@ public sealed class GoldTests
         using var folder = new TemporaryFolder();
         File.WriteAllLines(folder["own.jsonl"], Lines(0, 40, Wrong));
         CliResult sft = Cli.Done(["sft", "--data", folder["own.jsonl"], "--steps", "40", "--out", folder["sft"], .. Small]);
+        JsonElement[] metrics = [.. RunDirectory.ReadMetrics(folder["sft"])], points = [.. metrics.Where(line => line.TryGetProperty("heldOutLoss", out _))];
+        double first = metrics.First(line => line.TryGetProperty("loss", out _)).GetProperty("loss").GetDouble();
+        Assert.Equal(first, points[0].GetProperty("heldOutLoss").GetDouble(), .3); // a loss as that of training, of all prompts alike before it
+        Assert.InRange(points[^1].GetProperty("heldOutLoss").GetDouble(), 0, first / 2);
         Assert.Contains("Agreement with the demonstrations on 4 held-out prompts", sft.Out, StringComparison.Ordinal);
         Assert.Contains("no difference that this many prompts can show: agreement with the demonstrations", sft.Out, StringComparison.Ordinal);
         string report = File.ReadAllText(folder["sft/report.html"]);

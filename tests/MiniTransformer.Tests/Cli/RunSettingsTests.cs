@@ -5,8 +5,12 @@ using MiniTransformer.Cli;
 using MiniTransformer.Cli.Commands;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
+using MiniTransformer.Data;
 using MiniTransformer.IO;
+using MiniTransformer.Judges;
+using MiniTransformer.Lab;
 using MiniTransformer.Tests.IO;
+using MiniTransformer.Text;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Tests.Cli;
@@ -48,6 +52,48 @@ public sealed class RunSettingsTests
         Assert.Equal(new Objective(ObjectiveKind.InverseQChi2, .9, 3), options.Objective);
         Assert.Equal((1, 16, .001, 1, .5, 2f, false, ulong.MaxValue, 7, 0), (options.Steps, options.BatchSize, options.LearningRate, options.WarmupSteps,
             options.FinalFraction, options.Optimizer.ClipNorm, options.Shuffle, options.Seed, options.PadId, options.KeepAt.Count));
+    }
+
+    [Fact]
+    public void Every_setting_of_DPR_reaches_its_option()
+    {
+        var run = new DprRun
+        {
+            Updates = 2, PromptsPerUpdate = 3, Lr = .004, Warmup = 5, Temperature = .6, Gamma = .7, SentenceLevel = true, NoBaseline = true, NoWhiten = true, Beta = 8, BetaRef = 9,
+            Kl = "k3", EntropyBonus = .1, MaxGradNorm = 11, Seed = 12, CollapseKl = 13, Reward = "log-policy", Floor = .14, Centred = true, Clip = 15,
+        };
+        DprOptions o = run.Options(16, Vocabulary.Of(new ByteTokenizer()));
+        Assert.Equal((2, 3, .004, 5, .6f, .7, true), (o.Updates, o.PromptsPerUpdate, o.LearningRate, o.WarmupUpdates, o.Temperature, o.Gamma, o.SentenceLevel));
+        Assert.Equal((Baseline.None, false, 8.0, 9.0, KlForm.K3, .1), (o.Baseline, o.Whiten, o.Beta, o.ReferenceBeta, o.KlForm, o.EntropyBonus));
+        Assert.Equal((11f, 12UL, 13.0, 16), (o.Optimizer.ClipNorm, o.Seed, o.CollapseKl, o.MaxTokens));
+        Assert.Equal(new RewardOptions { Kind = RewardKind.LogPolicy, Floor = .14, Centred = true, Clip = 15 }, run.RewardOptions);
+        DprOptions plain = new DprRun().Options(16, Vocabulary.Of(new ByteTokenizer()));
+        Assert.Equal((Baseline.PositionMean, true, KlForm.Exact), (plain.Baseline, plain.Whiten, plain.KlForm));
+        Assert.Equal(KlForm.K1InReward, (run with { Kl = "k1" }).Options(16, Vocabulary.Of(new ByteTokenizer())).KlForm);
+    }
+
+    [Fact]
+    public void Another_seed_draws_other_responses_to_evaluate()
+    {
+        Vocabulary vocabulary = Vocabulary.Of(new ByteTokenizer());
+        RunData data = new DataSource("upper", null, 1, 20, 0, 1).Load(vocabulary);
+        foreach (ulong seed in new ulong[] { 1, 2 }) Assert.Equal(NamedSeed.Of("evaluation", seed), new RunEvaluation(data, vocabulary, seed).Sampling.Seed);
+    }
+
+    [Fact]
+    public void Kept_results_of_own_data_belong_to_all_that_changes_them()
+    {
+        var examples = Demonstrations.FromExamples(Enumerable.Range(0, 40).Select(i => Example.FromText($"{i}: ", $"{i}", new ByteTokenizer())));
+        Regime own = Regimes.OfOwn(OwnData.Split("own", examples, new NumericJudge(), .25, .25, 1), null), task = Regimes.All[0];
+        var run = new ComparisonRun { Command = "compare", Data = ["own.jsonl"], DataSha256 = ["ab"] };
+        ComparisonRun[] others =
+        [
+            run with { Seed = 2 }, run with { Verify = "numeric" }, run with { Validation = .2 }, run with { HeldOut = .2 }, run with { InOrder = true }, run with { DataSha256 = ["cd"] },
+            run with { BaseSha256 = "ef" }, run with { EvalDataSha256 = "01" }, run with { Smoke = true },
+        ];
+        Assert.Equal(others.Length + 1, others.Append(run).Select(r => r.Belonging(own)).Distinct().Count());
+        Assert.Equal(2, others.Append(run).Select(r => r.Belonging(task)).Distinct().Count()); // of a built-in regime only --smoke does
+        Assert.Equal(run.Belonging(own), (run with { Seeds = 9, SweepSeeds = 7 }).Belonging(own));
     }
 
     [Fact]

@@ -53,6 +53,16 @@ public sealed class ExperimentTests(ExperimentTests.Prepared prepared) : IClassF
     }
 
     [Fact]
+    public void Extrapolation_goes_as_far_as_its_α()
+    {
+        string main = world.Regime.MainReference;
+        double Likelihood(Policy policy) => Evaluation.LogLikelihood(policy, [.. world.Demonstrations.Take(8)], world.Tokenizer.Tokens.Filler).PerToken;
+        double At(double alpha) => Likelihood(new ExtrapolationMethod(main, alpha, Varied: true).PolicyOf(world, world.Expert));
+        foreach (double alpha in new[] { .25, 1, 2 }) Assert.Equal(Likelihood(new Extrapolation(world.Expert, world.Reference(main), (float)alpha)), At(alpha), 12);
+        Assert.NotEqual(At(1), At(.25), 3);
+    }
+
+    [Fact]
     public void Final_numbers_are_of_evaluation_prompts_and_choices_of_validation_prompts()
     {
         // Whatever ends is right: accuracies are neither 0 nor 1. 61 prompts are evaluated and 47 validated, so that a fraction tells which it is of.

@@ -108,6 +108,16 @@ public class OwnDataTests
     }
 
     [Fact]
+    public void The_longest_prompt_and_response_may_be_those_that_are_evaluated()
+    {
+        var evaluated = Demonstrations.FromExamples(Enumerable.Range(0, 20).Select(i => Example.FromText($"a longer prompt than all the others, of number {i}: ", $"{new string('.', 40)}{i}", Tokenizer)));
+        OwnData own = OwnData.Split("own", Data, new NumericJudge(), .25, .25, 1, evaluated: evaluated);
+        Assert.Equal(evaluated.Max(e => e.PromptIds.Length), own.LongestPrompt);
+        Assert.Equal(evaluated.Max(e => e.ResponseIds.Length) + 1, own.ResponseRoom);
+        Assert.Equal(evaluated.Prompts.Select(p => p.Text), own.Evaluation.Select(p => p.Text));
+    }
+
+    [Fact]
     public void With_a_base_training_starts_from_it_and_it_is_a_reference()
     {
         using var folder = new TemporaryFolder();

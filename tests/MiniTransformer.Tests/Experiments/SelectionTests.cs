@@ -28,6 +28,10 @@ public class SelectionTests
     {
         CellResult[] cells = [Cell(1, 101, .1, .1), Cell(3, 101, double.NaN, double.NaN) with { Failure = "too far" }];
         Assert.Equal(1, Selection.Best(cells, "r", Dpr));
+
+        // A collapse in one seed of two counts as 0 in the mean, .25: it is not left out of it.
+        cells = [Cell(1, 101, .3, .3), Cell(1, 102, .3, .3), Cell(3, 101, .5, .5), Cell(3, 102, double.NaN, double.NaN) with { Failure = "too far" }];
+        Assert.Equal(1, Selection.Best(cells, "r", Dpr));
     }
 
     [Fact]

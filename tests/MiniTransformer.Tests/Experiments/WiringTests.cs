@@ -169,13 +169,26 @@ public sealed class WiringTests
     public void Facts_of_a_world_are_of_validation_prompts()
     {
         using Device device = Device.Cpu(1);
-        using World world = Prepare(Small("lazyshift"), device);
+        using World world = Prepare(Small("lazyshift") with { Sizes = new PromptSplitSizes(Evaluation: 30, Validation: 60, Reinforcement: 40, Demonstrations: 160) }, device);
         WorldFacts facts = WorldFacts.Of(world, sweep: false);
-        Assert.Equal(20, facts.Advice.Cases);
+        Assert.Equal(60, facts.Advice.Cases);
         Assert.Equal(NamedSeed.Of("planted", world.Seed), facts.Planted.Seed);
-        Assert.Equal(20, facts.Planted.Responses + facts.Planted.Skipped);
+        Assert.Equal(60, facts.Planted.Responses + facts.Planted.Skipped);
         double right = Right(world.Data.Validation, world.Expert is var m ? Sampler.Generate(m, Ids(world.Data.Validation), Tokenizer.Tokens.Ends, Sampling(world, "validation", 0)) : []);
         Assert.Equal(right, facts.Advice.Sft.Score, 12);
+
+        // r̂ at a position is the mean over the responses that reach it, where 20 do.
+        SampledResponse[] sampled = Sampler.Generate(world.Expert, Ids(world.Data.Validation), Tokenizer.Tokens.Ends, Sampling(world, "validation", 1));
+        var batch = new ResponseBatch([.. sampled.Select((r, i) => new Example(Ids(world.Data.Validation)[i], r.Ids))], Tokenizer.Tokens.Filler);
+        Assert.Contains(Enumerable.Range(0, 8), t => sampled.Count(r => r.Ids.Length > t) is >= 20 and < 60);
+        foreach (PositionRewards positions in facts.Positions)
+        {
+            float[] rHat = new DenseReward(world.Expert, world.Reference(positions.Reference)).Recover(batch).RHat;
+            double[] means = [.. Enumerable.Range(0, 8).Select(t => Enumerable.Range(0, 60).Where(b => sampled[b].Ids.Length > t).Select(b => (double)rHat[batch.Starts[b] + t]).ToArray())
+                .TakeWhile(values => values.Length >= 20).Select(values => values.Average())];
+            Assert.Equal(means.Length, positions.Mean.Length);
+            for (int t = 0; t < means.Length; t++) Assert.Equal(means[t], positions.Mean[t], 9);
+        }
     }
 
     // The share of right answers that each regime's description tells, against its demonstrations; five standard deviations of n draws.

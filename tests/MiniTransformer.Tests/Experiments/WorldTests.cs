@@ -1,7 +1,10 @@
 using MiniTransformer.Backends;
+using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
 using MiniTransformer.Lab;
 using MiniTransformer.Tests.IO;
+using MiniTransformer.Text;
+using MiniTransformer.Training;
 
 namespace MiniTransformer.Tests.Experiments;
 
@@ -36,6 +39,39 @@ public class WorldTests
             Assert.Equal(first[i], second[i]);
             Assert.Equal(first[i], without[i]);
         }
+    }
+
+    [Fact]
+    public void A_kept_base_is_shared_by_regimes_that_would_make_the_same_and_by_no_others()
+    {
+        using Device device = Device.Cpu(1);
+        string FolderOf(Regime regime, ulong seed = 1)
+        {
+            using var world = new World(regime, seed, device, "bases");
+            return world.BaseFolder!;
+        }
+
+        Regime small = WithBase with { Sizes = new PromptSplitSizes(8, 8, 8, 8) };
+        string own = FolderOf(small);
+        Assert.Equal(own, FolderOf(small with { Name = "other", Demonstrators = [Demonstrator.Perfect], Sft = new SftOptions { Steps = 3 }, Dpr = new DprOptions { Updates = 3 }, Floor = .2 }));
+        string[] others =
+        [
+            FolderOf(small with { BaseDemonstrator = new() { Good = .3 } }), FolderOf(small with { Tasks = "upper" }), FolderOf(small with { Words = new Words(2, 3) }),
+            FolderOf(small with { Sizes = new PromptSplitSizes(9, 8, 8, 8) }), FolderOf(small with { Model = small.Model with { NumLayers = 1 } }),
+            FolderOf(small with { Pretraining = small.Pretraining with { Steps = 9 } }), FolderOf(small, seed: 2),
+        ];
+        Assert.Equal(8, others.Append(own).Distinct().Count());
+    }
+
+    [Fact]
+    public void The_corpus_of_the_base_is_as_lazy_as_the_base_is_said_to_be()
+    {
+        Regime regime = Regimes.Named("base-to-curated").Reduced() with { Sizes = new PromptSplitSizes(8, 8, 8, 8) };
+        Example[] corpus = WorldData.Of(regime, 1).Corpus();
+        IReadOnlyList<TaskPrompt> prompts = new PromptSplits(regime.TaskList, 1, regime.Sizes).Corpus(corpus.Length);
+        double right = Enumerable.Range(0, corpus.Length).Average(i => prompts[i].Accepts(corpus[i].ResponseIds, new ByteTokenizer()) ? 1.0 : 0);
+        Assert.Equal(150 * 64, corpus.Length);
+        Assert.InRange(right, .18, .25); // 9,600 draws with probability .20; a copied palindrome is right too
     }
 
     [Fact]

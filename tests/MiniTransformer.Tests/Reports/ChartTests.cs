@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using MiniTransformer.Cli.Html;
@@ -6,6 +7,28 @@ namespace MiniTransformer.Tests.Reports;
 
 public class ChartTests
 {
+    [Fact]
+    public void The_curves_of_a_run_are_drawn_of_the_quantity_that_they_name()
+    {
+        JsonElement[] metrics = [.. new[]
+        {
+            """{"kind":"evaluation","phase":"sft","step":0,"greedy":0.1,"sampled":0.2,"heldOutLoss":5}""", """{"phase":"sft","step":1,"loss":4}""", """{"phase":"sft","step":2,"loss":3}""",
+            """{"kind":"evaluation","phase":"sft","step":2,"greedy":0.3,"sampled":0.4,"heldOutLoss":6}""", """{"phase":"dpr","step":1,"loss":9,"reward":1.5,"kl":2.5,"entropy":0.5,"length":7}""",
+        }.Select(line => JsonSerializer.Deserialize<JsonElement>(line))];
+        Dictionary<string, ChartSeries> lines = RunCharts.Of(metrics, "accuracy").SelectMany(c => c.Chart.Series).ToDictionary(s => s.Name);
+        foreach ((string name, double[] x, double[] y) in new (string, double[], double[])[]
+        {
+            ("training", [1, 2], [4, 3]), ("held out", [0, 2], [5, 6]), ("reward Σ r̂", [1], [1.5]), ("KL(π‖π_SFT)", [1], [2.5]), ("entropy", [1], [.5]), ("length", [1], [7]),
+            ("greedy", [0, 2], [.1, .3]), ("sampled", [0, 2], [.2, .4]),
+        })
+        {
+            Assert.Equal(x, lines[name].X);
+            Assert.Equal(y, lines[name].Y);
+        }
+
+        Assert.Equal(8, lines.Count);
+    }
+
     private static readonly Chart Small = new(
         "Loss <&>", "step", "nats", [new ChartSeries("train", [0, 1, 2], [3, -1, 2], [2, -2, 1], [4, 0, 3]), new ChartSeries("held out", [0, 2], [1, 2])]);
 

@@ -135,6 +135,31 @@ public class CompareReportTests
         Assert.Contains("Nothing was finished in base-to-better, lazyshift", new CompareReport(Two, [], [], false).ToHtml("{}", []));
 
     [Fact]
+    public void Levels_and_learning_curves_are_drawn_of_the_quantity_that_they_name()
+    {
+        var results = new MiniTransformer.Lab.RegimeResults(Two[0], SampleComparison.Cells(Two, 2, 2));
+        CellResult[] sft = [.. results.SweepCells.Where(c => c.Method == "SFT")];
+        foreach (Chart chart in new[] { CompareCharts.References(results)!.Value.Chart, CompareCharts.Discounts(results)!.Value.Chart })
+        {
+            double[] Level(string name) => [.. Assert.Single(chart.Series, s => s.Name == name).Y];
+            Assert.All(Level("SFT, greedy"), y => Assert.Equal(sft.Average(c => c.Greedy), y, 12));
+            Assert.All(Level("SFT, sampled"), y => Assert.Equal(sft.Average(c => c.Sampled), y, 12));
+        }
+
+        Assert.NotEqual(sft.Average(c => c.Greedy), sft.Average(c => c.Sampled));
+        foreach ((Chart chart, _) in CompareCharts.Learning(results))
+        {
+            bool greedy = chart.Title.Contains("greedy", StringComparison.Ordinal);
+            foreach (ChartSeries line in chart.Series)
+            {
+                CellResult[] cells = [.. results.Rows.Single(r => r.Label == line.Name).Cells];
+                Assert.Equal([0, .2, .4, .6, .8, 1], line.X.Select(x => Math.Round(x, 12))); // steps 0, 10, …, 50 of 50
+                Assert.Equal(Enumerable.Range(0, 6).Select(i => Math.Round(cells.Average(c => greedy ? c.Curve[i].Greedy : c.Curve[i].Sampled), 9)), line.Y.Select(y => Math.Round(y, 9)));
+            }
+        }
+    }
+
+    [Fact]
     public void A_chart_is_split_rather_than_overloaded_and_the_first_method_stays_in_sight()
     {
         var results = new MiniTransformer.Lab.RegimeResults(Two[0], SampleComparison.Cells(Two, 1, 1));

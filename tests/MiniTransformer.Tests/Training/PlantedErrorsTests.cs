@@ -180,6 +180,22 @@ public class PlantedErrorsTests
         Assert.True(blind.Auc < logPolicy.AucLow, $"untrained: AUC {blind.Auc}");
     }
 
+    [Fact]
+    public void A_reward_that_is_not_known_blames_no_token()
+    {
+        using Device device = Device.Cpu(1);
+        using Transformer model = Toy.Model(device);
+        int n = Toy.Config.MaxPositions - 1; // with a prompt of two tokens the context is full: V after the last token is not known
+        PlantedExample[] planted = [.. Enumerable.Range(0, n - 1).Select(at => new PlantedExample(new Example([Toy.Begin, 3], [.. Enumerable.Range(0, n).Select(t => t == at ? 5 : 4)]), at, 4))];
+        int[] starts = [.. Enumerable.Range(0, n).Select(b => b * n)], places = [.. planted.Select(p => p.Position)];
+        float[] rQ = TokenCredit.Score(model, [], new ResponseBatch([.. planted.Select(p => p.Example)], Toy.Pad), ends: Toy.End).RQ;
+        Assert.Equal(n - 1, rQ.Count(float.IsNaN));
+        double[] values = [.. rQ.Select(r => float.IsNaN(r) ? double.PositiveInfinity : r)];
+        ScoreLocalisation row = PlantedErrors.Measure(model, [], planted, planted.Length, Toy.Pad, 1, Toy.End).Scores.Single(s => s.Score == CreditScore.RQ);
+        Assert.Equal(Localisation.Auc(values, starts, places), row.Auc, 1e-3);
+        Assert.Equal(Localisation.HitRate(values, starts, places), row.HitRate, 1e-9);
+    }
+
     private static Example[] Right(string tasks, int count)
     {
         IReadOnlyList<TaskPrompt> prompts = new PromptSplits(BuiltIn.Parse(tasks), 1, new PromptSplitSizes(count, 0, 0, 0)).Evaluation;

@@ -91,6 +91,10 @@ public class RlooTests
         Assert.True(TinyWorld.Distance(expected, gradient) < 1e-4, $"{TinyWorld.Distance(expected, gradient)}");
         Assert.Equal(scores.Average(), step.Reward, 1e-6);
         Assert.Equal(n / drawn.Length, step.Length, 1e-12);
+        double kl = drawn.Sum(y => TinyWorld.Rows(world.PolicyInDouble, y).Zip(TinyWorld.Rows(world.ExpertInDouble, y)).Take(y.Length)
+            .Sum(rows => rows.First.Zip(rows.Second, (p, q) => Math.Exp(p) * (p - q)).Sum()));
+        Assert.Equal(kl / drawn.Length, step.Kl, 1e-4); // of a response, not of a token
+        Assert.True(kl / drawn.Length > .01, $"{kl}");
         Assert.True(rms is > 0.1 and < 0.9); // the scores differ within groups, and whitening does something
     }
 
