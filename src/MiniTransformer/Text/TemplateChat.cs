@@ -108,15 +108,19 @@ public sealed class TemplateChat : ChatFormat
     private static List<ChatTurn> Generated(MarkedText text)
     {
         List<ChatTurn> spans = [];
-        int message = -1;
-        for (int start = 0, end; start < text.Length; start = end + 1)
+        for (int start = 0, end, message; start < text.Length; start = end + 1)
         {
             while (start < text.Length && !text.IsGenerated(start)) start++;
-            for (end = start; end < text.Length && text.IsGenerated(end); end++) message = Math.Max(message, text.MessageOf(end));
+            int own = -1;
+            for (end = start; end < text.Length && text.IsGenerated(end); end++) own = Math.Max(own, text.MessageOf(end));
+            message = own >= 0 ? own : MessageAfter(start);
             if (end > start) spans.Add(new ChatTurn(start, end, message));
         }
 
         return spans;
+
+        // The message of a stretch that says nothing of its own, such as an empty answer's end token.
+        int MessageAfter(int position) => Enumerable.Range(0, position).Select(text.MessageOf).Append(-1).Max() + 1;
     }
 
     // What the assistant said in a message, in characters.
@@ -133,8 +137,10 @@ public sealed class TemplateChat : ChatFormat
         if (last < 0) last = start - 1;
         if (end > last && (isLast || Array.Exists(tokens, t => t.Start > last && t.End <= end && tokenizer.IsSpecial(t.Id))))
             return new ChatTurn(start, end, message);
-        TextToken closing = Array.Find(tokens, t => t.Start > last && t.Start >= start && tokenizer.IsSpecial(t.Id));
-        end = closing.End > 0 ? closing.End : last + 1;
+        int next = Math.Max(last, start);  // where a later message begins, which is no part of this turn
+        while (next < text.Length && text.MessageOf(next) <= message) next++;
+        TextToken closing = Array.Find(tokens, t => t.Start > last && t.Start >= start && t.End <= next && tokenizer.IsSpecial(t.Id));
+        end = closing.End > 0 ? closing.End : Math.Clamp(end, last + 1, Math.Max(last + 1, next));
         while (closing.End > 0 && end < text.Length && text.IsTemplate(end) && char.IsWhiteSpace(text.Value[end])) end++;  // which belongs to the turn before, too
         return new ChatTurn(start, end, message);
     }

@@ -33,6 +33,24 @@ public class TemplateChatTests
     public void Every_turn_of_the_assistant_carries_loss_with_its_own_end_token(string template, string expected) =>
         Assert.Equal(expected, Marked(template, """[{"role":"user","content":"q"},{"role":"assistant","content":"a"},{"role":"user","content":"r"},{"role":"assistant","content":"b"}]"""));
 
+    // Words mark the roles: no special token, one after the user's messages, or one after the last message of all.
+    [Theory]
+    [InlineData("{% for m in messages %}{{ m.role }}:{{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}",
+        "user:q\nassistant:[a\n]user:r\nassistant:[b\n]")]
+    [InlineData("{% for m in messages %}{% if m.role == 'user' %}Q{{ m.content }}<end>A{% else %}{{ m.content }}\n{% endif %}{% endfor %}",
+        "Qq<end>A[a\n]Qr<end>A[b\n]")]
+    [InlineData("{% for m in messages %}{{ 'Q' + m.content + 'A' if m.role == 'user' else m.content + ';' }}{% endfor %}{% if not add_generation_prompt %}<end>{% endif %}",
+        "QqA[a;]QrA[b;<end>]")]
+    public void The_users_words_carry_no_loss_where_no_special_token_closes_the_assistants_turn(string template, string expected) =>
+        Assert.Equal(expected, Marked(template, """[{"role":"user","content":"q"},{"role":"assistant","content":"a"},{"role":"user","content":"r"},{"role":"assistant","content":"b"}]"""));
+
+    [Fact]
+    public void An_empty_answer_in_a_generation_block_still_learns_to_end()
+    {
+        ChatTokens chat = Encode(Generation, """[{"role":"user","content":"q"},{"role":"assistant","content":"a"},{"role":"user","content":"r"},{"role":"assistant","content":""}]""");
+        Assert.Equal([1, 3], chat.Turns.Select(t => t.Message));
+    }
+
     [Fact]
     public void A_turn_that_is_written_differently_once_others_follow_is_found_by_its_own_text() =>
         Assert.Equal("<user>q<end><assistant>[a<end>]<user>r<end><assistant>[<think>y</think>b<end>]", Marked(Thinking,
