@@ -65,7 +65,7 @@ internal sealed class AdviseCommand
         string sftRun = settings.Required(run);
         SftRun sft = RunAdvice.SftRun(sftRun, "the advisor");
         using Device device = common.Device(settings, terminal.Stop);
-        string expertFolder = ModelFolder.Find(sftRun);
+        string expertFolder = ModelFolder.Named(run.Name, sftRun);
         using Transformer expert = Checkpoint.LoadModel(expertFolder, device);
         Vocabulary vocabulary = Vocabulary.Of(expertFolder, expert.Config);
 
@@ -82,6 +82,8 @@ internal sealed class AdviseCommand
         HeldOutPrompts validation = decided.Choices;
         if (validation.Count == 0) throw new UsageException("the run holds nothing out (--held-out 0); give the data to decide on with --data or --eval-data.");
         decided.Begin(terminal.Say);
+        int trained = TrainedPrompts.Of(expert.Companions).CountOf(validation.Ids);
+        if (trained > 0) terminal.Say($"Warning: {trained} of {validation.Count} prompts of {Invocation.Shown(file!)} are among those that the model, or its base, was trained on.");
         AdviceScore scoredBy = settings.Get(score) == "accuracy" ? AdviceScore.Accuracy : AdviceScore.LogLikelihood;
         if (scoredBy == AdviceScore.LogLikelihood && validation.Examples.Length == 0)
             throw new UsageException("--score log-likelihood goes with own data; built-in tasks know their right answers.");
@@ -112,11 +114,11 @@ internal sealed class AdviseCommand
         Advice advice = RunAdvice.Of(sftRun, candidates, expert, vocabulary, own.Train, validation, scoredBy, options, terminal);
         if (settings.Get(json))
         {
-            results.Writer.WriteLine(RunAdvice.ToJson(advice, sftRun, named).ToJsonString(RunDirectory.Json));
+            results.Writer.WriteLine(RunAdvice.ToJson(advice, sftRun, named, trained).ToJsonString(RunDirectory.Json));
         }
         else
         {
-            RunAdvice.Write(advice, validation.Measured, sftRun, named, results.Writer, terminal, withCommand: true);
+            RunAdvice.Write(advice, validation.Measured, sftRun, named, results.Writer, terminal, withCommand: true, trained);
             terminal.Say($"Took {Progress.Duration(Stopwatch.GetElapsedTime(begin).TotalSeconds)}.{RunAdvice.Notes(advice, sftRun, ownHeldOut: source.File is not null && file is null)}");
         }
 

@@ -63,7 +63,7 @@ internal sealed class CreditCommand
         string path = PolicyPath(settings);
         bool planting = settings.Get(plant);
         Check(settings, path);
-        string policyFolder = ModelFolder.Find(path);
+        string policyFolder = ModelFolder.Named(settings.Get(policy) is null ? run.Name : policy.Name, path);
         using Device device = common.Device(settings, terminal.Stop);
         using Transformer expert = Checkpoint.LoadModel(policyFolder, device);
         using CreditReferences references = CreditReferences.Load(path, settings.Get(reference), expert, device);
@@ -74,6 +74,13 @@ internal sealed class CreditCommand
             terminal.Say($"Warning: the reference {same.Name} has the weights of the policy itself, to the bit: r̂ is 0 for every token.");
         CreditData shown = terminal.Stop.Await(() => Data(settings, path, vocabulary, expert, terminal.Say));
         Demonstrations.FromExamples(shown.Examples).CheckLength(positions);
+        TrainedPrompts trained = TrainedPrompts.Of(expert.Companions);
+        if (trained.CountOf(shown.Examples.Select(e => e.PromptIds)) is var known && known > 0)
+        {
+            string which = $"{known} of {shown.Examples.Count} prompts are among those that the model, or its base, was trained on";
+            terminal.Say($"Warning: {which}.");
+            shown = shown with { What = $"{shown.What} ({which})" };
+        }
 
         using ResultFile? page = settings.Get(common.Out) is { } file ? ResultFile.Open(file, terminal) : null;
         PlantedErrorResult? result = null;
@@ -84,7 +91,7 @@ internal sealed class CreditCommand
             ulong seed = settings.Get(common.Seed);
             planted = PlantedErrors.Plant(right, new TokenKinds(vocabulary.Tokenizer, vocabulary.Ends), seed, shown.Accepts);
             result = PlantedErrors.Measure(expert, references.All, planted, right.Length, vocabulary.PadId, seed, vocabulary.Ends);
-            result = result with { IsGold = shown.IsGold };
+            result = result with { IsGold = shown.IsGold, TrainedPrompts = trained.CountOf(planted.Select(p => p.Example.PromptIds)) };
             if (settings.Get(json)) terminal.Print(JsonSerializer.Serialize(result, RunDirectory.Json));
             else Print(terminal, result);
         }
@@ -107,7 +114,7 @@ internal sealed class CreditCommand
         return settings.Get(run) is not { } folder
             ? throw new UsageException("--policy or --run is needed: π_SFT, a model's folder or an SFT run's.")
             : RunDirectory.Exists(folder) ? folder
-            : throw new UsageException($"--run: '{Invocation.Shown(folder)}' holds no run; the folder that sft was given as --out is needed, or a model's folder with --policy.");
+            : throw new UsageException($"--run: '{Invocation.Shown(folder)}' holds no run; the folder that sft was given as --out is needed, or a model's folder with --policy.{(Directory.Exists(folder) ? "" : ModelFolder.Neighbour(folder))}");
     }
 
     private void Check(Settings settings, string path)

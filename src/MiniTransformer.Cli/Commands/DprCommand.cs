@@ -104,7 +104,9 @@ internal sealed class DprCommand
         using Device device = common.Device(settings, terminal.Stop);
 
         // π_SFT, π_ref, and the data of the SFT run.
-        string expertFolder = ModelFolder.Find(sftRun);
+        string expertFolder = ModelFolder.Named(run.Name, sftRun);
+        string[] named = settings.Get(reference) == Auto ? [expertFolder] : ModelFolder.References(sftRun, ReferenceOf(settings, sft));
+        TrainingMemory.RequireDpr(Checkpoint.LoadConfig(expertFolder), [.. named.Select(Checkpoint.LoadConfig)], device);
         using Transformer expert = Frozen(expertFolder, device);
         Vocabulary vocabulary = Vocabulary.Of(expertFolder, expert.Config);
         if (began?.Sft.DataSha256 is { } known && known != sft.DataSha256)
@@ -112,9 +114,13 @@ internal sealed class DprCommand
         DataSource source = terminal.Stop.Await(() => sft.SourceAt(sftRun));
         source = source with { Verify = verify.Resolve(settings, source.File is not null, sft.Verify) };
         string? evalFile = verify.EvalFile(settings, source.File is not null, source.EvalFile);
-        using RunData data = terminal.Stop.Await(() => source.Load(vocabulary, TrainedPrompts.Of(expert.Companions), terminal.Say, verify.Options(settings, terminal), evalFile));
-        IReadOnlyList<Prompt> asked = settings.Get(prompts) is { } file ? terminal.Stop.Await<Prompt[]>(() => [.. PromptReader.Read(file, vocabulary.Tokenizer, vocabulary.Size, terminal.Say)]) : data.Prompts;
-        if (asked.Count == 0) throw new DataException($"{settings.Get(prompts)}: the file holds no prompt.");
+        if (evalFile is not null) terminal.Stop.Await(() => DataSource.RequireFile("--eval-data", evalFile));
+        Prompt[]? given = settings.Get(prompts) is { } file ? terminal.Stop.Await(() => DataSource.ReadPrompts("--prompts", file, vocabulary, terminal.Say)) : null;
+
+        // What is trained on now is no more held out than what was; right answers (--eval-data) are the other way round: they are not trained on.
+        TrainedPrompts trained = TrainedPrompts.Of(expert.Companions).With(evalFile is null && given is not null ? given.Select(p => p.Ids) : []);
+        using RunData data = terminal.Stop.Await(() => source.Load(vocabulary, trained, terminal.Say, verify.Options(settings, terminal), evalFile, given is null ? "" : " or that --prompts has"));
+        IReadOnlyList<Prompt> asked = given ?? data.Prompts;
         if (evalFile is not null) asked = data.NeverTrained(asked, terminal.Say);
         data.Begin(terminal.Say);
         DprOptions options = Options(settings, vocabulary, data, sft.Seed);

@@ -76,7 +76,7 @@ internal sealed class EvalCommand
         // π_SFT and π_ref of the run, for KL and reward; a model on its own is compared with itself.
         (string expertFolder, string[] referenceFolders) = training is DprRun dpr
             ? terminal.Stop.Await(() => ExpertOf(dpr, path))
-            : isRun ? (policies[^1].Folder, [ModelFolder.Find(path, ModelFolder.Base)]) : (policies[^1].Folder, [policies[^1].Folder]);
+            : isRun ? (policies[^1].Folder, [ModelFolder.Named(run.Name, path, ModelFolder.Base)]) : (policies[^1].Folder, [policies[^1].Folder]);
         using Transformer expert = Checkpoint.LoadModel(expertFolder, device);
         Transformer[] references = [.. referenceFolders.Select(folder => Checkpoint.LoadModel(folder, device))];
         var reward = new DenseReward(expert, references);
@@ -125,11 +125,11 @@ internal sealed class EvalCommand
     private (string Name, string Folder)[] Policies(Settings settings, string path, bool isRun)
     {
         string name = settings.Get(checkpoint);
-        if (!isRun) return [(Path.GetFileName(Path.TrimEndingDirectorySeparator(path)), ModelFolder.Find(path))];
+        if (!isRun) return [(Path.GetFileName(Path.TrimEndingDirectorySeparator(path)), ModelFolder.Named(run.Name, path))];
         string[] names = name == "all"
             ? [.. ModelFolder.Checkpoints(path).Where(c => c is not (ModelFolder.Last or ModelFolder.Final)), ModelFolder.Final]
             : [name];
-        return [.. names.Select(n => (n, ModelFolder.Find(path, n)))];
+        return [.. names.Select(n => (n, ModelFolder.Named(run.Name, path, n)))];
     }
 
     private DataSource Source(Settings settings, TrainingSettings? training, string path, CancellationToken stop)

@@ -45,7 +45,7 @@ internal sealed class ExportCommand
             var other => throw new UsageException($"--dtype {other}: needed is f16, bf16 or f32."),
         };
         if (Directory.Exists(file)) throw new UsageException($"--gguf {Invocation.Shown(file)} is a folder; give a file's name.");
-        string folder = ModelFolder.Find(path, settings.Get(checkpoint) ?? ModelFolder.Final);
+        string folder = ModelFolder.Named(settings.Get(model) is null ? run.Name : model.Name, path, settings.Get(checkpoint) ?? ModelFolder.Final);
         using Device device = common.Device(settings, terminal.Stop);
         using Transformer transformer = Checkpoint.LoadModel(folder, device);
         Vocabulary vocabulary = Vocabulary.Of(folder, transformer.Config);

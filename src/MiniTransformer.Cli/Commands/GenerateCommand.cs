@@ -65,7 +65,7 @@ internal sealed class GenerateCommand
             throw new UsageException("--data does not go with --prompt or --chat: its lines say what they are.");
         if (settings.Get(prompt) is null && settings.Get(data) is null && !talks && terminal.InIsTerminal)
             throw new UsageException("--prompt is needed, or prompts on standard input, one a line: generate --model DIR < prompts.txt.");
-        string folder = ModelFolder.Find(path, settings.Get(checkpoint) ?? ModelFolder.Final);
+        string folder = ModelFolder.Named(model.Name, path, settings.Get(checkpoint) ?? ModelFolder.Final);
         using Device device = common.Device(settings, terminal.Stop);
         using Transformer transformer = Checkpoint.LoadModel(folder, device);
         Vocabulary vocabulary = Vocabulary.Of(folder, transformer.Config);

@@ -76,12 +76,12 @@ internal sealed class InspectCommand
             throw new UsageException("one of --tokenizer, --model and --run is needed: whose tokens are to be shown.");
         if (settings.Get(tokenizer) is { } folder)
         {
-            if (!Directory.Exists(folder)) throw new FileNotFoundException($"There is no folder '{Invocation.Shown(folder)}' (--tokenizer).");
+            if (!Directory.Exists(folder)) throw new UsageException($"--tokenizer: there is no folder '{Invocation.Shown(folder)}'.{ModelFolder.Neighbour(folder)}");
             return Vocabulary.Of(TokenizerFile.Load(folder)
                 ?? throw new FileNotFoundException($"The folder '{Invocation.Shown(folder)}' has no {TokenizerFile.FileName} (--tokenizer)."));
         }
 
-        string found = ModelFolder.Find(settings.Get(model) ?? settings.Get(run)!);
+        string found = settings.Get(model) is { } named ? ModelFolder.Named(model.Name, named) : ModelFolder.Named(run.Name, settings.Get(run)!);
         return Vocabulary.Of(found, TransformerConfig.Load(AtomicDirectory.Current(found)));
     }
 

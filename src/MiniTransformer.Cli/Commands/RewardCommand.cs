@@ -49,7 +49,7 @@ internal sealed class RewardCommand
     private int Run(Settings settings, Terminal terminal)
     {
         string policyPath = settings.Required(policy), referenceName = settings.Required(reference), file = settings.Required(data);
-        string expertFolder = ModelFolder.Find(policyPath), referenceFolder = ModelFolder.Reference(policyPath, referenceName);
+        string expertFolder = ModelFolder.Named(policy.Name, policyPath), referenceFolder = ModelFolder.Reference(policyPath, referenceName);
         using Device device = common.Device(settings, terminal.Stop);
         using Transformer expert = Checkpoint.LoadModel(expertFolder, device), other = Checkpoint.LoadModel(referenceFolder, device);
         var reward = new DenseReward(expert, other, new RewardOptions { Floor = settings.Get(floor), Centred = settings.Get(centred) });

@@ -103,7 +103,7 @@ internal sealed class SftCommand
         using Device device = common.Device(settings, terminal.Stop);
 
         // The model to start from, and what its ids mean.
-        string? start = settings.Get(baseModel) is { } folder ? ModelFolder.Find(folder) : null;
+        string? start = settings.Get(baseModel) is { } folder ? ModelFolder.Named(baseModel.Name, folder) : null;
         using Transformer? loaded = start is null ? null : Checkpoint.LoadModel(start, device);
         Vocabulary vocabulary = loaded is null ? Vocabulary.Bytes() : Vocabulary.Of(start!, loaded.Config);
         using RunData runData = terminal.Stop.Await(() =>

@@ -124,7 +124,7 @@ internal sealed class VerifyCommand
 
     private OwnModel Load(Settings settings, string policyPath, string file, Device device, ulong seed, Action<string> say)
     {
-        string policyFolder = ModelFolder.Find(policyPath);
+        string policyFolder = ModelFolder.Named(policy.Name, policyPath);
         string? referenceFolder = settings.Get(reference) is { } name ? ModelFolder.Reference(policyPath, name) : null;
         Transformer model = Checkpoint.LoadModel(policyFolder, device);
         Transformer? other = referenceFolder is null ? null : Checkpoint.LoadModel(referenceFolder, device);

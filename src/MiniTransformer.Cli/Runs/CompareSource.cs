@@ -121,7 +121,7 @@ internal sealed class CompareSource
     public ComparisonRun WithHashes(ComparisonRun run) => run with
     {
         EvalDataSha256 = run.EvalData is { } evaluated ? Checksums.OfFile(evaluated) : null,
-        DataSha256 = run.Data is { } files ? [.. files.Select(Checksums.OfFile)] : null,
+        DataSha256 = run.Data is { } files ? [.. files.Select(file => Checksums.OfFile(file))] : null,
         BaseSha256 = run.Base is { } folder ? RunInput.HashOf(folder, isModel: true) : null,
     };
 
@@ -163,7 +163,7 @@ internal sealed class CompareSource
 
     private IEnumerable<Regime> Own(Settings settings, string[] files, IJudge verifier, Action<string> say)
     {
-        string? folder = settings.Get(baseModel) is { } named ? ModelFolder.Find(named) : null;
+        string? folder = settings.Get(baseModel) is { } named ? ModelFolder.Named(baseModel.Name, named) : null;
         TransformerConfig? config = folder is null ? null : TransformerConfig.Load(AtomicDirectory.Current(folder));
         Vocabulary vocabulary = folder is null ? Vocabulary.Bytes() : Vocabulary.Of(folder, config!);
         vocabulary.Needed("--base: what a verifier judges");

@@ -33,17 +33,30 @@ internal sealed record DataSource(
             throw new UsageException($"{flag}: '{Invocation.Shown(path)}' is a pipe, which can be read only once, and a run reads its data again when it is resumed or measured; write them to a file and name it.");
     }
 
+    /// <summary>The prompts of a file that a run reads again when it is resumed.</summary>
+    /// <exception cref="UsageException">It is a pipe.</exception>
+    /// <exception cref="DataException">It holds none, or one that cannot be read.</exception>
+    public static Prompt[] ReadPrompts(string flag, string path, Vocabulary vocabulary, Action<string> say)
+    {
+        if (!System.IO.File.Exists(path)) throw new FileNotFoundException($"{flag}: there is no file '{Invocation.Shown(path)}'.");
+        RequireFile(flag, path);
+        Prompt[] prompts = [.. PromptReader.Read(path, vocabulary.Tokenizer, vocabulary.Size, say)];
+        return prompts.Length > 0 ? prompts : throw new DataException($"{path}: the file holds no prompt.");
+    }
+
     /// <summary>Reads or makes the data.</summary>
     /// <param name="vocabulary">What ids mean.</param>
     /// <param name="seen">Prompts that the model, or its base, was trained on: none of them is held out, whatever the split says.</param>
     /// <param name="say">Is told how many are left out, and which columns of the file are not read.</param>
     /// <param name="judging">How judges are run.</param>
     /// <param name="evalFile">A file with right answers to measure on in place of what the run held out, or null.</param>
-    public RunData Load(Vocabulary vocabulary, TrainedPrompts? seen = null, Action<string>? say = null, JudgeOptions? judging = null, string? evalFile = null)
+    /// <param name="alsoSeen">What else is among the seen ones, in words.</param>
+    public RunData Load(
+        Vocabulary vocabulary, TrainedPrompts? seen = null, Action<string>? say = null, JudgeOptions? judging = null, string? evalFile = null, string alsoSeen = "")
     {
         RunData data = Tasks is not null ? FromTasks(vocabulary.Needed("--task"), seen) : FromFile(vocabulary, seen, judging, evalFile == EvalFile ? null : evalFile, say);
         if (data.LeftOut > 0)
-            say?.Invoke($"{data.LeftOut} of {data.LeftOut + data.Evaluation.Count} held-out prompts are among those that the model, or its base, was trained on: they are left out.");
+            say?.Invoke($"{data.LeftOut} of {data.LeftOut + data.Evaluation.Count} held-out prompts are among those that the model, or its base, was trained on{alsoSeen}: they are left out.");
         return data;
     }
 

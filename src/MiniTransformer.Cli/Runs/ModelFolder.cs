@@ -18,6 +18,29 @@ internal static class ModelFolder
     /// <summary>The checkpoint to resume from.</summary>
     public const string Last = "last";
 
+    /// <summary>The folder that a flag names, of a model or of a run's checkpoint.</summary>
+    /// <exception cref="UsageException">There is none; the message names the flag.</exception>
+    public static string Named(string flag, string path, string checkpoint = Final)
+    {
+        try
+        {
+            return Find(path, checkpoint);
+        }
+        catch (FileNotFoundException e)
+        {
+            throw new UsageException($"{flag}: {e.Message}");
+        }
+    }
+
+    /// <summary>" Did you mean 'X'?" for the folder whose name is nearest to that of one that is missing; empty where none is near.</summary>
+    public static string Neighbour(string path)
+    {
+        string whole = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        if (Path.GetDirectoryName(whole) is not { } parent || !Directory.Exists(parent)) return "";
+        string? near = Nearest.Of(Path.GetFileName(whole), Directory.EnumerateDirectories(parent, "*", new EnumerationOptions()).Select(d => Path.GetFileName(d)!).Where(name => !AtomicDirectory.IsLeftover(name)));
+        return near is null ? "" : $" Did you mean '{Invocation.Shown(Path.Combine(Path.GetDirectoryName(path) ?? "", near))}'?";
+    }
+
     /// <summary>The folder of a model or of a run's checkpoint.</summary>
     public static string Find(string path, string checkpoint = Final)
     {
@@ -26,7 +49,7 @@ internal static class ModelFolder
         {
             throw new FileNotFoundException(Directory.Exists(path)
                 ? $"'{Invocation.Shown(path)}' holds neither a model (config.json and model.safetensors) nor a run (run.json)."
-                : $"There is no folder '{Invocation.Shown(path)}'; a model's folder is needed, or a run's.");
+                : $"there is no folder '{Invocation.Shown(path)}'; a model's folder is needed, or a run's.{Neighbour(path)}");
         }
 
         string folder = RunDirectory.CheckpointPath(path, checkpoint);
@@ -36,7 +59,7 @@ internal static class ModelFolder
         string[] names = Checkpoints(path);
         string has = names.Length == 0 ? "it has none yet" : $"it has {string.Join(", ", names)}";
         string unfinished = checkpoint == Final ? " The run has not finished; continue it with --resume." : Nearest.Hint(checkpoint, names);
-        throw new FileNotFoundException($"The run '{Invocation.Shown(path)}' has no checkpoint '{checkpoint}'; {has}.{unfinished}");
+        throw new FileNotFoundException($"the run '{Invocation.Shown(path)}' has no checkpoint '{checkpoint}'; {has}.{unfinished}");
     }
 
     /// <summary>The checkpoints of a run: base, fractions, final.</summary>
@@ -89,7 +112,7 @@ internal static class ModelFolder
             _ when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double fraction) => Fraction(fraction),
             _ => null,
         };
-        if (name is null) return Find(Path.GetFullPath(text));
+        if (name is null) return Named("--reference", Path.GetFullPath(text));
         if (run is null || !RunDirectory.Exists(run))
             throw new UsageException($"--reference {text} names a checkpoint of a run, and the policy is not given as a run's folder; give the reference as a folder.");
         try

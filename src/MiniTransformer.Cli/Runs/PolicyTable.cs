@@ -15,7 +15,13 @@ internal sealed record PolicyRow(string Name, Measurement Measurement, (double P
 {
     /// <summary>Measures a policy.</summary>
     public static PolicyRow Measure(string name, Transformer model, DenseReward reward, HeldOutPrompts prompts, Vocabulary vocabulary, SamplingOptions sampling) =>
-        new(name, prompts.Measure(model, reward, vocabulary, sampling), prompts.LogLikelihood(model, vocabulary), prompts.Measured, prompts.IsAccuracy);
+        new(name, prompts.Measure(model, reward, vocabulary, sampling), prompts.LogLikelihood(model, vocabulary), prompts.Measured, prompts.IsAccuracy)
+        {
+            TrainedPrompts = Data.TrainedPrompts.Of(model.Companions).CountOf(prompts.Ids),
+        };
+
+    /// <summary>Prompts that the policy, or its base, was trained on: only where a file was named to measure on.</summary>
+    public int TrainedPrompts { get; init; }
 
     /// <summary>For machines.</summary>
     public JsonObject ToJson(float temperature)
@@ -25,6 +31,7 @@ internal sealed record PolicyRow(string Name, Measurement Measurement, (double P
         {
             ["policy"] = Name,
             ["prompts"] = m.Greedy.Right.Length,
+            ["trainedPrompts"] = TrainedPrompts,
             ["measured"] = Measured,
             ["isAccuracy"] = IsAccuracy,
             ["greedy"] = Accuracy(m.Greedy),
@@ -91,6 +98,8 @@ internal static class PolicyTable
     private static string Remarks(IReadOnlyList<PolicyRow> rows)
     {
         string remarks = rows[0].IsAccuracy ? "" : $" {Agreement}";
+        if (rows.Any(row => row.TrainedPrompts > 0))
+            remarks += $" Prompts among them that the policy, or its base, was trained on: {string.Join(", ", rows.Select(row => $"{row.Name} {row.TrainedPrompts}"))}.";
         if (rows.Any(row => row.Measurement.Greedy.Unread + row.Measurement.Sampled.Unread > 0))
             remarks += $" Wrong because nothing could be read in them, such as a number (greedy / sampled): {Counts(a => a.Unread)}.";
         if (rows.Any(row => row.Measurement.Greedy.Failed + row.Measurement.Sampled.Failed > 0))

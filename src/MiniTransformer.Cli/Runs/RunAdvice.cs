@@ -82,24 +82,25 @@ internal static class RunAdvice
     public static SftRun SftRun(string folder, string who)
     {
         if (!RunDirectory.Exists(folder))
-            throw new UsageException($"--run: '{Invocation.Shown(folder)}' holds no run; the folder of an SFT run is needed, the one that sft was given as --out.");
+            throw new UsageException($"--run: '{Invocation.Shown(folder)}' holds no run; the folder of an SFT run is needed, the one that sft was given as --out.{(Directory.Exists(folder) ? "" : ModelFolder.Neighbour(folder))}");
         return RunSettings.CommandOf(folder) is var command && command == "sft"
             ? RunSettings.Read<SftRun>(folder)
             : throw new UsageException($"--run: '{Invocation.Shown(folder)}' is a run of '{command}'; {who} starts from an SFT run.");
     }
 
     /// <summary>The advice for machines: its fields, the recommendation, and the next command.</summary>
-    public static JsonObject ToJson(Advice advice, string sftRun, string? verify)
+    public static JsonObject ToJson(Advice advice, string sftRun, string? verify, int trained = 0)
     {
         JsonObject json = JsonSerializer.SerializeToNode(advice, RunDirectory.Json)!.AsObject();
+        json["trainedPrompts"] = trained;
         (json["recommendation"], json["nextCommand"]) = Recommend(advice, sftRun, verify);
         return json;
     }
 
     /// <summary>Table and recommendation.</summary>
-    public static void Write(Advice advice, string measured, string sftRun, string? verify, TextWriter output, Terminal terminal, bool withCommand)
+    public static void Write(Advice advice, string measured, string sftRun, string? verify, TextWriter output, Terminal terminal, bool withCommand, int trained = 0)
     {
-        ReportTable table = Table(advice, measured);
+        ReportTable table = Table(advice, measured, trained);
         if (ReferenceEquals(output, terminal.Out)) terminal.Print(table);
         else output.WriteLine(table.ToMarkdown());
         (string sentence, string? next) = Recommend(advice, sftRun, verify);
@@ -122,7 +123,7 @@ internal static class RunAdvice
     }
 
     /// <summary>The rows as a table.</summary>
-    public static ReportTable Table(Advice advice, string measured)
+    public static ReportTable Table(Advice advice, string measured, int trained = 0)
     {
         bool accuracy = advice.ScoredBy == AdviceScore.Accuracy;
         string[] headers = accuracy ? ["policy", "greedy", "sampled", "gain, greedy", "95% interval", "gain, sampled"] : ["policy", "log π a response", "gain", "95% interval"];
@@ -135,9 +136,10 @@ internal static class RunAdvice
                     Gain(row, row.SampledGain!.Value),
                 ]
                 : [Shown(row, advice), Numbers.Decimal(row.Score), row.Kind == AdvisedKind.Sft ? Numbers.None : Numbers.SignedDecimal(row.Gain), Range(row, advice)]))],
-            accuracy
+            (accuracy
                 ? "Extrapolated decoding from π_SFT (π_SFT/π_ref)^α forecasts DPR with that reference. Intervals are McNemar's, paired over the prompts, one run: they leave out what another seed would change."
-                : "In nats. It rewards imitation of these demonstrations, faults included: trust it only if they are what the model should say.");
+                : "In nats. It rewards imitation of these demonstrations, faults included: trust it only if they are what the model should say.")
+            + (trained > 0 ? $" The model, or its base, was trained on {trained} of these prompts." : ""));
     }
 
     /// <summary>The recommendation in plain words, and the command to run next (null for stopping).</summary>

@@ -25,6 +25,18 @@ internal static class TrainingMemory
         Require(config, device, activations, $", {DeviceException.Size(activations)} for the activations of {longest.Length} sequences of at most {longest[0].Positions} tokens");
     }
 
+    /// <summary>Refuses a DPR run whose weights are too large: the policy's, with gradients and moments, and those of π_SFT and the references, which are frozen.</summary>
+    /// <exception cref="UsageException">They are; the message says how much is needed and how much there is.</exception>
+    public static void RequireDpr(TransformerConfig expert, IReadOnlyList<TransformerConfig> references, Device device)
+    {
+        double policy = sizeof(float) * expert.ParameterCount, frozen = references.Sum(r => sizeof(float) * r.ParameterCount), needed = (Trained + 1) * policy + frozen;
+        if (needed <= device.Backend.MemoryBytes) return;
+        throw new UsageException(
+            $"DPR needs {DeviceException.Size(needed)} of memory, and {device.Name} has {DeviceException.Size(device.Backend.MemoryBytes)}: {DeviceException.Size(policy)} for each of the policy's " +
+            $"weights, gradients and two moments and of π_SFT's frozen weights, and {DeviceException.Size(frozen)} for {references.Count} reference(s). Take the --run of a smaller model" +
+            $"{(references.Count > 1 ? ", or fewer references (--reference)" : "")}.");
+    }
+
     private static void Require(TransformerConfig config, Device device, double activations, string forActivations)
     {
         double weights = sizeof(float) * config.ParameterCount, needed = (Trained + Frozen) * weights + activations;

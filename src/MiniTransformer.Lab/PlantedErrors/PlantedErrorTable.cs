@@ -15,6 +15,7 @@ public static class PlantedErrorTable
         ],
         "Hit rate: the score is lowest (|r̂|: largest) at the planted token, of all tokens of the response. AUC: a planted token scores lower than a right one. "
         + "95%: Wilson's interval of the rate; bootstrap over responses of the AUC."
+        + (result.TrainedPrompts > 0 ? $" Of their prompts the policy, or its base, was trained on {result.TrainedPrompts}." : "")
         + (result.IsGold ? "" : " The responses agree with the demonstrations and with nothing else: where those are wrong, tokens that count as right are not."));
 
     /// <summary>In two or three sentences: the best score, and what r̂ does against each reference.</summary>

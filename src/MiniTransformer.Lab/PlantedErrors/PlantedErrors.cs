@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
 using MiniTransformer.Judges;
@@ -57,6 +58,10 @@ public sealed record PlantedErrorResult(
 {
     /// <summary>Whether the responses were right ones before, and not demonstrations that may be wrong themselves.</summary>
     public bool IsGold { get; init; } = true;
+
+    /// <summary>Responses to prompts that the policy, or its base, was trained on; null where that is not known.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? TrainedPrompts { get; init; }
 }
 
 /// <summary>

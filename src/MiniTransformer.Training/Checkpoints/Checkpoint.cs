@@ -66,7 +66,12 @@ public static class Checkpoint
         using ITensorFile weights = ModelWeights.Open(current);
         config.CheckAgainst(weights);
         return Transformer.Load(config, device, weights);
-    });
+    }, device.Stop);
+
+    /// <summary>The configuration of a model's folder; the weights are not looked at.</summary>
+    /// <exception cref="TransformerConfigException">It asks for what is not implemented.</exception>
+    /// <exception cref="ChecksumException">The file is not what this library wrote.</exception>
+    public static TransformerConfig LoadConfig(string folder) => Read(folder, name => name == "config.json", TransformerConfig.Load);
 
     /// <summary>
     /// The tokenizer of a model's folder, with all end tokens that the model's configuration has; or null and the reason where it has none or one that is not implemented.
@@ -108,7 +113,7 @@ public static class Checkpoint
             policy.Fill(weights);
             optimizer.Restore(state.Updates, moments.ReadFinite);
             return state;
-        });
+        }, policy.Device.Stop);
     }
 
     /// <summary>A hash of all that a model's folder says of the model: equal for equal weights, configuration and tokenizer.</summary>
@@ -123,7 +128,7 @@ public static class Checkpoint
     private static bool IsOfModel(string name) => name is not (OptimizerFile or TrainerState.FileName);
 
     // Reads a folder whose writer may replace it meanwhile: what failed, or was read, in a version that is no longer there is read again.
-    private static T Read<T>(string folder, Func<string, bool> which, Func<string, T> read)
+    private static T Read<T>(string folder, Func<string, bool> which, Func<string, T> read, CancellationToken stop = default)
     {
         const int Attempts = 100;
         for (int attempt = 1; ; attempt++)
@@ -134,7 +139,7 @@ public static class Checkpoint
             {
                 CheckThere(folder, current);
                 if (which(ModelFile)) _ = ModelWeights.Find(current);
-                Verify(current, which);
+                Verify(current, which, stop);
                 T value = read(current);
                 if (attempt == Attempts || !Replaced()) return value;
                 (value as IDisposable)?.Dispose();
@@ -161,11 +166,11 @@ public static class Checkpoint
     }
 
     // Where a changed configuration or a changed header contradicts the rest, that is said too.
-    private static void Verify(string folder, Func<string, bool> which)
+    private static void Verify(string folder, Func<string, bool> which, CancellationToken stop)
     {
         try
         {
-            Checksums.Verify(folder, which);
+            Checksums.Verify(folder, which, stop);
         }
         catch (ChecksumException e)
         {

@@ -38,6 +38,9 @@ public sealed class TrainedPrompts
     /// <summary>Whether a prompt is among them.</summary>
     public bool Contains(int[] prompt) => hashes.Count > 0 && hashes.Contains(Hash(prompt));
 
+    /// <summary>How many of some prompts are among them.</summary>
+    public int CountOf(IEnumerable<int[]> prompts) => prompts.Count(Contains);
+
     /// <summary>The files of a model that was trained on them.</summary>
     public CompanionFiles AddTo(CompanionFiles files)
     {

@@ -17,12 +17,20 @@ public static class Checksums
     private const int HashLength = 64, NameStart = HashLength + 2;
 
     /// <summary>The hash of a file, 64 hexadecimal digits.</summary>
-    public static string OfFile(string path)
+    /// <param name="path">The file.</param>
+    /// <param name="stop">Ends the reading between two pieces of the file.</param>
+    /// <exception cref="OperationCanceledException">Asked to stop.</exception>
+    public static string OfFile(string path, CancellationToken stop = default)
     {
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0, FileOptions.SequentialScan);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         byte[] piece = GC.AllocateUninitializedArray<byte>(1 << 18); // small enough for a processor's cache
-        for (int read; (read = stream.Read(piece)) > 0;) hash.AppendData(piece, 0, read);
+        for (int read; (read = stream.Read(piece)) > 0;)
+        {
+            stop.ThrowIfCancellationRequested();
+            hash.AppendData(piece, 0, read);
+        }
+
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
@@ -58,8 +66,10 @@ public static class Checksums
     /// <summary>Compares the files of a folder with its checksums, if it has any.</summary>
     /// <param name="folder">The folder.</param>
     /// <param name="which">Which files, by name; all if null.</param>
+    /// <param name="stop">Ends the reading.</param>
     /// <exception cref="ChecksumException">A file is missing or is not what was written.</exception>
-    public static void Verify(string folder, Func<string, bool>? which = null)
+    /// <exception cref="OperationCanceledException">Asked to stop.</exception>
+    public static void Verify(string folder, Func<string, bool>? which = null, CancellationToken stop = default)
     {
         if (Read(folder) is not { } sums) return;
         foreach ((string name, string hash) in sums)
@@ -67,7 +77,7 @@ public static class Checksums
             if (which?.Invoke(name) == false) continue;
             string path = Path.Combine(folder, name);
             if (!File.Exists(path)) throw new ChecksumException(path, $"it is missing, and {FileName} names it");
-            if (OfFile(path) is var found && found != hash)
+            if (OfFile(path, stop) is var found && found != hash)
                 throw new ChecksumException(path, $"its bytes are not those that were written: SHA-256 is {found[..12]}…, and {FileName} says {hash[..12]}…");
         }
     }

@@ -78,7 +78,7 @@ public sealed class CompareDataTests : IDisposable
     [InlineData("--in-order goes with --data", "--in-order")]
     [InlineData("--base goes with --data", "--base", "base")]
     [InlineData("together they must be less than 1", "--data", "own.jsonl", "--verify", "exact", "--held-out", ".5", "--validation", ".5")]
-    [InlineData("There is no folder", "--data", "own.jsonl", "--verify", "exact", "--base", "nowhere")]
+    [InlineData("--base: there is no folder", "--data", "own.jsonl", "--verify", "exact", "--base", "nowhere")]
     [InlineData("positions, and the model has 20", "--data", "own.jsonl", "--verify", "exact", "--base", "short", "--held-out", ".2", "--validation", ".2")]
     [InlineData("the model has no tokenizer", "--data", "own.jsonl", "--verify", "exact", "--base", "foreign")]
     [InlineData("leaves nothing to compare in", "--regimes", "none")]

@@ -85,7 +85,7 @@ public sealed class CreditCommandTests
         PlantedErrorResult expected = PlantedErrors.Measure(expert, [new NamedReference("one", one)], prompts, Tokenizer, seed: 3);
         string[] command = ["credit", "--policy", folder["expert"], "--reference", folder["one"], "--task", "reverse,upper", "--plant", "--prompts", "40", "--seed", "3"];
         CliResult result = Cli.Done([.. command, "--json", "--out", folder["credit.html"]]);
-        Assert.Equal(JsonSerializer.Serialize(expected, RunDirectory.Json), result.Out.TrimEnd());
+        Assert.Equal(JsonSerializer.Serialize(expected with { TrainedPrompts = 0 }, RunDirectory.Json), result.Out.TrimEnd());
         string page = File.ReadAllText(folder["credit.html"]);
         Assert.Contains("Planted errors in 40 right responses", page, StringComparison.Ordinal);
         Assert.Equal(6, page.Split("class=\"tok marked\"").Length - 1);

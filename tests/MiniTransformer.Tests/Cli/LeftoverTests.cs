@@ -59,6 +59,10 @@ public sealed class LeftoverTests : IDisposable
         Assert.Equal(CommandLine.BadUsage, refused.Code);
         Assert.Contains("is a pipe, which can be read only once", refused.Error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(folder["own"]));
+        CliResult dpr = WithWriter("dpr", "--run", folder["sft"], "--prompts", pipe, "--updates", "1", "--out", folder["own"], "--threads", "1");
+        Assert.Equal(CommandLine.BadUsage, dpr.Code);
+        Assert.Matches("--prompts: .* is a pipe, which can be read only once", dpr.Error);
+        Assert.False(Directory.Exists(folder["own"]));
         CliResult scored = WithWriter("reward", "--policy", folder["sft"], "--reference", "base", "--data", pipe, "--json", "--threads", "1");
         Assert.Equal(CommandLine.Done, scored.Code);
         Assert.Single(scored.Json);

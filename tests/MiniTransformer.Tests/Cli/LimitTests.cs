@@ -29,6 +29,22 @@ public sealed class LimitTests : IDisposable
     }
 
     [Fact]
+    public void A_dpr_run_that_no_memory_holds_is_refused_before_a_weight_is_read()
+    {
+        Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "1", "--out", folder["sft"]]);
+        string final = Path.Combine(folder["sft"], "checkpoints", "final");
+        using Device device = Device.Cpu(1);
+        TransformerConfig wide = TransformerConfig.Load(final) with { HiddenSize = 4096, IntermediateSize = 4096, NumLayers = 1 };
+        long layers = 1 + (long)(device.Backend.MemoryBytes / (3.0 * sizeof(float) * wide.ParameterCount)); // a third of the memory: one model would fit
+        (wide with { NumLayers = (int)Math.Min(layers, 60_000) }).Save(final);
+        File.Delete(Path.Combine(final, "SHA256SUMS"));
+        CliResult dpr = Cli.Run("dpr", "--run", folder["sft"], "--updates", "1", "--threads", "1", "--out", folder["dpr"]);
+        Assert.True(dpr.Code == CommandLine.BadUsage, dpr.Error);
+        Assert.Matches("DPR needs [0-9.,]+ [GT]B of memory, and .* has [0-9.,]+ [MGT]B: .* for 1 reference", dpr.Error);
+        Assert.False(Directory.Exists(folder["dpr"]));
+    }
+
+    [Fact]
     public void A_model_that_says_it_has_a_hundred_million_positions_answers()
     {
         using (Device device = Device.Cpu(1))

@@ -41,7 +41,6 @@ public sealed class UsageTests
     }
 
     [Theory]
-    [InlineData("There is no folder 'nowhere'", "generate", "--model", "nowhere", "--prompt", "x")]
     [InlineData("--data: there is no file 'nowhere.jsonl'", "sft", "--data", "nowhere.jsonl", "--out", "elsewhere")]
     public void What_is_not_there_is_named_and_exit_code_1(string expected, params string[] args)
     {
@@ -49,6 +48,28 @@ public sealed class UsageTests
         Assert.Equal(CommandLine.Failed, result.Code);
         Assert.Contains(expected, result.Error, StringComparison.Ordinal);
         Assert.Equal(1, result.Error.Count(c => c == '\n'));
+    }
+
+    [Theory]
+    [InlineData("generate", "--model", "--prompt", "x")]
+    [InlineData("eval", "--run", "--task", "sort")]
+    [InlineData("reward", "--policy", "--reference", "base", "--data", "x.jsonl")]
+    [InlineData("verify", "--policy", "--data", "x.jsonl")]
+    [InlineData("export", "--model", "--gguf", "x.gguf")]
+    [InlineData("inspect", "--model", "--data", "x.jsonl")]
+    [InlineData("sft", "--base", "--task", "sort", "--out", "elsewhere")]
+    [InlineData("dpr", "--run", "--out", "elsewhere")]
+    [InlineData("advise", "--run")]
+    [InlineData("credit", "--run", "--plant")]
+    [InlineData("credit", "--policy", "--plant")]
+    public void A_model_s_folder_that_is_not_there_is_bad_usage_of_its_flag_and_the_nearest_is_named(string command, string flag, params string[] others)
+    {
+        using var folder = new TemporaryFolder();
+        Directory.CreateDirectory(folder["models"]);
+        File.WriteAllText(folder["x.jsonl"], "{\"prompt\": \"a\", \"completion\": \"b\"}");
+        CliResult result = Cli.Run([command, flag, folder["modles"], .. others.Select(o => o.StartsWith("x.", StringComparison.Ordinal) ? folder[o] : o)]);
+        Assert.True(result.Code == CommandLine.BadUsage, result.Error);
+        Assert.Matches($"^error: {flag}: .*Did you mean '.*models'\\?\n$", result.Error);
     }
 
     [Theory]

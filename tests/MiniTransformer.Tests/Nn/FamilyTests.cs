@@ -176,6 +176,18 @@ public sealed class FamilyTests : IDisposable
         Assert.NotEqual(config, config with { Form = config.Form with { QkvBias = !config.Form.QkvBias } });
     }
 
+    // What model cards and torch's numel() over the checkpoints say; tied heads count once.
+    [Theory]
+    [InlineData(494_032_768, """{"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"], "hidden_act": "silu", "hidden_size": 896, "intermediate_size": 4864, "max_position_embeddings": 32768, "num_attention_heads": 14, "num_hidden_layers": 24, "num_key_value_heads": 2, "rms_norm_eps": 1e-06, "rope_theta": 1000000.0, "tie_word_embeddings": true, "use_sliding_window": false, "vocab_size": 151936}""")]
+    [InlineData(596_049_920, """{"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"], "attention_bias": false, "head_dim": 128, "hidden_act": "silu", "hidden_size": 1024, "intermediate_size": 3072, "max_position_embeddings": 40960, "num_attention_heads": 16, "num_hidden_layers": 28, "num_key_value_heads": 8, "rms_norm_eps": 1e-06, "rope_theta": 1000000, "tie_word_embeddings": true, "use_sliding_window": false, "vocab_size": 151936}""")]
+    [InlineData(268_098_176, """{"model_type": "gemma3_text", "architectures": ["Gemma3ForCausalLM"], "head_dim": 256, "hidden_activation": "gelu_pytorch_tanh", "hidden_size": 640, "intermediate_size": 2048, "max_position_embeddings": 32768, "num_attention_heads": 4, "num_hidden_layers": 18, "num_key_value_heads": 1, "query_pre_attn_scalar": 256, "rms_norm_eps": 1e-06, "rope_local_base_freq": 10000.0, "rope_theta": 1000000.0, "sliding_window": 512, "sliding_window_pattern": 6, "vocab_size": 262144}""")]
+    [InlineData(124_439_808, """{"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "activation_function": "gelu_new", "layer_norm_epsilon": 1e-05, "n_ctx": 1024, "n_embd": 768, "n_head": 12, "n_layer": 12, "n_positions": 1024, "vocab_size": 50257}""")]
+    public void The_number_of_parameters_is_the_published_one(long published, string config)
+    {
+        File.WriteAllText(folder["config.json"], config);
+        Assert.Equal(published, TransformerConfig.Load(folder["config.json"]).ParameterCount);
+    }
+
     // Read by its family or not, what is not implemented is named before any weight is looked at: the folder has none.
     [Theory]
     [InlineData("qwen2", """{"model_type":"qwen2_moe"}""", "model_type", "qwen2_moe")]

@@ -160,6 +160,25 @@ public sealed class CheckpointTests
     }
 
     [Fact]
+    public void Checksums_hear_the_stop_token_while_a_file_is_read()
+    {
+        using var folder = new TemporaryFolder();
+        using var stop = new CancellationTokenSource();
+        using Device device = Device.Cpu(1);
+        using var model = new Transformer(Config, ParameterSource.Random(device, 1));
+        Checkpoint.Save(folder["model"], model, null);
+        string weights = Path.Combine(folder["model"], "model.safetensors");
+        byte[] bytes = File.ReadAllBytes(weights);
+        bytes[^1] ^= 1;
+        File.WriteAllBytes(weights, bytes);
+        device.Stop = stop.Token;
+        Assert.Throws<ChecksumException>(() => Checkpoint.LoadModel(folder["model"], device));
+        stop.Cancel(); // before the damage is found, for which the whole file has to be read
+        Assert.Throws<OperationCanceledException>(() => Checkpoint.LoadModel(folder["model"], device));
+        Assert.Throws<OperationCanceledException>(() => Checksums.OfFile(weights, stop.Token));
+    }
+
+    [Fact]
     public void A_folder_that_cannot_be_used_is_refused_with_the_reason()
     {
         using var folder = new TemporaryFolder();
