@@ -60,7 +60,7 @@ internal sealed class CompareCommand
     {
         bool isQuick = settings.Get(quick), rereading = settings.Get(reportOnly), resuming = settings.Get(resume);
         string path = settings.Required(common.Out);
-        if (!rereading) TrainingRun.CheckFree(path, resuming, canBegin: true);
+        if (!rereading) TrainingRun.CheckFree(path, resuming, canBegin: source.All.Concat([seeds, sweepSeeds, quick, smoke, common.Seed]).Any(settings.Given));
         else if (!RunDirectory.Exists(path)) throw new UsageException($"--report-only: there is no comparison in '{Invocation.Shown(path)}', the folder of --out.");
         using IJudge? verifier = source.Judge(settings, judges: !rereading, terminal);
         bool goesOn = (resuming || rereading) && RunDirectory.Exists(path);

@@ -52,7 +52,7 @@ internal sealed class DemoCommand
 
         bool resuming = settings.Get(resume);
         string path = settings.Get(common.Out) ?? Free(Path.Combine("runs", $"demo-{chosen.Name}"));
-        TrainingRun.CheckFree(path, resuming, canBegin: true);
+        TrainingRun.CheckFree(path, resuming, canBegin: new Option[] { regime, seeds, quick, initStd, common.Seed }.Any(settings.Given));
         DemoRun run = RunSettings.Of<DemoRun>(settings);
         JsonObject effective = run.ToJson();
         bool goesOn = resuming && RunDirectory.Exists(path);

@@ -31,7 +31,7 @@ internal sealed class TrainingRun : IDisposable
     {
         if (File.Exists(path)) throw new UsageException($"--out: '{Invocation.Shown(path)}' is a file; name a new folder.");
         if (resume && !canBegin && !RunDirectory.Exists(path))
-            throw new UsageException($"--resume: there is no run in '{Invocation.Shown(path)}', the folder of --out.");
+            throw new UsageException($"--resume: there is no run in '{Invocation.Shown(path)}', the folder of --out. Begin it with its flags, without --resume.");
         if (resume && !RunDirectory.Exists(path) && Directory.Exists(Path.Combine(path, "checkpoints")))
             throw new UsageException($"--resume: the run.json of '{Invocation.Shown(path)}' is lost, and without it nobody knows how its checkpoints were made. Put it back, or name another --out.");
         if (resume || !Directory.Exists(path)) return;

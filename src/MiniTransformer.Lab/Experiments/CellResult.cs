@@ -59,6 +59,14 @@ public sealed record CellResult
     /// <summary>Fraction of sampled responses that ended.</summary>
     public double Ended { get; init; } = double.NaN;
 
+    /// <summary>Greedy and sampled responses that are wrong because nothing could be read in them; null where the judge does not say.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Unread { get; init; }
+
+    /// <summary>Greedy and sampled responses that are wrong because the judge failed on them; null where the judge does not say.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? JudgeFailed { get; init; }
+
     /// <summary>Greedy and sampled accuracy by task.</summary>
     public IReadOnlyDictionary<string, TaskAccuracy> Tasks { get; init; } = new Dictionary<string, TaskAccuracy>();
 

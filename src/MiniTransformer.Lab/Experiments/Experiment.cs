@@ -1,3 +1,4 @@
+using MiniTransformer.Judges;
 using MiniTransformer.Nn;
 using MiniTransformer.Training;
 
@@ -76,7 +77,9 @@ public sealed class Experiment(World world)
     {
         DenseReward reward = world.Reward(world.Regime.MainReference);
         SamplingOptions sampling = Sampling("evaluation") with { Temperature = method.Temperature };
+        JudgeTally? tally = world.Regime.Own?.Log?.Begin();
         Measurement m = Evaluation.Measure(policy, reward, world.Data.Evaluation, world.Tokenizer, sampling);
+        (int? unread, int? failed) = (tally?.Unread, tally?.Failed);
         SamplingOptions onValidation = Sampling("validation") with { Temperature = method.Temperature };
         CellResult cell = Cell(method) with
         {
@@ -89,6 +92,8 @@ public sealed class Experiment(World world)
             Entropy = m.Entropy,
             Length = m.Length,
             Ended = m.Ended,
+            Unread = unread,
+            JudgeFailed = failed,
             Tasks = m.Greedy.PerTask.ToDictionary(t => t.Key, t => new TaskAccuracy(method.Temperature == 1 ? t.Value : double.NaN, m.Sampled.PerTask[t.Key])),
             Curve = curve,
         };

@@ -24,6 +24,9 @@ public sealed class OwnData
 
     private OwnData(JsonlTask task, IJudge verifier) => (this.task, this.verifier) = (task, verifier);
 
+    /// <summary>What could not be judged so far; null where the judge keeps no log.</summary>
+    public JudgeLog? Log => verifier.Log;
+
     /// <summary>What the regime is called.</summary>
     public string Name => task.Name;
 

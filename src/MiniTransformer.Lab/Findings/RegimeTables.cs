@@ -29,7 +29,14 @@ public static class RegimeTables
         string collapsed = results.Rows.Any(r => r.Collapsed > 0) ? " Seeds whose policy collapsed have no numbers and are left out of a row's means: such a row looks better than it is." : "";
         return new ReportTable(
             $"{results.Regime.Name}: accuracy on held-out prompts", headers, rows,
-            $"{char.ToUpperInvariant(results.Regime.Measured[0])}{results.Regime.Measured[1..]}, mean over seeds. {spread} Σ r̂ is relative to {ReferenceName(results.Regime)}; KL and Σ r̂ in nats a response, entropy in nats a token.{collapsed}");
+            $"{char.ToUpperInvariant(results.Regime.Measured[0])}{results.Regime.Measured[1..]}, mean over seeds. {spread} Σ r̂ is relative to {ReferenceName(results.Regime)}; KL and Σ r̂ in nats a response, entropy in nats a token.{collapsed}"
+            + NotJudged("nothing could be read in them, such as a number", c => c.Unread) + NotJudged("the judge failed on them", c => c.JudgeFailed));
+
+        string NotJudged(string why, Func<CellResult, int?> count)
+        {
+            (string Label, int Count)[] rows = [.. results.Rows.Select(r => (r.Label, r.Cells.Sum(count) ?? 0)).Where(r => r.Item2 > 0)];
+            return rows.Length == 0 ? "" : $" Wrong because {why}, greedy and sampled of all seeds: {rows.Sum(r => r.Count)} in total ({string.Join(", ", rows.Select(r => $"{r.Label} {r.Count}"))}).";
+        }
     }
 
     /// <summary>The percentile bootstrap's intervals of the accuracies, which stand in HTML as a hint only; null for too few seeds.</summary>

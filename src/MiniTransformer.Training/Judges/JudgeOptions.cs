@@ -25,7 +25,11 @@ public sealed class JudgeLog(Action<string>? warn = null)
     // Warnings that are said one by one.
     private const int MostSaid = 10;
 
+    private readonly AsyncLocal<JudgeTally?> tally = new();
     private int failed, unread;
+
+    /// <summary>A count that begins now, of what this thread and those that it starts ask for; several threads may be asking at once.</summary>
+    public JudgeTally Begin() => tally.Value = new JudgeTally();
 
     /// <summary>Responses on which the judge failed: it hung, crashed, or printed no score.</summary>
     public int Failed => failed;
@@ -38,15 +42,36 @@ public sealed class JudgeLog(Action<string>? warn = null)
     {
         ArgumentNullException.ThrowIfNull(answer);
         int n = Interlocked.Increment(ref failed);
+        tally.Value?.Fail();
         if (n <= MostSaid) warn?.Invoke($"warning: {Place(answer)}: {message}. The response scores 0.");
         if (n == MostSaid) warn?.Invoke("warning: further responses that cannot be judged are counted and not listed.");
     }
 
     /// <summary>Notes a response in which nothing could be read.</summary>
-    public void NotRead() => Interlocked.Increment(ref unread);
+    public void NotRead()
+    {
+        Interlocked.Increment(ref unread);
+        tally.Value?.NotRead();
+    }
 
     /// <summary>Warns of something else.</summary>
     public void Warn(string message) => warn?.Invoke($"warning: {message}");
 
     private static string Place(Answer answer) => answer.Source is { } source ? $"{source} (prompt '{Judge.Short(answer.Prompt, 60)}')" : $"prompt '{Judge.Short(answer.Prompt, 60)}'";
+}
+
+/// <summary>What a judge could not judge since the count began, see <see cref="JudgeLog.Begin"/>.</summary>
+public sealed class JudgeTally
+{
+    private int failed, unread;
+
+    /// <summary>Responses on which the judge failed.</summary>
+    public int Failed => failed;
+
+    /// <summary>Responses in which nothing could be read.</summary>
+    public int Unread => unread;
+
+    internal void Fail() => Interlocked.Increment(ref failed);
+
+    internal void NotRead() => Interlocked.Increment(ref unread);
 }

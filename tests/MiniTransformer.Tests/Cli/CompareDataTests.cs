@@ -26,6 +26,13 @@ public sealed class CompareDataTests : IDisposable
         string tables = File.ReadAllText(Path.Combine(folder["whole"], "results.md"));
         Assert.Contains("at temperature 1: agreement with the demonstrations by numeric", tables, StringComparison.Ordinal);
 
+        // A model of a few updates writes no numbers: what could not be read is counted, cell by cell and in total.
+        JsonElement[] cells = [.. File.ReadLines(Path.Combine(folder["whole"], "results.jsonl")).Select(l => JsonSerializer.Deserialize<JsonElement>(l))];
+        int unread = cells.Sum(c => c.GetProperty("unread").GetInt32());
+        Assert.All(cells, c => Assert.InRange(c.GetProperty("unread").GetInt32(), 0, 2 * 12));
+        Assert.All(cells, c => Assert.Equal(0, c.GetProperty("judgeFailed").GetInt32()));
+        Assert.Equal(unread > 0, tables.Contains($"such as a number, greedy and sampled of all seeds: {unread} in total", StringComparison.Ordinal));
+
         string killed = folder["killed"], world = Path.Combine(killed, "worlds", "my-sums-seed-1.json");
         KilledProcess.Run([.. Small, "--out", killed], () => File.Exists(world) && new FileInfo(world).Length > 5000);
         Cli.Done("compare", "--out", killed, "--resume");
@@ -38,6 +45,19 @@ public sealed class CompareDataTests : IDisposable
         Assert.Equal(CommandLine.Failed, changed.Code);
         Assert.Contains("the data (--data), has changed since the run began", changed.Error, StringComparison.Ordinal);
         Assert.Contains("is not what the run began with", Cli.Run("compare", "--out", killed, "--resume", "--held-out", "0.3").Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_several_cells_could_not_judge_at_once_is_counted_apart()
+    {
+        var log = new MiniTransformer.Judges.JudgeLog();
+        Parallel.For(1, 9, new ParallelOptions { MaxDegreeOfParallelism = 4 }, cell =>
+        {
+            MiniTransformer.Judges.JudgeTally tally = log.Begin();
+            Task.Run(() => Parallel.For(0, cell, _ => log.NotRead())).GetAwaiter().GetResult();
+            Assert.Equal((cell, 0), (tally.Unread, tally.Failed));
+        });
+        Assert.Equal(36, log.Unread);
     }
 
     [Fact]

@@ -21,6 +21,8 @@ public sealed class UsageTests
     [InlineData("--hidden 15", "sft", "--task", "reverse", "--hidden", "15", "--out", "nowhere")]
     [InlineData("--resume needs --out", "sft", "--resume")]
     [InlineData("--resume: there is no run in 'nowhere'", "sft", "--resume", "--out", "nowhere")]
+    [InlineData("--resume: there is no run in 'nowhere'", "demo", "--resume", "--out", "nowhere")]
+    [InlineData("--resume: there is no run in 'nowhere'", "compare", "--resume", "--threads", "1", "--out", "nowhere")]
     [InlineData("holds no run", "dpr", "--run", "nowhere", "--out", "elsewhere")]
     [InlineData("'one' is neither a number above 0 nor 'matched'", "advise", "--alpha", "one")]
     [InlineData("holds no run", "advise", "--run", "nowhere")]
