@@ -59,8 +59,26 @@ public sealed class RunSettingsTests
     {
         var run = new DprRun
         {
-            Updates = 2, PromptsPerUpdate = 3, Lr = .004, Warmup = 5, Temperature = .6, Gamma = .7, SentenceLevel = true, NoBaseline = true, NoWhiten = true, Beta = 8, BetaRef = 9,
-            Kl = "k3", EntropyBonus = .1, MaxGradNorm = 11, Seed = 12, CollapseKl = 13, Reward = "log-policy", Floor = .14, Centred = true, Clip = 15,
+            Updates = 2,
+            PromptsPerUpdate = 3,
+            Lr = .004,
+            Warmup = 5,
+            Temperature = .6,
+            Gamma = .7,
+            SentenceLevel = true,
+            NoBaseline = true,
+            NoWhiten = true,
+            Beta = 8,
+            BetaRef = 9,
+            Kl = "k3",
+            EntropyBonus = .1,
+            MaxGradNorm = 11,
+            Seed = 12,
+            CollapseKl = 13,
+            Reward = "log-policy",
+            Floor = .14,
+            Centred = true,
+            Clip = 15,
         };
         DprOptions o = run.Options(16, Vocabulary.Of(new ByteTokenizer()));
         Assert.Equal((2, 3, .004, 5, .6f, .7, true), (o.Updates, o.PromptsPerUpdate, o.LearningRate, o.WarmupUpdates, o.Temperature, o.Gamma, o.SentenceLevel));
