@@ -87,7 +87,7 @@ public sealed class GoldTests
 
         // A changed file is refused by name.
         File.AppendAllText(folder["gold.jsonl"], "{\"prompt\": \"new\", \"gold\": \"b\"}\n");
-        Assert.Contains("gold.jsonl' has changed since the run began", Cli.Run("eval", "--run", folder["sft"]).Error, StringComparison.Ordinal);
+        Assert.Contains("gold.jsonl', the data to measure on (--eval-data), has changed since the run began", Cli.Run("eval", "--run", folder["sft"]).Error, StringComparison.Ordinal);
     }
 
     [Theory]
