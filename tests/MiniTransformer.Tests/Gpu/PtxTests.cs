@@ -10,7 +10,7 @@ namespace MiniTransformer.Tests.Gpu;
 public sealed class PtxTests(PtxTable table, ITestOutputHelper output) : IClassFixture<PtxTable>
 {
     private static readonly IReadOnlyDictionary<string, MethodInfo> Kernels =
-        EntryPoints.Of(typeof(Launch).Namespace!, typeof(Launch).Assembly, typeof(Device).Assembly);
+        EntryPoints.Of(typeof(Launch).Namespace!, typeof(Launch).Assembly);
 
     public static TheoryData<string> Names => [.. Kernels.Keys];
 
