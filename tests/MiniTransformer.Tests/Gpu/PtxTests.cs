@@ -1,5 +1,4 @@
 using System.Reflection;
-using MiniTransformer.Backends;
 using MiniTransformer.Kernels.Gpu;
 using Xunit.Abstractions;
 
