@@ -9,7 +9,7 @@ namespace MiniTransformer.Kernels.Cpu;
 /// where c₁ = 1 − β₁ᵗ and c₂ = 1 − β₂ᵗ (correction1, correction2) at step t, η = learningRate, λ = decay. gradientScale holds the clipping
 /// factor. The gradient is set to zero afterwards, ready to be accumulated into. Items are elements.
 /// </summary>
-public readonly unsafe struct AdamW(
+internal readonly unsafe struct AdamW(
     float* parameter, float* gradient, float* m, float* v, float learningRate, float beta1, float beta2, float epsilon, float decay,
     float gradientScale, float correction1, float correction2) : IKernel
 {

@@ -6,7 +6,7 @@ namespace MiniTransformer.Kernels.Cpu;
 /// dqᵢ += Σⱼ dsᵢⱼ kⱼ,  dkⱼ += Σᵢ dsᵢⱼ qᵢ,  dvⱼ += Σᵢ pᵢⱼ dyᵢ.
 /// Items are pairs (b, hkv), with all query heads that share the key-value head.
 /// </summary>
-public readonly unsafe struct AttentionBackward(
+internal readonly unsafe struct AttentionBackward(
     float* q, float* k, float* v, float* y, float* logSum, float* dy, float* dq, float* dk, float* dv, int T, int H, int Hkv, int D,
     float scale, int window = 0) : IKernel
 {

@@ -7,7 +7,7 @@ namespace MiniTransformer.Kernels.Cpu;
 /// The cache holds keys as [slot][Hkv][context/16][D][16] and values as [slot][Hkv][context][D]; context is a multiple of 16.
 /// Items are rows.
 /// </summary>
-public readonly unsafe struct CacheAppend(
+internal readonly unsafe struct CacheAppend(
     float* k, float* v, int* slots, int* positions, float* cacheK, float* cacheV, int Hkv, int D, int context) : IKernel
 {
     /// <inheritdoc/>
@@ -34,7 +34,7 @@ public readonly unsafe struct CacheAppend(
 /// the last of them that a window leaves. The result is bit for bit that of <see cref="AttentionForward"/> for the same token. Cache memory past the position may hold anything.
 /// A negative position gives 0. Items are pairs (row, head).
 /// </summary>
-public readonly unsafe struct AttentionDecode(
+internal readonly unsafe struct AttentionDecode(
     float* q, float* cacheK, float* cacheV, int* slots, int* positions, float* y, int H, int Hkv, int D, int context, float scale, int window = 0) : IKernel
 {
     /// <inheritdoc/>

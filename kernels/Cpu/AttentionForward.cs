@@ -8,7 +8,7 @@ namespace MiniTransformer.Kernels.Cpu;
 /// q and y are (B, T, H, D), k and v (B, T, Hkv, D); saves logSum (B, H, T). No more than 16 rows of scores exist at a time.
 /// With a window of W tokens only i − W &lt; j ≤ i are seen (0: none). Keys, queries and values must be finite. Items are pairs (b, h).
 /// </summary>
-public readonly unsafe struct AttentionForward(
+internal readonly unsafe struct AttentionForward(
     float* q, float* k, float* v, float* y, float* logSum, int T, int H, int Hkv, int D, float scale, int window = 0) : IKernel
 {
     private const int BlockRows = 16;

@@ -6,7 +6,7 @@ namespace MiniTransformer.Kernels.Cpu;
 /// ⟨a, b⟩ = Σ aᵢ bᵢ, or Σ aᵢ when b is null, in double precision: partials[c] is the sum over chunk c of
 /// <see cref="ChunkSize"/> elements, and the caller adds the partials in order. Items are chunks.
 /// </summary>
-public readonly unsafe struct Dot(float* a, float* b, long n, double* partials) : IKernel
+internal readonly unsafe struct Dot(float* a, float* b, long n, double* partials) : IKernel
 {
     /// <summary>Elements in a chunk.</summary>
     public const int ChunkSize = 16384;
@@ -58,7 +58,7 @@ public readonly unsafe struct Dot(float* a, float* b, long n, double* partials) 
 }
 
 /// <summary>‖x‖² = Σ xᵢ² in double precision, chunk by chunk as in <see cref="Dot"/>. Items are chunks.</summary>
-public readonly unsafe struct SquaredNorm(float* x, long n, double* partials) : IKernel
+internal readonly unsafe struct SquaredNorm(float* x, long n, double* partials) : IKernel
 {
     /// <summary>Elements in a chunk.</summary>
     public const int ChunkSize = Dot.ChunkSize;

@@ -1,7 +1,7 @@
 namespace MiniTransformer.Kernels.Cpu;
 
 /// <summary>y[r] = table[ids[r]]: selects rows of C elements. Items are rows of y.</summary>
-public readonly unsafe struct EmbeddingForward(float* table, int* ids, float* y, int C) : IKernel
+internal readonly unsafe struct EmbeddingForward(float* table, int* ids, float* y, int C) : IKernel
 {
     /// <inheritdoc/>
     public void Run(int start, int end)
@@ -23,7 +23,7 @@ public readonly unsafe struct EmbeddingForward(float* table, int* ids, float* y,
 /// dtable[ids[r]] += dy[r] for every row r, in the order of r. Items are blocks of <see cref="BlockSize"/> columns, so that rows
 /// that share an id meet on one thread.
 /// </summary>
-public readonly unsafe struct EmbeddingBackward(int* ids, int rows, float* dy, float* dtable, int C) : IKernel
+internal readonly unsafe struct EmbeddingBackward(int* ids, int rows, float* dy, float* dtable, int C) : IKernel
 {
     /// <summary>Columns in a block.</summary>
     public const int BlockSize = 64;

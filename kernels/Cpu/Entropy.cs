@@ -6,7 +6,7 @@ namespace MiniTransformer.Kernels.Cpu;
 /// H(π) = −Σⱼ πⱼ ln πⱼ in nats per row of V, with π = softmax(logits); saves logZ. Tokens with πⱼ = 0 contribute 0, and a row with
 /// only −∞ logits has entropy 0. Items are rows.
 /// </summary>
-public readonly unsafe struct EntropyForward(float* logits, float* entropy, float* logZ, int V) : IKernel
+internal readonly unsafe struct EntropyForward(float* logits, float* entropy, float* logZ, int V) : IKernel
 {
     /// <inheritdoc/>
     public void Run(int start, int end)
@@ -32,7 +32,7 @@ public readonly unsafe struct EntropyForward(float* logits, float* entropy, floa
 }
 
 /// <summary>dlogitsⱼ −= dentropy πⱼ (ln πⱼ + H), per row of V; rows with dentropy = 0 are left alone. Items are rows.</summary>
-public readonly unsafe struct EntropyBackward(
+internal readonly unsafe struct EntropyBackward(
     float* logits, float* logZ, float* entropy, float* dentropy, float* dlogits, int V) : IKernel
 {
     /// <inheritdoc/>

@@ -1,7 +1,7 @@
 namespace MiniTransformer.Kernels.Cpu;
 
 /// <summary>y[r] = x[r, ids[r]]: one element of each row of V. Items are rows.</summary>
-public readonly unsafe struct GatherForward(float* x, int* ids, float* y, int V) : IKernel
+internal readonly unsafe struct GatherForward(float* x, int* ids, float* y, int V) : IKernel
 {
     /// <inheritdoc/>
     public void Run(int start, int end)
@@ -11,7 +11,7 @@ public readonly unsafe struct GatherForward(float* x, int* ids, float* y, int V)
 }
 
 /// <summary>dx[r, ids[r]] += dy[r]. Items are rows.</summary>
-public readonly unsafe struct GatherBackward(int* ids, float* dy, float* dx, int V) : IKernel
+internal readonly unsafe struct GatherBackward(int* ids, float* dy, float* dx, int V) : IKernel
 {
     /// <inheritdoc/>
     public void Run(int start, int end)

@@ -5,7 +5,7 @@ namespace MiniTransformer.Kernels.Cpu;
 /// the others. A −∞ logit is a forbidden token: it contributes 0 to logZ, and its own log-probability is −∞ (also in a row with only
 /// −∞ logits, where logZ = −∞). Items are rows.
 /// </summary>
-public readonly unsafe struct GatherLogSoftmaxForward(float* logits, int* ids, float* logProb, float* logZ, int V) : IKernel
+internal readonly unsafe struct GatherLogSoftmaxForward(float* logits, int* ids, float* logProb, float* logZ, int V) : IKernel
 {
     /// <inheritdoc/>
     public void Run(int start, int end)
@@ -23,7 +23,7 @@ public readonly unsafe struct GatherLogSoftmaxForward(float* logits, int* ids, f
 /// dlogitsⱼ += dlogProb ([j = id] − πⱼ) with π = e^(logits − logZ), per row of V; rows with dlogProb = 0 are left alone.
 /// Items are rows.
 /// </summary>
-public readonly unsafe struct GatherLogSoftmaxBackward(
+internal readonly unsafe struct GatherLogSoftmaxBackward(
     float* logits, float* logZ, int* ids, float* dlogProb, float* dlogits, int V) : IKernel
 {
     /// <inheritdoc/>

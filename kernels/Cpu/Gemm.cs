@@ -24,7 +24,7 @@ namespace MiniTransformer.Kernels.Cpu;
 /// that no tile is much lower than another. The tile for the machine's vectors is chosen once, when the code is compiled at start-up.
 /// </para>
 /// </remarks>
-public static unsafe class Gemm
+internal static unsafe class Gemm
 {
     /// <summary>Products of fewer multiply-adds than this are not worth waking another thread for: about five microseconds of one core.</summary>
     internal const long MultiplyAddsWorthSplitting = 1 << 18;

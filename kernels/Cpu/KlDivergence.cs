@@ -8,7 +8,7 @@ namespace MiniTransformer.Kernels.Cpu;
 /// KL(π‖π_ref) = Σⱼ πⱼ (ln πⱼ − ln π_refⱼ) per row of V, with π = softmax(logits), π_ref = softmax(referenceLogits); saves both log-sums.
 /// Tokens with πⱼ = 0 contribute 0; a token that only the reference forbids makes the divergence +∞. Items are rows.
 /// </summary>
-public readonly unsafe struct KlDivergenceForward(
+internal readonly unsafe struct KlDivergenceForward(
     float* logits, float* referenceLogits, float* kl, float* logZ, float* referenceLogZ, int V) : IKernel
 {
     /// <inheritdoc/>
@@ -55,7 +55,7 @@ public readonly unsafe struct KlDivergenceForward(
 /// dlogitsⱼ += dkl πⱼ (ln πⱼ − ln π_refⱼ − KL), per row of V; the reference is a constant. Rows with dkl = 0 are left alone.
 /// Items are rows.
 /// </summary>
-public readonly unsafe struct KlDivergenceBackward(
+internal readonly unsafe struct KlDivergenceBackward(
     float* logits, float* logZ, float* referenceLogits, float* referenceLogZ, float* kl, float* dkl, float* dlogits, int V) : IKernel
 {
     /// <inheritdoc/>

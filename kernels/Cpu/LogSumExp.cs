@@ -8,7 +8,7 @@ namespace MiniTransformer.Kernels.Cpu;
 /// logZ = ln Σⱼ e^logitsⱼ, per row of V. A −∞ logit is a forbidden token and contributes 0; a row with only −∞ logits gives −∞.
 /// Items are rows.
 /// </summary>
-public readonly unsafe struct LogSumExpForward(float* logits, float* logZ, int V) : IKernel
+internal readonly unsafe struct LogSumExpForward(float* logits, float* logZ, int V) : IKernel
 {
     /// <inheritdoc/>
     public void Run(int start, int end)
@@ -18,7 +18,7 @@ public readonly unsafe struct LogSumExpForward(float* logits, float* logZ, int V
 }
 
 /// <summary>dlogitsⱼ += dlogZ πⱼ with π = e^(logits − logZ), per row of V. Items are rows.</summary>
-public readonly unsafe struct LogSumExpBackward(float* logits, float* logZ, float* dlogZ, float* dlogits, int V) : IKernel
+internal readonly unsafe struct LogSumExpBackward(float* logits, float* logZ, float* dlogZ, float* dlogits, int V) : IKernel
 {
     /// <inheritdoc/>
     public void Run(int start, int end)

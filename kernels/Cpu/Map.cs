@@ -6,7 +6,7 @@ using MiniTransformer.Kernels.Pointwise;
 namespace MiniTransformer.Kernels.Cpu;
 
 /// <summary>yᵢ = f(xᵢ). Items are elements; y may be x.</summary>
-public readonly unsafe struct Map<TOp>(float* x, float* y, int n) : IKernel
+internal readonly unsafe struct Map<TOp>(float* x, float* y, int n) : IKernel
     where TOp : struct, IUnaryOp
 {
     /// <inheritdoc/>
@@ -25,7 +25,7 @@ public readonly unsafe struct Map<TOp>(float* x, float* y, int n) : IKernel
 }
 
 /// <summary>dxᵢ += dyᵢ f′(xᵢ). Items are elements.</summary>
-public readonly unsafe struct MapBackward<TOp>(float* x, float* y, float* dy, float* dx) : IKernel
+internal readonly unsafe struct MapBackward<TOp>(float* x, float* y, float* dy, float* dx) : IKernel
     where TOp : struct, IUnaryOp
 {
     /// <inheritdoc/>

@@ -6,7 +6,7 @@ namespace MiniTransformer.Kernels.Cpu;
 /// A linear layer's weight w (N, K), copied once into the order in which y = x·wᵀ reads it. A product of few rows, as in sampling,
 /// then runs at the speed at which the memory delivers the weight.
 /// </summary>
-public sealed unsafe class PackedMatrix : IDisposable
+internal sealed unsafe class PackedMatrix : IDisposable
 {
     private float* panels;
 

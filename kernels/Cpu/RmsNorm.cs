@@ -6,7 +6,7 @@ namespace MiniTransformer.Kernels.Cpu;
 /// yᵢ = wᵢ xᵢ / ρ with ρ = √(mean(x²) + ε), per row of C (B. Zhang, R. Sennrich, "Root Mean Square Layer Normalization", 2019);
 /// saves 1/ρ per row in inverseRms. Items are rows.
 /// </summary>
-public readonly unsafe struct RmsNormForward(float* x, float* w, float* y, float* inverseRms, int C, float eps) : IKernel
+internal readonly unsafe struct RmsNormForward(float* x, float* w, float* y, float* inverseRms, int C, float eps) : IKernel
 {
     /// <inheritdoc/>
     public void Run(int start, int end)
@@ -27,7 +27,7 @@ public readonly unsafe struct RmsNormForward(float* x, float* w, float* y, float
 }
 
 /// <summary>dxᵢ += (wᵢ dyᵢ − xᵢ ⟨w⊙dy, x⟩ / (C ρ²)) / ρ, per row of C. Items are rows.</summary>
-public readonly unsafe struct RmsNormBackwardInput(float* x, float* w, float* inverseRms, float* dy, float* dx, int C) : IKernel
+internal readonly unsafe struct RmsNormBackwardInput(float* x, float* w, float* inverseRms, float* dy, float* dx, int C) : IKernel
 {
     /// <inheritdoc/>
     public void Run(int start, int end)
@@ -57,7 +57,7 @@ public readonly unsafe struct RmsNormBackwardInput(float* x, float* w, float* in
 }
 
 /// <summary>dwᵢ += Σ_rows dyᵢ xᵢ / ρ, in the order of the rows. Items are blocks of <see cref="BlockSize"/> columns.</summary>
-public readonly unsafe struct RmsNormBackwardWeight(float* x, float* inverseRms, float* dy, float* dw, int rows, int C) : IKernel
+internal readonly unsafe struct RmsNormBackwardWeight(float* x, float* inverseRms, float* dy, float* dw, int rows, int C) : IKernel
 {
     /// <summary>Columns in a block.</summary>
     public const int BlockSize = 64;

@@ -9,7 +9,7 @@ namespace MiniTransformer.Kernels.Cpu;
 /// sign = +1 turns forward, −1 back (the transpose, hence the backward pass); with accumulate the result is added to y.
 /// Items are rows; y may be x unless it accumulates.
 /// </summary>
-public readonly unsafe struct Rope(
+internal readonly unsafe struct Rope(
     float* x, int* positions, float* cos, float* sin, float* y, int H, int D, float sign, bool accumulate) : IKernel
 {
     /// <inheritdoc/>

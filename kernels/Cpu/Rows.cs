@@ -3,7 +3,7 @@ using System.Numerics;
 namespace MiniTransformer.Kernels.Cpu;
 
 /// <summary>yᵢ = xᵢ + rowᵢ, per row of C; y may be x. Items are rows.</summary>
-public readonly unsafe struct AddRow(float* x, float* row, float* y, int C) : IKernel
+internal readonly unsafe struct AddRow(float* x, float* row, float* y, int C) : IKernel
 {
     /// <inheritdoc/>
     public void Run(int start, int end)
@@ -21,7 +21,7 @@ public readonly unsafe struct AddRow(float* x, float* row, float* y, int C) : IK
 }
 
 /// <summary>sumsᵢ += Σ_rows xᵢ, in the order of the rows. Items are blocks of <see cref="BlockSize"/> columns.</summary>
-public readonly unsafe struct SumRows(float* x, float* sums, int rows, int C) : IKernel
+internal readonly unsafe struct SumRows(float* x, float* sums, int rows, int C) : IKernel
 {
     /// <summary>Columns in a block.</summary>
     public const int BlockSize = 64;
@@ -42,7 +42,7 @@ public readonly unsafe struct SumRows(float* x, float* sums, int rows, int C) : 
 }
 
 /// <summary>yᵢ = xᵢ − mean(x), or yᵢ += it, per row of C. Items are rows.</summary>
-public readonly unsafe struct Centre(float* x, float* y, int C, bool accumulate) : IKernel
+internal readonly unsafe struct Centre(float* x, float* y, int C, bool accumulate) : IKernel
 {
     /// <inheritdoc/>
     public void Run(int start, int end)

@@ -12,7 +12,7 @@ namespace MiniTransformer.Kernels.Cpu;
 /// <see cref="GatherLogSoftmaxForward"/> computes it. A −∞ logit is never drawn, unless all are: then id 0 with log-probability −∞.
 /// Items are rows.
 /// </summary>
-public readonly unsafe struct Sample(
+internal readonly unsafe struct Sample(
     float* logits, float* uniforms, int* ids, float* logProbs, int V, float temperature, int topK, float topP) : IKernel
 {
     // Probabilities are added in blocks, so that the search skips a block at a time.

@@ -3,7 +3,7 @@ using System.Numerics;
 namespace MiniTransformer.Kernels.Cpu;
 
 /// <summary>yᵢ = α xᵢ. Items are elements; y may be x.</summary>
-public readonly unsafe struct Scale(float* x, float alpha, float* y) : IKernel
+internal readonly unsafe struct Scale(float* x, float alpha, float* y) : IKernel
 {
     /// <inheritdoc/>
     public void Run(int start, int end)
@@ -17,7 +17,7 @@ public readonly unsafe struct Scale(float* x, float alpha, float* y) : IKernel
 }
 
 /// <summary>yᵢ += α xᵢ. Items are elements.</summary>
-public readonly unsafe struct AddScaled(float* x, float alpha, float* y) : IKernel
+internal readonly unsafe struct AddScaled(float* x, float alpha, float* y) : IKernel
 {
     /// <inheritdoc/>
     public void Run(int start, int end)
@@ -35,7 +35,7 @@ public readonly unsafe struct AddScaled(float* x, float alpha, float* y) : IKern
 }
 
 /// <summary>xᵢ = value. Items are elements.</summary>
-public readonly unsafe struct Fill(float* x, float value) : IKernel
+internal readonly unsafe struct Fill(float* x, float value) : IKernel
 {
     /// <inheritdoc/>
     public void Run(int start, int end) => new Span<float>(x + start, end - start).Fill(value);

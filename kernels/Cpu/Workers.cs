@@ -8,7 +8,7 @@ namespace MiniTransformer.Kernels.Cpu;
 /// A kernel that computes items [start, end) of its output. It is a struct of pointers and sizes: its fields are the operands,
 /// its <see cref="Run"/> is the formula. Items must be independent, so that the result does not depend on how the range is split.
 /// </summary>
-public interface IKernel
+internal interface IKernel
 {
     /// <summary>Computes output items start ≤ i &lt; end.</summary>
     void Run(int start, int end);
@@ -18,7 +18,7 @@ public interface IKernel
 /// The threads that kernels run on: the caller and <c>Threads − 1</c> workers that spin briefly and then park.
 /// Work is split by output items and never by a reduction, so that results are bit-identical for every number of threads.
 /// </summary>
-public sealed unsafe class Workers : IDisposable
+internal sealed unsafe class Workers : IDisposable
 {
     // How long a worker spins for the next job before it parks: long enough to bridge the gap between two kernels of a step,
     // short enough not to steal the core from somebody else.

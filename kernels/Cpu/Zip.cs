@@ -5,7 +5,7 @@ using MiniTransformer.Kernels.Pointwise;
 namespace MiniTransformer.Kernels.Cpu;
 
 /// <summary>yᵢ = f(aᵢ, bᵢ). Items are elements; y may be a or b.</summary>
-public readonly unsafe struct Zip<TOp>(float* a, float* b, float* y) : IKernel
+internal readonly unsafe struct Zip<TOp>(float* a, float* b, float* y) : IKernel
     where TOp : struct, IBinaryOp
 {
     /// <inheritdoc/>
@@ -28,7 +28,7 @@ public readonly unsafe struct Zip<TOp>(float* a, float* b, float* y) : IKernel
 }
 
 /// <summary>daᵢ += dyᵢ ∂f/∂a, dbᵢ += dyᵢ ∂f/∂b. Items are elements; da or db may be null where no gradient is needed.</summary>
-public readonly unsafe struct ZipBackward<TOp>(float* a, float* b, float* dy, float* da, float* db) : IKernel
+internal readonly unsafe struct ZipBackward<TOp>(float* a, float* b, float* dy, float* da, float* db) : IKernel
     where TOp : struct, IBinaryOp
 {
     /// <inheritdoc/>

@@ -8,7 +8,7 @@ namespace MiniTransformer.Kernels.Gpu;
 /// AdamW in one pass: with g = gradientScale · gradient,
 /// m ← β₁ m + (1 − β₁) g,  v ← β₂ v + (1 − β₂) g²,  p ← p − η (m/c₁ / (√(v/c₂) + ε) + λ p), and the gradient set to zero. A work item an element.
 /// </summary>
-public sealed class AdamW(Accelerator accelerator)
+internal sealed class AdamW(Accelerator accelerator)
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, AdamWNumbers> kernel =
         accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, AdamWNumbers>(Kernel);
@@ -33,5 +33,5 @@ public sealed class AdamW(Accelerator accelerator)
 }
 
 /// <summary>The numbers of an update: η, β₁, β₂, ε, λ, the clipping factor, c₁ = 1 − β₁ᵗ and c₂ = 1 − β₂ᵗ.</summary>
-public readonly record struct AdamWNumbers(
+internal readonly record struct AdamWNumbers(
     float LearningRate, float Beta1, float Beta2, float Epsilon, float Decay, float GradientScale, float Correction1, float Correction2);

@@ -8,7 +8,7 @@ namespace MiniTransformer.Kernels.Gpu;
 /// δᵢ = ⟨dyᵢ, yᵢ⟩;  dqᵢ += Σⱼ dsᵢⱼ kⱼ by tiles of queries;  dkⱼ += Σᵢ dsᵢⱼ qᵢ and dvⱼ += Σᵢ pᵢⱼ dyᵢ by tiles of keys. The scores are
 /// computed again from q, k and logSum: pᵢⱼ = e^(scale ⟨qᵢ, kⱼ⟩ − logSumᵢ), dsᵢⱼ = scale · pᵢⱼ (⟨dyᵢ, vⱼ⟩ − δᵢ).
 /// </summary>
-public sealed class AttentionBackward(Accelerator accelerator)
+internal sealed class AttentionBackward(Accelerator accelerator)
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, AttentionShape, int> delta =
         accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, AttentionShape, int>(DeltaKernel);

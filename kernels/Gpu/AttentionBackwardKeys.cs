@@ -8,7 +8,7 @@ namespace MiniTransformer.Kernels.Gpu;
 /// dkⱼ += Σᵢ dsᵢⱼ qᵢ and dvⱼ += Σᵢ pᵢⱼ dyᵢ. A group has 64 keys of one key-value head and up to 64 components of dk and dv, and passes over the
 /// queries that see them 64 at a time, one query head of the key-value head after the other. Rows of the tiles are keys, columns queries.
 /// </summary>
-public static class AttentionBackwardKeys
+internal static class AttentionBackwardKeys
 {
     /// <summary>The kernel.</summary>
     public static void Kernel(

@@ -8,7 +8,7 @@ namespace MiniTransformer.Kernels.Gpu;
 /// dqᵢ += Σⱼ dsᵢⱼ kⱼ, dsᵢⱼ = scale · pᵢⱼ (⟨dyᵢ, vⱼ⟩ − δᵢ). A group has 64 queries of one head and up to 64 components of dq, and passes over
 /// the keys 64 at a time, as in <see cref="AttentionForward"/>.
 /// </summary>
-public static class AttentionBackwardQueries
+internal static class AttentionBackwardQueries
 {
     /// <summary>The kernel.</summary>
     public static void Kernel(

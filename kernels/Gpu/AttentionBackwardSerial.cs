@@ -9,7 +9,7 @@ namespace MiniTransformer.Kernels.Gpu;
 /// <see cref="AttentionBackward"/> for devices that compute on a CPU: a work item has one key-value head of one sequence to itself, with all the
 /// query heads that read it, and forms the scores once for all three gradients, in tiles of 32 queries by 32 keys.
 /// </summary>
-public sealed class AttentionBackwardSerial(Accelerator accelerator)
+internal sealed class AttentionBackwardSerial(Accelerator accelerator)
 {
     private const int Size = AttentionSerial.Size;
 

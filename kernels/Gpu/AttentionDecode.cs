@@ -10,7 +10,7 @@ namespace MiniTransformer.Kernels.Gpu;
 /// <see cref="CacheAppend"/> for the layout. Cache memory past the position may hold anything. A negative position gives 0. Against a work item an element,
 /// which forms every score D times: a group has one head of one row, scores 128 keys at a time, one a work item, and then sums the values by columns.
 /// </summary>
-public sealed class AttentionDecode(Accelerator accelerator)
+internal sealed class AttentionDecode(Accelerator accelerator)
 {
     private const int Items = 128;
 

@@ -6,7 +6,7 @@ using ILGPU.Runtime;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary><see cref="AttentionDecode"/> for devices that compute on a CPU: a work item has one head of one row, and scores 64 keys at a time, 16 in two vectors.</summary>
-public sealed class AttentionDecodeSerial(Accelerator accelerator)
+internal sealed class AttentionDecodeSerial(Accelerator accelerator)
 {
     private const int Size = 64, Panel = CacheSize.Panel;
 

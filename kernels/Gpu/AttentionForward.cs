@@ -10,7 +10,7 @@ namespace MiniTransformer.Kernels.Gpu;
 /// of y, and passes over the keys 64 at a time with the online softmax: for every row the maximum m so far, l = Σ e^(s − m) and
 /// Σ e^(s − m) v; when m grows, both sums are scaled down. A head of more than 64 components takes several groups, which form the scores again.
 /// </summary>
-public sealed class AttentionForward(Accelerator accelerator)
+internal sealed class AttentionForward(Accelerator accelerator)
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, AttentionShape> kernel =
         accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, AttentionShape>(Kernel);

@@ -9,7 +9,7 @@ namespace MiniTransformer.Kernels.Gpu;
 /// <see cref="AttentionForward"/> for devices that compute on a CPU, where a work item is a piece of a loop and a barrier ends it: a work item has
 /// 32 queries of one head to itself, and passes over the keys 32 at a time with the online softmax.
 /// </summary>
-public sealed class AttentionForwardSerial(Accelerator accelerator)
+internal sealed class AttentionForwardSerial(Accelerator accelerator)
 {
     private const int Size = AttentionSerial.Size;
 

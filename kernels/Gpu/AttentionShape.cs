@@ -1,7 +1,7 @@
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>The sizes of one attention: q, y (B, T, H, D), k, v (B, T, Hkv, D).</summary>
-public readonly struct AttentionShape(int t, int h, int hkv, int d, float scale, int quads, int window = int.MaxValue)
+internal readonly struct AttentionShape(int t, int h, int hkv, int d, float scale, int quads, int window = int.MaxValue)
 {
     /// <summary>Tokens of a sequence.</summary>
     public readonly int T = t;

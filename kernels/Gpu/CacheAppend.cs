@@ -7,7 +7,7 @@ namespace MiniTransformer.Kernels.Gpu;
 /// Writes row r of k and v, (Hkv, D), into the cache at token positions[r] of sequence slots[r]; a negative position is skipped. The cache holds keys as
 /// [slot][Hkv][context/16][D][16], so that neighbouring keys are neighbours in memory, and values as [slot][Hkv][context][D]; context is a multiple of 16.
 /// </summary>
-public sealed class CacheAppend(Accelerator accelerator)
+internal sealed class CacheAppend(Accelerator accelerator)
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<int>, ArrayView<int>, ArrayView<float>, ArrayView<float>, CacheSize> kernel =
         accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<int>, ArrayView<int>, ArrayView<float>, ArrayView<float>, CacheSize>(Kernel);
@@ -32,7 +32,7 @@ public sealed class CacheAppend(Accelerator accelerator)
 }
 
 /// <summary>Sizes of a key/value cache and of the rows that are written to it or attend to it.</summary>
-public readonly record struct CacheSize(int Rows, int H, int Hkv, int D, int Context, float Scale, int Window = int.MaxValue)
+internal readonly record struct CacheSize(int Rows, int H, int Hkv, int D, int Context, float Scale, int Window = int.MaxValue)
 {
     /// <summary>Keys that lie side by side.</summary>
     internal const int Panel = 16;

@@ -7,7 +7,7 @@ namespace MiniTransformer.Kernels.Gpu;
 /// Σ aᵢ bᵢ (or Σ aᵢ) in two passes: each group sums a part into <see cref="Compensated"/> partial sums, then one group sums those. The
 /// parts depend on the length alone, so the bits do too. Products are rounded to a float before they are added.
 /// </summary>
-public sealed class Dot(Accelerator accelerator)
+internal sealed class Dot(Accelerator accelerator)
 {
     private const int MostGroups = 64;
     private const int GroupSize = Launch.GroupSize;
@@ -63,7 +63,7 @@ public sealed class Dot(Accelerator accelerator)
 }
 
 /// <summary>dxᵢ += dy₀ α wᵢ, or dy₀ α where w is null; dy stays on the device.</summary>
-public sealed class DotBackward(Accelerator accelerator)
+internal sealed class DotBackward(Accelerator accelerator)
 {
     private readonly Action<KernelConfig, ArrayView<float>, float, ArrayView<float>, int, ArrayView<float>> kernel =
         accelerator.LoadStreamKernel<ArrayView<float>, float, ArrayView<float>, int, ArrayView<float>>(Kernel);

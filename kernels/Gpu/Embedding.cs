@@ -4,7 +4,7 @@ using ILGPU.Runtime;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>y[r] = table[ids[r]], rows of C. A work item an element.</summary>
-public sealed class EmbeddingForward(Accelerator accelerator)
+internal sealed class EmbeddingForward(Accelerator accelerator)
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, int, int> kernel =
         accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<int>, ArrayView<float>, int, int>(Kernel);
@@ -25,7 +25,7 @@ public sealed class EmbeddingForward(Accelerator accelerator)
 /// dtable[ids[r]] += dy[r] without atomics, whose order would change from run to run. First each row finds the previous and the next row
 /// with the same id (up to N² reads of ids in all, for N rows of different ids); then the first row of each id walks the chain from row to row, and adds up in that order.
 /// </summary>
-public sealed class EmbeddingBackward(Accelerator accelerator)
+internal sealed class EmbeddingBackward(Accelerator accelerator)
 {
     private readonly Action<KernelConfig, ArrayView<int>, ArrayView<int>, int> chain =
         accelerator.LoadStreamKernel<ArrayView<int>, ArrayView<int>, int>(Chain);

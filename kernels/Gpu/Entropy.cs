@@ -8,7 +8,7 @@ namespace MiniTransformer.Kernels.Gpu;
 /// H(π) = −Σⱼ πⱼ ln πⱼ in nats per row of V, with π = softmax(logits); saves logZ. Tokens with πⱼ = 0 contribute 0, and a row with only −∞ logits
 /// has entropy 0.
 /// </summary>
-public sealed class EntropyForward(Accelerator accelerator, bool alone)
+internal sealed class EntropyForward(Accelerator accelerator, bool alone)
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int> kernel = alone
         ? accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int>(Kernel<RowAlone>)
@@ -46,7 +46,7 @@ public sealed class EntropyForward(Accelerator accelerator, bool alone)
 }
 
 /// <summary>dlogitsⱼ −= dentropy πⱼ (ln πⱼ + H), per row of V; rows with dentropy = 0 are left alone.</summary>
-public sealed class EntropyBackward(Accelerator accelerator, bool alone)
+internal sealed class EntropyBackward(Accelerator accelerator, bool alone)
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, RowRuns> kernel =
         accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, RowRuns>(Kernel);

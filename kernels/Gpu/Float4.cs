@@ -6,7 +6,7 @@ namespace MiniTransformer.Kernels.Gpu;
 /// <summary>
 /// Four floats that are loaded, stored and kept in registers as one. Named fields, because an array inside a kernel would live in slow local memory.
 /// </summary>
-public struct Float4
+internal struct Float4
 {
     /// <summary>The first float.</summary>
     public float X;

@@ -7,7 +7,7 @@ namespace MiniTransformer.Kernels.Gpu;
 /// <remarks>
 /// Whole ones are read only where a view's start is a multiple of eight floats: on ILGPU's CPU accelerator, a cast view begins at its index divided by eight.
 /// </remarks>
-public struct Float8
+internal struct Float8
 {
     /// <summary>The floats, in the order of memory.</summary>
     public float S0, S1, S2, S3, S4, S5, S6, S7;

@@ -4,7 +4,7 @@ using ILGPU.Runtime;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>y[r] = x[r, ids[r]]: one element of each row of V.</summary>
-public sealed class GatherForward(Accelerator accelerator)
+internal sealed class GatherForward(Accelerator accelerator)
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, int, int> kernel =
         accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<int>, ArrayView<float>, int, int>(Kernel);
@@ -21,7 +21,7 @@ public sealed class GatherForward(Accelerator accelerator)
 }
 
 /// <summary>dx[r, ids[r]] += dy[r]. A row has one token, so no two work items meet.</summary>
-public sealed class GatherBackward(Accelerator accelerator)
+internal sealed class GatherBackward(Accelerator accelerator)
 {
     private readonly Action<KernelConfig, ArrayView<int>, ArrayView<float>, ArrayView<float>, int, int> kernel =
         accelerator.LoadStreamKernel<ArrayView<int>, ArrayView<float>, ArrayView<float>, int, int>(Kernel);

@@ -8,7 +8,7 @@ namespace MiniTransformer.Kernels.Gpu;
 /// logProb = logits[id] − logZ with logZ = ln Σⱼ e^logitsⱼ (saved), per row of V; see <see cref="LogSumExpForward"/>. The log-probability of a
 /// forbidden token is −∞. Against two kernels: the row's logZ is at hand when its token is looked up.
 /// </summary>
-public sealed class GatherLogSoftmaxForward(Accelerator accelerator, bool alone)
+internal sealed class GatherLogSoftmaxForward(Accelerator accelerator, bool alone)
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, int, int, int> kernel = alone
         ? accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, int, int, int>(Kernel<RowAlone>)
@@ -43,7 +43,7 @@ public sealed class GatherLogSoftmaxForward(Accelerator accelerator, bool alone)
 /// dlogitsⱼ += dlogProb ([j = id] − πⱼ) with π = e^(logits − logZ), per row of V; rows with dlogProb = 0 are left alone. Against two kernels: whoever
 /// has the token's run adds the 1.
 /// </summary>
-public sealed class GatherLogSoftmaxBackward(Accelerator accelerator, bool alone)
+internal sealed class GatherLogSoftmaxBackward(Accelerator accelerator, bool alone)
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, int, RowRuns> kernel =
         accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, int, RowRuns>(Kernel);

@@ -27,7 +27,7 @@ using TiledKernel = Action<AcceleratorStream, KernelConfig, ArrayView<float>, Ar
 /// on CUDA, twice on OpenCL and on ILGPU's own CPU accelerator.) The variant for tensor cores, which rounds factors and groups sums, is the exception.
 /// </para>
 /// </remarks>
-public sealed partial class Gemm
+internal sealed partial class Gemm
 {
     // Panels of B, tiles of A or parts of C, in floats: at most 16 MB of each.
     private const long MostScratch = 4 << 20;

@@ -8,7 +8,7 @@ using PackKernel = Action<AcceleratorStream, KernelConfig, ArrayView<float>, Arr
 using TiledKernel = Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int>;
 
 /// <summary>The compiled kernels, each made at its first use and kept.</summary>
-public sealed partial class Gemm
+internal sealed partial class Gemm
 {
     private const int ItemsOfGroup = 256;
 

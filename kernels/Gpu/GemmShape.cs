@@ -14,7 +14,7 @@ namespace MiniTransformer.Kernels.Gpu;
 /// <param name="DepthB">From k to k in B.</param>
 /// <param name="ColumnB">From column to column of B.</param>
 /// <param name="Accumulate">Not 0: C += product.</param>
-public readonly record struct GemmShape(int M, int N, int K, int RowA, int DepthA, int DepthB, int ColumnB, int Accumulate)
+internal readonly record struct GemmShape(int M, int N, int K, int RowA, int DepthA, int DepthB, int ColumnB, int Accumulate)
 {
     /// <summary>The shape of a product of contiguous matrices.</summary>
     internal static GemmShape Of(GemmForm form, int m, int n, int k, bool accumulate)

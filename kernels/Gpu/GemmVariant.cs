@@ -1,7 +1,7 @@
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>Ways to compute a matrix product on an ILGPU device.</summary>
-public enum GemmVariant
+internal enum GemmVariant
 {
     /// <summary>One work item an element of C: <see cref="GemmNaive"/>.</summary>
     Naive,

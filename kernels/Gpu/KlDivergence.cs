@@ -10,7 +10,7 @@ namespace MiniTransformer.Kernels.Gpu;
 /// πⱼ = 0 contribute 0; a token that only the reference forbids makes the divergence +∞. Against three kernels: one, and the row is near when it
 /// is read again.
 /// </summary>
-public sealed class KlDivergenceForward(Accelerator accelerator, bool alone)
+internal sealed class KlDivergenceForward(Accelerator accelerator, bool alone)
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int> kernel = alone
         ? accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int>(Kernel<RowAlone>)
@@ -76,7 +76,7 @@ public sealed class KlDivergenceForward(Accelerator accelerator, bool alone)
 }
 
 /// <summary>dlogitsⱼ += dkl πⱼ (ln πⱼ − ln π_refⱼ − KL), per row of V; the reference is a constant. Rows with dkl = 0 are left alone.</summary>
-public sealed class KlDivergenceBackward(Accelerator accelerator, bool alone)
+internal sealed class KlDivergenceBackward(Accelerator accelerator, bool alone)
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
         ArrayView<float>, int, RowRuns> kernel =

@@ -3,7 +3,7 @@ using ILGPU;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>How many groups of how many work items a kernel is started with.</summary>
-public static class Launch
+internal static class Launch
 {
     /// <summary>Work items of a group where a kernel has no reason for another number, and the most that any has; a device that allows fewer is refused.</summary>
     public const int GroupSize = 256;

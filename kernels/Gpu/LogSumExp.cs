@@ -9,7 +9,7 @@ namespace MiniTransformer.Kernels.Gpu;
 /// logZ = ln Σⱼ e^logitsⱼ, per row of V. A −∞ logit is a forbidden token and contributes 0; a row with only −∞ logits gives −∞.
 /// Against a work item a row: neighbours read neighbouring memory, and the row is read once, with its maximum and its sum kept up together.
 /// </summary>
-public sealed class LogSumExpForward(Accelerator accelerator, bool alone)
+internal sealed class LogSumExpForward(Accelerator accelerator, bool alone)
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, int, int, int> kernel = alone
         ? accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, int, int, int>(Kernel<RowAlone>)
@@ -60,7 +60,7 @@ public sealed class LogSumExpForward(Accelerator accelerator, bool alone)
 }
 
 /// <summary>dlogitsⱼ += dlogZ πⱼ with π = e^(logits − logZ), per row of V; rows with dlogZ = 0 are left alone.</summary>
-public sealed class LogSumExpBackward(Accelerator accelerator, bool alone)
+internal sealed class LogSumExpBackward(Accelerator accelerator, bool alone)
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, RowRuns> kernel =
         accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, RowRuns>(Kernel);

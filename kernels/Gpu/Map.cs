@@ -5,7 +5,7 @@ using MiniTransformer.Kernels.Pointwise;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>yᵢ = f(xᵢ), from the same operator as on the CPU. A work item an element.</summary>
-public sealed class Map<TOp>(Accelerator accelerator)
+internal sealed class Map<TOp>(Accelerator accelerator)
     where TOp : unmanaged, IUnaryOp
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>> kernel =
@@ -23,7 +23,7 @@ public sealed class Map<TOp>(Accelerator accelerator)
 }
 
 /// <summary>dxᵢ += dyᵢ f′(xᵢ).</summary>
-public sealed class MapBackward<TOp>(Accelerator accelerator)
+internal sealed class MapBackward<TOp>(Accelerator accelerator)
     where TOp : unmanaged, IUnaryOp
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>> kernel =

@@ -8,7 +8,7 @@ namespace MiniTransformer.Kernels.Gpu;
 /// The self-test's kernel: ln Σⱼ e^xⱼ + √(Σⱼ xⱼ²) a row, by one group. It uses what most kernels rely on: shared memory, barriers, loops
 /// with a rest, exponential, logarithm and root.
 /// </summary>
-public sealed class Probe(Accelerator accelerator)
+internal sealed class Probe(Accelerator accelerator)
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, int> kernel =
         accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, int>(Kernel);

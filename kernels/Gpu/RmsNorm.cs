@@ -5,7 +5,7 @@ using ILGPU.Runtime;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>yᵢ = wᵢ xᵢ / ρ with ρ = √(mean(x²) + ε), per row of C; saves 1/ρ per row. A group a row.</summary>
-public sealed class RmsNormForward(Accelerator accelerator)
+internal sealed class RmsNormForward(Accelerator accelerator)
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, float> kernel =
         accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, float>(Kernel);
@@ -28,7 +28,7 @@ public sealed class RmsNormForward(Accelerator accelerator)
 }
 
 /// <summary>dxᵢ += (wᵢ dyᵢ − xᵢ ⟨w⊙dy, x⟩ / (C ρ²)) / ρ, per row of C. A group a row.</summary>
-public sealed class RmsNormBackwardInput(Accelerator accelerator)
+internal sealed class RmsNormBackwardInput(Accelerator accelerator)
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int> kernel =
         accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int>(Kernel);
@@ -52,7 +52,7 @@ public sealed class RmsNormBackwardInput(Accelerator accelerator)
 /// <summary>
 /// dwᵢ += Σ_rows dyᵢ xᵢ / ρ in two passes: a work item sums one column over a part of the rows, then one sums the column's parts in order.
 /// </summary>
-public sealed class RmsNormBackwardWeight(Accelerator accelerator)
+internal sealed class RmsNormBackwardWeight(Accelerator accelerator)
 {
     private const int RowsOfPart = 64, MostParts = 64;
 

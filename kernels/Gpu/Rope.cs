@@ -8,7 +8,7 @@ namespace MiniTransformer.Kernels.Gpu;
 /// y₁ = x₁ cos − x₂ sin, y₂ = x₂ cos + x₁ sin; the tables are (positions, D/2). sign −1 turns back. A work item a pair; y may be x unless
 /// it accumulates.
 /// </summary>
-public sealed class Rope(Accelerator accelerator)
+internal sealed class Rope(Accelerator accelerator)
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>, RopeSize> kernel =
         accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>, RopeSize>(Kernel);
@@ -37,4 +37,4 @@ public sealed class Rope(Accelerator accelerator)
 /// <param name="D">Elements of a head.</param>
 /// <param name="Sign">+1 forward, −1 back.</param>
 /// <param name="Accumulate">1 to add to y, 0 to overwrite it.</param>
-public readonly record struct RopeSize(int Rows, int H, int D, float Sign, int Accumulate);
+internal readonly record struct RopeSize(int Rows, int H, int D, float Sign, int Accumulate);

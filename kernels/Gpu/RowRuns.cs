@@ -6,7 +6,7 @@ namespace MiniTransformer.Kernels.Gpu;
 /// <summary>
 /// Rows of V elements cut into runs, a work item a run: of eight elements on GPUs, of whole rows or 4096 elements where a device computes on a CPU.
 /// </summary>
-public readonly struct RowRuns
+internal readonly struct RowRuns
 {
     private readonly int length, perRow, count, groupSize;
 

@@ -5,7 +5,7 @@ using ILGPU.Runtime;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>yᵢ = xᵢ + rowᵢ, per row of C; y may be x. A work item an element.</summary>
-public sealed class AddRow(Accelerator accelerator)
+internal sealed class AddRow(Accelerator accelerator)
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, int> kernel =
         accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, int>(Kernel);
@@ -23,7 +23,7 @@ public sealed class AddRow(Accelerator accelerator)
 
 /// <summary>sumsᵢ += Σ_rows xᵢ in two passes: a work item sums one column over a part of the rows, then one sums the column's parts in
 /// order.</summary>
-public sealed class SumRows(Accelerator accelerator)
+internal sealed class SumRows(Accelerator accelerator)
 {
     private const int RowsOfPart = 64, MostParts = 64;
 
@@ -59,7 +59,7 @@ public sealed class SumRows(Accelerator accelerator)
 }
 
 /// <summary>yᵢ = xᵢ − mean(x), or yᵢ += it, per row of C. A group a row.</summary>
-public sealed class Centre(Accelerator accelerator)
+internal sealed class Centre(Accelerator accelerator)
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, int, int> kernel =
         accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, int, int>(Kernel);

@@ -10,7 +10,7 @@ namespace MiniTransformer.Kernels.Gpu;
 /// at ties the lowest id. Writes the id and its log-probability under the untruncated policy at temperature 1. A −∞ logit is never drawn, unless all
 /// are: then id 0 with log-probability −∞. Against a work item a row that takes the most probable tokens one by one: a team a row, and bisection.
 /// </summary>
-public sealed class Sample(Accelerator accelerator, bool alone)
+internal sealed class Sample(Accelerator accelerator, bool alone)
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<int>, ArrayView<float>, SampleOptions, int> kernel = alone
         ? accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<int>, ArrayView<float>, SampleOptions, int>(Kernel<RowAlone>)
@@ -143,4 +143,4 @@ public sealed class Sample(Accelerator accelerator, bool alone)
 }
 
 /// <summary>Sizes and settings of a draw.</summary>
-public readonly record struct SampleOptions(int Rows, int V, float Temperature, int TopK, float TopP);
+internal readonly record struct SampleOptions(int Rows, int V, float Temperature, int TopK, float TopP);

@@ -4,7 +4,7 @@ using ILGPU.Runtime;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>yᵢ = α xᵢ; y may be x.</summary>
-public sealed class Scale(Accelerator accelerator)
+internal sealed class Scale(Accelerator accelerator)
 {
     private readonly Action<KernelConfig, ArrayView<float>, float, ArrayView<float>> kernel =
         accelerator.LoadStreamKernel<ArrayView<float>, float, ArrayView<float>>(Kernel);
@@ -21,7 +21,7 @@ public sealed class Scale(Accelerator accelerator)
 }
 
 /// <summary>yᵢ += α xᵢ.</summary>
-public sealed class AddScaled(Accelerator accelerator)
+internal sealed class AddScaled(Accelerator accelerator)
 {
     private readonly Action<KernelConfig, ArrayView<float>, float, ArrayView<float>> kernel =
         accelerator.LoadStreamKernel<ArrayView<float>, float, ArrayView<float>>(Kernel);
@@ -38,7 +38,7 @@ public sealed class AddScaled(Accelerator accelerator)
 }
 
 /// <summary>xᵢ = value.</summary>
-public sealed class Fill(Accelerator accelerator)
+internal sealed class Fill(Accelerator accelerator)
 {
     private readonly Action<KernelConfig, ArrayView<float>, float> kernel = accelerator.LoadStreamKernel<ArrayView<float>, float>(Kernel);
 

@@ -5,7 +5,7 @@ using MiniTransformer.Kernels.Pointwise;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>yᵢ = f(aᵢ, bᵢ), from the same operator as on the CPU. A work item an element.</summary>
-public sealed class Zip<TOp>(Accelerator accelerator)
+internal sealed class Zip<TOp>(Accelerator accelerator)
     where TOp : unmanaged, IBinaryOp
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>> kernel =
@@ -24,7 +24,7 @@ public sealed class Zip<TOp>(Accelerator accelerator)
 
 /// <summary>daᵢ += dyᵢ ∂f/∂a, dbᵢ += dyᵢ ∂f/∂b, or one of them alone.</summary>
 /// <remarks>da and db may be the same storage, as for x · x: one work item adds both.</remarks>
-public sealed class ZipBackward<TOp>(Accelerator accelerator)
+internal sealed class ZipBackward<TOp>(Accelerator accelerator)
     where TOp : unmanaged, IBinaryOp
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int> kernel =

@@ -25,11 +25,11 @@ internal static class Recompute
     {
         Tape tape = Tape.Of("Recompute", x);
         if (!tape.Recording) return part.Forward(x);
-        Tensor y = tape.NewTensor(part.ShapeOf(x), needsGrad: true);
+        Tensor y = tape.New(part.ShapeOf(x), needsGrad: true);
         Arena.Mark mark = tape.Arena.Here;
-        using (tape.Pause()) tape.Backend.Copy(part.Forward(x).Data, y.Data);
+        using (tape.Pause()) tape.Backend.Copy(part.Forward(x).Storage, y.Storage);
         tape.Arena.Release(mark);
-        tape.Add(new RecomputeBackward<TPart>(tape, x, y, part));
+        tape.Record(new RecomputeBackward<TPart>(tape, x, y, part));
         return y;
     }
 
@@ -40,14 +40,14 @@ internal static class Recompute
 
         public void Run(IBackend backend)
         {
-            Storage dy = y.Grad, dx = x.Grad; // taken before the mark: they outlive the second run
+            Storage dy = y.GradStorage, dx = x.GradStorage; // taken before the mark: they outlive the second run
             Arena.Mark mark = tape.Arena.Here;
             Tape.Frame frame = tape.OpenFrame();
-            Tensor input = tape.Wrap(x.Data, x.Shape, needsGrad: true);
+            Tensor input = tape.Wrap(x.Storage, x.Shape, needsGrad: true);
             Tensor output = part.Forward(input);
-            backend.Copy(dy, output.GradFor(out _));
+            backend.Copy(dy, output.TakeGradStorage(out _));
             tape.BackwardTo(frame);
-            if (!dx.IsNone) backend.AddScaled(input.Grad, 1, dx);
+            if (!dx.IsNone) backend.AddScaled(input.GradStorage, 1, dx);
             tape.CloseFrame(frame);
             tape.Arena.Release(mark);
         }

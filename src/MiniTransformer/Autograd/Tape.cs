@@ -4,6 +4,36 @@ using MiniTransformer.Tensors;
 namespace MiniTransformer.Autograd;
 
 /// <summary>The backward half of an op: what it saved, and the formula that adds to the gradients of its inputs.</summary>
+/// <remarks>
+/// An op is a function that computes its result, and a struct that holds what the formula of its gradient needs. y = x² · α, from outside the library:
+/// <code>
+/// static Tensor ScaledSquare(this Tensor x, float alpha)
+/// {
+///     Tape tape = Tape.Of("ScaledSquare", x);
+///     Tensor y = tape.New(x.Shape, x);                          // takes a gradient if x does
+///     tape.Backend.Map&lt;Square&gt;(x.Storage, y.Storage);           // verbs run on every device
+///     tape.Backend.Scale(y.Storage, alpha, y.Storage);
+///     tape.Record(new ScaledSquareBackward(x, y, alpha));
+///     return y;
+/// }
+///
+/// readonly struct ScaledSquareBackward(Tensor x, Tensor y, float alpha) : IBackward
+/// {
+///     public Tensor Output =&gt; y;
+///
+///     // dx += 2 α x dy
+///     public void Run(IBackend backend)
+///     {
+///         Tape tape = Tape.Of("ScaledSquare", y);
+///         Storage product = tape.Scratch(x.Shape.Count);
+///         backend.Zip&lt;Multiply&gt;(x.Storage, y.GradStorage, product);
+///         backend.AddScaled(product, 2 * alpha, x.GradStorage);
+///     }
+/// }
+/// </code>
+/// A gradient may be reached several times and so is added to, never overwritten. An operand without a gradient has
+/// <see cref="Tensor.NeedsGrad"/> false and <see cref="Tensor.GradStorage"/> none. <see cref="GradientCheck"/> compares the two halves.
+/// </remarks>
 public interface IBackward
 {
     /// <summary>The op's result. If no gradient reached it, the op is skipped.</summary>
@@ -50,7 +80,8 @@ public sealed class Tape : TensorOwner, IDisposable
     /// <summary>The step's memory.</summary>
     public Arena Arena { get; }
 
-    internal IBackend Backend => Device.Backend;
+    /// <summary>The verbs of the step's device.</summary>
+    public IBackend Backend => Device.Backend;
 
     /// <summary>Starts a step whose ops are recorded for <see cref="Backward"/>.</summary>
     public static Tape Record(Device device) => Open(device, recording: true);
@@ -58,7 +89,7 @@ public sealed class Tape : TensorOwner, IDisposable
     /// <summary>Starts a step without recording: the memory only.</summary>
     public static Tape NoGrad(Device device) => Open(device, recording: false);
 
-    /// <summary>The tape that an op's operands are on: parameters are on none.</summary>
+    /// <summary>The tape that an op's operands are on: parameters are on none, and <c>default</c> stands for no operand.</summary>
     /// <exception cref="InvalidOperationException">No operand is on a tape, or two are on different ones.</exception>
     public static Tape Of(string op, in Tensor a, in Tensor b = default, in Tensor c = default)
     {
@@ -66,12 +97,16 @@ public sealed class Tape : TensorOwner, IDisposable
         return tape ?? throw new InvalidOperationException($"{op}: no operand belongs to a step. Start one with Tape.Record(device) and put values on it with tape.Constant(...).");
     }
 
+    /// <summary>The tape that token ids are on.</summary>
+    public static Tape Of(string op, in TokenIds ids) =>
+        ids.Owner as Tape ?? throw new InvalidOperationException($"{op}: the ids belong to no step. Put them on it with tape.Ids(...).");
+
     /// <summary>Numbers as a tensor of this step; no gradient flows to it.</summary>
     public Tensor Constant(ReadOnlySpan<float> values, Shape shape)
     {
         if (values.Length != shape.Count) throw new ArgumentException($"Constant: shape {shape} needs {shape.Count} values, not {values.Length}.");
-        Tensor tensor = NewTensor(shape, needsGrad: false);
-        Backend.Upload(values, tensor.Data);
+        Tensor tensor = New(shape, needsGrad: false);
+        Backend.Upload(values, tensor.Storage);
         return tensor;
     }
 
@@ -79,8 +114,8 @@ public sealed class Tape : TensorOwner, IDisposable
     public Tensor Variable(ReadOnlySpan<float> values, Shape shape)
     {
         if (values.Length != shape.Count) throw new ArgumentException($"Variable: shape {shape} needs {shape.Count} values, not {values.Length}.");
-        Tensor tensor = NewTensor(shape, needsGrad: true);
-        Backend.Upload(values, tensor.Data);
+        Tensor tensor = New(shape, needsGrad: true);
+        Backend.Upload(values, tensor.Storage);
         return tensor;
     }
 
@@ -119,7 +154,7 @@ public sealed class Tape : TensorOwner, IDisposable
         // The gradients of ops' results are those of one loss; a second one starts them from nothing.
         if (ranBackward) foreach ((RecordList list, int at) in order) gradients[list.OutputOf(at)] = default;
         ranBackward = true;
-        Backend.Fill(loss.Grad, 1);
+        Backend.Fill(loss.GradStorage, 1);
         BackwardTo(default);
     }
 
@@ -128,6 +163,44 @@ public sealed class Tape : TensorOwner, IDisposable
     {
         paused++;
         return new Paused(this);
+    }
+
+    /// <summary>
+    /// For whoever writes an op: an uninitialised tensor for its result. A gradient flows back to it if one flows back to one of the inputs
+    /// that it is computed from, and the tape is recording.
+    /// </summary>
+    /// <param name="shape">The result's extents.</param>
+    /// <param name="inputs">The op's operands.</param>
+    public Tensor New(Shape shape, params ReadOnlySpan<Tensor> inputs)
+    {
+        bool needsGrad = false;
+        foreach (ref readonly Tensor input in inputs) needsGrad |= input.NeedsGrad;
+        return New(shape, needsGrad);
+    }
+
+    /// <summary>For whoever writes an op: uninitialised memory of the step, for what the backward half needs again.</summary>
+    /// <param name="length">Elements.</param>
+    public Storage Scratch(int length)
+    {
+        CheckOpen();
+        return Arena.Take(length);
+    }
+
+    /// <summary>
+    /// For whoever writes an op: keeps its backward half, which <see cref="Backward"/> runs when a gradient has reached the op's result.
+    /// Nothing is kept where the result takes no gradient.
+    /// </summary>
+    /// <param name="backward">What the op saved, as a struct; no memory is allocated for it once a step of its kind has run.</param>
+    /// <exception cref="ArgumentException">The op's result is a tensor of another step, or a parameter.</exception>
+    public void Record<TBackward>(in TBackward backward)
+        where TBackward : struct, IBackward
+    {
+        Tensor output = backward.Output;
+        if (!output.NeedsGrad) return;
+        if (output.Owner != this) throw new ArgumentException($"Record: the Output of {typeof(TBackward).Name} is not of this step; make it with tape.New(...).");
+        CheckOpen();
+        if (!lists.TryGetValue(typeof(TBackward), out RecordList? list)) lists.Add(typeof(TBackward), list = new RecordList<TBackward>());
+        order.Add((list, ((RecordList<TBackward>)list).Add(backward)));
     }
 
     /// <summary>Ends the step: its tensors are gone, its memory serves the next.</summary>
@@ -142,8 +215,7 @@ public sealed class Tape : TensorOwner, IDisposable
         Volatile.Write(ref open, false); // last: from here on another step may take this tape
     }
 
-    /// <summary>An uninitialised tensor for an op's result. It needs a gradient if one of the inputs does and the tape is recording.</summary>
-    internal Tensor NewTensor(Shape shape, bool needsGrad)
+    internal Tensor New(Shape shape, bool needsGrad)
     {
         CheckOpen();
         Device.Stop.ThrowIfCancellationRequested();
@@ -162,18 +234,6 @@ public sealed class Tape : TensorOwner, IDisposable
         }
 
         return new Tensor(this, index, generation, storage, shape, needsGrad);
-    }
-
-    /// <summary>Storage for what an op saves for its backward half.</summary>
-    internal Storage Saved(int length) => Arena.Take(length);
-
-    /// <summary>Records an op whose result needs a gradient; others are not recorded.</summary>
-    internal void Add<TBackward>(in TBackward backward)
-        where TBackward : struct, IBackward
-    {
-        if (!backward.Output.NeedsGrad) return;
-        if (!lists.TryGetValue(typeof(TBackward), out RecordList? list)) lists.Add(typeof(TBackward), list = new RecordList<TBackward>());
-        order.Add((list, ((RecordList<TBackward>)list).Add(backward)));
     }
 
     /// <summary>How far the record reaches: a place to run back to, and to forget everything after.</summary>

@@ -68,7 +68,7 @@ public sealed class KvCache : IDisposable
                 $"KvCache: slots {slots.Smallest} to {slots.Largest} and positions up to {positions.Largest} came; there are {Slots} slots of {Context} positions.");
         }
 
-        device.Backend.CacheAppend(k.Data, v.Data, slots.Data, positions.Data, keys[layer], values[layer], slots.Shape.Count, hkv, d, Context);
+        device.Backend.CacheAppend(k.Storage, v.Storage, slots.Storage, positions.Storage, keys[layer], values[layer], slots.Shape.Count, hkv, d, Context);
     }
 
     internal Tensor Attend(int layer, Tensor q, TokenIds slots, TokenIds positions, float scale, int window) =>

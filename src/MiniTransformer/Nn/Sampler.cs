@@ -189,9 +189,9 @@ public static class Sampler
             var uniforms = new float[count];
             for (int i = 0; i < count; i++) uniforms[i] = Rng.UniformAt(options.Seed, options.FirstStream + (ulong)places[rows[i]], (ulong)step);
             Tensor draws = tape.Constant(uniforms, new Shape(count));
-            Storage both = tape.Saved(2 * count); // ids, then log-probabilities: one wait for the device brings both
+            Storage both = tape.Scratch(2 * count); // ids, then log-probabilities: one wait for the device brings both
             tape.Backend.Sample(
-                logits.Data, draws.Data, both.Slice(0, count), both.Slice(count, count), count, logits.Shape.Last, options.Temperature, options.TopK, options.TopP);
+                logits.Storage, draws.Storage, both.Slice(0, count), both.Slice(count, count), count, logits.Shape.Last, options.Temperature, options.TopK, options.TopP);
             var drawn = new int[2 * count];
             tape.Backend.Download(both, drawn);
             return (drawn[..count], LogitsException.Check(Array.ConvertAll(drawn[count..], BitConverter.Int32BitsToSingle), "the policy"));

@@ -34,9 +34,9 @@ public static class Arithmetic
     public static Tensor Scale(this Tensor x, float alpha)
     {
         Tape tape = Tape.Of("Scale", x);
-        Tensor y = tape.NewTensor(x.Shape, x.NeedsGrad);
-        tape.Backend.Scale(x.Data, alpha, y.Data);
-        tape.Add(new ScaleBackward(x, y, alpha));
+        Tensor y = tape.New(x.Shape, x);
+        tape.Backend.Scale(x.Storage, alpha, y.Storage);
+        tape.Record(new ScaleBackward(x, y, alpha));
         return y;
     }
 
@@ -46,9 +46,9 @@ public static class Arithmetic
     {
         ShapeCheck.Same(name, a, b);
         Tape tape = Tape.Of(name, a, b);
-        Tensor y = tape.NewTensor(a.Shape, a.NeedsGrad || b.NeedsGrad);
-        tape.Backend.Zip<TOp>(a.Data, b.Data, y.Data);
-        tape.Add(new ZipBackward<TOp>(a, b, y));
+        Tensor y = tape.New(a.Shape, a, b);
+        tape.Backend.Zip<TOp>(a.Storage, b.Storage, y.Storage);
+        tape.Record(new ZipBackward<TOp>(a, b, y));
         return y;
     }
 
@@ -57,7 +57,7 @@ public static class Arithmetic
         public Tensor Output => y;
 
         // dx += α dy
-        public void Run(IBackend backend) => backend.AddScaled(y.Grad, alpha, x.Grad);
+        public void Run(IBackend backend) => backend.AddScaled(y.GradStorage, alpha, x.GradStorage);
     }
 
     // da += dy · ∂f/∂a,   db += dy · ∂f/∂b
@@ -66,6 +66,6 @@ public static class Arithmetic
     {
         public Tensor Output => y;
 
-        public void Run(IBackend backend) => backend.ZipBackward<TOp>(a.Data, b.Data, y.Grad, a.Grad, b.Grad);
+        public void Run(IBackend backend) => backend.ZipBackward<TOp>(a.Storage, b.Storage, y.GradStorage, a.GradStorage, b.GradStorage);
     }
 }

@@ -33,10 +33,10 @@ public static class AttentionOps
             throw new ArgumentException($"Attention: q {q.Shape} and k {k.Shape} do not fit: k must be ({b}, {t}, Hkv, {d}) with Hkv a divisor of {h}.");
         Tape tape = Tape.Of("Attention", q, k, v);
         float s = scale ?? (float)(1.0 / Math.Sqrt(d));
-        Tensor y = tape.NewTensor(q.Shape, q.NeedsGrad || k.NeedsGrad || v.NeedsGrad);
-        Storage logSum = tape.Saved(b * h * t);
-        tape.Backend.Attention(q.Data, k.Data, v.Data, y.Data, logSum, b, t, h, hkv, d, s, window);
-        tape.Add(new AttentionBackward(q, k, v, y, logSum, hkv, s, window));
+        Tensor y = tape.New(q.Shape, q, k, v);
+        Storage logSum = tape.Scratch(b * h * t);
+        tape.Backend.Attention(q.Storage, k.Storage, v.Storage, y.Storage, logSum, b, t, h, hkv, d, s, window);
+        tape.Record(new AttentionBackward(q, k, v, y, logSum, hkv, s, window));
         return y;
     }
 
@@ -47,12 +47,12 @@ public static class AttentionOps
         public void Run(IBackend backend)
         {
             Shape s = q.Shape;
-            var tape = (Tape)y.Owner;
+            Tape tape = Tape.Of("Attention", y);
             backend.AttentionBackward(
-                q.Data, k.Data, v.Data, y.Data, logSum, y.Grad, GradOf(q, tape), GradOf(k, tape), GradOf(v, tape), s[0], s[1], s[2], hkv, s[3], scale, window);
+                q.Storage, k.Storage, v.Storage, y.Storage, logSum, y.GradStorage, GradOf(q, tape), GradOf(k, tape), GradOf(v, tape), s[0], s[1], s[2], hkv, s[3], scale, window);
         }
 
         // The kernel computes all three gradients in one pass; one that nobody needs goes to memory that nobody reads.
-        private static Storage GradOf(Tensor x, Tape tape) => x.NeedsGrad ? x.Grad : tape.Saved(x.Shape.Count);
+        private static Storage GradOf(Tensor x, Tape tape) => x.NeedsGrad ? x.GradStorage : tape.Scratch(x.Shape.Count);
     }
 }

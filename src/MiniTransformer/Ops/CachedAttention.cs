@@ -29,8 +29,8 @@ public static class CachedAttentionOps
         Tape tape = Tape.Of("AttentionDecode", q);
         if (tape.Recording) throw new InvalidOperationException("AttentionDecode: cached decoding has no gradient; use Tape.NoGrad(device).");
         (int n, int h, int d) = (q.Shape[0], q.Shape[1], q.Shape[2]);
-        Tensor y = tape.NewTensor(q.Shape, needsGrad: false);
-        tape.Backend.AttentionDecode(q.Data, keys, values, slots.Data, positions.Data, y.Data, n, h, hkv, d, context, scale, window);
+        Tensor y = tape.New(q.Shape);
+        tape.Backend.AttentionDecode(q.Storage, keys, values, slots.Storage, positions.Storage, y.Storage, n, h, hkv, d, context, scale, window);
         return y;
     }
 }

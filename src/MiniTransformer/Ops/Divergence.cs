@@ -17,10 +17,10 @@ public static class DivergenceOps
             throw new ArgumentException("KlDivergence: the reference takes no gradient; compute it within tape.Pause() or from a frozen model.");
         Tape tape = Tape.Of("KlDivergence", logits, reference);
         int rows = logits.Shape.Rows;
-        Tensor kl = tape.NewTensor(logits.Shape.WithoutLast(), logits.NeedsGrad);
-        Storage logZ = tape.Saved(rows), referenceLogZ = tape.Saved(rows);
-        tape.Backend.KlDivergence(logits.Data, reference.Data, kl.Data, logZ, referenceLogZ, rows, logits.Shape.Last);
-        tape.Add(new KlBackward(logits, reference, kl, logZ, referenceLogZ));
+        Tensor kl = tape.New(logits.Shape.WithoutLast(), logits);
+        Storage logZ = tape.Scratch(rows), referenceLogZ = tape.Scratch(rows);
+        tape.Backend.KlDivergence(logits.Storage, reference.Storage, kl.Storage, logZ, referenceLogZ, rows, logits.Shape.Last);
+        tape.Record(new KlBackward(logits, reference, kl, logZ, referenceLogZ));
         return kl;
     }
 
@@ -29,10 +29,10 @@ public static class DivergenceOps
     {
         Tape tape = Tape.Of("Entropy", logits);
         int rows = logits.Shape.Rows;
-        Tensor entropy = tape.NewTensor(logits.Shape.WithoutLast(), logits.NeedsGrad);
-        Storage logZ = tape.Saved(rows);
-        tape.Backend.Entropy(logits.Data, entropy.Data, logZ, rows, logits.Shape.Last);
-        tape.Add(new EntropyBackward(logits, entropy, logZ));
+        Tensor entropy = tape.New(logits.Shape.WithoutLast(), logits);
+        Storage logZ = tape.Scratch(rows);
+        tape.Backend.Entropy(logits.Storage, entropy.Storage, logZ, rows, logits.Shape.Last);
+        tape.Record(new EntropyBackward(logits, entropy, logZ));
         return entropy;
     }
 
@@ -42,7 +42,7 @@ public static class DivergenceOps
         public Tensor Output => kl;
 
         public void Run(IBackend backend) => backend.KlDivergenceBackward(
-            logits.Data, logZ, reference.Data, referenceLogZ, kl.Data, kl.Grad, logits.Grad, logits.Shape.Rows, logits.Shape.Last);
+            logits.Storage, logZ, reference.Storage, referenceLogZ, kl.Storage, kl.GradStorage, logits.GradStorage, logits.Shape.Rows, logits.Shape.Last);
     }
 
     // dlogits_a += −dH · p_a (log p_a + H)
@@ -51,6 +51,6 @@ public static class DivergenceOps
         public Tensor Output => entropy;
 
         public void Run(IBackend backend) => backend.EntropyBackward(
-            logits.Data, logZ, entropy.Data, entropy.Grad, logits.Grad, logits.Shape.Rows, logits.Shape.Last);
+            logits.Storage, logZ, entropy.Storage, entropy.GradStorage, logits.GradStorage, logits.Shape.Rows, logits.Shape.Last);
     }
 }

@@ -31,10 +31,10 @@ public static class EmbeddingOps
     private static Tensor Select(Tensor table, TokenIds ids, Shape shape, int c, int rows, string op, string name)
     {
         ShapeCheck.Ids(op, name, ids, rows, table);
-        Tape tape = (Tape)ids.Owner;
-        Tensor y = tape.NewTensor(shape, table.NeedsGrad);
-        tape.Backend.Embedding(table.Data, ids.Data, y.Data, ids.Shape.Count, c);
-        tape.Add(new SelectBackward(table, ids, y, c));
+        Tape tape = Tape.Of(op, ids);
+        Tensor y = tape.New(shape, table);
+        tape.Backend.Embedding(table.Storage, ids.Storage, y.Storage, ids.Shape.Count, c);
+        tape.Record(new SelectBackward(table, ids, y, c));
         return y;
     }
 
@@ -43,6 +43,6 @@ public static class EmbeddingOps
     {
         public Tensor Output => y;
 
-        public void Run(IBackend backend) => backend.EmbeddingBackward(ids.Data, y.Grad, table.Grad, ids.Shape.Count, c);
+        public void Run(IBackend backend) => backend.EmbeddingBackward(ids.Storage, y.GradStorage, table.GradStorage, ids.Shape.Count, c);
     }
 }

@@ -20,10 +20,10 @@ public static class LogSoftmaxOps
         ShapeCheck.Ids("GatherLogSoftmax", "token id", ids, logits.Shape.Last, logits);
         Tape tape = Tape.Of("GatherLogSoftmax", logits);
         int rows = logits.Shape.Rows, v = logits.Shape.Last;
-        Tensor logProb = tape.NewTensor(logits.Shape.WithoutLast(), logits.NeedsGrad);
-        Storage logZ = tape.Saved(rows);
-        tape.Backend.GatherLogSoftmax(logits.Data, ids.Data, logProb.Data, logZ, rows, v);
-        tape.Add(new GatherLogSoftmaxBackward(logits, ids, logProb, logZ));
+        Tensor logProb = tape.New(logits.Shape.WithoutLast(), logits);
+        Storage logZ = tape.Scratch(rows);
+        tape.Backend.GatherLogSoftmax(logits.Storage, ids.Storage, logProb.Storage, logZ, rows, v);
+        tape.Record(new GatherLogSoftmaxBackward(logits, ids, logProb, logZ));
         return logProb;
     }
 
@@ -31,9 +31,9 @@ public static class LogSoftmaxOps
     public static Tensor LogSumExp(this Tensor logits)
     {
         Tape tape = Tape.Of("LogSumExp", logits);
-        Tensor logZ = tape.NewTensor(logits.Shape.WithoutLast(), logits.NeedsGrad);
-        tape.Backend.LogSumExp(logits.Data, logZ.Data, logits.Shape.Rows, logits.Shape.Last);
-        tape.Add(new LogSumExpBackward(logits, logZ));
+        Tensor logZ = tape.New(logits.Shape.WithoutLast(), logits);
+        tape.Backend.LogSumExp(logits.Storage, logZ.Storage, logits.Shape.Rows, logits.Shape.Last);
+        tape.Record(new LogSumExpBackward(logits, logZ));
         return logZ;
     }
 
@@ -43,9 +43,9 @@ public static class LogSoftmaxOps
         ShapeCheck.IdPerRow("Gather", logits, ids);
         ShapeCheck.Ids("Gather", "token id", ids, logits.Shape.Last, logits);
         Tape tape = Tape.Of("Gather", logits);
-        Tensor y = tape.NewTensor(logits.Shape.WithoutLast(), logits.NeedsGrad);
-        tape.Backend.Gather(logits.Data, ids.Data, y.Data, logits.Shape.Rows, logits.Shape.Last);
-        tape.Add(new GatherBackward(logits, ids, y));
+        Tensor y = tape.New(logits.Shape.WithoutLast(), logits);
+        tape.Backend.Gather(logits.Storage, ids.Storage, y.Storage, logits.Shape.Rows, logits.Shape.Last);
+        tape.Record(new GatherBackward(logits, ids, y));
         return y;
     }
 
@@ -55,7 +55,7 @@ public static class LogSoftmaxOps
         public Tensor Output => logProb;
 
         public void Run(IBackend backend) => backend.GatherLogSoftmaxBackward(
-            logits.Data, logZ, ids.Data, logProb.Grad, logits.Grad, logits.Shape.Rows, logits.Shape.Last);
+            logits.Storage, logZ, ids.Storage, logProb.GradStorage, logits.GradStorage, logits.Shape.Rows, logits.Shape.Last);
     }
 
     // dlogits += dlogZ · softmax
@@ -64,7 +64,7 @@ public static class LogSoftmaxOps
         public Tensor Output => logZ;
 
         public void Run(IBackend backend) =>
-            backend.LogSumExpBackward(logits.Data, logZ.Data, logZ.Grad, logits.Grad, logits.Shape.Rows, logits.Shape.Last);
+            backend.LogSumExpBackward(logits.Storage, logZ.Storage, logZ.GradStorage, logits.GradStorage, logits.Shape.Rows, logits.Shape.Last);
     }
 
     // dlogits[i, idᵢ] += dyᵢ
@@ -72,6 +72,6 @@ public static class LogSoftmaxOps
     {
         public Tensor Output => y;
 
-        public void Run(IBackend backend) => backend.GatherBackward(ids.Data, y.Grad, logits.Grad, logits.Shape.Rows, logits.Shape.Last);
+        public void Run(IBackend backend) => backend.GatherBackward(ids.Storage, y.GradStorage, logits.GradStorage, logits.Shape.Rows, logits.Shape.Last);
     }
 }

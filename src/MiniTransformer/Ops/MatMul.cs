@@ -24,9 +24,9 @@ public static class MatMulOps
 
         Tape tape = Tape.Of("MatMul", x, w);
         int m = x.Shape.Rows, k = w.Shape[0], n = w.Shape[1];
-        Tensor y = tape.NewTensor(x.Shape.WithLast(n), x.NeedsGrad || w.NeedsGrad);
-        tape.Backend.MatMul(GemmForm.NN, x.Data, w.Data, y.Data, m, n, k, accumulate: false);
-        tape.Add(new MatMulBackward(x, w, y, m, n, k));
+        Tensor y = tape.New(x.Shape.WithLast(n), x, w);
+        tape.Backend.MatMul(GemmForm.NN, x.Storage, w.Storage, y.Storage, m, n, k, accumulate: false);
+        tape.Record(new MatMulBackward(x, w, y, m, n, k));
         return y;
     }
 
@@ -43,12 +43,12 @@ public static class MatMulOps
 
         Tape tape = Tape.Of("Linear", x, w);
         int m = x.Shape.Rows, n = w.Shape[0], k = w.Shape[1];
-        Tensor y = tape.NewTensor(x.Shape.WithLast(n), x.NeedsGrad || w.NeedsGrad);
+        Tensor y = tape.New(x.Shape.WithLast(n), x, w);
         if (!tape.Recording && m <= FewRows && w.Owner is Parameter weight && w.Shape == weight.Shape)
-            tape.Backend.LinearPacked(x.Data, w.Data, y.Data, m, n, k, weight.Packed, weight.Version);
+            tape.Backend.LinearPacked(x.Storage, w.Storage, y.Storage, m, n, k, weight.Packed, weight.Version);
         else
-            tape.Backend.MatMul(GemmForm.NT, x.Data, w.Data, y.Data, m, n, k, accumulate: false);
-        tape.Add(new LinearBackward(x, w, y, m, n, k));
+            tape.Backend.MatMul(GemmForm.NT, x.Storage, w.Storage, y.Storage, m, n, k, accumulate: false);
+        tape.Record(new LinearBackward(x, w, y, m, n, k));
         return y;
     }
 
@@ -59,8 +59,8 @@ public static class MatMulOps
 
         public void Run(IBackend backend)
         {
-            if (x.NeedsGrad) backend.MatMul(GemmForm.NT, y.Grad, w.Data, x.GradFor(out bool addX), m, k, n, addX);
-            if (w.NeedsGrad) backend.MatMul(GemmForm.TN, x.Data, y.Grad, w.GradFor(out bool addW), k, n, m, addW);
+            if (x.NeedsGrad) backend.MatMul(GemmForm.NT, y.GradStorage, w.Storage, x.TakeGradStorage(out bool addX), m, k, n, addX);
+            if (w.NeedsGrad) backend.MatMul(GemmForm.TN, x.Storage, y.GradStorage, w.TakeGradStorage(out bool addW), k, n, m, addW);
         }
     }
 
@@ -71,8 +71,8 @@ public static class MatMulOps
 
         public void Run(IBackend backend)
         {
-            if (x.NeedsGrad) backend.MatMul(GemmForm.NN, y.Grad, w.Data, x.GradFor(out bool addX), m, k, n, addX);
-            if (w.NeedsGrad) backend.MatMul(GemmForm.TN, y.Grad, x.Data, w.GradFor(out bool addW), n, k, m, addW);
+            if (x.NeedsGrad) backend.MatMul(GemmForm.NN, y.GradStorage, w.Storage, x.TakeGradStorage(out bool addX), m, k, n, addX);
+            if (w.NeedsGrad) backend.MatMul(GemmForm.TN, y.GradStorage, x.Storage, w.TakeGradStorage(out bool addW), n, k, m, addW);
         }
     }
 }

@@ -43,9 +43,9 @@ public static class Pointwise
     internal static Tensor Map<TOp>(Tape tape, Tensor x)
         where TOp : unmanaged, IUnaryOp
     {
-        Tensor y = tape.NewTensor(x.Shape, x.NeedsGrad);
-        tape.Backend.Map<TOp>(x.Data, y.Data);
-        tape.Add(new MapBackward<TOp>(x, y));
+        Tensor y = tape.New(x.Shape, x);
+        tape.Backend.Map<TOp>(x.Storage, y.Storage);
+        tape.Record(new MapBackward<TOp>(x, y));
         return y;
     }
 
@@ -54,6 +54,6 @@ public static class Pointwise
     {
         public Tensor Output => y;
 
-        public void Run(IBackend backend) => backend.MapBackward<TOp>(x.Data, y.Data, y.Grad, x.Grad);
+        public void Run(IBackend backend) => backend.MapBackward<TOp>(x.Storage, y.Storage, y.GradStorage, x.GradStorage);
     }
 }

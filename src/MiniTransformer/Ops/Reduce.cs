@@ -24,11 +24,11 @@ public static class Reduce
     private static Tensor Dot(Tensor x, Tensor weights, float scale, string op)
     {
         Tape tape = Tape.Of(op, x, weights);
-        Tensor sum = tape.NewTensor(new Shape(1), x.NeedsGrad);
-        Storage w = weights.IsNone ? default : weights.Data;
-        tape.Backend.Dot(x.Data, w, sum.Data);
-        if (scale != 1f) tape.Backend.Scale(sum.Data, scale, sum.Data);
-        tape.Add(new DotBackward(x, weights, sum, scale));
+        Tensor sum = tape.New(new Shape(1), x);
+        Storage w = weights.IsNone ? default : weights.Storage;
+        tape.Backend.Dot(x.Storage, w, sum.Storage);
+        if (scale != 1f) tape.Backend.Scale(sum.Storage, scale, sum.Storage);
+        tape.Record(new DotBackward(x, weights, sum, scale));
         return sum;
     }
 
@@ -37,6 +37,6 @@ public static class Reduce
     {
         public Tensor Output => y;
 
-        public void Run(IBackend backend) => backend.DotBackward(y.Grad, scale, weights.IsNone ? default : weights.Data, x.Grad);
+        public void Run(IBackend backend) => backend.DotBackward(y.GradStorage, scale, weights.IsNone ? default : weights.Storage, x.GradStorage);
     }
 }

@@ -18,10 +18,10 @@ public static class RmsNormOps
         ShapeCheck.Is("RmsNorm", "the weight", w, new Shape(c));
         ShapeCheck.SameDevice("RmsNorm", x, w);
         Tape tape = Tape.Of("RmsNorm", x, w);
-        Tensor y = tape.NewTensor(x.Shape, x.NeedsGrad || w.NeedsGrad);
-        Storage inverseRms = tape.Saved(rows);
-        tape.Backend.RmsNorm(x.Data, w.Data, y.Data, inverseRms, rows, c, epsilon);
-        tape.Add(new RmsNormBackward(x, w, y, inverseRms, rows, c));
+        Tensor y = tape.New(x.Shape, x, w);
+        Storage inverseRms = tape.Scratch(rows);
+        tape.Backend.RmsNorm(x.Storage, w.Storage, y.Storage, inverseRms, rows, c, epsilon);
+        tape.Record(new RmsNormBackward(x, w, y, inverseRms, rows, c));
         return y;
     }
 
@@ -37,6 +37,6 @@ public static class RmsNormOps
     {
         public Tensor Output => y;
 
-        public void Run(IBackend backend) => backend.RmsNormBackward(x.Data, w.Data, inverseRms, y.Grad, x.Grad, w.Grad, rows, c);
+        public void Run(IBackend backend) => backend.RmsNormBackward(x.Storage, w.Storage, inverseRms, y.GradStorage, x.GradStorage, w.GradStorage, rows, c);
     }
 }

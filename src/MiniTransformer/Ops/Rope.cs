@@ -24,9 +24,9 @@ public static class RopeOps
         if (positions.Shape.Count != rows) throw new ArgumentException($"Rope: {rows} tokens, but {positions.Shape.Count} positions came.");
         ShapeCheck.Ids("Rope", "position", positions, cos.Shape[0], x);
         Tape tape = Tape.Of("Rope", x);
-        Tensor y = tape.NewTensor(x.Shape, x.NeedsGrad);
-        tape.Backend.Rope(x.Data, positions.Data, cos.Data, sin.Data, y.Data, rows, h, d, sign: 1, accumulate: false);
-        tape.Add(new RopeBackward(x, positions, cos, sin, y, rows, h, d));
+        Tensor y = tape.New(x.Shape, x);
+        tape.Backend.Rope(x.Storage, positions.Storage, cos.Storage, sin.Storage, y.Storage, rows, h, d, sign: 1, accumulate: false);
+        tape.Record(new RopeBackward(x, positions, cos, sin, y, rows, h, d));
         return y;
     }
 
@@ -56,8 +56,8 @@ public static class RopeOps
 
         public void Run(IBackend backend)
         {
-            Storage dx = x.GradFor(out bool add);
-            backend.Rope(y.Grad, positions.Data, cos.Data, sin.Data, dx, rows, h, d, sign: -1, accumulate: add);
+            Storage dx = x.TakeGradStorage(out bool add);
+            backend.Rope(y.GradStorage, positions.Storage, cos.Storage, sin.Storage, dx, rows, h, d, sign: -1, accumulate: add);
         }
     }
 }

@@ -16,9 +16,9 @@ public static class RowOps
         ShapeCheck.Is("AddRow", "the row", row, new Shape(c));
         ShapeCheck.SameDevice("AddRow", x, row);
         Tape tape = Tape.Of("AddRow", x, row);
-        Tensor y = tape.NewTensor(x.Shape, x.NeedsGrad || row.NeedsGrad);
-        tape.Backend.AddRow(x.Data, row.Data, y.Data, rows, c);
-        tape.Add(new AddRowBackward(x, row, y, rows, c));
+        Tensor y = tape.New(x.Shape, x, row);
+        tape.Backend.AddRow(x.Storage, row.Storage, y.Storage, rows, c);
+        tape.Record(new AddRowBackward(x, row, y, rows, c));
         return y;
     }
 
@@ -27,9 +27,9 @@ public static class RowOps
     public static Tensor Centre(this Tensor x)
     {
         Tape tape = Tape.Of("Centre", x);
-        Tensor y = tape.NewTensor(x.Shape, x.NeedsGrad);
-        tape.Backend.Centre(x.Data, y.Data, x.Shape.Rows, x.Shape.Last, accumulate: false);
-        tape.Add(new CentreBackward(x, y));
+        Tensor y = tape.New(x.Shape, x);
+        tape.Backend.Centre(x.Storage, y.Storage, x.Shape.Rows, x.Shape.Last, accumulate: false);
+        tape.Record(new CentreBackward(x, y));
         return y;
     }
 
@@ -40,8 +40,8 @@ public static class RowOps
 
         public void Run(IBackend backend)
         {
-            if (x.NeedsGrad) backend.AddScaled(y.Grad, 1, x.Grad);
-            if (row.NeedsGrad) backend.SumRows(y.Grad, row.Grad, rows, c);
+            if (x.NeedsGrad) backend.AddScaled(y.GradStorage, 1, x.GradStorage);
+            if (row.NeedsGrad) backend.SumRows(y.GradStorage, row.GradStorage, rows, c);
         }
     }
 
@@ -50,6 +50,6 @@ public static class RowOps
     {
         public Tensor Output => y;
 
-        public void Run(IBackend backend) => backend.Centre(y.Grad, x.Grad, x.Shape.Rows, x.Shape.Last, accumulate: true);
+        public void Run(IBackend backend) => backend.Centre(y.GradStorage, x.GradStorage, x.Shape.Rows, x.Shape.Last, accumulate: true);
     }
 }

@@ -49,11 +49,14 @@ public readonly struct Tensor
     /// <summary>True for the default value, which stands for "no tensor".</summary>
     public bool IsNone => Owner is null;
 
-    internal TensorOwner Owner { get; }
+    /// <summary>Who keeps the memory: the step's tape, or the parameter.</summary>
+    public TensorOwner Owner { get; }
 
     internal int Index { get; }
 
-    internal Storage Data
+    /// <summary>The elements where they lie on the device, for the verbs of an <see cref="IBackend"/>.</summary>
+    /// <exception cref="ObjectDisposedException">The step that made the tensor is over.</exception>
+    public Storage Storage
     {
         get
         {
@@ -63,8 +66,8 @@ public readonly struct Tensor
         }
     }
 
-    /// <summary>The gradient storage, to add to; default if no gradient is needed.</summary>
-    internal Storage Grad => NeedsGrad ? Owner.Gradient(Index, Shape.Count) : default;
+    /// <summary>The gradient where it lies on the device, zeros at first: to add to. None if no gradient is needed.</summary>
+    public Storage GradStorage => NeedsGrad ? Owner.Gradient(Index, Shape.Count) : default;
 
     /// <summary>Copies the elements from the device, row by row.</summary>
     public float[] ToArray()
@@ -79,7 +82,7 @@ public readonly struct Tensor
     {
         if (values.Length != Shape.Count)
             throw new ArgumentException($"CopyTo: a tensor of shape {Shape} has {Shape.Count} elements, the destination {values.Length}.");
-        Owner.Device.Backend.Download(Data, values);
+        Owner.Device.Backend.Download(Storage, values);
     }
 
     /// <summary>The only element of a tensor that has just one, such as a loss.</summary>
@@ -101,7 +104,11 @@ public readonly struct Tensor
         return values;
     }
 
-    internal Storage GradFor(out bool accumulate) => Owner.Gradient(Index, Shape.Count, out accumulate);
+    /// <summary>
+    /// The gradient for a verb that can either overwrite or add, such as a matrix product: spares the pass of zeros where this is the first to reach it.
+    /// </summary>
+    /// <param name="accumulate">False if nothing was added yet: the memory is uninitialised, and all of it must be written.</param>
+    public Storage TakeGradStorage(out bool accumulate) => Owner.Gradient(Index, Shape.Count, out accumulate);
 
     internal Tensor WithShape(Shape shape) => new(Owner, Index, generation, data, shape, NeedsGrad);
 }
@@ -118,14 +125,17 @@ public readonly struct TokenIds
     /// <summary>The extents, such as (B, T).</summary>
     public Shape Shape { get; }
 
-    internal TensorOwner Owner { get; }
+    /// <summary>The step's tape.</summary>
+    public TensorOwner Owner { get; }
 
-    // The range of the ids, known from when they were put on the device: ops check it against the rows that the ids name.
-    internal int Smallest { get; }
+    /// <summary>The smallest id, known from when they were put on the device: ops check the range against the rows that the ids name.</summary>
+    public int Smallest { get; }
 
-    internal int Largest { get; }
+    /// <summary>The largest id.</summary>
+    public int Largest { get; }
 
-    internal Storage Data
+    /// <summary>The ids where they lie on the device.</summary>
+    public Storage Storage
     {
         get
         {
@@ -139,7 +149,7 @@ public readonly struct TokenIds
     public int[] ToArray()
     {
         var ids = new int[Shape.Count];
-        Owner.Device.Backend.Download(Data, ids);
+        Owner.Device.Backend.Download(Storage, ids);
         return ids;
     }
 }

@@ -1,5 +1,4 @@
 using System.Reflection;
-using MiniTransformer.Backends;
 using MiniTransformer.Kernels.Gpu;
 using Xunit.Abstractions;
 
@@ -10,7 +9,7 @@ namespace MiniTransformer.Tests.Gpu;
 public sealed class PtxTests(PtxTable table, ITestOutputHelper output) : IClassFixture<PtxTable>
 {
     private static readonly IReadOnlyDictionary<string, MethodInfo> Kernels =
-        EntryPoints.Of(typeof(Launch).Namespace!, typeof(Launch).Assembly, typeof(Device).Assembly);
+        EntryPoints.Of(typeof(Launch).Namespace!, typeof(Launch).Assembly);
 
     public static TheoryData<string> Names => [.. Kernels.Keys];
 
