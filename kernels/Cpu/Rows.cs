@@ -64,3 +64,32 @@ internal readonly unsafe struct Centre(float* x, float* y, int C, bool accumulat
         }
     }
 }
+
+/// <summary>yᵢ = xᵢ + columnᵣ in row r of C; y may be x. Items are rows.</summary>
+internal readonly unsafe struct AddColumn(float* x, float* column, float* y, int C) : IKernel
+{
+    /// <inheritdoc/>
+    public void Run(int start, int end)
+    {
+        int W = Vector<float>.Count;
+        for (int r = start; r < end; r++)
+        {
+            float* px = x + (long)r * C, py = y + (long)r * C;
+            float term = column[r];
+            Vector<float> terms = Vector.Create(term);
+            int i = 0;
+            for (; i <= C - W; i += W) Vector.Store(Vector.Load(px + i) + terms, py + i);
+            for (; i < C; i++) py[i] = px[i] + term;
+        }
+    }
+}
+
+/// <summary>sumsᵣ += Σᵢ xᵢ over row r of C. Items are rows.</summary>
+internal readonly unsafe struct SumColumns(float* x, float* sums, int C) : IKernel
+{
+    /// <inheritdoc/>
+    public void Run(int start, int end)
+    {
+        for (int r = start; r < end; r++) sums[r] += Row.Sum(x + (long)r * C, C);
+    }
+}

@@ -3,7 +3,7 @@ using ILGPU;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
-/// Sums over the work items of a group, as a tree in shared memory: the order of the additions depends on the group's size alone, so the
+/// Sums, and maxima, over the work items of a group, as a tree in shared memory: the order of the additions depends on the group's size alone, so the
 /// result has the same bits in every run. (ILGPU's own group reductions use atomics on some devices.) The group's size is a power of two
 /// of at most 256; every work item of the group must make the call, and all get the sum.
 /// </summary>
@@ -25,6 +25,24 @@ internal static class GroupSum
         float sum = shared[0];
         Group.Barrier(); // all have read before a next call writes
         return sum;
+    }
+
+    /// <summary>The largest over the group; a NaN among them may be lost.</summary>
+    public static float Max(float value)
+    {
+        ArrayView<float> shared = SharedMemory.Allocate<float>(Launch.GroupSize);
+        int i = Group.IdxX;
+        shared[i] = value;
+        Group.Barrier();
+        for (int half = Group.DimX / 2; half > 0; half /= 2)
+        {
+            if (i < half) shared[i] = Lanes.Larger(shared[i], shared[i + half]);
+            Group.Barrier();
+        }
+
+        float max = shared[0];
+        Group.Barrier();
+        return max;
     }
 
     /// <summary>Σ over the group of numbers kept in two floats.</summary>

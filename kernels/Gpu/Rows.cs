@@ -82,3 +82,40 @@ internal sealed class Centre(Accelerator accelerator)
     public void Run(ArrayView<float> x, ArrayView<float> y, int rows, int c, bool accumulate) =>
         kernel(Launch.Rows(rows, c), x, y, c, accumulate ? 1 : 0);
 }
+
+/// <summary>yᵢ = xᵢ + columnᵣ in row r of C; y may be x. A work item an element.</summary>
+internal sealed class AddColumn(Accelerator accelerator)
+{
+    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, int> kernel =
+        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, int>(Kernel);
+
+    /// <summary>The kernel.</summary>
+    public static void Kernel(ArrayView<float> x, ArrayView<float> column, ArrayView<float> y, int C)
+    {
+        int i = Grid.GlobalIndex.X;
+        if (i < x.IntLength) y[i] = x[i] + column[i / C];
+    }
+
+    /// <summary>Starts it.</summary>
+    public void Run(ArrayView<float> x, ArrayView<float> column, ArrayView<float> y, int c) => kernel(Launch.Items(x.Length), x, column, y, c);
+}
+
+/// <summary>sumsᵣ += Σᵢ xᵢ over row r of C. A group a row.</summary>
+internal sealed class SumColumns(Accelerator accelerator)
+{
+    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, int> kernel =
+        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, int>(Kernel);
+
+    /// <summary>The kernel.</summary>
+    public static void Kernel(ArrayView<float> x, ArrayView<float> sums, int C)
+    {
+        long row = (long)Grid.IdxX * C;
+        float sum = 0f;
+        for (int i = Group.IdxX; i < C; i += Group.DimX) sum += x[row + i];
+        sum = GroupSum.Of(sum);
+        if (Group.IdxX == 0) sums[Grid.IdxX] += sum;
+    }
+
+    /// <summary>Starts it.</summary>
+    public void Run(ArrayView<float> x, ArrayView<float> sums, int rows, int c) => kernel(Launch.Rows(rows, c), x, sums, c);
+}

@@ -103,6 +103,9 @@ public sealed class Parameter : TensorOwner, IDisposable
         Changed();
     }
 
+    /// <summary>The name, the shape and the elements; of a large parameter those at the ends of each dimension.</summary>
+    public override string ToString() => $"{Name} {Tensor}";
+
     /// <summary>Sets the gradient to zero. The optimizer's step does this too.</summary>
     public void ZeroGradient()
     {
@@ -119,9 +122,7 @@ public sealed class Parameter : TensorOwner, IDisposable
 
     internal void Changed() => Version++;
 
-    internal override void CheckLive(int generation)
-    {
-    }
+    internal override bool IsLive(int generation) => true;
 
     internal override Storage Gradient(int index, int length)
     {

@@ -110,6 +110,14 @@ public sealed class Tape : TensorOwner, IDisposable
         return tensor;
     }
 
+    /// <summary>A tensor of this step whose elements are all one number; no gradient flows to it.</summary>
+    public Tensor Constant(float value, Shape shape)
+    {
+        Tensor tensor = New(shape);
+        Backend.Fill(tensor.Storage, value);
+        return tensor;
+    }
+
     /// <summary>Numbers as a tensor of this step whose gradient is wanted: an input to differentiate by.</summary>
     public Tensor Variable(ReadOnlySpan<float> values, Shape shape)
     {
@@ -262,11 +270,7 @@ public sealed class Tape : TensorOwner, IDisposable
 
     internal bool HasGradient(int index) => !gradients[index].IsNone;
 
-    internal override void CheckLive(int tensorGeneration)
-    {
-        if (tensorGeneration != generation)
-            throw new ObjectDisposedException(nameof(Tensor), "This tensor belongs to a step that is over. Take values out with ToArray() or Item() before the tape is disposed.");
-    }
+    internal override bool IsLive(int tensorGeneration) => tensorGeneration == generation;
 
     internal override Storage Gradient(int index, int length)
     {

@@ -118,6 +118,19 @@ public sealed unsafe class CpuBackend : IBackend
         Gemm.Multiply(workers, form, P(a), P(b), P(c), m, n, k, accumulate);
 
     /// <inheritdoc/>
+    public void MatMulBatch(GemmForm form, Storage a, Storage b, Storage c, int batch, int m, int n, int k, bool accumulate)
+    {
+        // Threads share the products where they are small, and each product where they are not.
+        if ((long)m * n * k < Gemm.MultiplyAddsWorthSplitting)
+        {
+            workers.Run(new GemmBatch(form, P(a), P(b), P(c), m, n, k, accumulate), batch, RowGrain(checked(m * n * k) / 16));
+            return;
+        }
+
+        for (long i = 0; i < batch; i++) Gemm.Multiply(workers, form, P(a) + i * m * k, P(b) + i * k * n, P(c) + i * m * n, m, n, k, accumulate);
+    }
+
+    /// <inheritdoc/>
     public void LinearPacked(Storage x, Storage w, Storage y, int m, int n, int k, PackedWeight cache, int version)
     {
         var packed = (PackedMatrix?)cache.Layout;
@@ -157,6 +170,20 @@ public sealed unsafe class CpuBackend : IBackend
     /// <inheritdoc/>
     public void SumRows(Storage x, Storage sums, int rows, int c) =>
         workers.Run(new SumRows(P(x), P(sums), rows, c), Blocks(c, Kernels.Cpu.SumRows.BlockSize));
+
+    /// <inheritdoc/>
+    public void AddColumn(Storage x, Storage column, Storage y, int rows, int c) =>
+        workers.Run(new AddColumn(P(x), P(column), P(y), c), rows, RowGrain(c));
+
+    /// <inheritdoc/>
+    public void SumColumns(Storage x, Storage sums, int rows, int c) => workers.Run(new SumColumns(P(x), P(sums), c), rows, RowGrain(c));
+
+    /// <inheritdoc/>
+    public void Softmax(Storage x, Storage y, int rows, int c) => workers.Run(new SoftmaxForward(P(x), P(y), c), rows, RowGrain(c));
+
+    /// <inheritdoc/>
+    public void SoftmaxBackward(Storage y, Storage dy, Storage dx, int rows, int c) =>
+        workers.Run(new SoftmaxBackward(P(y), P(dy), P(dx), c), rows, RowGrain(c));
 
     /// <inheritdoc/>
     public void Centre(Storage x, Storage y, int rows, int c, bool accumulate) =>

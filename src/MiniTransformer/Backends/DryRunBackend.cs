@@ -104,6 +104,26 @@ internal sealed class DryRunBackend : IBackend
     {
     }
 
+    public void AddColumn(Storage x, Storage column, Storage y, int rows, int c)
+    {
+    }
+
+    public void SumColumns(Storage x, Storage sums, int rows, int c)
+    {
+    }
+
+    public void Softmax(Storage x, Storage y, int rows, int c)
+    {
+    }
+
+    public void SoftmaxBackward(Storage y, Storage dy, Storage dx, int rows, int c)
+    {
+    }
+
+    public void MatMulBatch(GemmForm form, Storage a, Storage b, Storage c, int batch, int m, int n, int k, bool accumulate)
+    {
+    }
+
     public void Centre(Storage x, Storage y, int rows, int c, bool accumulate)
     {
     }

@@ -77,6 +77,9 @@ public interface IBackend : IDisposable
     /// <summary>c (M,N) = op(a)·op(b), or c += with <paramref name="accumulate"/>.</summary>
     void MatMul(GemmForm form, Storage a, Storage b, Storage c, int m, int n, int k, bool accumulate);
 
+    /// <summary>For each i of a batch: cᵢ (M,N) = op(aᵢ)·op(bᵢ), or cᵢ +=; the matrices lie one after the other.</summary>
+    void MatMulBatch(GemmForm form, Storage a, Storage b, Storage c, int batch, int m, int n, int k, bool accumulate);
+
     /// <summary>y (M,N) = x (M,K) · wᵀ with the rows of w laid out once for many products of few rows; the same bits as MatMul.</summary>
     /// <remarks>The layout is kept in <c>cache</c>, and made again when <c>version</c>, that of the weight, has changed.</remarks>
     void LinearPacked(Storage x, Storage w, Storage y, int m, int n, int k, PackedWeight cache, int version);
@@ -95,11 +98,23 @@ public interface IBackend : IDisposable
     /// <summary>The gradient of <see cref="RmsNorm"/>; dx or dw may be <c>default</c>.</summary>
     void RmsNormBackward(Storage x, Storage w, Storage inverseRms, Storage dy, Storage dx, Storage dw, int rows, int c);
 
-    /// <summary>yᵢ = xᵢ + rowᵢ, in every row of C.</summary>
+    /// <summary>yᵢ = xᵢ + rowᵢ, in every row of C; y may be x.</summary>
     void AddRow(Storage x, Storage row, Storage y, int rows, int c);
 
     /// <summary>sumsᵢ += Σ_rows xᵢ, in an order that depends on the sizes alone.</summary>
     void SumRows(Storage x, Storage sums, int rows, int c);
+
+    /// <summary>yᵢ = xᵢ + columnᵣ, in row r of C; y may be x.</summary>
+    void AddColumn(Storage x, Storage column, Storage y, int rows, int c);
+
+    /// <summary>sumsᵣ += Σᵢ xᵢ over row r of C, in an order that depends on C alone.</summary>
+    void SumColumns(Storage x, Storage sums, int rows, int c);
+
+    /// <summary>y = softmax(x) per row of C: a −∞ element becomes 0, and so do all of a row of −∞ alone; y may be x.</summary>
+    void Softmax(Storage x, Storage y, int rows, int c);
+
+    /// <summary>dxⱼ += yⱼ (dyⱼ − ⟨y, dy⟩), per row of C.</summary>
+    void SoftmaxBackward(Storage y, Storage dy, Storage dx, int rows, int c);
 
     /// <summary>yᵢ = xᵢ − mean(x) per row of C, or yᵢ += with <paramref name="accumulate"/>.</summary>
     void Centre(Storage x, Storage y, int rows, int c, bool accumulate);

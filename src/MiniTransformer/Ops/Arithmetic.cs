@@ -5,7 +5,7 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Ops;
 
-/// <summary>Arithmetic of two tensors of one shape, element by element, and scaling by a number.</summary>
+/// <summary>Arithmetic of two tensors of one shape, or of a tensor and a number, element by element.</summary>
 public static class Arithmetic
 {
     /// <summary>Operators on tensors.</summary>
@@ -20,14 +20,41 @@ public static class Arithmetic
         /// <summary>a · b, element by element.</summary>
         public static Tensor operator *(Tensor a, Tensor b) => Zip<Multiply>(a, b, "Multiply");
 
+        /// <summary>a / b, element by element.</summary>
+        public static Tensor operator /(Tensor a, Tensor b) => Zip<Divide>(a, b, "Divide");
+
+        /// <summary>−x.</summary>
+        public static Tensor operator -(Tensor x) => Scale(x, -1);
+
+        /// <summary>x + β.</summary>
+        public static Tensor operator +(Tensor x, float beta) => Affine(x, 1, beta);
+
+        /// <summary>β + x.</summary>
+        public static Tensor operator +(float beta, Tensor x) => Affine(x, 1, beta);
+
+        /// <summary>x − β.</summary>
+        public static Tensor operator -(Tensor x, float beta) => Affine(x, 1, -beta);
+
+        /// <summary>β − x.</summary>
+        public static Tensor operator -(float beta, Tensor x) => Affine(x, -1, beta);
+
         /// <summary>α · x.</summary>
         public static Tensor operator *(float alpha, Tensor x) => Scale(x, alpha);
+
+        /// <summary>x · α.</summary>
+        public static Tensor operator *(Tensor x, float alpha) => Scale(x, alpha);
+
+        /// <summary>x / α, as x · (1/α): for an α that is no power of two it may differ from a division in the last bit.</summary>
+        public static Tensor operator /(Tensor x, float alpha) => Scale(x, 1 / alpha);
+
+        /// <summary>α / x.</summary>
+        public static Tensor operator /(float alpha, Tensor x) => Tape.Of("Divide", x).Constant(alpha, x.Shape) / x;
     }
 
-    /// <summary>SwiGLU's product: silu(gate) · up.</summary>
+    /// <summary>SwiGLU's product: silu(gate) · up. From parts: <see cref="Compositions.SwiGlu"/>.</summary>
     public static Tensor SiluMultiply(this Tensor gate, Tensor up) => Zip<SiluMultiply>(gate, up, "SiluMultiply");
 
-    /// <summary>GeGLU's product: gelu(gate) · up, GELU in its approximation by tanh.</summary>
+    /// <summary>GeGLU's product: gelu(gate) · up, GELU in its approximation by tanh. From parts: <see cref="Compositions.GeGlu"/>.</summary>
     public static Tensor GeluMultiply(this Tensor gate, Tensor up) => Zip<GeluMultiply>(gate, up, "GeluMultiply");
 
     /// <summary>α · x.</summary>
@@ -36,6 +63,19 @@ public static class Arithmetic
         Tape tape = Tape.Of("Scale", x);
         Tensor y = tape.New(x.Shape, x);
         tape.Backend.Scale(x.Storage, alpha, y.Storage);
+        tape.Record(new ScaleBackward(x, y, alpha));
+        return y;
+    }
+
+    /// <summary>α · x + β.</summary>
+    public static Tensor Affine(this Tensor x, float alpha, float beta) => Affine(Tape.Of("Affine", x), x, alpha, beta);
+
+    // Of an operand that may be a parameter, on the step that goes on with it.
+    internal static Tensor Affine(Tape tape, Tensor x, float alpha, float beta)
+    {
+        Tensor y = tape.New(x.Shape, x);
+        tape.Backend.Fill(y.Storage, beta);
+        tape.Backend.AddScaled(x.Storage, alpha, y.Storage);
         tape.Record(new ScaleBackward(x, y, alpha));
         return y;
     }

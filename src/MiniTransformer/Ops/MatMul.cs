@@ -52,6 +52,37 @@ public static class MatMulOps
         return y;
     }
 
+    /// <summary>
+    /// For each matrix of a batch a·b, a·bᵀ or aᵀ·b: (.., M, K) × (.., K, N) → (.., M, N), all dimensions before the last two being the batch.
+    /// </summary>
+    /// <param name="a">(.., M, K), or (.., K, M) where the form transposes it (TN).</param>
+    /// <param name="b">As many matrices, (.., K, N), or (.., N, K) where the form transposes it (NT).</param>
+    /// <param name="form">Which operand is transposed: none (NN), the left (TN) or the right (NT).</param>
+    public static Tensor BatchMatMul(this Tensor a, Tensor b, GemmForm form = GemmForm.NN)
+    {
+        int rank = a.Shape.Rank;
+        if (rank < 3 || b.Shape.Rank != rank)
+            throw new ArgumentException($"BatchMatMul: {a.Shape} and {b.Shape} came; two batches of matrices, (B, M, K) or (A, B, M, K), are needed.");
+        (int m, int k) = (a.Shape[rank - 2], a.Shape.Last);
+        (int kb, int n) = (b.Shape[rank - 2], b.Shape.Last);
+        if (form == GemmForm.TN) (m, k) = (k, m);
+        if (form == GemmForm.NT) (kb, n) = (n, kb);
+        for (int i = 0; i < rank - 2; i++)
+        {
+            if (a.Shape[i] != b.Shape[i]) throw new ArgumentException($"BatchMatMul: the batches differ: {a.Shape} and {b.Shape}.");
+        }
+
+        if (k != kb) throw new ArgumentException($"BatchMatMul: inner dimensions differ: {a.Shape} × {b.Shape} in the form {form}; {k} ≠ {kb}.");
+        ShapeCheck.SameDevice("BatchMatMul", a, b);
+        Tape tape = Tape.Of("BatchMatMul", a, b);
+        Shape shape = rank == 3 ? new Shape(a.Shape[0], m, n) : new Shape(a.Shape[0], a.Shape[1], m, n);
+        Tensor y = tape.New(shape, a, b);
+        int batch = rank == 3 ? a.Shape[0] : a.Shape[0] * a.Shape[1];
+        tape.Backend.MatMulBatch(form, a.Storage, b.Storage, y.Storage, batch, m, n, k, accumulate: false);
+        tape.Record(new BatchMatMulBackward(a, b, y, form, batch, m, n, k));
+        return y;
+    }
+
     // y = x·w:   dx += dy·wᵀ,   dw += xᵀ·dy
     private readonly struct MatMulBackward(Tensor x, Tensor w, Tensor y, int m, int n, int k) : IBackward
     {
@@ -73,6 +104,32 @@ public static class MatMulOps
         {
             if (x.NeedsGrad) backend.MatMul(GemmForm.NN, y.GradStorage, w.Storage, x.TakeGradStorage(out bool addX), m, k, n, addX);
             if (w.NeedsGrad) backend.MatMul(GemmForm.TN, y.GradStorage, x.Storage, w.TakeGradStorage(out bool addW), n, k, m, addW);
+        }
+    }
+
+    // y = a·b:    da += dy·bᵀ   db += aᵀ·dy
+    // y = a·bᵀ:   da += dy·b    db += dyᵀ·a
+    // y = aᵀ·b:   da += b·dyᵀ   db += a·dy
+    private readonly struct BatchMatMulBackward(Tensor a, Tensor b, Tensor y, GemmForm form, int batch, int m, int n, int k) : IBackward
+    {
+        public Tensor Output => y;
+
+        public void Run(IBackend backend)
+        {
+            Storage dy = y.GradStorage;
+            if (a.NeedsGrad)
+            {
+                Storage da = a.TakeGradStorage(out bool add);
+                if (form == GemmForm.TN) backend.MatMulBatch(GemmForm.NT, b.Storage, dy, da, batch, k, m, n, add);
+                else backend.MatMulBatch(form == GemmForm.NN ? GemmForm.NT : GemmForm.NN, dy, b.Storage, da, batch, m, k, n, add);
+            }
+
+            if (b.NeedsGrad)
+            {
+                Storage db = b.TakeGradStorage(out bool add);
+                if (form == GemmForm.NT) backend.MatMulBatch(GemmForm.TN, dy, a.Storage, db, batch, n, k, m, add);
+                else backend.MatMulBatch(form == GemmForm.NN ? GemmForm.TN : GemmForm.NN, a.Storage, dy, db, batch, k, n, m, add);
+            }
         }
     }
 }

@@ -23,26 +23,17 @@ public static class Pointwise
     /// <summary>GELU in its approximation by tanh: ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))).</summary>
     public static Tensor Gelu(this Tensor x) => Map<Gelu>(x, "Gelu");
 
-    /// <summary>1 + x.</summary>
-    public static Tensor PlusOne(this Tensor x) => Map<PlusOne>(x, "PlusOne");
+    /// <summary>√x.</summary>
+    public static Tensor Sqrt(this Tensor x) => Map<Sqrt>(x, "Sqrt");
 
     /// <summary>x².</summary>
     public static Tensor Square(this Tensor x) => Map<Square>(x, "Square");
-
-    /// <summary>−x.</summary>
-    public static Tensor Negate(this Tensor x) => Map<Negate>(x, "Negate");
 
     /// <summary>y = f(x) for any operator struct: one's own function is one small struct.</summary>
     public static Tensor Map<TOp>(this Tensor x, string name)
         where TOp : unmanaged, IUnaryOp
     {
-        return Map<TOp>(Tape.Of(name, x), x);
-    }
-
-    // Of an operand that may be a parameter, on the step that goes on with it.
-    internal static Tensor Map<TOp>(Tape tape, Tensor x)
-        where TOp : unmanaged, IUnaryOp
-    {
+        Tape tape = Tape.Of(name, x);
         Tensor y = tape.New(x.Shape, x);
         tape.Backend.Map<TOp>(x.Storage, y.Storage);
         tape.Record(new MapBackward<TOp>(x, y));

@@ -10,6 +10,9 @@ public static class Reduce
     /// <summary>Σ xᵢ.</summary>
     public static Tensor Sum(this Tensor x) => Dot(x, default, 1f, "Sum");
 
+    /// <summary>Σ xᵢ / n.</summary>
+    public static Tensor Mean(this Tensor x) => Dot(x, default, 1f / x.Shape.Count, "Mean");
+
     /// <summary>
     /// scale · Σ wᵢ xᵢ with fixed weights: the form of every loss here. The weights carry masks, returns or advantages; the scale is
     /// one over the number that the loss is divided by.

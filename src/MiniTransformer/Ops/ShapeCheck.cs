@@ -21,6 +21,13 @@ internal static class ShapeCheck
         if (x.Shape.Rank != rank) throw new ArgumentException($"{op}: {name} has shape {x.Shape}; {form} is needed.");
     }
 
+    // One number for each row of a shape.
+    public static void Column(string op, Shape shape, in Tensor column)
+    {
+        if (column.Shape.Count != shape.Rows || column.Shape.Last != shape.WithoutLast().Last)
+            throw new ArgumentException($"{op}: the column has shape {column.Shape}; {shape.WithoutLast()} is needed, one number for each row of {shape}.");
+    }
+
     // One id per row of x.
     public static void IdPerRow(string op, in Tensor x, in TokenIds ids)
     {

@@ -8,8 +8,15 @@ public abstract class TensorOwner
     /// <summary>The device that the memory is on.</summary>
     public abstract Device Device { get; }
 
+    /// <summary>False if the step that made the tensor is over.</summary>
+    internal abstract bool IsLive(int generation);
+
     /// <summary>Throws if the step that made the tensor is over.</summary>
-    internal abstract void CheckLive(int generation);
+    internal void CheckLive(int generation)
+    {
+        if (!IsLive(generation))
+            throw new ObjectDisposedException(nameof(Tensor), "This tensor belongs to a step that is over. Take values out with ToArray() or Item() before the tape is disposed.");
+    }
 
     /// <summary>The gradient of the owner's tensor; zeros at first.</summary>
     internal abstract Storage Gradient(int index, int length);
@@ -104,6 +111,20 @@ public readonly struct Tensor
         return values;
     }
 
+    /// <summary>The shape, and the elements; of a large tensor those at the ends of each dimension, which alone are read from the device.</summary>
+    public override string ToString()
+    {
+        if (IsNone) return "no tensor";
+        if (!Owner.IsLive(generation)) return $"{Shape} of a step that is over";
+        (Device device, Storage storage) = (Owner.Device, data);
+        return TensorText.Of(Shape, (first, count) =>
+        {
+            var values = new float[count];
+            if (count > 0) device.Backend.Download(storage.Slice(first, count), values);
+            return Array.ConvertAll(values, TensorText.Number);
+        });
+    }
+
     /// <summary>
     /// The gradient for a verb that can either overwrite or add, such as a matrix product: spares the pass of zeros where this is the first to reach it.
     /// </summary>
@@ -143,6 +164,20 @@ public readonly struct TokenIds
             Owner.CheckLive(generation);
             return data;
         }
+    }
+
+    /// <summary>The shape, and the ids; of many those at the ends.</summary>
+    public override string ToString()
+    {
+        if (Owner is null) return "no ids";
+        if (!Owner.IsLive(generation)) return $"{Shape} of a step that is over";
+        (Device device, Storage storage) = (Owner.Device, data);
+        return TensorText.Of(Shape, (first, count) =>
+        {
+            var ids = new int[count];
+            if (count > 0) device.Backend.Download(storage.Slice(first, count), ids);
+            return Array.ConvertAll(ids, id => id.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        });
     }
 
     /// <summary>Copies the ids from the device.</summary>

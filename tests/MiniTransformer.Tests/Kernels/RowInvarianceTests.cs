@@ -49,6 +49,18 @@ public unsafe class RowInvarianceTests
     });
 
     [Theory]
+    [InlineData(3)]
+    [InlineData(20)]
+    [InlineData(131)]
+    public void Softmax_and_sums_of_columns_do_not_depend_on_the_other_rows(int C) => Same(C, (x, y, z, rows) =>
+    {
+        new SoftmaxForward(x, y, C).Run(0, rows);
+        new SoftmaxBackward(y, x, y, C).Run(0, rows);
+        new SumColumns(y, z, C).Run(0, rows);
+        new AddColumn(y, z, y, C).Run(0, rows);
+    });
+
+    [Theory]
     [InlineData(0, 1f)]
     [InlineData(5, 0.9f)]
     public void A_draw_does_not_depend_on_the_other_rows(int topK, float topP) => Same(131, (x, y, z, rows) =>

@@ -57,6 +57,38 @@ internal sealed partial class GpuBackend
     }
 
     /// <inheritdoc/>
+    public void AddColumn(Storage x, Storage column, Storage y, int rows, int c)
+    {
+        if (rows == 0) return;
+        using GpuMachine.Turn turn = machine.Enter();
+        Kernel(static a => new AddColumn(a)).Run(F(x), F(column), F(y), c);
+    }
+
+    /// <inheritdoc/>
+    public void SumColumns(Storage x, Storage sums, int rows, int c)
+    {
+        if (rows == 0) return;
+        using GpuMachine.Turn turn = machine.Enter();
+        Kernel(static a => new SumColumns(a)).Run(F(x), F(sums), rows, c);
+    }
+
+    /// <inheritdoc/>
+    public void Softmax(Storage x, Storage y, int rows, int c)
+    {
+        if (rows == 0) return;
+        using GpuMachine.Turn turn = machine.Enter();
+        Kernel(static a => new SoftmaxForward(a)).Run(F(x), F(y), rows, c);
+    }
+
+    /// <inheritdoc/>
+    public void SoftmaxBackward(Storage y, Storage dy, Storage dx, int rows, int c)
+    {
+        if (rows == 0) return;
+        using GpuMachine.Turn turn = machine.Enter();
+        Kernel(static a => new SoftmaxBackward(a)).Run(F(y), F(dy), F(dx), rows, c);
+    }
+
+    /// <inheritdoc/>
     public void Centre(Storage x, Storage y, int rows, int c, bool accumulate)
     {
         if (rows == 0) return;

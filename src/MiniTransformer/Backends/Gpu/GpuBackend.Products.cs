@@ -23,6 +23,13 @@ internal sealed partial class GpuBackend
     }
 
     /// <inheritdoc/>
+    public void MatMulBatch(GemmForm form, Storage a, Storage b, Storage c, int batch, int m, int n, int k, bool accumulate)
+    {
+        for (int i = 0; i < batch; i++)
+            MatMul(form, a.Slice(i * m * k, m * k), b.Slice(i * k * n, k * n), c.Slice(i * m * n, m * n), m, n, k, accumulate);
+    }
+
+    /// <inheritdoc/>
     public void LinearPacked(Storage x, Storage w, Storage y, int m, int n, int k, PackedWeight cache, int version) =>
         MatMul(GemmForm.NT, x, w, y, m, n, k, accumulate: false);
 }
