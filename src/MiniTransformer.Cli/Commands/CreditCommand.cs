@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using MiniTransformer.Backends;
 using MiniTransformer.Cli.Html;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
@@ -103,7 +104,7 @@ internal sealed class CreditCommand
             page.Keep();
         }
 
-        return CommandLine.Done;
+        return ExitCode.Done;
     }
 
     private string PolicyPath(Settings settings)

@@ -1,3 +1,4 @@
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Data;
 using MiniTransformer.Lab;

@@ -1,8 +1,8 @@
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using MiniTransformer.Cli;
 using MiniTransformer.Cli.Commands;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Data;
@@ -122,7 +122,7 @@ public sealed class RunSettingsTests
         string path = folder["sft/run.json"];
         File.WriteAllText(path, SealedJson.Read(path).ToJsonString().Replace("\"final-fraction\"", "\"final-fractoin\"", StringComparison.Ordinal));
         CliResult result = Cli.Run("eval", "--run", folder["sft"]);
-        Assert.Equal(CommandLine.Failed, result.Code);
+        Assert.Equal(ExitCode.Failed, result.Code);
         Assert.Contains("final-fractoin", result.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("unexpected", result.Error, StringComparison.Ordinal);
     }
@@ -148,12 +148,12 @@ public sealed class RunSettingsTests
 
         void Refused(CliResult interrupted, string command, string run)
         {
-            Assert.Equal(CommandLine.Interrupted, interrupted.Code);
+            Assert.Equal(ExitCode.Interrupted, interrupted.Code);
             string[] words = Shell(interrupted.Error.Split('\n').Single(line => line.Contains("--resume", StringComparison.Ordinal)));
             Assert.Equal([command, "--out", run, "--resume", "--verify", judge], words[^6..]);
             File.Delete(touched);
             CliResult resumed = Cli.Run(command, "--out", run, "--resume");
-            Assert.Equal(CommandLine.BadUsage, resumed.Code);
+            Assert.Equal(ExitCode.BadUsage, resumed.Code);
             Assert.Equal(judge, Shell(resumed.Error[resumed.Error.IndexOf("--verify ", StringComparison.Ordinal)..].TrimEnd('\n', '.'))[1]);
             Assert.False(File.Exists(touched), "the command was started");
         }

@@ -1,4 +1,4 @@
-using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Lab;
 using MiniTransformer.Tests.IO;
