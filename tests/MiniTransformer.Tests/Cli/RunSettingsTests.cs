@@ -17,7 +17,7 @@ namespace MiniTransformer.Tests.Cli;
 
 public sealed class RunSettingsTests
 {
-    public static TheoryData<string> Commands => ["sft", "dpr", "compare", "demo"];
+    public static TheoryData<string> Commands => ["sft", "dpr", "compare", "demo", "credit"];
 
     [Theory]
     [MemberData(nameof(Commands))]
@@ -28,6 +28,7 @@ public sealed class RunSettingsTests
             "sft" => (SftCommand.Create(), typeof(SftRun), new[] { "dataSha256", "baseSha256", "evalDataSha256" }),
             "dpr" => (DprCommand.Create(), typeof(DprRun), ["sft", "advice", "runSha256", "referenceSha256", "promptsSha256", "evalDataSha256"]),
             "compare" => (CompareCommand.Create(), typeof(ComparisonSettings), ["dataSha256", "baseSha256", "evalDataSha256"]),
+            "credit" => (CreditCommand.Create(), typeof(CreditSettings), []),
             _ => (DemoCommand.Create(), typeof(DemoSettings), Array.Empty<string>()),
         };
         string[] flags = [.. command.Command.Options.OfType<IFlag>().Where(flag => flag.Saved).Select(flag => flag.Key)];
