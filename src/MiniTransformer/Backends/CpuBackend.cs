@@ -7,7 +7,7 @@ using MiniTransformer.Kernels.Pointwise;
 namespace MiniTransformer.Backends;
 
 /// <summary>SIMD on the CPU: each verb hands a kernel to the workers. Results are bit-identical for every number of threads.</summary>
-public sealed unsafe class CpuBackend : IBackend
+internal sealed unsafe class CpuBackend : IBackend
 {
     // A piece of work should last some microseconds: this many elements of a pointwise kernel, or rows of about so many elements.
     private const int PointwiseGrain = 16_384;

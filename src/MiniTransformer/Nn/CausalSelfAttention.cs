@@ -5,7 +5,7 @@ namespace MiniTransformer.Nn;
 
 /// <summary>Causal self-attention with grouped key/value heads, as the family's form has it: rotary positions or none, biases,
 /// normalised heads, a window.</summary>
-public sealed class CausalSelfAttention
+internal sealed class CausalSelfAttention
 {
     private readonly int layer;
     private readonly int h;

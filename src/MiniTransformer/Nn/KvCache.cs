@@ -8,7 +8,7 @@ namespace MiniTransformer.Nn;
 /// Keys and values of all layers for a number of sequences ("slots") that grow token by token. Each slot has a length of its own:
 /// prompts of different length need no left padding.
 /// </summary>
-public sealed class KvCache : IDisposable
+internal sealed class KvCache : IDisposable
 {
     private readonly Device device;
     private readonly int hkv;

@@ -12,7 +12,7 @@ namespace MiniTransformer.Nn;
 /// One layer: x + attention(norm(x)), then x + mlp(norm(x)); where the family has norms after them too, x + norm(attention(norm(x))) and
 /// x + norm(mlp(norm(x))). What else differs between families is in <see cref="TransformerForm"/>, and its parts read it.
 /// </summary>
-public sealed class Block
+internal sealed class Block
 {
     private readonly Norm inputNorm;
     private readonly CausalSelfAttention attention;

@@ -178,5 +178,5 @@ public class SamplerTests
     }
 
     private static double[][] Reference(Transformer model, int[] ids) =>
-        new LlamaReference(model.Config, model.Parameters.ToDictionary(p => p.Name, p => p.ToArray().Doubles())).Logits(ids);
+        Plain.Of(model).Logits(ids);
 }

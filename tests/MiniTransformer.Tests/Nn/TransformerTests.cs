@@ -6,6 +6,7 @@ using MiniTransformer.Ops;
 using MiniTransformer.Tensors;
 using MiniTransformer.Tests.Kernels;
 using MiniTransformer.Tests.Reference;
+using MiniTransformer.Theory;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Tests.Nn;
@@ -29,7 +30,7 @@ public class TransformerTests
     {
         using Device device = Devices.Open(name);
         using Transformer model = Models.Random(device, Forms[form], seed: 1);
-        var reference = new LlamaReference(model.Config, Weights(model));
+        PlainLlama reference = Plain.Of(model.Config, Weights(model));
         int[] ids = Operand.Ids(2 * 33, model.Config.VocabSize, seed: 2);
         using Tape tape = Tape.NoGrad(device);
         float[] logits = model.Forward(tape.Ids(ids, new Shape(2, 33))).ToArray();
@@ -57,7 +58,7 @@ public class TransformerTests
         }
 
         Dictionary<string, double[]> at = Weights(model);
-        var reference = new LlamaReference(model.Config, at);
+        PlainLlama reference = Plain.Of(model.Config, at);
         double Loss()
         {
             double sum = 0;

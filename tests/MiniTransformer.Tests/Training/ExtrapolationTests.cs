@@ -3,8 +3,9 @@ using MiniTransformer.Backends;
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
 using MiniTransformer.Ops;
-using MiniTransformer.Tests.Kernels;
 using MiniTransformer.Tests.Nn;
+using MiniTransformer.Tests.Reference;
+using MiniTransformer.Theory;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Tests.Training;
@@ -117,7 +118,7 @@ public class ExtrapolationTests
         /// <summary>log π(·|s) at each response token's state, in double.</summary>
         public static double[][] Rows(Transformer model, int[] prompt, int[] response)
         {
-            var reference = new Reference.LlamaReference(model.Config, model.Parameters.ToDictionary(p => p.Name, p => p.ToArray().Doubles()));
+            PlainLlama reference = Plain.Of(model);
             return
             [
                 .. reference.Logits([.. prompt, .. response[..^1]])[(prompt.Length - 1)..]

@@ -6,6 +6,7 @@ using MiniTransformer.Optim;
 using MiniTransformer.Tests.Kernels;
 using MiniTransformer.Tests.Nn;
 using MiniTransformer.Tests.Reference;
+using MiniTransformer.Theory;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Tests.Training;
@@ -41,7 +42,7 @@ public class SftTests
         using Device device = Devices.Open(name);
         using Transformer model = Models.Random(device, Models.Odd, seed: 1);
         Example[] examples = Models.Examples(7, model.Config.VocabSize, seed: 2);
-        var reference = new LlamaReference(model.Config, model.Parameters.ToDictionary(p => p.Name, p => p.ToArray().Doubles()));
+        PlainLlama reference = Plain.Of(model);
         double[][] perResponse = [.. examples.Select(e => reference.LogProbs([.. e.PromptIds, .. e.ResponseIds])[(e.PromptIds.Length - 1)..])];
         double expected = -perResponse.Sum(r => r.Sum()) / perResponse.Sum(r => r.Length);
 

@@ -43,9 +43,9 @@ internal sealed class TinyWorld : IDisposable
         Expert = Models.Random(device, Config, seed: 2);
         Reference = Models.Random(device, Config, seed: 3);
         weights = WeightsOf(Policy);
-        PolicyInDouble = new LlamaReference(Config, weights);
-        ExpertInDouble = new LlamaReference(Config, WeightsOf(Expert));
-        ReferenceInDouble = new LlamaReference(Config, WeightsOf(Reference));
+        PolicyInDouble = Plain.Of(Config, weights);
+        ExpertInDouble = Plain.Of(Config, WeightsOf(Expert));
+        ReferenceInDouble = Plain.Of(Config, WeightsOf(Reference));
         Responses = [.. ResponseEnumeration.All(new TokenMdp(Config.VocabSize, Horizon, End)).Select(y => y.Tokens)];
     }
 
@@ -55,20 +55,20 @@ internal sealed class TinyWorld : IDisposable
 
     public Transformer Reference { get; }
 
-    public LlamaReference PolicyInDouble { get; }
+    public PlainLlama PolicyInDouble { get; }
 
-    public LlamaReference ExpertInDouble { get; }
+    public PlainLlama ExpertInDouble { get; }
 
-    public LlamaReference ReferenceInDouble { get; }
+    public PlainLlama ReferenceInDouble { get; }
 
     /// <summary>All complete responses.</summary>
     public int[][] Responses { get; }
 
     /// <summary>log π(a_t|s_t) of a response's tokens.</summary>
-    public static double[] LogProbs(LlamaReference policy, int[] response) => policy.LogProbs([.. Prompt, .. response])[(Prompt.Length - 1)..];
+    public static double[] LogProbs(PlainLlama policy, int[] response) => policy.LogProbs([.. Prompt, .. response])[(Prompt.Length - 1)..];
 
     /// <summary>log π(·|s_t) at a response's states, (T, V).</summary>
-    public static double[][] Rows(LlamaReference policy, int[] response) =>
+    public static double[][] Rows(PlainLlama policy, int[] response) =>
     [
         .. policy.Logits([.. Prompt, .. response[..^1]])[(Prompt.Length - 1)..].Select(row => LogSoftmaxReference.LogSoftmax(row, row.Length)),
     ];
