@@ -65,9 +65,8 @@ internal sealed class AdviseCommand
         string sftRun = settings.Required(run);
         SftRun sft = RunAdvice.SftRun(sftRun, "the advisor");
         using Device device = common.Device(settings, terminal.Stop);
-        string expertFolder = ModelFolder.Named(run.Name, sftRun);
-        using Transformer expert = Checkpoint.LoadModel(expertFolder, device);
-        Vocabulary vocabulary = Vocabulary.Of(expertFolder, expert.Config);
+        using var loaded = LoadedModel.Named(run.Name, sftRun, device);
+        (_, Transformer expert, Vocabulary vocabulary) = loaded;
 
         // What to decide on: the run's own validation prompts, or another file.
         DataSource source = terminal.Stop.Await(() => sft.SourceAt(sftRun));

@@ -27,9 +27,9 @@ internal sealed class CompareCommand
     private readonly Flag<bool> quick = Flags.Switch("--quick", $"only {CompareSource.QuickNames}, with 3 seeds and 1 of the sweep: minutes instead of hours");
     private readonly Flag<bool> smoke = Flags.Switch("--smoke", "a reduced size that shows that everything works; its numbers mean nothing");
     private readonly Flag<bool> reportOnly = Flags.Switch(
-        "--report-only", "compute nothing: write results.jsonl, results.md and report.html of --out again from the cells that are there, and say what is missing; it may run beside the comparison itself",
+        "--report-only", "compute nothing: write results.jsonl, results.md and report.html of --out again from the results that are there, and say what is missing; it may run beside the comparison itself",
         saved: false);
-    private readonly Flag<bool> resume = Flags.Switch("--resume", "continue the comparison in --out: finished cells are not repeated", saved: false);
+    private readonly Flag<bool> resume = Flags.Switch("--resume", "continue the comparison in --out: what is finished is not repeated", saved: false);
 
     private CompareCommand()
     {
@@ -64,15 +64,15 @@ internal sealed class CompareCommand
         else if (!RunDirectory.Exists(path)) throw new UsageException($"--report-only: there is no comparison in '{Invocation.Shown(path)}', the folder of --out.");
         using IJudge? verifier = source.Judge(settings, judges: !rereading, terminal);
         bool goesOn = (resuming || rereading) && RunDirectory.Exists(path);
-        if (goesOn) terminal.Stop.Await(() => source.TakeUp(settings, RunSettings.Read<ComparisonRun>(path), path));
+        if (goesOn) terminal.Stop.Await(() => source.TakeUp(settings, RunSettings.Read<ComparisonSettings>(path), path));
         Regime[] chosen = terminal.Stop.Await(() => source.Chosen(settings, isQuick, verifier, terminal.Say));
         if (settings.Get(smoke)) chosen = [.. chosen.Select(r => r.Reduced())];
         ulong first = settings.Get(common.Seed);
         ulong[] evaluation = Numbers(first, settings.Resolve(seeds, settings.Get(seeds) ?? (isQuick ? 3 : 10))!.Value);
         ulong[] sweep = Numbers(first + SweepOffset, settings.Resolve(sweepSeeds, settings.Get(sweepSeeds) ?? (isQuick ? 1 : 3))!.Value);
         if ((ulong)evaluation.Length > SweepOffset) throw new UsageException($"--seeds {evaluation.Length}: at most {SweepOffset} are possible; the sweep's seeds come after them.");
-        ComparisonRun effective = terminal.Stop.Await(() => source.WithHashes(RunSettings.Of<ComparisonRun>(settings) with { Folder = Path.GetFullPath(path) }));
-        var run = new CompareRun(chosen, evaluation, sweep, path, effective.Belonging, unmarked: goesOn, terminal.Say);
+        ComparisonSettings effective = terminal.Stop.Await(() => source.WithHashes(RunSettings.Of<ComparisonSettings>(settings) with { Folder = Path.GetFullPath(path) }));
+        var run = new ComparisonRunner(new ComparisonPlan(chosen, evaluation, sweep), path, effective.Belonging, unmarked: goesOn, terminal.Say);
         if (rereading)
         {
             run.Read(moveAside: false);
@@ -81,7 +81,7 @@ internal sealed class CompareCommand
         }
 
         terminal.Stop.Await(() => CompareSource.Check(chosen, terminal));
-        if (!goesOn) run.Read(moveAside: false); // cells of a comparison whose run.json is lost count only if they belong to this one
+        if (resuming && !goesOn) run.ReadWithoutSettings();
         using RunDirectory folder = resuming && RunDirectory.Exists(path) ? RunDirectory.Open(path) : RunDirectory.Create(path, effective.ToJson());
         if (resuming) folder.SaveConfiguration(effective.ToJson());
         terminal.Say($"{chosen.Length} regime(s) × {evaluation.Length} seed(s), {sweep.Length} more for the sweeps, {Threads(settings)} thread(s); results in {Invocation.Shown(path)}");
@@ -96,7 +96,7 @@ internal sealed class CompareCommand
         }
         catch (OperationCanceledException)
         {
-            terminal.Say("Interrupted; finished cells are saved. Resume with:");
+            terminal.Say("Interrupted; what is finished is saved. Resume with:");
             terminal.Say($"  {Invocation.Of(["compare", "--out", Invocation.Shown(path), "--resume", .. source.Again(settings)])}");
             return CommandLine.Interrupted;
         }
@@ -105,12 +105,12 @@ internal sealed class CompareCommand
         return CommandLine.Done;
     }
 
-    // What the cells say: on the screen, and in the run's folder.
-    private void Write(CompareRun run, Regime[] chosen, Settings settings, double? seconds, Terminal terminal)
+    // What the results say: on the screen, and in the run's folder.
+    private void Write(ComparisonRunner run, Regime[] chosen, Settings settings, double? seconds, Terminal terminal)
     {
         string folder = settings.Required(common.Out), results = Path.Combine(folder, "results.jsonl"), tables = Path.Combine(folder, "results.md"), page = Path.Combine(folder, "report.html");
-        run.WriteResults(results);
-        var report = new CompareReport(chosen, run.Cells, run.Facts, settings.Get(smoke), RegimeProgress.Sentence(run.Progress));
+        run.WriteResults(results, result => result);
+        var report = new CompareReport(chosen, run.Results, run.Facts, settings.Get(smoke), RegimeProgress.Sentence(run.Progress));
         report.Print(terminal);
         AtomicFile.WriteAllText(tables, report.ToMarkdown());
         string time = seconds is { } known && double.IsFinite(known) ? Progress.Duration(known) : "not known";

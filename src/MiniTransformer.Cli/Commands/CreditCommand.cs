@@ -63,12 +63,11 @@ internal sealed class CreditCommand
         string path = PolicyPath(settings);
         bool planting = settings.Get(plant);
         Check(settings, path);
-        string policyFolder = ModelFolder.Named(settings.Get(policy) is null ? run.Name : policy.Name, path);
         using Device device = common.Device(settings, terminal.Stop);
-        using Transformer expert = Checkpoint.LoadModel(policyFolder, device);
+        using var loaded = LoadedModel.Named(settings.Get(policy) is null ? run.Name : policy.Name, path, device);
+        Transformer expert = loaded.Model;
         using CreditReferences references = CreditReferences.Load(path, settings.Get(reference), expert, device);
-        Vocabulary vocabulary = references.Folders.Zip(references.All, (folder, r) => (folder, r.Model)).Prepend((policyFolder, expert))
-            .Select(m => Vocabulary.Of(m.Item1, m.Item2.Config)).Aggregate((first, next) => first.Tokenizer is null ? next : first);
+        Vocabulary vocabulary = LoadedModel.Shared([loaded, .. references.Loaded]);
         int positions = references.All.Min(r => r.Model.Config.MaxPositions) is var most && most < expert.Config.MaxPositions ? most : expert.Config.MaxPositions;
         foreach (NamedReference same in references.All.Where(r => r.Model.HasWeightsOf(expert)))
             terminal.Say($"Warning: the reference {same.Name} has the weights of the policy itself, to the bit: r̂ is 0 for every token.");

@@ -53,22 +53,27 @@ internal sealed class DemoCommand
         bool resuming = settings.Get(resume);
         string path = settings.Get(common.Out) ?? Free(Path.Combine("runs", $"demo-{chosen.Name}"));
         TrainingRun.CheckFree(path, resuming, canBegin: new Option[] { regime, seeds, quick, initStd, common.Seed }.Any(settings.Given));
-        DemoRun run = RunSettings.Of<DemoRun>(settings);
+        DemoSettings run = RunSettings.Of<DemoSettings>(settings);
         JsonObject effective = run.ToJson();
         bool goesOn = resuming && RunDirectory.Exists(path);
         ulong[] numbers = [.. Enumerable.Range(0, run.Seeds).Select(i => run.Seed + (ulong)i)];
-        SeedResult?[] kept = Kept(path, numbers, run.Belonging(), unmarked: goesOn, terminal);
+        var runner = new ComparisonRunner(new ComparisonPlan([chosen], numbers, []) { IsDemo = true }, path, _ => run.Belonging(), unmarked: goesOn, terminal.Say);
+        if (resuming && !goesOn) runner.ReadWithoutSettings();
         using RunDirectory folder = goesOn ? RunDirectory.Open(path) : RunDirectory.Create(path, effective);
         if (goesOn) folder.SaveConfiguration(effective);
+        if (goesOn && Directory.Exists(Path.Combine(path, "seeds"))) terminal.Say("The seeds that an earlier version finished, in seeds/, are computed again, to the same numbers.");
 
         (int threads, Func<CancellationToken, Device> openDevice) = common.Many(settings);
         terminal.Say($"{chosen.Name}: {chosen.Description}.");
-        terminal.Say($"{(numbers.Length == 1 ? "One seed" : $"{numbers.Length} seeds")} {(settings.Get(common.DeviceName) is var name and not "cpu" ? $"on {name}" : $"with {Math.Min(threads, numbers.Length)} thread(s)")}: pretraining, SFT, continued SFT, DPR three times, and their evaluation.");
-        long begin = Stopwatch.GetTimestamp();
-        SeedResult[] results;
+        string where = settings.Get(common.DeviceName) is var name and not "cpu" ? $"on {name}" : $"with {Math.Min(threads, numbers.Length)} thread(s)";
+        terminal.Say($"{(numbers.Length == 1 ? "One seed" : $"{numbers.Length} seeds")} {where}: pretraining, SFT, continued SFT, DPR three times, and their evaluation.");
         try
         {
-            results = Progress.Show(terminal, open => RunSeeds(chosen, numbers, kept, run.Belonging(), threads, openDevice, folder.Path, open, terminal.Stop));
+            Progress.Show(terminal, open =>
+            {
+                runner.Run(threads, openDevice, open, terminal.Stop);
+                return 0;
+            });
         }
         catch (OperationCanceledException)
         {
@@ -77,10 +82,10 @@ internal sealed class DemoCommand
             return CommandLine.Interrupted;
         }
 
-        string time = Progress.Duration(Stopwatch.GetElapsedTime(begin).TotalSeconds);
+        string time = Progress.Duration(runner.Seconds);
         string memory = $"{Process.GetCurrentProcess().PeakWorkingSet64 >> 20} MB";
-        WriteResults(Path.Combine(folder.Path, "results.jsonl"), results);
-        var report = new DemoReport(chosen, results, settings.Get(quick));
+        runner.WriteResults(Path.Combine(folder.Path, "results.jsonl"), Line);
+        var report = new DemoReport(chosen, runner.Worlds, settings.Get(quick));
         report.Print(terminal);
         folder.SaveReport(report.ToHtml(
             effective.ToJsonString(new JsonSerializerOptions(RunDirectory.Json) { WriteIndented = true }),
@@ -99,82 +104,20 @@ internal sealed class DemoCommand
         return Invocation.Of([.. words]);
     }
 
-    private static string FileOf(string folder, ulong seed) => Path.Combine(folder, "seeds", FormattableString.Invariant($"seed-{seed}.json"));
-
-    // The seeds that are finished.
-    private static SeedResult?[] Kept(string folder, ulong[] numbers, string belongsTo, bool unmarked, Terminal terminal)
+    // A line of results.jsonl.
+    private static object Line(MethodResult r) => new
     {
-        var kept = new SeedResult?[numbers.Length];
-        for (int i = 0; i < numbers.Length; i++)
-        {
-            string file = FileOf(folder, numbers[i]);
-            try
-            {
-                kept[i] = KeptResult.Load<SeedResult>(file, belongsTo, unmarked);
-                if (kept[i] is { } result && result.Seed != numbers[i]) throw KeptResult.Damaged(file, $"it is that of seed {result.Seed}");
-            }
-            catch (IOException e)
-            {
-                kept[i] = null;
-                KeptResult.GiveUp(file, e, moveAside: true, terminal.Say);
-            }
-        }
-
-        return kept;
-    }
-
-    private static SeedResult[] RunSeeds(
-        Regime chosen, ulong[] numbers, SeedResult?[] kept, string belongsTo, int threads, Func<CancellationToken, Device> openDevice, string folder, Func<string, int, int, ITrack> open, CancellationToken stop)
-    {
-        var results = new SeedResult[numbers.Length];
-        var options = new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, threads), CancellationToken = stop };
-        try
-        {
-            Parallel.For(0, numbers.Length, options, i =>
-            {
-                if (kept[i] is { } saved)
-                {
-                    results[i] = saved;
-                    return;
-                }
-
-                using Device device = openDevice(stop);
-                using var world = new World(chosen, numbers[i], device);
-                ITrack track = open($"seed {numbers[i]}", SeedResult.StepsOf(world), 0);
-                results[i] = SeedResult.Run(world, track.Report);
-                KeptResult.Save(FileOf(folder, numbers[i]), belongsTo, results[i]);
-            });
-        }
-        catch (AggregateException e) when (stop.IsCancellationRequested)
-        {
-            throw new OperationCanceledException("interrupted", e, stop);
-        }
-
-        return results;
-    }
-
-    private static void WriteResults(string path, SeedResult[] results) => AtomicFile.Write(path, stream =>
-    {
-        using var writer = new StreamWriter(stream, leaveOpen: true) { NewLine = "\n" };
-        foreach (ArmResult a in results.SelectMany(r => r.Arms))
-        {
-            writer.WriteLine(JsonSerializer.Serialize(
-                new
-                {
-                    a.Arm,
-                    a.Seed,
-                    greedy = a.GreedyAccuracy,
-                    sampled = a.SampledAccuracy,
-                    a.Reward,
-                    a.Kl,
-                    a.Entropy,
-                    a.Length,
-                    ended = a.EndedFraction,
-                    perTask = a.PerTask.ToDictionary(p => p.Key, p => new { greedy = p.Value.Greedy, sampled = p.Value.Sampled }),
-                },
-                RunDirectory.Json));
-        }
-    });
+        arm = r.Label,
+        r.Seed,
+        r.Greedy,
+        r.Sampled,
+        r.Reward,
+        r.Kl,
+        r.Entropy,
+        r.Length,
+        r.Ended,
+        perTask = r.Tasks,
+    };
 
     private static string Free(string path)
     {

@@ -107,8 +107,8 @@ internal sealed class DprCommand
         string expertFolder = ModelFolder.Named(run.Name, sftRun);
         string[] named = settings.Get(reference) == Auto ? [expertFolder] : ModelFolder.References(sftRun, ReferenceOf(settings, sft));
         TrainingMemory.RequireDpr(Checkpoint.LoadConfig(expertFolder), [.. named.Select(Checkpoint.LoadConfig)], device);
-        using Transformer expert = Frozen(expertFolder, device);
-        Vocabulary vocabulary = Vocabulary.Of(expertFolder, expert.Config);
+        using var loaded = LoadedModel.Open(expertFolder, device);
+        (_, Transformer expert, Vocabulary vocabulary) = loaded;
         if (began?.Sft.DataSha256 is { } known && known != sft.DataSha256)
             throw new InvalidDataException($"'{Invocation.Shown(sftRun)}' was trained on other data than when this run began; put the old run back, or start another one.");
         DataSource source = terminal.Stop.Await(() => sft.SourceAt(sftRun));
@@ -136,7 +136,7 @@ internal sealed class DprCommand
         }
 
         string referenceName = settings.Resolve(reference, advice?.Reference ?? ReferenceOf(settings, sft))!;
-        Transformer[] others = [.. ModelFolder.References(sftRun, referenceName).Select(folder => Frozen(folder, device))];
+        Transformer[] others = [.. ModelFolder.References(sftRun, referenceName).Select(folder => LoadedModel.Open(folder, device).Model)];
         var dense = UsageException.Check(() => new DenseReward(expert, others, RunSettings.Of<DprRun>(settings).RewardOptions));
         RefuseSame(expert, referenceName, others, dense.Options.Kind, terminal);
         asked = PromptRoom.Answerable(asked, dense.MaxPositions, terminal.Say);
@@ -246,13 +246,6 @@ internal sealed class DprCommand
         RunAdvice.Write(
             advice, data.Choices.Measured, sftRun, settings.Get(verify.Flag), terminal.Out, terminal, withCommand: advice.Action != AdviceAction.RunDpr);
         return advice;
-    }
-
-    private static Transformer Frozen(string folder, Device device)
-    {
-        Transformer model = Checkpoint.LoadModel(folder, device);
-        foreach (Autograd.Parameter parameter in model.Parameters) parameter.Trainable = false;
-        return model;
     }
 
     private string ReferenceOf(Settings settings, SftRun sft) => settings.Get(reference) switch

@@ -56,8 +56,8 @@ internal sealed class EvalCommand
         (string Name, string Folder)[] policies = Policies(settings, path, isRun);
 
         using Device device = common.Device(settings, terminal.Stop);
-        using Transformer model = Checkpoint.LoadModel(policies[^1].Folder, device);
-        Vocabulary vocabulary = Vocabulary.Of(policies[^1].Folder, model.Config);
+        using var loaded = LoadedModel.Open(policies[^1].Folder, device);
+        (_, Transformer model, Vocabulary vocabulary) = loaded;
         DataSource source = Source(settings, training, path, terminal.Stop);
         bool own = source.File is not null || source.EvalFile is not null;
         source = source with { Verify = verify.Resolve(settings, own, training?.Verify ?? sft?.Verify) };
@@ -77,9 +77,9 @@ internal sealed class EvalCommand
         (string expertFolder, string[] referenceFolders) = training is DprRun dpr
             ? terminal.Stop.Await(() => ExpertOf(dpr, path))
             : isRun ? (policies[^1].Folder, [ModelFolder.Named(run.Name, path, ModelFolder.Base)]) : (policies[^1].Folder, [policies[^1].Folder]);
-        using Transformer expert = Checkpoint.LoadModel(expertFolder, device);
-        Transformer[] references = [.. referenceFolders.Select(folder => Checkpoint.LoadModel(folder, device))];
-        var reward = new DenseReward(expert, references);
+        using var expert = LoadedModel.Open(expertFolder, device);
+        LoadedModel[] references = [.. referenceFolders.Select(folder => LoadedModel.Open(folder, device))];
+        var reward = new DenseReward(expert.Model, [.. references.Select(r => r.Model)]);
 
         using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
         var rows = new List<PolicyRow>();
@@ -87,11 +87,11 @@ internal sealed class EvalCommand
         {
             foreach ((string name, string folder) in policies)
             {
-                using Transformer policy = Checkpoint.LoadModel(folder, device);
+                using var policy = LoadedModel.Open(folder, device);
                 rows.Add(Progress.Show(terminal, open =>
                 {
                     ITrack track = open($"eval {name}", 1, 0);
-                    var row = PolicyRow.Measure(name, policy, reward, runData.Evaluation, vocabulary, new Measuring(track, () => 0, name).Shown(sampling));
+                    var row = PolicyRow.Measure(name, policy.Model, reward, runData.Evaluation, vocabulary, new Measuring(track, () => 0, name).Shown(sampling));
                     track.Report(1, "measured");
                     return row;
                 }));

@@ -5,7 +5,6 @@ using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Nn;
 using MiniTransformer.Nn.Gguf;
-using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Commands;
 
@@ -45,10 +44,10 @@ internal sealed class ExportCommand
             var other => throw new UsageException($"--dtype {other}: needed is f16, bf16 or f32."),
         };
         if (Directory.Exists(file)) throw new UsageException($"--gguf {Invocation.Shown(file)} is a folder; give a file's name.");
-        string folder = ModelFolder.Named(settings.Get(model) is null ? run.Name : model.Name, path, settings.Get(checkpoint) ?? ModelFolder.Final);
+        string flag = settings.Get(model) is null ? run.Name : model.Name;
         using Device device = common.Device(settings, terminal.Stop);
-        using Transformer transformer = Checkpoint.LoadModel(folder, device);
-        Vocabulary vocabulary = Vocabulary.Of(folder, transformer.Config);
+        using var loaded = LoadedModel.Named(flag, path, device, settings.Get(checkpoint) ?? ModelFolder.Final);
+        (_, Transformer transformer, Vocabulary vocabulary) = loaded;
         if (vocabulary.Tokenizer is null) terminal.Say($"note: the file has no tokenizer. {vocabulary.WhyNone}");
         if (transformer.Config.Form is { Windows: not null, ModelType: not "gemma3_text" })
             terminal.Say("note: llama.cpp has no sliding window for this family; the file's context ends where the window would begin to matter.");

@@ -8,7 +8,6 @@ using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
 using MiniTransformer.Text;
-using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Commands;
 
@@ -65,10 +64,9 @@ internal sealed class GenerateCommand
             throw new UsageException("--data does not go with --prompt or --chat: its lines say what they are.");
         if (settings.Get(prompt) is null && settings.Get(data) is null && !talks && terminal.InIsTerminal)
             throw new UsageException("--prompt is needed, or prompts on standard input, one a line: generate --model DIR < prompts.txt.");
-        string folder = ModelFolder.Named(model.Name, path, settings.Get(checkpoint) ?? ModelFolder.Final);
         using Device device = common.Device(settings, terminal.Stop);
-        using Transformer transformer = Checkpoint.LoadModel(folder, device);
-        Vocabulary vocabulary = Vocabulary.Of(folder, transformer.Config);
+        using var loaded = LoadedModel.Named(model.Name, path, device, settings.Get(checkpoint) ?? ModelFolder.Final);
+        (_, Transformer transformer, Vocabulary vocabulary) = loaded;
         using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
         if (talks) return Talk(settings, terminal, transformer, vocabulary, results);
         int n = settings.Get(count);

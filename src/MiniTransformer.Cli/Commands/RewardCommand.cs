@@ -49,13 +49,13 @@ internal sealed class RewardCommand
     private int Run(Settings settings, Terminal terminal)
     {
         string policyPath = settings.Required(policy), referenceName = settings.Required(reference), file = settings.Required(data);
-        string expertFolder = ModelFolder.Named(policy.Name, policyPath), referenceFolder = ModelFolder.Reference(policyPath, referenceName);
+        string policyFolder = ModelFolder.Named(policy.Name, policyPath), referenceFolder = ModelFolder.Reference(policyPath, referenceName);
         using Device device = common.Device(settings, terminal.Stop);
-        using Transformer expert = Checkpoint.LoadModel(expertFolder, device), other = Checkpoint.LoadModel(referenceFolder, device);
+        using LoadedModel loaded = LoadedModel.Open(policyFolder, device), loadedReference = LoadedModel.Open(referenceFolder, device);
+        (Transformer expert, Transformer other) = (loaded.Model, loadedReference.Model);
         var reward = new DenseReward(expert, other, new RewardOptions { Floor = settings.Get(floor), Centred = settings.Get(centred) });
         if (other.HasWeightsOf(expert)) terminal.Say($"Warning: the reference {referenceName} has the weights of the policy itself, to the bit: r̂ is 0 for every token.");
-        Vocabulary vocabulary = Vocabulary.Of(expertFolder, expert.Config);
-        if (vocabulary.Tokenizer is null) vocabulary = Vocabulary.Of(referenceFolder, other.Config);
+        Vocabulary vocabulary = LoadedModel.Shared([loaded, loadedReference]);
         int positions = Math.Min(expert.Config.MaxPositions, other.Config.MaxPositions);
 
         using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);

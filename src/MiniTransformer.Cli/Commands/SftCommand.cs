@@ -104,8 +104,8 @@ internal sealed class SftCommand
 
         // The model to start from, and what its ids mean.
         string? start = settings.Get(baseModel) is { } folder ? ModelFolder.Named(baseModel.Name, folder) : null;
-        using Transformer? loaded = start is null ? null : Checkpoint.LoadModel(start, device);
-        Vocabulary vocabulary = loaded is null ? Vocabulary.Bytes() : Vocabulary.Of(start!, loaded.Config);
+        using LoadedModel? origin = start is null ? null : LoadedModel.Open(start, device, trainable: true);
+        (Transformer? loaded, Vocabulary vocabulary) = (origin?.Model, origin?.Vocabulary ?? Vocabulary.Bytes());
         using RunData runData = terminal.Stop.Await(() =>
         {
             if (asked.Source.File is { } file && !measuring) DataSource.RequireFile("--data", file);
@@ -125,7 +125,7 @@ internal sealed class SftCommand
         SftRun effective = RunSettings.Of<SftRun>(settings) with
         {
             DataSha256 = asked.Data is { } file ? terminal.Stop.Await(() => RunInput.HashOf(file, isModel: false)) : null,
-            BaseSha256 = asked.Base is { } origin ? terminal.Stop.Await(() => RunInput.HashOf(origin, isModel: true)) : null,
+            BaseSha256 = asked.Base is { } named ? terminal.Stop.Await(() => RunInput.HashOf(named, isModel: true)) : null,
             EvalDataSha256 = asked.EvalData is { } evaluated ? terminal.Stop.Await(() => RunInput.HashOf(evaluated, isModel: false)) : null,
         };
         Warn(options, total, terminal);

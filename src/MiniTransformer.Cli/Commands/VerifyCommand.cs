@@ -85,7 +85,7 @@ internal sealed class VerifyCommand
         foreach (string failure in ProofTable.Failures(rows)) terminal.Say(failure);
         return rows.All(row => row.Holds) ? CommandLine.Done : CommandLine.Failed;
 
-        bool Check(Func<string, int, int, ITrack> open)
+        bool Check(OpenTrack open)
         {
             ITrack track = open("verify", statements, 0);
             foreach (ProofRow row in proof.OnTokenMdps(terminal.Stop)) Add(track, row);
@@ -124,11 +124,9 @@ internal sealed class VerifyCommand
 
     private OwnModel Load(Settings settings, string policyPath, string file, Device device, ulong seed, Action<string> say)
     {
-        string policyFolder = ModelFolder.Named(policy.Name, policyPath);
         string? referenceFolder = settings.Get(reference) is { } name ? ModelFolder.Reference(policyPath, name) : null;
-        Transformer model = Checkpoint.LoadModel(policyFolder, device);
-        Transformer? other = referenceFolder is null ? null : Checkpoint.LoadModel(referenceFolder, device);
-        Vocabulary vocabulary = Vocabulary.Of(policyFolder, model.Config);
+        (_, Transformer model, Vocabulary vocabulary) = LoadedModel.Named(policy.Name, policyPath, device, trainable: true);
+        Transformer? other = referenceFolder is null ? null : LoadedModel.Open(referenceFolder, device).Model;
         Demonstrations examples = device.Stop.Await(() => Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { Say = say }));
         examples.CheckLength(Math.Min(model.Config.MaxPositions, other?.Config.MaxPositions ?? int.MaxValue));
         Example[] drawn = [.. examples.Where(e => e.ResponseIds.Length > 0)];

@@ -10,7 +10,7 @@ internal static class CompareCharts
     /// <summary>Accuracy on validation prompts while the methods train.</summary>
     public static IEnumerable<(Chart Chart, string Caption)> Learning(RegimeResults results)
     {
-        MethodRow[] followed = [.. results.Rows.Where(r => r.Cells.Any(c => c.Curve.Count > 1))];
+        ComparedMethod[] followed = [.. results.Compared.Where(r => r.Results.Any(c => c.Curve.Count > 1))];
         foreach ((string name, Func<CurvePoint, double> quantity) in new (string, Func<CurvePoint, double>)[] { ("greedy", p => p.Greedy), ("sampled", p => p.Sampled) })
         {
             foreach (ChartSeries[] lines in followed.Select(r => Curve(r, quantity)).Chunk(ChartStyle.MostSeries))
@@ -26,7 +26,7 @@ internal static class CompareCharts
     public static IEnumerable<(Chart Chart, string Caption)> Frontier(RegimeResults results)
     {
         if (results.Matched is not { } matched) yield break;
-        foreach ((string name, Func<CellResult, double> quantity) in new (string, Func<CellResult, double>)[] { ("greedy", c => c.Greedy), ("sampled", c => c.Sampled) })
+        foreach ((string name, Func<MethodResult, double> quantity) in new (string, Func<MethodResult, double>)[] { ("greedy", c => c.Greedy), ("sampled", c => c.Sampled) })
         {
             foreach (KlFamily[] families in InCharts(matched.Families))
             {
@@ -45,20 +45,20 @@ internal static class CompareCharts
         string[] names = [.. World.ReferencesOf(results.Regime).Where(name => OfReference(name).Length > 0)];
         if (names.Length < 2) return null;
         double[] x = [.. Enumerable.Range(0, names.Length).Select(i => (double)i)];
-        IGrouping<double, CellResult>[] groups = [.. x.SelectMany(i => OfReference(names[(int)i]).Select(c => (i, c))).GroupBy(p => p.i, p => p.c)];
+        IGrouping<double, MethodResult>[] groups = [.. x.SelectMany(i => OfReference(names[(int)i]).Select(c => (i, c))).GroupBy(p => p.i, p => p.c)];
         return (
             new Chart($"{results.Regime.Name}: DPR by its reference", "reference (the base, or SFT's checkpoint after that part of its samples)", Accuracy(results.Regime),
                 [Line("DPR, greedy", groups, g => g.Key, c => c.Greedy), Line("DPR, sampled", groups, g => g.Key, c => c.Sampled), .. Levels(results, 0, names.Length - 1)])
             { Categories = names },
             $"Means over the sweep's {SeedCount(results.SweepSeeds)}. {Bands(results.SweepSeeds)}");
 
-        CellResult[] OfReference(string name) => [.. Finished(results).Where(c => c.Method == ControlMethods.Dpr && c.Reference == name && c.Knob is null)];
+        MethodResult[] OfReference(string name) => [.. Finished(results).Where(c => c.Role == MethodRole.Dpr && c.Reference == name && c.Knob is null)];
     }
 
     /// <summary>DPR with each discount.</summary>
     public static (Chart Chart, string Caption)? Discounts(RegimeResults results)
     {
-        IGrouping<double, CellResult>[] groups = [.. Finished(results).Where(c => c.Knob == ControlMethods.Discount && c.Value is not null).GroupBy(c => c.Value!.Value).OrderBy(g => g.Key)];
+        IGrouping<double, MethodResult>[] groups = [.. Finished(results).Where(c => c.Knob == DprMethod.Discount && c.Value is not null).GroupBy(c => c.Value!.Value).OrderBy(g => g.Key)];
         if (groups.Length < 2) return null;
         return (
             new Chart($"{results.Regime.Name}: DPR by the discount γ of its return-to-go", "γ (0: each token for itself, 1: all that follows)", Accuracy(results.Regime),
@@ -115,22 +115,22 @@ internal static class CompareCharts
     // SFT's own accuracy, as two levels.
     private static ChartSeries[] Levels(RegimeResults results, double from, double to)
     {
-        CellResult[] sft = [.. Origin(results).SelectMany(g => g)];
+        MethodResult[] sft = [.. Origin(results).SelectMany(g => g)];
         if (sft.Length == 0) return [];
-        ChartSeries Level(string name, Func<CellResult, double> quantity) =>
+        ChartSeries Level(string name, Func<MethodResult, double> quantity) =>
             new(name, [from, to], [sft.Average(quantity), sft.Average(quantity)]) { Mark = ChartMark.Line };
         return [Level("SFT, greedy", c => c.Greedy), Level("SFT, sampled", c => c.Sampled)];
     }
 
-    private static ChartSeries Curve(MethodRow row, Func<CurvePoint, double> quantity)
+    private static ChartSeries Curve(ComparedMethod method, Func<CurvePoint, double> quantity)
     {
-        CellResult[] cells = [.. row.Cells.Where(c => c.Curve.Count > 1)];
-        int points = cells.Min(c => c.Curve.Count);
-        Estimate[] estimates = [.. Enumerable.Range(0, points).Select(i => Estimate.Of([.. cells.Select(c => quantity(c.Curve[i]))]))];
-        return Series(row.Label, [.. cells[0].Curve.Take(points).Select(p => p.Step / (double)cells[0].Curve[^1].Step)], estimates);
+        MethodResult[] seeds = [.. method.Results.Where(c => c.Curve.Count > 1)];
+        int points = seeds.Min(c => c.Curve.Count);
+        Estimate[] estimates = [.. Enumerable.Range(0, points).Select(i => Estimate.Of([.. seeds.Select(c => quantity(c.Curve[i]))]))];
+        return Series(method.Label, [.. seeds[0].Curve.Take(points).Select(p => p.Step / (double)seeds[0].Curve[^1].Step)], estimates);
     }
 
-    private static ChartSeries Line(string name, IEnumerable<IGrouping<double, CellResult>> groups, Func<IGrouping<double, CellResult>, double> at, Func<CellResult, double> quantity)
+    private static ChartSeries Line(string name, IEnumerable<IGrouping<double, MethodResult>> groups, Func<IGrouping<double, MethodResult>, double> at, Func<MethodResult, double> quantity)
     {
         (double X, Estimate Estimate)[] points = [.. groups.Select(g => (X: at(g), Estimate.Of([.. g.Select(quantity)]))).OrderBy(p => p.X)];
         return Series(name, [.. points.Select(p => p.X)], [.. points.Select(p => p.Estimate)]);
@@ -143,14 +143,14 @@ internal static class CompareCharts
     }
 
     // A family's settings in order of their mean KL.
-    private static IEnumerable<IGrouping<double, CellResult>> Settings(RegimeResults results, KlFamily family) => Finished(results)
+    private static IEnumerable<IGrouping<double, MethodResult>> Settings(RegimeResults results, KlFamily family) => Finished(results)
         .Where(c => c.Knob == family.Knob && c.Value is not null && family.Curves.ContainsKey(c.Seed) && MatchedKl.NameOf(c) == family.Name)
         .GroupBy(c => c.Value!.Value).OrderBy(g => g.Average(c => c.Kl));
 
     // SFT itself, as a group of its own; none where the sweeps have none.
-    private static IEnumerable<IGrouping<double, CellResult>> Origin(RegimeResults results) => Finished(results).Where(c => c.Method == ControlMethods.Sft).GroupBy(_ => 0.0);
+    private static IEnumerable<IGrouping<double, MethodResult>> Origin(RegimeResults results) => Finished(results).Where(c => c.Role == MethodRole.Sft).GroupBy(_ => 0.0);
 
-    private static IEnumerable<CellResult> Finished(RegimeResults results) => results.SweepCells.Where(c => c.Failure is null);
+    private static IEnumerable<MethodResult> Finished(RegimeResults results) => results.SweepResults.Where(c => c.Failure is null);
 
     private static string Bands(int seeds) =>
         seeds < Statistics.FewestForInterval ? $"No bands with {SeedCount(seeds)}." : $"Bands are Student's 95% intervals over {SeedCount(seeds)}.";

@@ -9,8 +9,8 @@ internal sealed record CompareBlock(string? Regime, IReadOnlyList<(Chart Chart, 
 internal sealed record ComparePart(string Heading, string Text, IReadOnlyList<CompareBlock> Blocks)
 {
     /// <summary>The parts that there are numbers for.</summary>
-    public static IReadOnlyList<ComparePart> Of(IReadOnlyList<RegimeResults> regimes, IReadOnlyList<CellResult> cells, IReadOnlyList<WorldFacts> facts) =>
-        [.. new[] { EqualKl(regimes), Sweeps(regimes), Positions(regimes, facts), Advisor(cells, facts), Planted(regimes, facts), Settings(regimes) }.Where(part => part.Blocks.Count > 0)];
+    public static IReadOnlyList<ComparePart> Of(IReadOnlyList<RegimeResults> regimes, IReadOnlyList<MethodResult> results, IReadOnlyList<WorldFacts> facts) =>
+        [.. new[] { EqualKl(regimes), Sweeps(regimes), Positions(regimes, facts), Advisor(results, facts), Planted(regimes, facts), Settings(regimes) }.Where(part => part.Blocks.Count > 0)];
 
     private static ComparePart EqualKl(IReadOnlyList<RegimeResults> regimes) => new(
         "At equal KL",
@@ -26,9 +26,9 @@ internal sealed record ComparePart(string Heading, string Text, IReadOnlyList<Co
         "Where along the response the reward is", "The recovered reward r̂ of SFT's own responses, token by token, relative to each reference.",
         PerRegime(regimes, r => new[] { CompareCharts.Positions(r.Regime, facts) }.OfType<(Chart, string)>(), _ => []));
 
-    private static ComparePart Advisor(IReadOnlyList<CellResult> cells, IReadOnlyList<WorldFacts> facts)
+    private static ComparePart Advisor(IReadOnlyList<MethodResult> results, IReadOnlyList<WorldFacts> facts)
     {
-        IReadOnlyList<AdvisorRecord> records = AdvisorTables.Records(cells, facts);
+        IReadOnlyList<AdvisorRecord> records = AdvisorTables.Records(results, facts);
         return new ComparePart(
             "The advisor",
             "Before any further training the advisor tries extrapolated decoding with each candidate reference and a short continued SFT on validation prompts, and says what to do. Here its word stands beside what was then reached.",

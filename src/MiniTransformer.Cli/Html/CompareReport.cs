@@ -18,19 +18,19 @@ internal sealed class CompareReport
     private readonly Lazy<IReadOnlyList<ComparePart>> parts;
 
     /// <summary>Collects the results.</summary>
-    /// <param name="regimes">The regimes; those without a finished evaluation cell are named and left out.</param>
-    /// <param name="cells">The results of all seeds and sweeps.</param>
+    /// <param name="regimes">The regimes; those without a result of an evaluation seed are named and left out.</param>
+    /// <param name="results">The results of all seeds and sweeps.</param>
     /// <param name="facts">What was measured of the worlds.</param>
     /// <param name="reduced">Whether this was a reduced run whose numbers mean nothing.</param>
     /// <param name="unfinished">What is missing, as a sentence; null where nothing is.</param>
-    public CompareReport(IReadOnlyList<Regime> regimes, IReadOnlyList<CellResult> cells, IReadOnlyList<WorldFacts> facts, bool reduced, string? unfinished = null)
+    public CompareReport(IReadOnlyList<Regime> regimes, IReadOnlyList<MethodResult> results, IReadOnlyList<WorldFacts> facts, bool reduced, string? unfinished = null)
     {
-        ILookup<bool, Regime> ran = regimes.ToLookup(regime => cells.Any(c => !c.Sweep && c.Regime == regime.Name));
-        this.regimes = [.. ran[true].Select(r => new RegimeResults(r, cells))];
+        ILookup<bool, Regime> ran = regimes.ToLookup(regime => results.Any(c => !c.Sweep && c.Regime == regime.Name));
+        this.regimes = [.. ran[true].Select(r => new RegimeResults(r, results))];
         missing = [.. ran[false].Select(r => r.Name)];
         (this.reduced, this.unfinished) = (reduced, unfinished);
         sections = [.. this.regimes.Select(r => new RegimeSection(r, reduced))];
-        parts = new Lazy<IReadOnlyList<ComparePart>>(() => ComparePart.Of(this.regimes, cells, facts));
+        parts = new Lazy<IReadOnlyList<ComparePart>>(() => ComparePart.Of(this.regimes, results, facts));
     }
 
     /// <summary>Prints the tables of accuracy and what the numbers say.</summary>
@@ -131,7 +131,7 @@ internal sealed class CompareReport
     private string Setting()
     {
         int seeds = regimes.Select(r => r.Comparison.Seeds).DefaultIfEmpty(0).Max(), sweep = regimes.Select(r => r.SweepSeeds).DefaultIfEmpty(0).Max();
-        int methods = regimes.SelectMany(r => r.Rows).Select(r => r.Method).Distinct().Count();
+        int methods = regimes.SelectMany(r => r.Compared).Select(r => r.Method).Distinct().Count();
         string left = missing.Length > 0 ? $" Nothing was finished in {string.Join(", ", missing)}." : "";
         string sweeps = sweep > 0
             ? $" {(sweep == 1 ? "One further seed serves" : $"{sweep} further seeds serve")} the sweeps: strengths are chosen there, on validation prompts, and methods are compared there at equal KL."

@@ -71,7 +71,7 @@ internal sealed class CreditReport(string policy, CreditReferences references, V
     private IEnumerable<(string Name, string Value)> Facts(CreditData data, PlantedErrorResult? result)
     {
         yield return ("π_SFT", Invocation.Shown(ModelFolder.Find(policy)));
-        for (int i = 0; i < names.Length; i++) yield return ($"π_ref: {names[i]}", Invocation.Shown(references.Folders[i]));
+        for (int i = 0; i < names.Length; i++) yield return ($"π_ref: {names[i]}", Invocation.Shown(references.Loaded[i].Folder));
         yield return ("responses", data.What);
         if (result is not null) yield return ("planted errors", $"{result.Responses} responses, seed {result.Seed}");
         foreach ((string, string) fact in RunReport.Machine()) yield return fact;

@@ -6,18 +6,19 @@ using Spectre.Console;
 namespace MiniTransformer.Cli.Html;
 
 /// <summary>What the demo says at its end, on the screen and in report.html.</summary>
-internal sealed class DemoReport(Regime regime, IReadOnlyList<SeedResult> seeds, bool quick)
+internal sealed class DemoReport(Regime regime, IReadOnlyList<WorldResult> seeds, bool quick)
 {
-    private readonly string dpr = Methods.OfDemo(regime).First(m => m is DprMethod).Label;
+    private readonly string dpr = LabelOf(regime, MethodRole.Dpr), sft = LabelOf(regime, MethodRole.Sft);
 
-    private readonly string[] dprArms = [.. Methods.OfDemo(regime).Where(m => m is DprMethod).Select(m => m.Label)];
+    private readonly string cool = LabelOf(regime, MethodRole.CoolSft), continued = LabelOf(regime, MethodRole.ContinuedSft);
 
-    private const string Sft = "SFT", Cool = "SFT at T = 0.5", Continued = "continued SFT";
+    private readonly string[] dprLabels = [.. Methods.OfDemo(regime).Where(m => m.Role is MethodRole.Dpr or MethodRole.FlooredDpr).Select(m => m.Label)];
 
     // How strong r̂ must be for a strong colour on the screen, in nats.
     private const double Strong = 2;
 
-    private readonly Comparison comparison = new([.. seeds.SelectMany(s => s.Arms)], Sft, Continued);
+    private readonly Comparison comparison = new(
+        [.. seeds.SelectMany(s => s.Results)], LabelOf(regime, MethodRole.Sft), LabelOf(regime, MethodRole.ContinuedSft));
 
     /// <summary>Prints tables, verdicts and some responses.</summary>
     public void Print(Terminal terminal)
@@ -30,24 +31,24 @@ internal sealed class DemoReport(Regime regime, IReadOnlyList<SeedResult> seeds,
             terminal.Print("");
         }
 
-        foreach (Verdict verdict in comparison.Verdicts(dprArms)) terminal.Print($"- {verdict.Text}");
+        foreach (Verdict verdict in comparison.Verdicts(dprLabels)) terminal.Print($"- {verdict.Text}");
         terminal.Print("");
         terminal.Print(Conclusion());
         terminal.Print("");
         terminal.Print("Some held-out prompts, the greedy responses of SFT and of DPR, and r̂ = log π_SFT − log π_ref of each token in nats:");
-        foreach (ScoredResponse response in seeds[0].Responses.Take(8)) Print(terminal, response);
+        foreach (ScoredResponse response in seeds[0].Responses!.Take(8)) Print(terminal, response);
     }
 
     /// <summary>The report as HTML.</summary>
     public string ToHtml(string configuration, IEnumerable<(string Name, string Value)> facts)
     {
         var report = new HtmlReport($"MiniTransformer: {regime.Name}", $"{Setting()}\n\n{Conclusion()}")
-            .Section("What came out").Comparison(comparison, dprArms)
+            .Section("What came out").Comparison(comparison, dprLabels)
             .Section("Learning curves");
         foreach ((Chart chart, string caption) in Charts()) report.Chart(chart, caption);
         return report.Section("Where the reward is")
             .Paragraph($"Held-out prompts with the greedy responses of SFT and of DPR ({With}). Each token is coloured by the reward that was recovered from SFT.")
-            .Heatmap(seeds[0].Responses)
+            .Heatmap(seeds[0].Responses!)
             .Section("Configuration").Code(configuration)
             .Section("Machine and time").Facts(facts).ToHtml();
     }
@@ -64,9 +65,9 @@ internal sealed class DemoReport(Regime regime, IReadOnlyList<SeedResult> seeds,
     private string Conclusion()
     {
         if (quick) return "This was a reduced run (--quick) that shows that everything works; its numbers say nothing about the method.";
-        (double greedy, double sampled) sft = Means(dpr, Sft), continued = Means(dpr, Continued);
-        bool beatsSft = sft is { greedy: > 0, sampled: > 0 }, beatsContinued = continued is { greedy: > 0, sampled: > 0 };
-        string differences = $"({Signed(sft.greedy)} greedy and {Signed(sft.sampled)} sampled against SFT, {Signed(continued.greedy)} and {Signed(continued.sampled)} against continued SFT)";
+        (double greedy, double sampled) overSft = Means(dpr, sft), overContinued = Means(dpr, continued);
+        bool beatsSft = overSft is { greedy: > 0, sampled: > 0 }, beatsContinued = overContinued is { greedy: > 0, sampled: > 0 };
+        string differences = $"({Signed(overSft.greedy)} greedy and {Signed(overSft.sampled)} sampled against SFT, {Signed(overContinued.greedy)} and {Signed(overContinued.sampled)} against continued SFT)";
         return (beatsSft, beatsContinued) switch
         {
             (true, true) => $"In this regime DPR {With} does better than SFT and than continued SFT {differences}. The regime was chosen because it shows the mechanism; it is not a typical case.",
@@ -79,17 +80,19 @@ internal sealed class DemoReport(Regime regime, IReadOnlyList<SeedResult> seeds,
     // Sampling at a lower temperature costs nothing; where it does as much, DPR has sharpened the policy and not improved it.
     private string Cooler()
     {
-        double cool = comparison.Estimate(Cool, a => a.SampledAccuracy).Mean, trained = comparison.Estimate(dpr, a => a.SampledAccuracy).Mean;
-        return cool > trained
-            ? $" SFT sampled at temperature 0.5 reaches {Numbers.Fraction(cool)} without any further training, DPR {Numbers.Fraction(trained)} at temperature 1."
+        double cooled = comparison.Estimate(cool, a => a.Sampled).Mean, trained = comparison.Estimate(dpr, a => a.Sampled).Mean;
+        return cooled > trained
+            ? $" SFT sampled at temperature 0.5 reaches {Numbers.Fraction(cooled)} without any further training, DPR {Numbers.Fraction(trained)} at temperature 1."
             : "";
     }
 
     /// <summary>The first of the report's charts, accuracy over further training, as a file of its own.</summary>
     public string AccuracySvg() => Charts().First().Chart.ToSvgFile();
 
-    private (double Greedy, double Sampled) Means(string arm, string baseline) =>
-        (comparison.Difference(arm, baseline, Decoding.Greedy).Estimate.Mean, comparison.Difference(arm, baseline, Decoding.Sampled).Estimate.Mean);
+    private (double Greedy, double Sampled) Means(string label, string baseline) =>
+        (comparison.Difference(label, baseline, Decoding.Greedy).Estimate.Mean, comparison.Difference(label, baseline, Decoding.Sampled).Estimate.Mean);
+
+    private static string LabelOf(Regime regime, MethodRole role) => Methods.OfDemo(regime).First(m => m.Role == role).Label;
 
     private static string Signed(double value) => Numbers.SignedFraction(value);
 
@@ -97,22 +100,22 @@ internal sealed class DemoReport(Regime regime, IReadOnlyList<SeedResult> seeds,
     {
         string band = seeds.Count > 1 ? $"Mean over {seeds.Count} seeds; the band goes from the lowest to the highest." : "One seed.";
         yield return (new Chart("Accuracy with the most probable tokens", "further training, part of the budget", "exact match (fraction)",
-            [.. new[] { Continued }.Concat(dprArms).Select(arm => Line(arm, arm, "greedy", relative: true)).OfType<ChartSeries>()])
+            [.. new[] { continued }.Concat(dprLabels).Select(label => Line(label, label, "greedy", relative: true)).OfType<ChartSeries>()])
         { YMinimum = 0 },
-            $"On validation prompts, from the SFT policy on; all arms have the same number of sequences. {band}");
+            $"On validation prompts, from the SFT policy on; all methods have the same number of sequences. {band}");
         yield return (new Chart("Accuracy with sampled tokens", "further training, part of the budget", "exact match (fraction)",
-            [.. new[] { Continued }.Concat(dprArms).Select(arm => Line(arm, arm, "sampled", relative: true)).OfType<ChartSeries>()])
+            [.. new[] { continued }.Concat(dprLabels).Select(label => Line(label, label, "sampled", relative: true)).OfType<ChartSeries>()])
         { YMinimum = 0 }, band);
-        yield return (new Chart("Reward in DPR", "update", "Σ r̂ (nats a response)", [.. dprArms.Select(arm => Line(arm, arm, "reward")).OfType<ChartSeries>()]),
-            $"Of the responses that each update drew, by the arm's own reward. {band}");
-        yield return (new Chart("Distance from SFT in DPR", "update", "KL(π‖π_SFT) (nats a response)", [.. dprArms.Select(arm => Line(arm, arm, "kl")).OfType<ChartSeries>()]), band);
-        yield return (new Chart("SFT loss", "update", "loss (nats a response token)", [.. new[] { Line(Sft, Sft, "loss") }.OfType<ChartSeries>()]), band);
-        if (regime.HasBase) yield return (new Chart("Loss of the base's pretraining", "update", "loss (nats a response token)", [.. new[] { Line("pretraining", "pretraining", "loss") }.OfType<ChartSeries>()]), band);
+        yield return (new Chart("Reward in DPR", "update", "Σ r̂ (nats a response)", [.. dprLabels.Select(label => Line(label, label, "reward")).OfType<ChartSeries>()]),
+            $"Of the responses that each update drew, by the method's own reward. {band}");
+        yield return (new Chart("Distance from SFT in DPR", "update", "KL(π‖π_SFT) (nats a response)", [.. dprLabels.Select(label => Line(label, label, "kl")).OfType<ChartSeries>()]), band);
+        yield return (new Chart("SFT loss", "update", "loss (nats a response token)", [.. new[] { Line(sft, sft, "loss") }.OfType<ChartSeries>()]), band);
+        if (regime.HasBase) yield return (new Chart("Loss of the base's pretraining", "update", "loss (nats a response token)", [.. new[] { Line(World.Pretraining, World.Pretraining, "loss") }.OfType<ChartSeries>()]), band);
     }
 
     private ChartSeries? Line(string name, string stage, string quantity, bool relative = false)
     {
-        Curve[] curves = [.. seeds.Select(s => s.Curves.Find(c => c.Stage == stage && c.Quantity == quantity)).OfType<Curve>()];
+        Curve[] curves = [.. seeds.Select(s => s.Curves!.Find(c => c.Stage == stage && c.Quantity == quantity)).OfType<Curve>()];
         if (curves.Length == 0) return null;
         int n = curves.Min(c => c.Y.Count);
         double end = relative ? Math.Max(1, curves[0].X[n - 1]) : 1;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using MiniTransformer.Cli.Runs;
 using MiniTransformer.Lab;
 
 namespace MiniTransformer.Cli.Html;

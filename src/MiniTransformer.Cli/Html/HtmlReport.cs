@@ -1,4 +1,5 @@
 using System.Text;
+using MiniTransformer.Cli.Runs;
 using MiniTransformer.Lab;
 
 namespace MiniTransformer.Cli.Html;

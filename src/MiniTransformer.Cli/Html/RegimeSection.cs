@@ -19,7 +19,7 @@ internal sealed class RegimeSection(RegimeResults results, bool reduced)
     /// <summary>What the numbers say; nothing of a reduced run.</summary>
     public IReadOnlyList<Finding> Findings { get; } = reduced ? [] : new RegimeFindings(results).All();
 
-    /// <summary>Accuracy and behaviour of every row.</summary>
+    /// <summary>Accuracy and behaviour of every method.</summary>
     public ReportTable Accuracy => accuracy.Value;
 
     /// <summary>Bootstrap intervals of the accuracies.</summary>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using MiniTransformer.Cli.Runs;
 
 namespace MiniTransformer.Cli.Html;
 

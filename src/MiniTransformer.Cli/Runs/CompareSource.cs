@@ -101,7 +101,7 @@ internal sealed class CompareSource
     }
 
     /// <summary>Takes up the inputs of a comparison that goes on: where they are said to be, if they have the same content, or else where they are found.</summary>
-    public void TakeUp(Settings settings, ComparisonRun began, string folder)
+    public void TakeUp(Settings settings, ComparisonSettings began, string folder)
     {
         RunInput.TakeUp(settings, baseModel, began.BaseInput, (began.Folder, folder));
         RunInput.TakeUp(settings, verify.EvalData, began.EvalInput, (began.Folder, folder));
@@ -118,7 +118,7 @@ internal sealed class CompareSource
     }
 
     /// <summary>The hashes of files and base, so that a comparison is never continued with others than it began with.</summary>
-    public ComparisonRun WithHashes(ComparisonRun run) => run with
+    public ComparisonSettings WithHashes(ComparisonSettings run) => run with
     {
         EvalDataSha256 = run.EvalData is { } evaluated ? Checksums.OfFile(evaluated) : null,
         DataSha256 = run.Data is { } files ? [.. files.Select(file => Checksums.OfFile(file))] : null,

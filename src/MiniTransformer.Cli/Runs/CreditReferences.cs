@@ -9,13 +9,14 @@ namespace MiniTransformer.Cli.Runs;
 /// <summary>Several references of one policy, loaded under the names that tables and pages call them.</summary>
 internal sealed class CreditReferences : IDisposable
 {
-    private CreditReferences(NamedReference[] all, string[] folders) => (All, Folders) = (all, folders);
+    private CreditReferences(string[] names, List<LoadedModel> loaded) =>
+        (Loaded, All) = (loaded, [.. loaded.Select((m, i) => new NamedReference(names[i], m.Model))]);
 
     /// <summary>The references.</summary>
     public IReadOnlyList<NamedReference> All { get; }
 
-    /// <summary>Where each was read from.</summary>
-    public IReadOnlyList<string> Folders { get; }
+    /// <summary>The same as they were read.</summary>
+    public IReadOnlyList<LoadedModel> Loaded { get; }
 
     /// <summary>Loads the references that a user lists, or all that the run has kept.</summary>
     /// <param name="policyPath">The policy: a model's folder or a run's.</param>
@@ -35,28 +36,28 @@ internal sealed class CreditReferences : IDisposable
             if (names.Count(name => name == names[i]) > 1) names[i] = Invocation.Shown(folders[i]);
         }
 
-        var loaded = new List<NamedReference>();
+        var loaded = new List<LoadedModel>();
         try
         {
             for (int i = 0; i < texts.Length; i++)
             {
-                loaded.Add(new NamedReference(names[i], Checkpoint.LoadModel(folders[i], device)));
+                loaded.Add(LoadedModel.Open(folders[i], device));
                 UsageException.Check(() => new DenseReward(expert, loaded[^1].Model), $"--reference {texts[i]}: "); // the same vocabulary
             }
         }
         catch
         {
-            foreach (NamedReference reference in loaded) reference.Model.Dispose();
+            foreach (LoadedModel reference in loaded) reference.Dispose();
             throw;
         }
 
-        return new CreditReferences([.. loaded], folders);
+        return new CreditReferences(names, loaded);
     }
 
     /// <summary>Frees the models.</summary>
     public void Dispose()
     {
-        foreach (NamedReference reference in All) reference.Model.Dispose();
+        foreach (LoadedModel reference in Loaded) reference.Dispose();
     }
 
     // base and the fractions of a run.

@@ -36,9 +36,10 @@ internal static class KeptResult
     /// <param name="path">The file.</param>
     /// <param name="belongsTo">What it has to belong to.</param>
     /// <param name="unmarked">Whether one is taken that does not say what it belongs to, as an earlier version wrote it.</param>
+    /// <param name="upgrade">Makes what an earlier version wrote what this one writes.</param>
     /// <exception cref="IOException">It is damaged.</exception>
     /// <exception cref="UsageException">It belongs to something else.</exception>
-    public static T? Load<T>(string path, string belongsTo, bool unmarked)
+    public static T? Load<T>(string path, string belongsTo, bool unmarked, Action<JsonObject> upgrade)
         where T : class
     {
         if (!File.Exists(path)) return null;
@@ -47,6 +48,7 @@ internal static class KeptResult
             JsonObject json = SealedJson.Read(path);
             string? found = (json[BelongsTo] as JsonValue)?.ToString();
             json.Remove(BelongsTo);
+            upgrade(json);
             T result = json.Deserialize<T>(Strict) ?? throw new JsonException("it holds null");
             if (found == belongsTo || (found is null && unmarked)) return result;
             throw new UsageException(
@@ -74,5 +76,5 @@ internal static class KeptResult
 
     /// <summary>The error of a damaged file.</summary>
     public static IOException Damaged(string path, string why, Exception? inner = null) =>
-        new($"'{Invocation.Shown(path)}' cannot be read ({why}); delete it, and --resume computes its cells again.", inner);
+        new($"'{Invocation.Shown(path)}' cannot be read ({why}); delete it, and --resume computes its results again.", inner);
 }

@@ -8,9 +8,9 @@ namespace MiniTransformer.Cli.Runs;
 /// <param name="Seeds">Evaluation seeds.</param>
 /// <param name="WholeSweeps">Sweep seeds of which nothing is missing.</param>
 /// <param name="Sweeps">Sweep seeds.</param>
-/// <param name="Cells">Finished cells.</param>
-/// <param name="Missing">Cells that are not finished; at least so many, for the sweeps may choose further ones.</param>
-internal sealed record RegimeProgress(string Regime, int WholeSeeds, int Seeds, int WholeSweeps, int Sweeps, int Cells, int Missing)
+/// <param name="Results">Finished results: a method in a seed.</param>
+/// <param name="Missing">Those that are not finished; at least so many, for the sweeps may choose further ones.</param>
+internal sealed record RegimeProgress(string Regime, int WholeSeeds, int Seeds, int WholeSweeps, int Sweeps, int Results, int Missing)
 {
     /// <summary>Whether nothing is missing.</summary>
     public bool IsWhole => WholeSeeds == Seeds && WholeSweeps == Sweeps;
@@ -19,10 +19,10 @@ internal sealed record RegimeProgress(string Regime, int WholeSeeds, int Seeds, 
     public static string? Sentence(IReadOnlyList<RegimeProgress> regimes)
     {
         if (regimes.All(r => r.IsWhole)) return null;
-        int cells = regimes.Sum(r => r.Cells), missing = regimes.Sum(r => r.Missing);
+        int results = regimes.Sum(r => r.Results), missing = regimes.Sum(r => r.Missing);
         string[] lacking = [.. regimes.Where(r => !r.IsWhole).Select(r =>
             $"{r.Regime} ({r.WholeSeeds} of {Comparison.SeedCount(r.Seeds)}{(r.Sweeps > 0 ? $", {r.WholeSweeps} of {r.Sweeps} of the sweeps" : "")})")];
-        return $"This comparison is not finished: {cells} cells are there, {(missing > 0 ? $"at least {missing} are missing" : "but not all that is measured of the worlds themselves")}. Not whole: {string.Join(", ", lacking)}. "
-            + "Rows may rest on different seeds, and what is concluded may change.";
+        return $"This comparison is not finished: {results} results are there, {(missing > 0 ? $"at least {missing} are missing" : "but not all that is measured of the worlds themselves")}. Not whole: {string.Join(", ", lacking)}. "
+            + "Methods may rest on different seeds, and what is concluded may change.";
     }
 }

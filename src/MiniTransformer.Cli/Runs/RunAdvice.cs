@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using MiniTransformer.Backends;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
@@ -36,7 +35,7 @@ internal static class RunAdvice
         int policies = references.Count + 1 + (options.Continued is null ? 0 : 1);
         try
         {
-            foreach (string name in references) candidates.Add((name, Load(ModelFolder.Reference(sftRun, name), expert.Device)));
+            foreach (string name in references) candidates.Add((name, LoadedModel.Open(ModelFolder.Reference(sftRun, name), expert.Device).Model));
             Progress.Show(terminal, open =>
             {
                 ITrack track = open("advise", policies, 0);
@@ -195,11 +194,4 @@ internal static class RunAdvice
 
     private static string Signed(double gain, Advice advice) =>
         advice.ScoredBy == AdviceScore.Accuracy ? Numbers.SignedFraction(gain) : Numbers.SignedDecimal(gain);
-
-    private static Transformer Load(string folder, Device device)
-    {
-        Transformer model = Checkpoint.LoadModel(folder, device);
-        foreach (Autograd.Parameter parameter in model.Parameters) parameter.Trainable = false;
-        return model;
-    }
 }

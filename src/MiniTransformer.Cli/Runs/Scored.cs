@@ -1,4 +1,3 @@
-using MiniTransformer.Cli.Html;
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
 using MiniTransformer.Training;

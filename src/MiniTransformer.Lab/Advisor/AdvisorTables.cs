@@ -7,26 +7,28 @@ public static class AdvisorTables
     /// One record for each world that has an advice by accuracy, SFT's result, and DPR with at least one of the candidates at its default
     /// setting. Candidates that DPR was not run with are left out; a policy that collapsed reached an accuracy of 0.
     /// </summary>
-    public static IReadOnlyList<AdvisorRecord> Records(IReadOnlyList<CellResult> cells, IReadOnlyList<WorldFacts> facts)
+    public static IReadOnlyList<AdvisorRecord> Records(IReadOnlyList<MethodResult> results, IReadOnlyList<WorldFacts> facts)
     {
-        ILookup<(string, ulong), CellResult> worlds = cells.ToLookup(c => (c.Regime, c.Seed));
+        ILookup<(string, ulong), MethodResult> worlds = results.ToLookup(c => (c.Regime, c.Seed));
         var records = new List<AdvisorRecord>();
         foreach (WorldFacts world in facts.Where(f => f.Advice.ScoredBy == AdviceScore.Accuracy))
         {
-            CellResult[] own = [.. worlds[(world.Regime, world.Seed)]];
-            if (own.FirstOrDefault(c => c.Method == ControlMethods.Sft && c.Failure is null) is not { } sft) continue;
+            MethodResult[] own = [.. worlds[(world.Regime, world.Seed)]];
+            if (own.FirstOrDefault(c => c.Role == MethodRole.Sft && c.Failure is null) is not { } sft) continue;
             AdvisedGain[] references =
             [
                 .. from candidate in world.Advice.Candidates
-                   let dpr = own.FirstOrDefault(c => c.Method == ControlMethods.Dpr && c.Reference == candidate.Name && c.Knob is null)
+                   let dpr = own.FirstOrDefault(c => c.Role == MethodRole.Dpr && c.Reference == candidate.Name && c.Knob is null)
                    where dpr is not null
                    select new AdvisedGain(candidate.Name, candidate.Gain, Reached(dpr) - sft.Greedy),
             ];
             if (references.Length == 0) continue;
 
-            // On the sweep's seeds the default is the cell at 1 × the learning rate.
-            CellResult? continued = own.FirstOrDefault(c => c.Method == ControlMethods.ContinuedSft && c.Value is null or 1);
-            AdvisedGain? further = continued is not null && world.Advice.Continued is { } advised ? new AdvisedGain(ControlMethods.ContinuedSft, advised.Gain, Reached(continued) - sft.Greedy) : null;
+            // On the sweep's seeds the default is the result at 1 × the learning rate.
+            MethodResult? continued = own.FirstOrDefault(c => c.Role == MethodRole.ContinuedSft && c.Value is null or 1);
+            AdvisedGain? further = continued is not null && world.Advice.Continued is { } advised
+                ? new AdvisedGain(continued.Method, advised.Gain, Reached(continued) - sft.Greedy)
+                : null;
             records.Add(new AdvisorRecord(world.Regime, world.Seed, references, further));
         }
 
@@ -65,7 +67,7 @@ public static class AdvisorTables
             [name, $"{cases}", Numbers.SignedFraction(gain), Numbers.Fraction(regret)];
     }
 
-    private static double Reached(CellResult cell) => cell.Failure is null ? cell.Greedy : 0;
+    private static double Reached(MethodResult result) => result.Failure is null ? result.Greedy : 0;
 
     private static IReadOnlyList<ReportCell> Row(string name, AdvisorStatistics s) =>
     [

@@ -14,9 +14,9 @@ public sealed record StepDone(string Stage, TrainingStep Step) : ExperimentEvent
 
 /// <summary>A method has been trained and measured.</summary>
 /// <param name="Method">The method.</param>
-/// <param name="Cell">The numbers.</param>
+/// <param name="Result">The numbers.</param>
 /// <param name="Evaluation">The same with the responses; null if the policy collapsed.</param>
-public sealed record MethodDone(Method Method, CellResult Cell, Measurement? Evaluation) : ExperimentEvent;
+public sealed record MethodDone(Method Method, MethodResult Result, Measurement? Evaluation) : ExperimentEvent;
 
 /// <summary>
 /// Methods run in one prepared world: each starts from the same weights, has the same number of training sequences, and is measured on
@@ -46,7 +46,7 @@ public sealed class Experiment(World world)
             if (curve && step.Step * CurvePoints / step.Total > (step.Step - 1) * CurvePoints / step.Total) points.Add(Point(step.Step, policy));
         }
 
-        yield return failure is null ? Measure(method, method.PolicyOf(world, policy), points) : new MethodDone(method, Cell(method) with { Failure = failure }, null);
+        yield return failure is null ? Measure(method, method.PolicyOf(world, policy), points) : new MethodDone(method, Unmeasured(method) with { Failure = failure }, null);
     }
 
     private static bool Next(IEnumerator<TrainingStep> training, out TrainingStep step, ref string? failure)
@@ -81,7 +81,7 @@ public sealed class Experiment(World world)
         Measurement m = Evaluation.Measure(policy, reward, world.Data.Evaluation, world.Tokenizer, sampling);
         (int? unread, int? failed) = (tally?.Unread, tally?.Failed);
         SamplingOptions onValidation = Sampling("validation") with { Temperature = method.Temperature };
-        CellResult cell = Cell(method) with
+        MethodResult result = Unmeasured(method) with
         {
             ValidationGreedy = Evaluation.Accuracy(policy, world.Data.Validation, world.Tokenizer, onValidation with { Temperature = 0 }).Total,
             ValidationSampled = Evaluation.Accuracy(policy, world.Data.Validation, world.Tokenizer, onValidation).Total,
@@ -97,14 +97,15 @@ public sealed class Experiment(World world)
             Tasks = m.Greedy.PerTask.ToDictionary(t => t.Key, t => new TaskAccuracy(method.Temperature == 1 ? t.Value : double.NaN, m.Sampled.PerTask[t.Key])),
             Curve = curve,
         };
-        return new MethodDone(method, cell, m);
+        return new MethodDone(method, result, m);
     }
 
-    private CellResult Cell(Method method) => new()
+    private MethodResult Unmeasured(Method method) => new()
     {
         Regime = world.Regime.Name,
         Seed = world.Seed,
         Method = method.Name,
+        Role = method.Role,
         Reference = method.Reference,
         Knob = method.Knob,
         Value = method.Value,

@@ -4,7 +4,7 @@ using MiniTransformer.Training;
 namespace MiniTransformer.Lab;
 
 /// <summary>RLOO with the task's verifier as reward: the oracle, which knows what is right.</summary>
-public sealed record OracleMethod : Method
+public sealed record OracleMethod() : Method(MethodRole.SeesJudge)
 {
     // k, so that an update has as many responses as one of DPR.
     private const int SamplesPerPrompt = 4;
@@ -13,7 +13,7 @@ public sealed record OracleMethod : Method
     public override string Name => "RLOO, verifier as reward (oracle)";
 
     /// <inheritdoc/>
-    public override int Steps(World world) => world.DprOptions.Updates;
+    public override int Steps(Regime regime) => regime.Dpr.Updates;
 
     /// <inheritdoc/>
     public override IEnumerable<TrainingStep> Train(World world, Transformer policy)
@@ -38,7 +38,7 @@ public sealed record OracleMethod : Method
 /// <summary>DPR with the recovered reward and the verifier's together, α r̂ + (1 − α) v.</summary>
 /// <param name="From">The reference of r̂.</param>
 /// <param name="Alpha">α.</param>
-public sealed record MixedMethod(string From, double Alpha = .5) : Method
+public sealed record MixedMethod(string From, double Alpha = .5) : Method(MethodRole.SeesJudge)
 {
     /// <inheritdoc/>
     public override string Name => FormattableString.Invariant($"DPR, mixed with the verifier, α = {Alpha}");
@@ -47,7 +47,7 @@ public sealed record MixedMethod(string From, double Alpha = .5) : Method
     public override string? Reference => From;
 
     /// <inheritdoc/>
-    public override int Steps(World world) => world.DprOptions.Updates;
+    public override int Steps(Regime regime) => regime.Dpr.Updates;
 
     /// <inheritdoc/>
     public override IEnumerable<TrainingStep> Train(World world, Transformer policy) =>

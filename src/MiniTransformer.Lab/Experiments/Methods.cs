@@ -5,18 +5,16 @@ namespace MiniTransformer.Lab;
 /// <summary>A method whose setting is varied, and the values that it is run at.</summary>
 /// <param name="At">The method at a value of its knob.</param>
 /// <param name="Values">The values.</param>
-/// <param name="Default">The value at which the method is what its row in the table is.</param>
+/// <param name="Default">The value at which it is the method of the table.</param>
 public sealed record Sweep(Func<double, Method> At, IReadOnlyList<double> Values, double Default)
 {
     /// <summary>The method at all values.</summary>
-    public IEnumerable<Method> Cells => Values.Select(At);
+    public IEnumerable<Method> All => Values.Select(At);
 }
 
 /// <summary>The methods of the comparison.</summary>
 public static class Methods
 {
-    private const string FlooredDpr = "DPR, floor";
-
     private static readonly double[] Betas = [.3, 1, 3, 10], Alphas = [.25, .5, 1, 2], Gammas = [0, .5, .9, 1], RateFactors = [.3, 1, 3], PairRateFactors = [.1, .3, 1];
 
     /// <summary>The methods of a regime, each at its default setting, in the order of the table.</summary>
@@ -60,7 +58,7 @@ public static class Methods
     ];
 
     /// <summary>Whether a method's accuracy is followed while it trains.</summary>
-    public static bool HasCurve(Method method) => method.Value is null && method is ContinuedSftMethod { LastPart: false } or DprMethod { Variant: "" or FlooredDpr };
+    public static bool HasCurve(Method method) => method is { Value: null, Role: MethodRole.ContinuedSft or MethodRole.Dpr or MethodRole.FlooredDpr };
 
     /// <summary>Settings that change how far a method goes from π_SFT: for the choice on validation prompts, and for the comparison at equal KL.</summary>
     public static IReadOnlyList<Sweep> StrengthSweeps(Regime regime)
@@ -79,35 +77,35 @@ public static class Methods
         ];
     }
 
-    /// <summary>The cells of the sweeps, run on seeds of their own: SFT, where every sweep starts; strengths; γ; and the references.</summary>
-    public static IReadOnlyList<Method> SweepCells(Regime regime) =>
+    /// <summary>The methods of the sweeps, run on seeds of their own: SFT, where every sweep starts; strengths; γ; and the references.</summary>
+    public static IReadOnlyList<Method> OfSweep(Regime regime) =>
     [
         new SftMethod(),
-        .. StrengthSweeps(regime).SelectMany(sweep => sweep.Cells),
+        .. StrengthSweeps(regime).SelectMany(sweep => sweep.All),
         .. Gammas.Select(gamma => new DprMethod(regime.MainReference).AtGamma(gamma)),
         .. World.ReferencesOf(regime).Select(reference => new DprMethod(reference)),
     ];
 
     /// <summary>
-    /// The cells of an evaluation seed: every method at its default setting, and again at the setting that the sweep chose, where that is another one.
+    /// The methods of an evaluation seed: each at its default setting, and again at the setting that the sweep chose, where that is another one.
     /// </summary>
     /// <param name="regime">The regime.</param>
     /// <param name="sweep">Results of the sweep seeds.</param>
-    public static IReadOnlyList<(Method Method, bool Chosen)> EvaluationCells(Regime regime, IReadOnlyList<CellResult> sweep)
+    public static IReadOnlyList<(Method Method, bool Chosen)> OfEvaluation(Regime regime, IReadOnlyList<MethodResult> sweep)
     {
-        List<(Method, bool)> cells = [.. Of(regime).Select(method => (method, false))];
+        List<(Method, bool)> methods = [.. Of(regime).Select(method => (method, false))];
         foreach (Sweep strengths in StrengthSweeps(regime))
         {
-            if (Selection.Best(sweep, regime.Name, strengths.At(strengths.Default)) is { } best && best != strengths.Default) cells.Add((strengths.At(best), true));
+            if (Selection.Best(sweep, regime.Name, strengths.At(strengths.Default)) is { } best && best != strengths.Default) methods.Add((strengths.At(best), true));
         }
 
-        return cells;
+        return methods;
     }
 
     private static IEnumerable<Method> Untrained(Regime regime) =>
         regime.HasBase ? [new BaseMethod(), new SftMethod(), new CoolSftMethod()] : [new SftMethod(), new CoolSftMethod()];
 
-    private static DprMethod Floored(Regime regime, string reference) => new(reference, FlooredDpr) { Rewarding = new RewardOptions { Floor = regime.Floor } };
+    private static DprMethod Floored(Regime regime, string reference) => new(reference, "DPR, floor") { Role = MethodRole.FlooredDpr, Rewarding = new RewardOptions { Floor = regime.Floor } };
 
-    private static DprMethod Sentence(string reference) => new(reference, "sentence-level REINFORCE") { Settings = o => o with { SentenceLevel = true } };
+    private static DprMethod Sentence(string reference) => new(reference, "sentence-level REINFORCE") { Role = MethodRole.Sentence, Settings = o => o with { SentenceLevel = true } };
 }

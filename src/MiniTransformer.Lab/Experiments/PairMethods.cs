@@ -25,7 +25,7 @@ public sealed record SpinMethod(string? Opponent = null, double RateFactor = Spi
     public override double? Value => Varied ? RateFactor : null;
 
     /// <inheritdoc/>
-    public override int Steps(World world) => world.DprOptions.Updates;
+    public override int Steps(Regime regime) => regime.Dpr.Updates;
 
     /// <inheritdoc/>
     public override IEnumerable<TrainingStep> Train(World world, Transformer policy)
@@ -60,7 +60,7 @@ public sealed record GsilMethod(double RateFactor = SpinMethod.DefaultRateFactor
     public override double? Value => Varied ? RateFactor : null;
 
     /// <inheritdoc/>
-    public override int Steps(World world) => world.DprOptions.Updates;
+    public override int Steps(Regime regime) => regime.Dpr.Updates;
 
     /// <inheritdoc/>
     public override IEnumerable<TrainingStep> Train(World world, Transformer policy)

@@ -71,6 +71,9 @@ public sealed record Regime
     /// <summary>The reference that the methods use unless they name another: the base, or else the checkpoint after a tenth of SFT.</summary>
     public string MainReference => HasBase ? World.Base : World.Fraction(.1);
 
+    /// <summary>Number of demonstrations.</summary>
+    public int DemonstrationCount => Own?.Demonstrations.Count ?? Sizes.Demonstrations;
+
     /// <summary>What accuracy is, in a word or two.</summary>
     public string Measured => Own?.Measured ?? "exact match";
 

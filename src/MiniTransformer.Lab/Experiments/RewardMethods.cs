@@ -5,9 +5,12 @@ namespace MiniTransformer.Lab;
 
 /// <summary>Dense-Path REINFORCE and its variants.</summary>
 /// <param name="From">The reference of r̂; of an ensemble their names, joined by plus signs.</param>
-/// <param name="Variant">What distinguishes the row: "" is plain DPR.</param>
-public sealed record DprMethod(string From, string Variant = "") : Method
+/// <param name="Variant">What distinguishes it: "" is plain DPR.</param>
+public sealed record DprMethod(string From, string Variant = "") : Method(Variant.Length == 0 ? MethodRole.Dpr : MethodRole.Other)
 {
+    /// <summary>The knob of the discount: a setting that changes the objective, not the distance from π_SFT.</summary>
+    public const string Discount = "γ";
+
     private readonly string? knob;
     private readonly double? value;
 
@@ -33,10 +36,10 @@ public sealed record DprMethod(string From, string Variant = "") : Method
     public DprMethod AtBeta(double beta) => With("β", beta, o => o with { Beta = beta });
 
     /// <summary>The same with another discount γ.</summary>
-    public DprMethod AtGamma(double gamma) => With("γ", gamma, o => o with { Gamma = gamma });
+    public DprMethod AtGamma(double gamma) => With(Discount, gamma, o => o with { Gamma = gamma });
 
     /// <inheritdoc/>
-    public override int Steps(World world) => Settings(world.DprOptions).Updates;
+    public override int Steps(Regime regime) => Settings(regime.Dpr).Updates;
 
     /// <inheritdoc/>
     public override IEnumerable<TrainingStep> Train(World world, Transformer policy) =>
@@ -55,7 +58,7 @@ public sealed record DprMethod(string From, string Variant = "") : Method
 /// <param name="From">The reference.</param>
 /// <param name="Alpha">How far to go.</param>
 /// <param name="Varied">Whether α is the setting of a sweep, and so named.</param>
-public sealed record ExtrapolationMethod(string From, double Alpha = 1, bool Varied = false) : Method
+public sealed record ExtrapolationMethod(string From, double Alpha = 1, bool Varied = false) : Method(MethodRole.Extrapolation)
 {
     /// <inheritdoc/>
     public override string Name => "extrapolated decoding";

@@ -5,7 +5,7 @@ using MiniTransformer.Training;
 namespace MiniTransformer.Lab;
 
 /// <summary>The base, untrained on the demonstrations.</summary>
-public sealed record BaseMethod : Method
+public sealed record BaseMethod() : Method(MethodRole.Base)
 {
     /// <inheritdoc/>
     public override string Name => "base";
@@ -15,14 +15,14 @@ public sealed record BaseMethod : Method
 }
 
 /// <summary>π_SFT as it is.</summary>
-public sealed record SftMethod : Method
+public sealed record SftMethod() : Method(MethodRole.Sft)
 {
     /// <inheritdoc/>
     public override string Name => "SFT";
 }
 
 /// <summary>π_SFT sampled at a lower temperature: what costs nothing.</summary>
-public sealed record CoolSftMethod : Method
+public sealed record CoolSftMethod() : Method(MethodRole.CoolSft)
 {
     /// <inheritdoc/>
     public override string Name => "SFT at T = 0.5";
@@ -37,7 +37,8 @@ public sealed record CoolSftMethod : Method
 /// <param name="RateFactor">Times the learning rate of SFT.</param>
 /// <param name="LastPart">Only the last part of demonstrations that are ordered: the better ones.</param>
 /// <param name="Varied">Whether the learning rate is the setting of a sweep, and so named.</param>
-public sealed record ContinuedSftMethod(double RateFactor = 1, bool LastPart = false, bool Varied = false) : Method
+public sealed record ContinuedSftMethod(double RateFactor = 1, bool LastPart = false, bool Varied = false)
+    : Method(LastPart ? MethodRole.ContinuedOnLastPart : MethodRole.ContinuedSft)
 {
     /// <inheritdoc/>
     public override string Name => LastPart ? "continued SFT, last part" : "continued SFT";
@@ -49,7 +50,10 @@ public sealed record ContinuedSftMethod(double RateFactor = 1, bool LastPart = f
     public override double? Value => Varied ? RateFactor : null;
 
     /// <inheritdoc/>
-    public override int Steps(World world) => Options(world).Steps;
+    public override int Steps(Regime regime) => Math.Max(1, regime.Dpr.Updates * regime.Dpr.PromptsPerUpdate / regime.Sft.BatchSize);
+
+    /// <inheritdoc/>
+    public override double StepWork(Regime regime) => regime.Sft.BatchSize;
 
     /// <inheritdoc/>
     public override IEnumerable<TrainingStep> Train(World world, Transformer policy)
@@ -65,7 +69,7 @@ public sealed record ContinuedSftMethod(double RateFactor = 1, bool LastPart = f
         return sft with
         {
             Seed = world.Seed + 1_000_003,
-            Steps = Math.Max(1, world.Regime.Dpr.Updates * world.Regime.Dpr.PromptsPerUpdate / sft.BatchSize),
+            Steps = Steps(world.Regime),
             LearningRate = sft.LearningRate * RateFactor,
         };
     }
@@ -83,7 +87,10 @@ public sealed record ObjectiveMethod(string Title, Objective Objective) : Method
     public override Transformer StartOf(World world) => world.Start;
 
     /// <inheritdoc/>
-    public override int Steps(World world) => world.SftOptions.StepsFor(world.Demonstrations.Count);
+    public override int Steps(Regime regime) => regime.Sft.StepsFor(regime.DemonstrationCount);
+
+    /// <inheritdoc/>
+    public override double StepWork(Regime regime) => regime.Sft.BatchSize;
 
     /// <inheritdoc/>
     public override IEnumerable<TrainingStep> Train(World world, Transformer policy) =>

@@ -15,6 +15,9 @@ public sealed class World : IDisposable
     /// <summary>The name of the base among the <see cref="References"/>.</summary>
     public const string Base = "base";
 
+    /// <summary>The stage in which the base is trained.</summary>
+    public const string Pretraining = "pretraining";
+
     private static readonly double[] Fractions = [.05, .10, .25, .50, .75];
 
     private readonly Dictionary<string, Transformer> references = [];
@@ -67,9 +70,6 @@ public sealed class World : IDisposable
     /// <summary>The policies that r̂ may be taken relative to, by name: "base" where there is one, and SFT's checkpoints by percent, such as "50%".</summary>
     public IReadOnlyDictionary<string, Transformer> References => references;
 
-    /// <summary>Updates of the preparation.</summary>
-    public int Steps => (Regime.PretrainsBase && !BaseIsKept ? Regime.Pretraining.Steps : 0) + Regime.Sft.StepsFor(Demonstrations.Count);
-
     private bool BaseIsKept => BaseFolder is not null && Checkpoint.IsModel(BaseFolder);
 
     /// <summary>The name of SFT's checkpoint at a fraction of its samples.</summary>
@@ -107,7 +107,11 @@ public sealed class World : IDisposable
             policy = new Transformer(Regime.Model, ParameterSource.Random(Device, Seed));
             if (Regime.PretrainsBase)
             {
-                foreach (SftStep step in Sft.Train(policy, Data.Corpus(), Regime.Pretraining with { Seed = Seed })) yield return new StepDone("pretraining", step);
+                foreach (SftStep step in Sft.Train(policy, Data.Corpus(), Regime.Pretraining with { Seed = Seed }))
+                {
+                    yield return new StepDone(Pretraining, step);
+                }
+
                 if (BaseFolder is not null) Checkpoint.Save(BaseFolder, policy, Tokenizer);
             }
         }

@@ -8,18 +8,17 @@ namespace MiniTransformer.Lab;
 /// <summary>What is measured of a world besides its methods.</summary>
 /// <param name="Regime">The regime.</param>
 /// <param name="Seed">The seed.</param>
-/// <param name="Sweep">Whether it is one of the sweep's seeds.</param>
 /// <param name="Positions">The recovered reward along SFT's own responses, for each reference.</param>
 /// <param name="Advice">What the advisor says before any further training, with all references as candidates.</param>
 /// <param name="Planted">How well scores find planted errors, for the main reference and the half-way one.</param>
 public sealed record WorldFacts(
-    string Regime, ulong Seed, bool Sweep, IReadOnlyList<PositionRewards> Positions, Advice Advice, PlantedErrorResult Planted)
+    string Regime, ulong Seed, IReadOnlyList<PositionRewards> Positions, Advice Advice, PlantedErrorResult Planted)
 {
     // A mean over fewer responses says little.
     private const int FewestAtPosition = 20;
 
     /// <summary>Measures a prepared world, on validation prompts.</summary>
-    public static WorldFacts Of(World world, bool sweep)
+    public static WorldFacts Of(World world)
     {
         var sampling = new SamplingOptions { MaxTokens = world.Regime.Dpr.MaxTokens, Seed = world.SeedOf("validation") };
         IReadOnlyList<TaskPrompt> prompts = world.Data.Validation;
@@ -31,7 +30,7 @@ public sealed record WorldFacts(
         Advice advice = Advisor.Advise(world.Expert, [.. world.References.Select(r => (r.Key, r.Value))], prompts, world.Tokenizer, world.Demonstrations, advisor);
         NamedReference[] named = [.. new[] { world.Regime.MainReference, World.Fraction(.5) }.Select(name => new NamedReference(name, world.Reference(name)))];
         PlantedErrorResult planted = PlantedErrors.Measure(world.Expert, named, prompts, world.Tokenizer, world.SeedOf("planted"));
-        return new WorldFacts(world.Regime.Name, world.Seed, sweep, positions, advice, planted);
+        return new WorldFacts(world.Regime.Name, world.Seed, positions, advice, planted);
     }
 
     private static double[] ByPosition(float[] values, int[] starts)

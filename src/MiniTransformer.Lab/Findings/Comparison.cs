@@ -13,35 +13,35 @@ public enum Decoding
 }
 
 /// <summary>
-/// Arms compared over seeds: means with intervals, differences to each baseline taken seed by seed, and verdicts in plain words.
-/// An arm without some seeds is compared on those it shares with the baseline.
+/// Methods compared over seeds, by their labels: means with intervals, differences to each baseline taken seed by seed, and verdicts in plain words.
+/// A method without some seeds is compared on those it shares with the baseline.
 /// </summary>
 public sealed class Comparison
 {
-    private readonly Dictionary<string, List<ArmResult>> byArm = [];
+    private readonly Dictionary<string, List<MethodResult>> byLabel = [];
 
     /// <summary>Compares the results with the baselines, most important first (SFT, then continued SFT).</summary>
-    /// <exception cref="ArgumentException">No results, the same arm and seed twice, or a baseline that is not among the arms.</exception>
-    public Comparison(IReadOnlyList<ArmResult> results, params string[] baselines)
+    /// <exception cref="ArgumentException">No results, the same method and seed twice, or a baseline that is not among the methods.</exception>
+    public Comparison(IReadOnlyList<MethodResult> results, params string[] baselines)
     {
-        if (results.Count == 0) throw new ArgumentException("Comparison: no results were given; at least one arm in one seed is needed.");
-        foreach (ArmResult result in results)
+        if (results.Count == 0) throw new ArgumentException("Comparison: no results were given; at least one method in one seed is needed.");
+        foreach (MethodResult result in results)
         {
-            if (!byArm.TryGetValue(result.Arm, out List<ArmResult>? seeds)) byArm[result.Arm] = seeds = [];
+            if (!byLabel.TryGetValue(result.Label, out List<MethodResult>? seeds)) byLabel[result.Label] = seeds = [];
             if (seeds.Any(other => other.Seed == result.Seed))
             {
-                throw new ArgumentException($"Comparison: arm '{result.Arm}' has two results for seed {result.Seed}; one is needed.");
+                throw new ArgumentException($"Comparison: method '{result.Label}' has two results for seed {result.Seed}; one is needed.");
             }
 
             seeds.Add(result);
         }
 
-        Arms = results.Select(result => result.Arm).Distinct().ToArray();
+        Labels = results.Select(result => result.Label).Distinct().ToArray();
         foreach (string baseline in baselines)
         {
-            if (!byArm.ContainsKey(baseline))
+            if (!byLabel.ContainsKey(baseline))
             {
-                throw new ArgumentException($"Comparison: the baseline '{baseline}' is not among the arms: {string.Join(", ", Arms)}.");
+                throw new ArgumentException($"Comparison: the baseline '{baseline}' is not among the methods: {string.Join(", ", Labels)}.");
             }
         }
 
@@ -49,8 +49,8 @@ public sealed class Comparison
         Seeds = results.Select(result => result.Seed).Distinct().Count();
     }
 
-    /// <summary>The arms, in the order in which they first came.</summary>
-    public IReadOnlyList<string> Arms { get; }
+    /// <summary>The methods' labels, in the order in which they first came.</summary>
+    public IReadOnlyList<string> Labels { get; }
 
     /// <summary>The baselines.</summary>
     public IReadOnlyList<string> Baselines { get; }
@@ -59,17 +59,17 @@ public sealed class Comparison
     public int Seeds { get; }
 
     /// <summary>Mean and interval of a quantity over the seeds in which it was measured.</summary>
-    public Estimate Estimate(string arm, Func<ArmResult, double> quantity) =>
-        Lab.Estimate.Of(byArm[arm].Select(quantity).Where(value => !double.IsNaN(value)).ToArray());
+    public Estimate Estimate(string label, Func<MethodResult, double> quantity) =>
+        Lab.Estimate.Of(byLabel[label].Select(quantity).Where(value => !double.IsNaN(value)).ToArray());
 
-    /// <summary>arm − baseline, over the seeds in which both were measured.</summary>
-    public PairedDifference Difference(string arm, string baseline, Decoding decoding)
+    /// <summary>method − baseline, over the seeds in which both were measured.</summary>
+    public PairedDifference Difference(string label, string baseline, Decoding decoding)
     {
         var values = new List<double>();
         var others = new List<double>();
-        foreach (ArmResult result in byArm[arm])
+        foreach (MethodResult result in byLabel[label])
         {
-            ArmResult? other = byArm[baseline].Find(candidate => candidate.Seed == result.Seed);
+            MethodResult? other = byLabel[baseline].Find(candidate => candidate.Seed == result.Seed);
             if (other is null || double.IsNaN(Accuracy(result, decoding)) || double.IsNaN(Accuracy(other, decoding))) continue;
             values.Add(Accuracy(result, decoding));
             others.Add(Accuracy(other, decoding));
@@ -78,23 +78,23 @@ public sealed class Comparison
         return PairedDifference.Of(values, others);
     }
 
-    /// <summary>Accuracy and behaviour of every arm.</summary>
+    /// <summary>Accuracy and behaviour of every method.</summary>
     public ReportTable AccuracyTable()
     {
-        string[] headers = ["arm", "greedy", "sampled", "KL to SFT", "Σ r̂", "entropy", "tokens", "ended"];
+        string[] headers = ["method", "greedy", "sampled", "KL to SFT", "Σ r̂", "entropy", "tokens", "ended"];
         var rows = new List<IReadOnlyList<ReportCell>>();
-        foreach (string arm in Arms)
+        foreach (string label in Labels)
         {
             rows.Add(
             [
-                arm,
-                Level(Estimate(arm, result => result.GreedyAccuracy)),
-                Level(Estimate(arm, result => result.SampledAccuracy)),
-                Numbers.Decimal(Estimate(arm, result => result.Kl).Mean),
-                Numbers.SignedDecimal(Estimate(arm, result => result.Reward).Mean),
-                Numbers.Decimal(Estimate(arm, result => result.Entropy).Mean),
-                Numbers.Decimal(Estimate(arm, result => result.Length).Mean),
-                Numbers.Fraction(Estimate(arm, result => result.EndedFraction).Mean),
+                label,
+                Level(Estimate(label, result => result.Greedy)),
+                Level(Estimate(label, result => result.Sampled)),
+                Numbers.Decimal(Estimate(label, result => result.Kl).Mean),
+                Numbers.SignedDecimal(Estimate(label, result => result.Reward).Mean),
+                Numbers.Decimal(Estimate(label, result => result.Entropy).Mean),
+                Numbers.Decimal(Estimate(label, result => result.Length).Mean),
+                Numbers.Fraction(Estimate(label, result => result.Ended).Mean),
             ]);
         }
 
@@ -106,15 +106,15 @@ public sealed class Comparison
             $"Exact match, mean over seeds. {spread} KL and Σ r̂ in nats a response, entropy in nats a token.");
     }
 
-    /// <summary>Paired differences of every other arm to a baseline.</summary>
+    /// <summary>Paired differences of every other method to a baseline.</summary>
     public ReportTable DifferenceTable(string baseline)
     {
         string[] headers = [$"minus {baseline}", "greedy", "seeds better", "sampled", "seeds better"];
         var rows = new List<IReadOnlyList<ReportCell>>();
-        foreach (string arm in Arms.Where(arm => arm != baseline))
+        foreach (string label in Labels.Where(label => label != baseline))
         {
-            PairedDifference greedy = Difference(arm, baseline, Decoding.Greedy), sampled = Difference(arm, baseline, Decoding.Sampled);
-            rows.Add([arm, Gain(greedy), Wins(greedy), Gain(sampled), Wins(sampled)]);
+            PairedDifference greedy = Difference(label, baseline, Decoding.Greedy), sampled = Difference(label, baseline, Decoding.Sampled);
+            rows.Add([label, Gain(greedy), Wins(greedy), Gain(sampled), Wins(sampled)]);
         }
 
         string note = Seeds < Statistics.FewestForInterval
@@ -124,43 +124,43 @@ public sealed class Comparison
         return new ReportTable($"Difference to {baseline}", headers, rows, note);
     }
 
-    /// <summary>Greedy and sampled accuracy of every arm in every task; null when there is no task.</summary>
+    /// <summary>Greedy and sampled accuracy of every method in every task; null when there is no task.</summary>
     public ReportTable? TaskTable()
     {
-        string[] tasks = byArm.Values.SelectMany(seeds => seeds).SelectMany(result => result.PerTask.Keys).Distinct().ToArray();
+        string[] tasks = byLabel.Values.SelectMany(seeds => seeds).SelectMany(result => result.Tasks.Keys).Distinct().ToArray();
         if (tasks.Length == 0) return null;
         var rows = new List<IReadOnlyList<ReportCell>>();
-        foreach (string arm in Arms)
+        foreach (string label in Labels)
         {
-            var row = new List<ReportCell> { arm };
+            var row = new List<ReportCell> { label };
             foreach (string task in tasks)
             {
-                Estimate greedy = Estimate(arm, result => result.PerTask.TryGetValue(task, out var both) ? both.Greedy : double.NaN);
-                Estimate sampled = Estimate(arm, result => result.PerTask.TryGetValue(task, out var both) ? both.Sampled : double.NaN);
+                Estimate greedy = Estimate(label, result => result.Tasks.TryGetValue(task, out var both) ? both.Greedy : double.NaN);
+                Estimate sampled = Estimate(label, result => result.Tasks.TryGetValue(task, out var both) ? both.Sampled : double.NaN);
                 row.Add($"{Numbers.Fraction(greedy.Mean)} / {Numbers.Fraction(sampled.Mean)}");
             }
 
             rows.Add(row);
         }
 
-        return new ReportTable("Accuracy per task", ["arm", .. tasks], rows, "Greedy / sampled, mean over seeds.");
+        return new ReportTable("Accuracy per task", ["method", .. tasks], rows, "Greedy / sampled, mean over seeds.");
     }
 
     /// <summary>
-    /// What the numbers say, one line for each arm and baseline. Two baselines are compared once: the later one with the
+    /// What the numbers say, one line for each method and baseline. Two baselines are compared once: the later one with the
     /// earlier.
     /// </summary>
-    /// <param name="arms">The arms to speak about; all when null.</param>
-    public IReadOnlyList<Verdict> Verdicts(IReadOnlyCollection<string>? arms = null)
+    /// <param name="labels">The methods to speak about; all when null.</param>
+    public IReadOnlyList<Verdict> Verdicts(IReadOnlyCollection<string>? labels = null)
     {
         var verdicts = new List<Verdict>();
-        foreach (string arm in Arms.Where(arm => arms is null || arms.Contains(arm)))
+        foreach (string label in Labels.Where(label => labels is null || labels.Contains(label)))
         {
-            int rank = Baselines.ToList().IndexOf(arm);
+            int rank = Baselines.ToList().IndexOf(label);
             foreach (string baseline in rank < 0 ? Baselines : Baselines.Take(rank))
             {
                 verdicts.Add(Verdict.Of(
-                    arm, baseline, Difference(arm, baseline, Decoding.Greedy), Difference(arm, baseline, Decoding.Sampled)));
+                    label, baseline, Difference(label, baseline, Decoding.Greedy), Difference(label, baseline, Decoding.Sampled)));
             }
         }
 
@@ -182,8 +182,8 @@ public sealed class Comparison
     /// <summary>"1 seed", "5 seeds".</summary>
     public static string SeedCount(int count) => count == 1 ? "1 seed" : $"{count} seeds";
 
-    private static double Accuracy(ArmResult result, Decoding decoding) =>
-        decoding == Decoding.Greedy ? result.GreedyAccuracy : result.SampledAccuracy;
+    private static double Accuracy(MethodResult result, Decoding decoding) =>
+        decoding == Decoding.Greedy ? result.Greedy : result.Sampled;
 
     internal static ReportCell Level(Estimate estimate) => estimate.Count == 0
         ? Numbers.None

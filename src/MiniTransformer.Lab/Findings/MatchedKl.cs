@@ -1,4 +1,3 @@
-
 namespace MiniTransformer.Lab;
 
 /// <summary>How far from π_SFT one run ended, and what it reached there.</summary>
@@ -9,10 +8,13 @@ public sealed record KlPoint(double Kl, double Greedy, double Sampled);
 
 /// <summary>A method whose strength was varied.</summary>
 /// <param name="Name">Method and reference.</param>
+/// <param name="Role">What the method is in a comparison.</param>
+/// <param name="Reference">Its reference, or null.</param>
 /// <param name="Knob">The setting that was varied, such as "β".</param>
 /// <param name="Curves">For each seed its points in order of KL, π_SFT itself at KL = 0 first.</param>
 /// <param name="Folded">Seeds in which KL neither rises nor falls throughout with the setting.</param>
-public sealed record KlFamily(string Name, string Knob, IReadOnlyDictionary<ulong, IReadOnlyList<KlPoint>> Curves, int Folded)
+public sealed record KlFamily(
+    string Name, MethodRole Role, string? Reference, string Knob, IReadOnlyDictionary<ulong, IReadOnlyList<KlPoint>> Curves, int Folded)
 {
     /// <summary>The accuracy at a KL in one seed; NaN beyond the points that were measured.</summary>
     public double At(ulong seed, double kl, Decoding decoding) => Curves.TryGetValue(seed, out var points) ? MatchedKl.Interpolate(points, kl, decoding) : double.NaN;
@@ -51,7 +53,7 @@ public sealed class MatchedKl
 
     private MatchedKl(IReadOnlyList<KlFamily> families, IReadOnlyList<ulong> seeds) => (Families, this.seeds, Targets) = (families, seeds, Choose(families));
 
-    /// <summary>The families, in the order of the cells; the first is the one that the others are compared with.</summary>
+    /// <summary>The families, in the order of the results; the first is the one that the others are compared with.</summary>
     public IReadOnlyList<KlFamily> Families { get; }
 
     /// <summary>Number of the sweep's seeds.</summary>
@@ -63,24 +65,24 @@ public sealed class MatchedKl
     /// </summary>
     public IReadOnlyList<double> Targets { get; }
 
-    /// <summary>Collects the families from the sweep cells of one regime; null where nothing can be compared.</summary>
-    /// <param name="cells">Results; only the regime's sweep cells count.</param>
+    /// <summary>Collects the families from the sweep's results in one regime; null where nothing can be compared.</summary>
+    /// <param name="results">Results; only those of the regime's sweep count.</param>
     /// <param name="regime">The regime.</param>
-    public static MatchedKl? Of(IEnumerable<CellResult> cells, string regime)
+    public static MatchedKl? Of(IEnumerable<MethodResult> results, string regime)
     {
-        CellResult[] sweep = [.. cells.Where(c => c.Sweep && c.Regime == regime && c.Failure is null)];
-        var origins = sweep.Where(c => c.Knob is null && c.Method == ControlMethods.Sft).ToDictionary(c => c.Seed, c => new KlPoint(0, c.Greedy, c.Sampled));
+        MethodResult[] sweep = [.. results.Where(c => c.Sweep && c.Regime == regime && c.Failure is null)];
+        var origins = sweep.Where(c => c.Knob is null && c.Role == MethodRole.Sft).ToDictionary(c => c.Seed, c => new KlPoint(0, c.Greedy, c.Sampled));
         KlFamily[] families =
         [
-            .. sweep.Where(c => c is { Knob: not null and not ControlMethods.Discount, Value: not null } && double.IsFinite(c.Kl) && origins.ContainsKey(c.Seed))
+            .. sweep.Where(c => c is { Knob: not null and not DprMethod.Discount, Value: not null } && double.IsFinite(c.Kl) && origins.ContainsKey(c.Seed))
                 .GroupBy(c => (c.Method, c.Reference, Knob: c.Knob!))
-                .Select(family => Family(NameOf(family.First()), family.Key.Knob, family, origins)),
+                .Select(family => Family(family.First(), family, origins)),
         ];
         return families.Length < 2 ? null : new MatchedKl(families, [.. origins.Keys.Order()]);
     }
 
-    /// <summary>The name of the family that a cell belongs to: method and reference.</summary>
-    public static string NameOf(CellResult cell) => CellResult.LabelOf(cell.Method, cell.Reference, null, null);
+    /// <summary>The name of the family that a result belongs to: method and reference.</summary>
+    public static string NameOf(MethodResult result) => MethodResult.LabelOf(result.Method, result.Reference, null, null);
 
     /// <summary>Mean and interval of a family's accuracy at a KL, over the seeds in which it went so far.</summary>
     public Estimate Level(KlFamily family, double kl, Decoding decoding) =>
@@ -111,13 +113,13 @@ public sealed class MatchedKl
         return double.NaN;
     }
 
-    private static KlFamily Family(string name, string knob, IEnumerable<CellResult> cells, Dictionary<ulong, KlPoint> origins)
+    private static KlFamily Family(MethodResult first, IEnumerable<MethodResult> results, Dictionary<ulong, KlPoint> origins)
     {
         var curves = new Dictionary<ulong, IReadOnlyList<KlPoint>>();
         int folded = 0;
-        foreach (IGrouping<ulong, CellResult> seed in cells.GroupBy(c => c.Seed))
+        foreach (IGrouping<ulong, MethodResult> seed in results.GroupBy(c => c.Seed))
         {
-            CellResult[] bySetting = [.. seed.OrderBy(c => c.Value)];
+            MethodResult[] bySetting = [.. seed.OrderBy(c => c.Value)];
             if (!Monotone([.. bySetting.Select(c => c.Kl)])) folded++;
             curves[seed.Key] =
             [
@@ -127,7 +129,7 @@ public sealed class MatchedKl
             ];
         }
 
-        return new KlFamily(name, knob, curves, folded);
+        return new KlFamily(NameOf(first), first.Role, first.Reference, first.Knob!, curves, folded);
     }
 
     private static bool Monotone(double[] values)

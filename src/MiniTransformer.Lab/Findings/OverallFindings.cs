@@ -3,7 +3,7 @@ namespace MiniTransformer.Lab;
 /// <summary>What the numbers of all regimes say together.</summary>
 public static class OverallFindings
 {
-    private static readonly string[] Spoken = [ControlMethods.Dpr, ControlMethods.FlooredDpr, ControlMethods.Extrapolation, ControlMethods.Sentence];
+    private static readonly MethodRole[] Spoken = [MethodRole.Dpr, MethodRole.FlooredDpr, MethodRole.Extrapolation, MethodRole.Sentence];
 
     /// <summary>
     /// For the central methods: in which regimes each is better than SFT and continued SFT, and in which it is worse than SFT. Regimes with too few seeds for
@@ -11,8 +11,8 @@ public static class OverallFindings
     /// </summary>
     public static IReadOnlyList<Finding> Of(IReadOnlyList<RegimeResults> regimes)
     {
-        RegimeResults[] measured = [.. regimes.Where(r => r.Comparison.Seeds >= Statistics.FewestForInterval && r.Has(ControlMethods.Sft))];
-        return [.. Spoken.Select(method => Finding(method, measured)).OfType<Finding>()];
+        RegimeResults[] measured = [.. regimes.Where(r => r.Comparison.Seeds >= Statistics.FewestForInterval && r.Main(MethodRole.Sft) is not null)];
+        return [.. Spoken.Select(role => Finding(role, measured)).OfType<Finding>()];
     }
 
     /// <summary>
@@ -23,11 +23,12 @@ public static class OverallFindings
         Outcome[] outcomes =
         [
             .. from regime in regimes
-               where regime.Has(ControlMethods.Sft)
-               from row in regime.Rows
-               where row.Method != ControlMethods.Sft
+               let sft = regime.Main(MethodRole.Sft)
+               where sft is not null
+               from method in regime.Compared
+               where method.Role != MethodRole.Sft
                from decoding in new[] { Decoding.Greedy, Decoding.Sampled }
-               let outcome = regime.Comparison.Difference(row.Label, ControlMethods.Sft, decoding).Outcome
+               let outcome = regime.Comparison.Difference(method.Label, sft.Label, decoding).Outcome
                where outcome != Outcome.Unmeasured
                select outcome,
         ];
@@ -36,14 +37,15 @@ public static class OverallFindings
             : $"Of {outcomes.Length} intervals of differences to SFT {outcomes.Count(o => o != Outcome.Unclear)} exclude zero; if no method differed from SFT, about {Math.Round(outcomes.Length * .05):0} would by chance.";
     }
 
-    private static Finding? Finding(string method, IReadOnlyList<RegimeResults> regimes)
+    private static Finding? Finding(MethodRole role, IReadOnlyList<RegimeResults> regimes)
     {
-        RegimeResults[] run = [.. regimes.Where(r => r.Has(r.Main(method)))];
+        RegimeResults[] run = [.. regimes.Where(r => r.Main(role) is not null)];
         if (run.Length == 0) return null;
+        string method = run[0].Main(role)!.Method;
         var readings = run.Select(r =>
         {
             var findings = new RegimeFindings(r);
-            string label = r.Main(method);
+            string label = r.Main(role)!.Label;
             bool greedy = findings.Beats(label, Decoding.Greedy), sampled = findings.Beats(label, Decoding.Sampled);
             bool worse = findings.IsWorse(label, Decoding.Greedy) || findings.IsWorse(label, Decoding.Sampled);
             return (Name: r.Regime.Name, Kind: greedy && sampled ? 0 : worse && !greedy && !sampled ? 3 : worse ? 4 : greedy ? 1 : sampled ? 2 : 5);

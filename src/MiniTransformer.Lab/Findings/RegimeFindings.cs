@@ -9,28 +9,29 @@ public sealed class RegimeFindings
     private readonly RegimeResults results;
     private readonly Comparison comparison;
     private readonly string[] controls;
+    private readonly string? sft;
 
     /// <summary>Reads a regime's results.</summary>
     public RegimeFindings(RegimeResults results)
     {
-        (this.results, comparison) = (results, results.Comparison);
-        controls = [.. results.Rows.Where(r => IsContinued(r) && r.Collapsed < r.Cells.Count).Select(r => r.Label)];
+        (this.results, comparison, sft) = (results, results.Comparison, results.Main(MethodRole.Sft)?.Label);
+        controls = [.. results.Compared.Where(r => IsContinued(r) && r.Collapsed < r.Results.Count).Select(r => r.Label)];
     }
 
     /// <summary>
-    /// Whether a row is better than SFT and than every form of continued SFT that was run (at its default, on the last part, at the chosen
+    /// Whether a method is better than SFT and than every form of continued SFT that was run (at its default, on the last part, at the chosen
     /// rate): every interval of the differences lies above zero.
     /// </summary>
     public bool Beats(string label, Decoding decoding) =>
-        results.Has(ControlMethods.Sft) && controls.Append(ControlMethods.Sft).All(baseline => comparison.Difference(label, baseline, decoding).Outcome == Outcome.Better);
+        sft is not null && controls.Append(sft).All(baseline => comparison.Difference(label, baseline, decoding).Outcome == Outcome.Better);
 
-    /// <summary>Whether a row is worse than SFT: the interval lies below zero.</summary>
+    /// <summary>Whether a method is worse than SFT: the interval lies below zero.</summary>
     public bool IsWorse(string label, Decoding decoding) => AgainstSft(label, decoding) == Outcome.Worse;
 
     /// <summary>The findings, most important first.</summary>
     public IReadOnlyList<Finding> All()
     {
-        if (!results.Has(ControlMethods.Sft)) return [new Finding(Outcome.Unmeasured, "Nothing can be said", "SFT itself was not run")];
+        if (sft is null) return [new Finding(Outcome.Unmeasured, "Nothing can be said", "SFT itself was not run")];
         if (comparison.Seeds < Statistics.FewestForInterval)
         {
             return [new Finding(Outcome.Unmeasured, "Nothing is claimed", $"there are no intervals with {Comparison.SeedCount(comparison.Seeds)}; see the means in the table"), .. AtEqualKl()];
@@ -61,10 +62,10 @@ public sealed class RegimeFindings
         if (worse.Length > 0) yield return Found(Outcome.Worse, "Worse than SFT, greedy or sampled, and better in neither", worse);
         if (rest.Count > 0) yield return Found(Outcome.Unclear, "No clear difference to SFT", [.. rest]);
         if (unmeasured.Length > 0) yield return new Finding(Outcome.Unmeasured, "Too few seeds with numbers", string.Join("; ", unmeasured));
-        string[] oracles = [.. results.Rows.Where(r => ControlMethods.SeesJudge(r.Method)).Select(r => r.Label)];
+        string[] oracles = [.. results.Compared.Where(r => r.Role == MethodRole.SeesJudge).Select(r => r.Label)];
         if (oracles.Length > 0) yield return Found(Outcome.Unmeasured, "For comparison, methods that the verifier tells which responses are right", oracles);
-        foreach (MethodRow row in results.Rows.Where(r => r.Collapsed > 0))
-            yield return new Finding(Outcome.Worse, $"{row.Label} collapsed", $"in {row.Collapsed} of {Comparison.SeedCount(row.Cells.Count)}, which its means leave out");
+        foreach (ComparedMethod row in results.Compared.Where(r => r.Collapsed > 0))
+            yield return new Finding(Outcome.Worse, $"{row.Label} collapsed", $"in {row.Collapsed} of {Comparison.SeedCount(row.Results.Count)}, which its means leave out");
 
         string[] Take(Func<string, bool> isOne)
         {
@@ -77,14 +78,14 @@ public sealed class RegimeFindings
     // Sampling at a lower temperature costs nothing; where it does as much, the method has sharpened the policy and not improved it.
     private IEnumerable<Finding> Cooler()
     {
-        if (!results.Has(ControlMethods.CoolSft)) yield break;
-        PairedDifference cool = comparison.Difference(ControlMethods.CoolSft, ControlMethods.Sft, Decoding.Sampled);
-        string level = Numbers.Fraction(comparison.Estimate(ControlMethods.CoolSft, a => a.SampledAccuracy).Mean);
-        string gain = $"SFT at T = 0.5 reaches {level}, {Numbers.SignedFraction(cool.Estimate.Mean)} {Numbers.SignedRange(cool.Estimate.Interval)} against T = 1";
+        if (results.Main(MethodRole.CoolSft) is not { Label: var cooler }) yield break;
+        PairedDifference cool = comparison.Difference(cooler, sft!, Decoding.Sampled);
+        string level = Numbers.Fraction(comparison.Estimate(cooler, a => a.Sampled).Mean);
+        string gain = $"{cooler} reaches {level}, {Numbers.SignedFraction(cool.Estimate.Mean)} {Numbers.SignedRange(cool.Estimate.Interval)} against T = 1";
         (string Label, PairedDifference Difference)[] gainers =
         [
             .. Compared().Where(r => AgainstSft(r.Label, Decoding.Sampled) == Outcome.Better)
-                .Select(r => (r.Label, comparison.Difference(r.Label, ControlMethods.CoolSft, Decoding.Sampled))),
+                .Select(r => (r.Label, comparison.Difference(r.Label, cooler, Decoding.Sampled))),
         ];
         if (gainers.Length == 0)
         {
@@ -107,8 +108,8 @@ public sealed class RegimeFindings
     private IEnumerable<Finding> AtEqualKl()
     {
         if (results.Matched is not { Targets.Count: > 0 } matched) yield break;
-        KlFamily? dense = matched.Families.FirstOrDefault(f => f.Name == results.Main(ControlMethods.Dpr));
-        KlFamily? sentence = matched.Families.FirstOrDefault(f => f.Name == results.Main(ControlMethods.Sentence));
+        KlFamily? dense = matched.Families.FirstOrDefault(f => f.Role == MethodRole.Dpr && f.Reference == results.Regime.MainReference);
+        KlFamily? sentence = matched.Families.FirstOrDefault(f => f.Role == MethodRole.Sentence && f.Reference == results.Regime.MainReference);
         if (dense is null || sentence is null) yield break;
         var differences = matched.Targets.SelectMany(kl => new[] { Decoding.Greedy, Decoding.Sampled }.Select(d => (kl, Decoding: d, Difference: matched.Difference(dense, sentence, kl, d))))
             .Where(x => x.Difference.Estimate.Count > 0).ToArray();
@@ -130,12 +131,12 @@ public sealed class RegimeFindings
     }
 
     // The methods that learn from demonstrations alone, without the controls.
-    private IEnumerable<MethodRow> Compared() => results.Rows.Where(r =>
-        r.Method is not (ControlMethods.Sft or ControlMethods.CoolSft or ControlMethods.Base) && !IsContinued(r) && !ControlMethods.SeesJudge(r.Method));
+    private IEnumerable<ComparedMethod> Compared() => results.Compared.Where(r =>
+        r.Role is not (MethodRole.Sft or MethodRole.CoolSft or MethodRole.Base or MethodRole.SeesJudge) && !IsContinued(r));
 
-    private static bool IsContinued(MethodRow row) => ControlMethods.IsContinuedSft(row.Cells[0]);
+    private static bool IsContinued(ComparedMethod method) => method.Role is MethodRole.ContinuedSft or MethodRole.ContinuedOnLastPart;
 
-    private Outcome AgainstSft(string label, Decoding decoding) => comparison.Difference(label, ControlMethods.Sft, decoding).Outcome;
+    private Outcome AgainstSft(string label, Decoding decoding) => comparison.Difference(label, sft!, decoding).Outcome;
 
     private (Outcome Greedy, Outcome Sampled) Outcomes(string label) => (AgainstSft(label, Decoding.Greedy), AgainstSft(label, Decoding.Sampled));
 
@@ -157,7 +158,7 @@ public sealed class RegimeFindings
 
     private string Described(string label) => $"{Short(label)} ({Numbers.SignedFraction(Mean(label, Decoding.Greedy))} / {Numbers.SignedFraction(Mean(label, Decoding.Sampled))})";
 
-    private double Mean(string label, Decoding decoding) => comparison.Difference(label, ControlMethods.Sft, decoding).Estimate.Mean;
+    private double Mean(string label, Decoding decoding) => comparison.Difference(label, sft!, decoding).Estimate.Mean;
 
     private static string Difference(PairedDifference d) =>
         Numbers.SignedFraction(d.Estimate.Mean) + (d.Estimate.Interval.IsAvailable ? " " + Numbers.SignedRange(d.Estimate.Interval) : "");

@@ -1,48 +1,62 @@
-
 namespace MiniTransformer.Lab;
 
-/// <summary>One row of a regime's tables: a method with its reference and setting, over the evaluation seeds.</summary>
-/// <param name="Label">The arm's name in the <see cref="RegimeResults.Comparison"/>.</param>
-/// <param name="Method">The method.</param>
-/// <param name="Reference">The reference of r̂, or null.</param>
+/// <summary>A method with its reference and setting, over the seeds that it was run in.</summary>
 /// <param name="Setting">The setting as tables print it, such as "β = 3, chosen"; "–" where none was varied.</param>
-/// <param name="Chosen">Whether the setting was chosen on validation prompts of the sweep's seeds.</param>
-/// <param name="Cells">The results, one a seed.</param>
-public sealed record MethodRow(string Label, string Method, string? Reference, string Setting, bool Chosen, IReadOnlyList<CellResult> Cells)
+/// <param name="Results">The results, one a seed.</param>
+public sealed record ComparedMethod(string Setting, IReadOnlyList<MethodResult> Results)
 {
+    /// <summary>What the <see cref="RegimeResults.Comparison"/> knows it by.</summary>
+    public string Label => Results[0].Label;
+
+    /// <summary>The method.</summary>
+    public string Method => Results[0].Method;
+
+    /// <summary>What it is in the comparison.</summary>
+    public MethodRole Role => Results[0].Role;
+
+    /// <summary>The reference of r̂, or null.</summary>
+    public string? Reference => Results[0].Reference;
+
+    /// <summary>The setting that was varied, or null.</summary>
+    public string? Knob => Results[0].Knob;
+
+    /// <summary>Whether the setting was chosen on validation prompts of the sweep's seeds.</summary>
+    public bool Chosen => Results[0].Chosen;
+
     /// <summary>Seeds in which the policy collapsed: they have no numbers, and means leave them out.</summary>
-    public int Collapsed => Cells.Count(c => c.Failure is not null);
+    public int Collapsed => Results.Count(r => r.Failure is not null);
 }
 
 /// <summary>A method whose setting was chosen on the sweep's seeds.</summary>
-/// <param name="Default">The row at the default setting.</param>
-/// <param name="Chosen">The row at the chosen setting; the default's own where that was chosen.</param>
+/// <param name="Default">The method at the default setting.</param>
+/// <param name="Chosen">The method at the chosen setting; the default's own where that was chosen.</param>
 /// <param name="Knob">The setting's name.</param>
 /// <param name="DefaultValue">Its default.</param>
 /// <param name="ChosenValue">The value that was chosen.</param>
-public sealed record ChosenSetting(MethodRow Default, MethodRow Chosen, string Knob, double DefaultValue, double ChosenValue);
+public sealed record ChosenSetting(ComparedMethod Default, ComparedMethod Chosen, string Knob, double DefaultValue, double ChosenValue);
 
-/// <summary>The results of one regime: its rows over the evaluation seeds, and what the sweep's seeds chose.</summary>
+/// <summary>The results of one regime: its methods over the evaluation seeds, and what the sweep's seeds chose.</summary>
 public sealed class RegimeResults
 {
-    private readonly CellResult[] sweep;
+    private readonly MethodResult[] sweep;
 
     /// <summary>Collects a regime's results.</summary>
     /// <param name="regime">The regime.</param>
-    /// <param name="cells">Results; those of other regimes are passed over.</param>
+    /// <param name="results">Results; those of other regimes are passed over.</param>
     /// <exception cref="ArgumentException">The regime has no result of an evaluation seed.</exception>
-    public RegimeResults(Regime regime, IEnumerable<CellResult> cells)
+    public RegimeResults(Regime regime, IEnumerable<MethodResult> results)
     {
         Regime = regime;
-        CellResult[] own = [.. cells.Where(c => c.Regime == regime.Name)];
-        sweep = [.. own.Where(c => c.Sweep)];
-        CellResult[] evaluation = [.. own.Where(c => !c.Sweep)];
-        if (evaluation.Length == 0) throw new ArgumentException($"RegimeResults: regime {regime.Name} has no result of an evaluation seed; at least one cell is needed.");
+        MethodResult[] own = [.. results.Where(r => r.Regime == regime.Name)];
+        sweep = [.. own.Where(r => r.Sweep)];
+        MethodResult[] evaluation = [.. own.Where(r => !r.Sweep)];
+        if (evaluation.Length == 0)
+            throw new ArgumentException($"RegimeResults: regime {regime.Name} has no result of an evaluation seed; at least one is needed.");
 
         Sweep[] strengths = [.. Methods.StrengthSweeps(regime)];
-        Rows = [.. evaluation.GroupBy(c => c.Label).Select(group => Row(group.Key, [.. group], strengths))];
-        string[] baselines = [.. new[] { ControlMethods.Sft, ControlMethods.ContinuedSft, ControlMethods.CoolSft }.Where(name => Rows.Any(r => r.Label == name))];
-        Comparison = new Comparison([.. evaluation.Select(ArmResult.Of)], baselines);
+        Compared = [.. evaluation.GroupBy(r => r.Label).Select(group => new ComparedMethod(SettingOf(group.First(), strengths), [.. group]))];
+        MethodRole[] controls = [MethodRole.Sft, MethodRole.ContinuedSft, MethodRole.CoolSft];
+        Comparison = new Comparison(evaluation, [.. controls.Select(Main).OfType<ComparedMethod>().Select(m => m.Label)]);
         Matched = MatchedKl.Of(sweep, regime.Name);
         Settings = sweep.Length == 0 ? [] : [.. strengths.Select(Setting).OfType<ChosenSetting>()];
     }
@@ -50,10 +64,10 @@ public sealed class RegimeResults
     /// <summary>The regime.</summary>
     public Regime Regime { get; }
 
-    /// <summary>The rows, in the order of the cells.</summary>
-    public IReadOnlyList<MethodRow> Rows { get; }
+    /// <summary>The methods, in the order of the results.</summary>
+    public IReadOnlyList<ComparedMethod> Compared { get; }
 
-    /// <summary>The rows compared with SFT, continued SFT and SFT at a lower temperature, as far as these were run.</summary>
+    /// <summary>The methods compared with SFT, continued SFT and SFT at a lower temperature, as far as these were run.</summary>
     public Comparison Comparison { get; }
 
     /// <summary>Methods at equal distance from π_SFT; null without sweeps.</summary>
@@ -63,33 +77,31 @@ public sealed class RegimeResults
     public IReadOnlyList<ChosenSetting> Settings { get; }
 
     /// <summary>The sweep's results.</summary>
-    public IReadOnlyList<CellResult> SweepCells => sweep;
+    public IReadOnlyList<MethodResult> SweepResults => sweep;
 
     /// <summary>Number of the sweep's seeds.</summary>
-    public int SweepSeeds => sweep.Select(c => c.Seed).Distinct().Count();
+    public int SweepSeeds => sweep.Select(r => r.Seed).Distinct().Count();
 
-    /// <summary>Whether a row is there.</summary>
-    public bool Has(string label) => Rows.Any(r => r.Label == label);
+    /// <summary>The method of a role at its default setting, with the regime's main reference where it has one; null where it was not run.</summary>
+    public ComparedMethod? Main(MethodRole role) =>
+        Compared.FirstOrDefault(m => m.Role == role && m.Knob is null && (m.Reference is null || m.Reference == Regime.MainReference));
 
-    /// <summary>The label of the row of a method with the regime's main reference at its default setting.</summary>
-    public string Main(string method) => CellResult.LabelOf(method, Regime.MainReference, null, null);
-
-    private static MethodRow Row(string label, CellResult[] cells, Sweep[] strengths)
+    private static string SettingOf(MethodResult first, Sweep[] strengths)
     {
-        CellResult first = cells[0];
         Sweep? varied = strengths.FirstOrDefault(s => s.At(s.Default) is var m && m.Name == first.Method && m.Reference == first.Reference);
         (string? knob, double? value) = first.Knob is null && varied is not null ? (varied.At(varied.Default).Knob, varied.Default) : (first.Knob, first.Value);
-        string setting = value is { } at ? $"{knob} = {Numbers.Plain(at)}{(first.Chosen ? ", chosen" : "")}" : Numbers.None;
-        return new MethodRow(label, first.Method, first.Reference, setting, first.Chosen, cells);
+        return value is { } at ? $"{knob} = {Numbers.Plain(at)}{(first.Chosen ? ", chosen" : "")}" : Numbers.None;
     }
 
     private ChosenSetting? Setting(Sweep strengths)
     {
         Method preset = strengths.At(strengths.Default);
-        MethodRow? row = Rows.FirstOrDefault(r => r is { Chosen: false } && r.Method == preset.Name && r.Reference == preset.Reference && r.Cells[0].Knob is null);
-        if (row is null || Selection.Best(sweep, Regime.Name, preset) is not { } best) return null;
-        if (best == strengths.Default) return new ChosenSetting(row, row, preset.Knob!, strengths.Default, best);
-        MethodRow? chosen = Rows.FirstOrDefault(r => r.Chosen && r.Method == preset.Name && r.Reference == preset.Reference && r.Cells[0].Value == best);
-        return chosen is null ? null : new ChosenSetting(row, chosen, preset.Knob!, strengths.Default, best);
+        ComparedMethod? unvaried = Of(preset).FirstOrDefault(m => m is { Chosen: false, Knob: null });
+        if (unvaried is null || Selection.Best(sweep, Regime.Name, preset) is not { } best) return null;
+        if (best == strengths.Default) return new ChosenSetting(unvaried, unvaried, preset.Knob!, strengths.Default, best);
+        ComparedMethod? chosen = Of(preset).FirstOrDefault(m => m.Chosen && m.Results[0].Value == best);
+        return chosen is null ? null : new ChosenSetting(unvaried, chosen, preset.Knob!, strengths.Default, best);
     }
+
+    private IEnumerable<ComparedMethod> Of(Method method) => Compared.Where(m => m.Method == method.Name && m.Reference == method.Reference);
 }

@@ -1,4 +1,3 @@
-
 namespace MiniTransformer.Lab;
 
 /// <summary>All methods in all regimes in one table: the difference to SFT, greedy and sampled.</summary>
@@ -9,7 +8,7 @@ public static class RegimeSummary
     /// <summary>Rows are methods, columns regimes.</summary>
     public static ReportTable Table(IReadOnlyList<RegimeResults> regimes)
     {
-        string[] keys = [.. Merge([.. regimes.Select(r => r.Rows.Where(IsCompared).Select(row => Key(row, r.Regime)).ToArray())])];
+        string[] keys = [.. Merge([.. regimes.Select(r => r.Compared.Where(m => m.Role != MethodRole.Sft).Select(method => Key(method, r.Regime)).ToArray())])];
         var rows = new List<IReadOnlyList<ReportCell>>();
         foreach (string key in keys)
         {
@@ -27,12 +26,12 @@ public static class RegimeSummary
     /// <summary>The difference to SFT as a cell: both decodings, starred where the interval excludes zero.</summary>
     public static ReportCell Cell(RegimeResults regime, string key)
     {
-        if (Find(regime, key) is not { } row || !regime.Has(ControlMethods.Sft)) return Numbers.None;
-        PairedDifference greedy = regime.Comparison.Difference(row.Label, ControlMethods.Sft, Decoding.Greedy);
-        PairedDifference sampled = regime.Comparison.Difference(row.Label, ControlMethods.Sft, Decoding.Sampled);
-        if (greedy.Estimate.Count == 0 && sampled.Estimate.Count == 0) return row.Collapsed > 0 ? "collapsed" : Numbers.None;
-        string hint = $"{row.Label} ({row.Setting}): greedy {Numbers.SignedRange(greedy.Estimate.Interval)}, sampled {Numbers.SignedRange(sampled.Estimate.Interval)}"
-            + (row.Collapsed > 0 ? $"; collapsed in {row.Collapsed} of {row.Cells.Count} seeds" : "");
+        if (Find(regime, key) is not { } method || regime.Main(MethodRole.Sft) is not { Label: var sft }) return Numbers.None;
+        PairedDifference greedy = regime.Comparison.Difference(method.Label, sft, Decoding.Greedy);
+        PairedDifference sampled = regime.Comparison.Difference(method.Label, sft, Decoding.Sampled);
+        if (greedy.Estimate.Count == 0 && sampled.Estimate.Count == 0) return method.Collapsed > 0 ? "collapsed" : Numbers.None;
+        string hint = $"{method.Label} ({method.Setting}): greedy {Numbers.SignedRange(greedy.Estimate.Interval)}, sampled {Numbers.SignedRange(sampled.Estimate.Interval)}"
+            + (method.Collapsed > 0 ? $"; collapsed in {method.Collapsed} of {method.Results.Count} seeds" : "");
         return new ReportCell($"{Text(greedy)} / {Text(sampled)}", hint, Combined(greedy.Outcome, sampled.Outcome));
     }
 
@@ -49,23 +48,21 @@ public static class RegimeSummary
     }
 
     // The same method in different regimes: its main reference may be the base here and a checkpoint there, a chosen setting 3 here and 10 there.
-    private static string Key(MethodRow row, Regime regime)
+    private static string Key(ComparedMethod method, Regime regime)
     {
-        string reference = row.Reference switch
+        string reference = method.Reference switch
         {
             null => "",
             var several when several.Contains('+') => "", // an ensemble begins with the main reference
             var main when main == regime.MainReference => $", {Main}",
             var other => $", reference {other}",
         };
-        return row.Method + reference + (row.Chosen ? $", {row.Cells[0].Knob} chosen" : "");
+        return method.Method + reference + (method.Chosen ? $", {method.Knob} chosen" : "");
     }
 
-    private static MethodRow? Find(RegimeResults regime, string key) =>
-        regime.Rows.FirstOrDefault(row => Key(row, regime.Regime) == key)
+    private static ComparedMethod? Find(RegimeResults regime, string key) =>
+        regime.Compared.FirstOrDefault(method => Key(method, regime.Regime) == key)
         ?? regime.Settings.FirstOrDefault(s => s.Chosen == s.Default && $"{Key(s.Default, regime.Regime)}, {s.Knob} chosen" == key)?.Default;
-
-    private static bool IsCompared(MethodRow row) => row.Method != ControlMethods.Sft;
 
     private static string Text(PairedDifference difference) => difference.Estimate.Count == 0
         ? Numbers.None

@@ -1,40 +1,39 @@
-
 namespace MiniTransformer.Lab;
 
 /// <summary>The tables of one regime.</summary>
 public static class RegimeTables
 {
-    /// <summary>Accuracy and behaviour of every row.</summary>
+    /// <summary>Accuracy and behaviour of every method.</summary>
     public static ReportTable Accuracy(RegimeResults results)
     {
-        bool gaps = results.Rows.Any(r => r.Cells.Count < results.Comparison.Seeds || r.Collapsed > 0);
+        bool gaps = results.Compared.Any(r => r.Results.Count < results.Comparison.Seeds || r.Collapsed > 0);
         string[] headers = ["method", "reference", "setting", "greedy", "sampled", "KL to SFT", "Σ r̂", "entropy", "tokens", "ended", .. gaps ? ["seeds"] : Array.Empty<string>()];
         var rows = new List<IReadOnlyList<ReportCell>>();
-        foreach (MethodRow row in results.Rows)
+        foreach (ComparedMethod method in results.Compared)
         {
-            Estimate Of(Func<ArmResult, double> quantity) => results.Comparison.Estimate(row.Label, quantity);
+            Estimate Of(Func<MethodResult, double> quantity) => results.Comparison.Estimate(method.Label, quantity);
             rows.Add(
             [
-                row.Method, row.Reference ?? Numbers.None, row.Setting,
-                Comparison.Level(Of(a => a.GreedyAccuracy)), Comparison.Level(Of(a => a.SampledAccuracy)),
+                method.Method, method.Reference ?? Numbers.None, method.Setting,
+                Comparison.Level(Of(a => a.Greedy)), Comparison.Level(Of(a => a.Sampled)),
                 Behaviour(Of(a => a.Kl), Numbers.Decimal), Behaviour(Of(a => a.Reward), Numbers.SignedDecimal), Behaviour(Of(a => a.Entropy), Numbers.Decimal),
-                Behaviour(Of(a => a.Length), Numbers.Decimal), Behaviour(Of(a => a.EndedFraction), Numbers.Fraction),
-                .. gaps ? [$"{row.Cells.Count - row.Collapsed} of {results.Comparison.Seeds}"] : Array.Empty<ReportCell>(),
+                Behaviour(Of(a => a.Length), Numbers.Decimal), Behaviour(Of(a => a.Ended), Numbers.Fraction),
+                .. gaps ? [$"{method.Results.Count - method.Collapsed} of {results.Comparison.Seeds}"] : Array.Empty<ReportCell>(),
             ]);
         }
 
         string spread = results.Comparison.Seeds < Statistics.FewestForInterval
             ? $"No intervals with {Comparison.SeedCount(results.Comparison.Seeds)}."
             : $"± is half of Student's 95% interval over {results.Comparison.Seeds} seeds.";
-        string collapsed = results.Rows.Any(r => r.Collapsed > 0) ? " Seeds whose policy collapsed have no numbers and are left out of a row's means: such a row looks better than it is." : "";
+        string collapsed = results.Compared.Any(r => r.Collapsed > 0) ? " Seeds whose policy collapsed have no numbers and are left out of a row's means: such a row looks better than it is." : "";
         return new ReportTable(
             $"{results.Regime.Name}: accuracy on held-out prompts", headers, rows,
             $"{char.ToUpperInvariant(results.Regime.Measured[0])}{results.Regime.Measured[1..]}, mean over seeds. {spread} Σ r̂ is relative to {ReferenceName(results.Regime)}; KL and Σ r̂ in nats a response, entropy in nats a token.{collapsed}"
             + NotJudged("nothing could be read in them, such as a number", c => c.Unread) + NotJudged("the judge failed on them", c => c.JudgeFailed));
 
-        string NotJudged(string why, Func<CellResult, int?> count)
+        string NotJudged(string why, Func<MethodResult, int?> count)
         {
-            (string Label, int Count)[] rows = [.. results.Rows.Select(r => (r.Label, r.Cells.Sum(count) ?? 0)).Where(r => r.Item2 > 0)];
+            (string Label, int Count)[] rows = [.. results.Compared.Select(r => (r.Label, r.Results.Sum(count) ?? 0)).Where(r => r.Item2 > 0)];
             return rows.Length == 0 ? "" : $" Wrong because {why}, greedy and sampled of all seeds: {rows.Sum(r => r.Count)} in total ({string.Join(", ", rows.Select(r => $"{r.Label} {r.Count}"))}).";
         }
     }
@@ -43,11 +42,11 @@ public static class RegimeTables
     public static ReportTable? Bootstrap(RegimeResults results)
     {
         if (results.Comparison.Seeds < Statistics.FewestForInterval) return null;
-        ReportCell Cell(string arm, Func<ArmResult, double> quantity) =>
-            results.Comparison.Estimate(arm, quantity) is { Count: > 0 } e ? $"{Numbers.Fraction(e.Mean)} {Numbers.Range(e.Bootstrap)}" : Numbers.None;
+        ReportCell Cell(string label, Func<MethodResult, double> quantity) =>
+            results.Comparison.Estimate(label, quantity) is { Count: > 0 } e ? $"{Numbers.Fraction(e.Mean)} {Numbers.Range(e.Bootstrap)}" : Numbers.None;
         return new ReportTable(
             $"{results.Regime.Name}: percentile bootstrap intervals", ["method", "greedy", "sampled"],
-            [.. results.Rows.Select(r => (IReadOnlyList<ReportCell>)[r.Label, Cell(r.Label, a => a.GreedyAccuracy), Cell(r.Label, a => a.SampledAccuracy)])],
+            [.. results.Compared.Select(r => (IReadOnlyList<ReportCell>)[r.Label, Cell(r.Label, a => a.Greedy), Cell(r.Label, a => a.Sampled)])],
             "95% intervals of the mean over seeds. With few seeds they are too narrow: Student's are the ones to go by.");
     }
 
@@ -71,14 +70,14 @@ public static class RegimeTables
             + "The other columns are of the evaluation seeds, on validation and on evaluation prompts.");
     }
 
-    /// <summary>All cells of the sweep's seeds; null without sweeps.</summary>
+    /// <summary>All results of the sweep's seeds; null without sweeps.</summary>
     public static ReportTable? SweepTable(RegimeResults results)
     {
-        if (results.SweepCells.Count == 0) return null;
+        if (results.SweepResults.Count == 0) return null;
         var rows = new List<IReadOnlyList<ReportCell>>();
-        foreach (IGrouping<string, CellResult> group in results.SweepCells.GroupBy(c => c.Label))
+        foreach (IGrouping<string, MethodResult> group in results.SweepResults.GroupBy(c => c.Label))
         {
-            Estimate Of(Func<CellResult, double> quantity) => Estimate.Of([.. group.Where(c => c.Failure is null).Select(quantity).Where(double.IsFinite)]);
+            Estimate Of(Func<MethodResult, double> quantity) => Estimate.Of([.. group.Where(c => c.Failure is null).Select(quantity).Where(double.IsFinite)]);
             int collapsed = group.Count(c => c.Failure is not null);
             rows.Add(
             [
@@ -95,12 +94,12 @@ public static class RegimeTables
     /// <summary>What a regime's main reference is, in words.</summary>
     public static string ReferenceName(Regime regime) => regime.HasBase ? "the base" : $"the checkpoint after {regime.MainReference} of SFT";
 
-    private static IReadOnlyList<ReportCell> SettingRow(RegimeResults results, ChosenSetting setting, MethodRow row, double value, string which)
+    private static IReadOnlyList<ReportCell> SettingRow(RegimeResults results, ChosenSetting setting, ComparedMethod method, double value, string which)
     {
-        Estimate Of(Func<CellResult, double> quantity) => Estimate.Of([.. row.Cells.Select(quantity).Where(double.IsFinite)]);
-        double[] scores = [.. results.SweepCells.Where(c => c.Method == row.Method && c.Reference == row.Reference && c.Knob == setting.Knob && c.Value == value).Select(Selection.Score)];
-        bool chosen = row != setting.Default;
-        ReportCell Gain(Decoding decoding) => chosen ? Comparison.Gain(results.Comparison.Difference(row.Label, setting.Default.Label, decoding)) : Numbers.None;
+        Estimate Of(Func<MethodResult, double> quantity) => Estimate.Of([.. method.Results.Select(quantity).Where(double.IsFinite)]);
+        double[] scores = [.. results.SweepResults.Where(c => c.Method == method.Method && c.Reference == method.Reference && c.Knob == setting.Knob && c.Value == value).Select(Selection.Score)];
+        bool chosen = method != setting.Default;
+        ReportCell Gain(Decoding decoding) => chosen ? Comparison.Gain(results.Comparison.Difference(method.Label, setting.Default.Label, decoding)) : Numbers.None;
         return
         [
             setting.Default.Label, $"{setting.Knob} = {Numbers.Plain(value)}", which, Numbers.Fraction(Statistics.Mean(scores)),

@@ -1,32 +1,32 @@
 namespace MiniTransformer.Lab;
 
-/// <summary>What the seeds say about one arm against one baseline.</summary>
-/// <param name="Arm">The arm.</param>
+/// <summary>What the seeds say about one method against one baseline.</summary>
+/// <param name="Label">The method.</param>
 /// <param name="Baseline">What it is compared with.</param>
 /// <param name="Greedy">The outcome in greedy decoding.</param>
 /// <param name="Sampled">The outcome in sampled decoding.</param>
 /// <param name="Claim">The sentence, such as "DPR beats SFT".</param>
 /// <param name="Evidence">Its numbers.</param>
-public sealed record Verdict(string Arm, string Baseline, Outcome Greedy, Outcome Sampled, string Claim, string Evidence)
+public sealed record Verdict(string Label, string Baseline, Outcome Greedy, Outcome Sampled, string Claim, string Evidence)
 {
     /// <summary>Claim and evidence in one line.</summary>
     public string Text => $"{Claim}: {Evidence}.";
 
     /// <summary>Puts two paired differences into words.</summary>
-    public static Verdict Of(string arm, string baseline, PairedDifference greedy, PairedDifference sampled)
+    public static Verdict Of(string label, string baseline, PairedDifference greedy, PairedDifference sampled)
     {
         (string Name, PairedDifference Difference)[] measured =
             new[] { ("greedy", greedy), ("sampled", sampled) }.Where(pair => pair.Item2.Estimate.Count > 0).ToArray();
         Outcome[] outcomes = measured.Select(pair => pair.Difference.Outcome).Distinct().ToArray();
         string claim = outcomes switch
         {
-            [] => $"{arm} and {baseline}: nothing can be said",
-            [Outcome.Better] => $"{arm} beats {baseline}",
-            [Outcome.Worse] => $"{arm} is worse than {baseline}",
-            [Outcome.Unclear] when measured.Length > 1 => $"{arm} and {baseline}: no clear difference (both intervals include zero)",
-            [Outcome.Unclear] => $"{arm} and {baseline}: no clear difference (the interval includes zero)",
-            [Outcome.Unmeasured] => $"{arm} minus {baseline}",
-            _ => $"{arm} against {baseline}: {string.Join(", ", measured.Select(pair => $"{Word(pair.Difference.Outcome)} {pair.Name}"))}",
+            [] => $"{label} and {baseline}: nothing can be said",
+            [Outcome.Better] => $"{label} beats {baseline}",
+            [Outcome.Worse] => $"{label} is worse than {baseline}",
+            [Outcome.Unclear] when measured.Length > 1 => $"{label} and {baseline}: no clear difference (both intervals include zero)",
+            [Outcome.Unclear] => $"{label} and {baseline}: no clear difference (the interval includes zero)",
+            [Outcome.Unmeasured] => $"{label} minus {baseline}",
+            _ => $"{label} against {baseline}: {string.Join(", ", measured.Select(pair => $"{Word(pair.Difference.Outcome)} {pair.Name}"))}",
         };
         string evidence = outcomes.Length == 0
             ? "they were measured in no common seed"
@@ -36,7 +36,7 @@ public sealed record Verdict(string Arm, string Baseline, Outcome Greedy, Outcom
             evidence += $"; no interval with {Comparison.SeedCount(measured.Max(pair => pair.Difference.Estimate.Count))}; run --seeds 5";
         }
 
-        return new Verdict(arm, baseline, greedy.Outcome, sampled.Outcome, claim, evidence);
+        return new Verdict(label, baseline, greedy.Outcome, sampled.Outcome, claim, evidence);
     }
 
     private static string Word(Outcome outcome) => outcome switch

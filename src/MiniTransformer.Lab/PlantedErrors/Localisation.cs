@@ -1,5 +1,3 @@
-using MiniTransformer.Tensors;
-
 namespace MiniTransformer.Lab;
 
 /// <summary>
@@ -9,9 +7,6 @@ namespace MiniTransformer.Lab;
 public static class Localisation
 {
     private const double Normal975 = 1.959963984540054; // the standard normal's 97.5% quantile
-
-    // Fewest responses for which resampling says anything.
-    private const int FewestForInterval = 3;
 
     /// <summary>
     /// The share of the responses in which the lowest of all scores is the planted token's. A token that shares the lowest score with
@@ -61,39 +56,26 @@ public static class Localisation
 
     /// <summary>
     /// The percentile bootstrap's 95% interval of the AUC. Whole responses are drawn with replacement, since the tokens of one response
-    /// depend on each other. NaN for fewer than three responses; a single point where the separation is perfect.
+    /// depend on each other. Unavailable for fewer than three responses; a single point where the separation is perfect.
     /// </summary>
-    public static (double Low, double High) AucInterval(
+    public static Interval AucInterval(
         ReadOnlySpan<double> scores, ReadOnlySpan<int> starts, ReadOnlySpan<int> planted, ulong seed, int resamples = 1000)
     {
         Check(scores, starts, planted);
-        ArgumentOutOfRangeException.ThrowIfLessThan(resamples, 1);
-        int n = planted.Length;
-        if (n < FewestForInterval) return (double.NaN, double.NaN);
         var tokens = new SortedTokens(scores, starts, planted);
-        double[] values = new double[resamples], weights = new double[n];
-        for (int r = 0; r < resamples; r++)
-        {
-            Array.Clear(weights);
-            var rng = new Rng(seed, (ulong)r);
-            for (int i = 0; i < n; i++) weights[rng.NextInt(n)]++;
-            values[r] = tokens.Auc(weights);
-        }
-
-        double[] sorted = [.. values.Where(double.IsFinite).Order()]; // a resample of responses of one token each has no right token
-        return sorted.Length == 0 ? (double.NaN, double.NaN) : (Quantile(sorted, .025), Quantile(sorted, .975));
+        return Statistics.Bootstrap(planted.Length, seed, resamples, counts => tokens.Auc(counts)); // without a right token there is no AUC
     }
 
     /// <summary>
     /// Wilson's 95% interval of a rate p̂ of n: (p̂ + z²/2n ± z √(p̂(1−p̂)/n + z²/4n²)) / (1 + z²/n) (E. B. Wilson, JASA 1927). It stays
     /// within [0, 1] and does not collapse at 0 or 1.
     /// </summary>
-    public static (double Low, double High) WilsonInterval(double rate, int n)
+    public static Interval WilsonInterval(double rate, int n)
     {
-        if (n < 1) return (double.NaN, double.NaN);
+        if (n < 1) return Interval.Unavailable;
         const double z2 = Normal975 * Normal975;
         double centre = rate + z2 / (2 * n), half = Normal975 * Math.Sqrt(rate * (1 - rate) / n + z2 / (4.0 * n * n)), scale = 1 + z2 / n;
-        return (Math.Max(0, (centre - half) / scale), Math.Min(1, (centre + half) / scale));
+        return new Interval(Math.Max(0, (centre - half) / scale), Math.Min(1, (centre + half) / scale));
     }
 
     private static void Check(ReadOnlySpan<double> scores, ReadOnlySpan<int> starts, ReadOnlySpan<int> planted)
@@ -116,14 +98,6 @@ public static class Localisation
         {
             if (double.IsNaN(scores[i])) throw new ArgumentException($"Localisation: the score of token {i} is not a number, so it cannot be ranked.");
         }
-    }
-
-    // Linear between order statistics.
-    private static double Quantile(double[] sorted, double p)
-    {
-        double position = p * (sorted.Length - 1);
-        int below = (int)position;
-        return below + 1 < sorted.Length ? sorted[below] + (position - below) * (sorted[below + 1] - sorted[below]) : sorted[below];
     }
 
     // All tokens from the highest score down: sorted once, so that each resample is one pass.

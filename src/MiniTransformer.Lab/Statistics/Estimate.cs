@@ -21,7 +21,7 @@ public sealed record Estimate(int Count, double Mean, double StandardDeviation, 
     public static Estimate Of(IReadOnlyList<double> values) => new([.. values]);
 }
 
-/// <summary>How one arm differs from another: better, worse, or not to be told apart.</summary>
+/// <summary>How one method differs from another: better, worse, or not to be told apart.</summary>
 public enum Outcome
 {
     /// <summary>Not measured, or too few seeds for an interval.</summary>
@@ -37,7 +37,7 @@ public enum Outcome
     Unclear,
 }
 
-/// <summary>The difference of two arms, taken seed by seed, so that what a seed gives to both cancels.</summary>
+/// <summary>The difference of two methods, taken seed by seed, so that what a seed gives to both cancels.</summary>
 /// <param name="Estimate">Mean and intervals of the differences.</param>
 /// <param name="Wins">Seeds in which the difference is above zero.</param>
 /// <param name="Ties">Seeds in which it is exactly zero.</param>

@@ -1,3 +1,5 @@
+using MiniTransformer.Tensors;
+
 namespace MiniTransformer.Lab;
 
 /// <summary>
@@ -58,23 +60,37 @@ public static class Statistics
     /// <param name="values">The values, one a seed.</param>
     /// <param name="seed">Seed of the resampling: the same seed gives the same interval.</param>
     /// <param name="resamples">How many resamples.</param>
-    public static Interval BootstrapInterval(IReadOnlyList<double> values, ulong seed = 1, int resamples = 10_000)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(resamples, 1);
-        int n = values.Count;
-        if (n < FewestForInterval) return Interval.Unavailable;
-
-        double[] means = new double[resamples];
-        ulong state = seed;
-        for (int r = 0; r < resamples; r++)
+    public static Interval BootstrapInterval(IReadOnlyList<double> values, ulong seed = 1, int resamples = 10_000) => Bootstrap(
+        values.Count, seed, resamples, counts =>
         {
             double sum = 0;
-            for (int i = 0; i < n; i++) sum += values[(int)(((SplitMix(ref state) >> 32) * (ulong)n) >> 32)];
-            means[r] = sum / n;
+            for (int i = 0; i < counts.Length; i++) sum += counts[i] * values[i];
+            return sum / counts.Length;
+        });
+
+    /// <summary>
+    /// The percentile bootstrap's 95% interval of any statistic: from the 2.5% to the 97.5% quantile of its values on resamples of the cases, drawn with
+    /// replacement. Unavailable for fewer than three cases, or where no resample has a value.
+    /// </summary>
+    /// <param name="cases">How many cases, such as seeds or responses.</param>
+    /// <param name="seed">Seed of the resampling; resample r draws from its stream r.</param>
+    /// <param name="resamples">How many resamples.</param>
+    /// <param name="statistic">The value of a resample, by how many times each case is in it; what is not finite does not count.</param>
+    public static Interval Bootstrap(int cases, ulong seed, int resamples, Func<double[], double> statistic)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(resamples, 1);
+        if (cases < FewestForInterval) return Interval.Unavailable;
+        double[] values = new double[resamples], counts = new double[cases];
+        for (int r = 0; r < resamples; r++)
+        {
+            Array.Clear(counts);
+            var rng = new Rng(seed, (ulong)r);
+            for (int i = 0; i < cases; i++) counts[rng.NextInt(cases)]++;
+            values[r] = statistic(counts);
         }
 
-        Array.Sort(means);
-        return new Interval(Quantile(means, Tail), Quantile(means, 1 - Tail));
+        double[] sorted = [.. values.Where(double.IsFinite).Order()];
+        return sorted.Length == 0 ? Interval.Unavailable : new Interval(Quantile(sorted, Tail), Quantile(sorted, 1 - Tail));
     }
 
     /// <summary>The t that a Student variable with the given degrees of freedom exceeds with probability 2.5%.</summary>
@@ -110,21 +126,11 @@ public static class Statistics
         return odd ? 2 / Math.PI * (theta + sine * sum) : sine * sum;
     }
 
-    // Linear between order statistics.
-    private static double Quantile(double[] sorted, double p)
+    /// <summary>The quantile of sorted values, linear between neighbours.</summary>
+    public static double Quantile(IReadOnlyList<double> sorted, double p)
     {
-        double position = p * (sorted.Length - 1);
+        double position = p * (sorted.Count - 1);
         int below = (int)position;
-        double fraction = position - below;
-        return below + 1 < sorted.Length ? sorted[below] * (1 - fraction) + sorted[below + 1] * fraction : sorted[below];
-    }
-
-    // SplitMix64 (G. Steele, D. Lea, C. Flood, OOPSLA 2014).
-    private static ulong SplitMix(ref ulong state)
-    {
-        ulong z = state += 0x9E3779B97F4A7C15;
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-        return z ^ (z >> 31);
+        return below + 1 < sorted.Count ? sorted[below] + (position - below) * (sorted[below + 1] - sorted[below]) : sorted[below];
     }
 }

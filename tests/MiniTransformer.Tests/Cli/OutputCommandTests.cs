@@ -109,7 +109,7 @@ public sealed class OutputCommandTests
 
         // A finished seed is not run again.
         // A seed belongs to its regime and settings, and a damaged one is computed again.
-        string seed = folder["demo/seeds/seed-1.json"];
+        string seed = folder["demo/worlds/base-to-better-seed-1.json"];
         File.Move(folder["demo/run.json"], folder["run.json"]);
         CliResult other = Cli.Run("demo", "--quick", "--seeds", "1", "--regime", "noisy", "--out", folder["demo"], "--resume");
         Assert.Equal(CommandLine.BadUsage, other.Code);
@@ -120,7 +120,7 @@ public sealed class OutputCommandTests
         Assert.Contains("is computed again", Cli.Done("demo", "--out", folder["demo"], "--resume").Error, StringComparison.Ordinal);
 
         CliResult again = Cli.Done("demo", "--out", folder["demo"], "--resume");
-        Assert.DoesNotContain("seed 1:", again.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("seed 1,", again.Error, StringComparison.Ordinal);
         Assert.Equal(results, File.ReadAllLines(Path.Combine(folder["demo"], "results.jsonl")));
     }
 

@@ -27,8 +27,8 @@ public sealed class RunSettingsTests
         {
             "sft" => (SftCommand.Create(), typeof(SftRun), new[] { "dataSha256", "baseSha256", "evalDataSha256" }),
             "dpr" => (DprCommand.Create(), typeof(DprRun), ["sft", "advice", "runSha256", "referenceSha256", "promptsSha256", "evalDataSha256"]),
-            "compare" => (CompareCommand.Create(), typeof(ComparisonRun), ["dataSha256", "baseSha256", "evalDataSha256"]),
-            _ => (DemoCommand.Create(), typeof(DemoRun), Array.Empty<string>()),
+            "compare" => (CompareCommand.Create(), typeof(ComparisonSettings), ["dataSha256", "baseSha256", "evalDataSha256"]),
+            _ => (DemoCommand.Create(), typeof(DemoSettings), Array.Empty<string>()),
         };
         string[] flags = [.. command.Command.Options.OfType<IFlag>().Where(flag => flag.Saved).Select(flag => flag.Key)];
         string[] properties = [.. run.GetProperties().Where(p => p.CanWrite)
@@ -103,8 +103,8 @@ public sealed class RunSettingsTests
     {
         var examples = Demonstrations.FromExamples(Enumerable.Range(0, 40).Select(i => Example.FromText($"{i}: ", $"{i}", new ByteTokenizer())));
         Regime own = Regimes.OfOwn(OwnData.Split("own", examples, new NumericJudge(), .25, .25, 1), null), task = Regimes.All[0];
-        var run = new ComparisonRun { Command = "compare", Data = ["own.jsonl"], DataSha256 = ["ab"] };
-        ComparisonRun[] others =
+        var run = new ComparisonSettings { Command = "compare", Data = ["own.jsonl"], DataSha256 = ["ab"] };
+        ComparisonSettings[] others =
         [
             run with { Seed = 2 }, run with { Verify = "numeric" }, run with { Validation = .2 }, run with { HeldOut = .2 }, run with { InOrder = true }, run with { DataSha256 = ["cd"] },
             run with { BaseSha256 = "ef" }, run with { EvalDataSha256 = "01" }, run with { Smoke = true },

@@ -19,7 +19,9 @@ public sealed class WorldFileTests
         Assert.Null(Load(folder));
         WorldFile.Save(folder.Path, Regime, 1, "lazyshift of today", World);
         WorldResult read = Load(folder)!;
-        Assert.Equal(World.Cells.Select(c => (c.Label, c.Greedy, c.Sampled, c.Kl)), read.Cells.Select(c => (c.Label, c.Greedy, c.Sampled, c.Kl)));
+        Assert.Equal(World.Results.Select(c => (c.Label, c.Greedy, c.Sampled, c.Kl)), read.Results.Select(c => (c.Label, c.Greedy, c.Sampled, c.Kl)));
+        Assert.Equal(World.Results.Select(c => c.Role), read.Results.Select(c => c.Role)); // of the methods, not of the file
+        Assert.DoesNotContain("role", File.ReadAllText(WorldFile.PathOf(folder.Path, Regime, 1)), StringComparison.OrdinalIgnoreCase);
         Assert.Equal(World.Facts!.Advice.Action, read.Facts!.Advice.Action);
         Assert.Equal(World.Facts.Planted.Scores, read.Facts.Planted.Scores);
     }
@@ -44,7 +46,7 @@ public sealed class WorldFileTests
         File.WriteAllText(path, text);
         string message = Assert.Throws<IOException>(() => Load(folder)).Message;
         Assert.Contains("lazyshift-seed-1.json", message, StringComparison.Ordinal);
-        Assert.Contains("delete it, and --resume computes its cells again", message, StringComparison.Ordinal);
+        Assert.Contains("delete it, and --resume computes its results again", message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -54,17 +56,17 @@ public sealed class WorldFileTests
         WorldFile.Save(folder.Path, Regime, 1, "lazyshift smoke", World);
         Assert.Contains("belongs to lazyshift smoke, and this run is lazyshift of today", Assert.Throws<UsageException>(() => Load(folder)).Message, StringComparison.Ordinal);
         File.WriteAllText(WorldFile.PathOf(folder.Path, Regime, 1), """{"cells": [], "facts": null}""");
-        Assert.Empty(Load(folder)!.Cells);
+        Assert.Empty(Load(folder)!.Results);
         Assert.Contains(
             "does not say what it belongs to",
-            Assert.Throws<UsageException>(() => WorldFile.Load(folder.Path, Regime, 1, "lazyshift of today", unmarked: false)).Message, StringComparison.Ordinal);
+            Assert.Throws<UsageException>(() => WorldFile.Load(folder.Path, Regime, 1, "lazyshift of today", unmarked: false, Methods.Of(Regime))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Every_byte_of_a_world_counts()
     {
         using var folder = new TemporaryFolder();
-        WorldFile.Save(folder.Path, Regime, 1, "lazyshift of today", World with { Cells = [World.Cells[0]] });
+        WorldFile.Save(folder.Path, Regime, 1, "lazyshift of today", World with { Results = [World.Results[0]] });
         string path = WorldFile.PathOf(folder.Path, Regime, 1);
         byte[] good = File.ReadAllBytes(path);
         for (int at = 0; at < good.Length; at += Math.Max(1, Math.Min(7, good.Length - 120 - at)))
@@ -93,5 +95,5 @@ public sealed class WorldFileTests
         Assert.Equal(double.NaN, new RunClock(folder.Path).Seconds);
     }
 
-    private static WorldResult? Load(TemporaryFolder folder) => WorldFile.Load(folder.Path, Regime, 1, "lazyshift of today", unmarked: true);
+    private static WorldResult? Load(TemporaryFolder folder) => WorldFile.Load(folder.Path, Regime, 1, "lazyshift of today", unmarked: true, Methods.Of(Regime));
 }

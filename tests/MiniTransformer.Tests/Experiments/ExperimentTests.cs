@@ -18,8 +18,8 @@ public sealed class ExperimentTests(ExperimentTests.Prepared prepared) : IClassF
     [Fact]
     public void Continued_SFT_has_as_many_sequences_as_DPR_draws()
     {
-        Assert.Equal(Sequences / world.SftOptions.BatchSize, new ContinuedSftMethod().Steps(world));
-        Assert.Equal(Sequences, new DprMethod(world.Regime.MainReference).Steps(world) * world.Regime.Dpr.PromptsPerUpdate);
+        Assert.Equal(Sequences / world.SftOptions.BatchSize, new ContinuedSftMethod().Steps(world.Regime));
+        Assert.Equal(Sequences, new DprMethod(world.Regime.MainReference).Steps(world.Regime) * world.Regime.Dpr.PromptsPerUpdate);
     }
 
     [Fact]
@@ -76,10 +76,10 @@ public sealed class ExperimentTests(ExperimentTests.Prepared prepared) : IClassF
         {
             var done = Assert.IsType<MethodDone>(new Experiment(own).Run(method).Last());
             Assert.Equal(61, done.Evaluation!.Greedy.Right.Length);
-            Assert.InRange(done.Cell.ValidationSampled, .05, 1);
-            Assert.InRange(done.Cell.Sampled, .05, 1);
-            Assert.Equal(Math.Round(47 * done.Cell.ValidationSampled), 47 * done.Cell.ValidationSampled, 9);
-            Assert.Equal(Math.Round(61 * done.Cell.Sampled), 61 * done.Cell.Sampled, 9);
+            Assert.InRange(done.Result.ValidationSampled, .05, 1);
+            Assert.InRange(done.Result.Sampled, .05, 1);
+            Assert.Equal(Math.Round(47 * done.Result.ValidationSampled), 47 * done.Result.ValidationSampled, 9);
+            Assert.Equal(Math.Round(61 * done.Result.Sampled), 61 * done.Result.Sampled, 9);
         }
     }
 

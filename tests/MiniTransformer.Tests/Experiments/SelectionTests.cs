@@ -9,14 +9,14 @@ public class SelectionTests
     [Fact]
     public void The_setting_with_the_best_validation_accuracy_on_average_over_the_sweep_is_chosen()
     {
-        CellResult[] cells = [Cell(1, 101, .4, .2), Cell(1, 102, .2, .2), Cell(3, 101, .3, .3), Cell(3, 102, .4, .2)]; // means .25 and .30
+        MethodResult[] cells = [Cell(1, 101, .4, .2), Cell(1, 102, .2, .2), Cell(3, 101, .3, .3), Cell(3, 102, .4, .2)]; // means .25 and .30
         Assert.Equal(3, Selection.Best(cells, "r", Dpr));
     }
 
     [Fact]
     public void Evaluation_numbers_and_evaluation_seeds_do_not_enter_the_choice()
     {
-        CellResult[] cells =
+        MethodResult[] cells =
         [
             Cell(1, 101, .3, .3) with { Greedy = 0, Sampled = 0 }, Cell(3, 101, .2, .2) with { Greedy = 1, Sampled = 1 }, Cell(3, 1, .9, .9) with { Sweep = false },
         ];
@@ -26,7 +26,7 @@ public class SelectionTests
     [Fact]
     public void A_collapsed_policy_is_worth_nothing()
     {
-        CellResult[] cells = [Cell(1, 101, .1, .1), Cell(3, 101, double.NaN, double.NaN) with { Failure = "too far" }];
+        MethodResult[] cells = [Cell(1, 101, .1, .1), Cell(3, 101, double.NaN, double.NaN) with { Failure = "too far" }];
         Assert.Equal(1, Selection.Best(cells, "r", Dpr));
 
         // A collapse in one seed of two counts as 0 in the mean, .25: it is not left out of it.
@@ -37,7 +37,7 @@ public class SelectionTests
     [Fact]
     public void Cells_of_another_regime_method_reference_or_knob_are_left_out()
     {
-        CellResult[] cells =
+        MethodResult[] cells =
         [
             Cell(1, 101, .1, .1), Cell(3, 101, .9, .9) with { Regime = "s" }, Cell(3, 101, .9, .9) with { Method = "SPIN" },
             Cell(3, 101, .9, .9) with { Reference = "50%" }, Cell(3, 101, .9, .9) with { Knob = "γ" },
@@ -46,7 +46,7 @@ public class SelectionTests
         Assert.Null(Selection.Best([], "r", Dpr));
     }
 
-    private static CellResult Cell(double beta, ulong seed, double greedy, double sampled) => new()
+    private static MethodResult Cell(double beta, ulong seed, double greedy, double sampled) => new()
     {
         Regime = "r",
         Seed = seed,

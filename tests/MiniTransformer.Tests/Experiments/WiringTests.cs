@@ -51,8 +51,8 @@ public sealed class WiringTests
         using Device device = Device.Cpu(1);
         using World world = Prepare(Small(name), device);
         var seen = new Dictionary<string, string>();
-        IEnumerable<Method> swept = Methods.StrengthSweeps(world.Regime).SelectMany(s => s.Cells.Where((_, i) => i == 0)).Concat(Methods.SweepCells(world.Regime).Where(m => m.Knob == "γ").Skip(1).Take(1));
-        foreach (Method method in Methods.Of(world.Regime).Concat(swept).Where(m => m.Steps(world) > 0))
+        IEnumerable<Method> swept = Methods.StrengthSweeps(world.Regime).SelectMany(s => s.All.Where((_, i) => i == 0)).Concat(Methods.OfSweep(world.Regime).Where(m => m.Knob == "γ").Skip(1).Take(1));
+        foreach (Method method in Methods.Of(world.Regime).Concat(swept).Where(m => m.Steps(world.Regime) > 0))
         {
             using Transformer policy = method.StartOf(world).Clone(trainable: true);
             foreach (TrainingStep _ in method.Train(world, policy))
@@ -78,7 +78,7 @@ public sealed class WiringTests
     {
         using Device device = Device.Cpu(1);
         using World world = Prepare(Small(name), device);
-        foreach (Method method in Methods.Of(world.Regime).Where(m => m.Steps(world) == 0))
+        foreach (Method method in Methods.Of(world.Regime).Where(m => m.Steps(world.Regime) == 0))
         {
             using Transformer start = method.StartOf(world).Clone();
             SampledResponse[] drawn = method.PolicyOf(world, start).Generate(Ids(world.Data.Evaluation), Tokenizer.Tokens.Ends, Sampling(world, "evaluation", method.Temperature));
@@ -135,7 +135,7 @@ public sealed class WiringTests
 
             Policy measured = method.PolicyOf(world, policy);
             var done = Assert.IsType<MethodDone>(new Experiment(world).Run(method, curve: true).Last());
-            CellResult cell = done.Cell;
+            MethodResult cell = done.Result;
             SampledResponse[] sampled = Draw(measured, world.Data.Evaluation, "evaluation", method.Temperature), greedy = Draw(measured, world.Data.Evaluation, "evaluation", 0);
             Assert.Equal(sampled.Select(r => string.Join(',', r.Ids)), done.Evaluation!.Sampled.Responses.Select(r => string.Join(',', r.Ids)));
             Assert.Equal(Right(world.Data.Evaluation, sampled), cell.Sampled);
@@ -153,7 +153,7 @@ public sealed class WiringTests
             Assert.InRange(cell.Sampled, .01, .99);
             Assert.InRange(cell.ValidationSampled, .01, .99);
             if (method is SftMethod) Assert.Equal(0, cell.Kl, 6);
-            if (method.Steps(world) == 0) continue;
+            if (method.Steps(world.Regime) == 0) continue;
             Assert.Equal([0, 1, 2], cell.Curve.Select(p => p.Step));
             Assert.Equal((cell.ValidationGreedy, cell.ValidationSampled), (cell.Curve[^1].Greedy, cell.Curve[^1].Sampled));
             Policy before = Policy.Of(world.Expert);
@@ -170,7 +170,7 @@ public sealed class WiringTests
     {
         using Device device = Device.Cpu(1);
         using World world = Prepare(Small("lazyshift") with { Sizes = new PromptSplitSizes(Evaluation: 30, Validation: 60, Reinforcement: 40, Demonstrations: 160) }, device);
-        WorldFacts facts = WorldFacts.Of(world, sweep: false);
+        WorldFacts facts = WorldFacts.Of(world);
         Assert.Equal(60, facts.Advice.Cases);
         Assert.Equal(NamedSeed.Of("planted", world.Seed), facts.Planted.Seed);
         Assert.Equal(60, facts.Planted.Responses + facts.Planted.Skipped);
@@ -214,8 +214,8 @@ public sealed class WiringTests
     [Fact]
     public void A_tie_of_a_sweep_goes_to_the_smaller_setting()
     {
-        CellResult cell = new() { Regime = "r", Seed = 1, Method = "DPR", Reference = "base", Knob = "β", Value = 3, Sweep = true, ValidationGreedy = .5, ValidationSampled = .5 };
-        foreach (CellResult[] cells in new CellResult[][] { [cell, cell with { Value = 1 }], [cell with { Value = 1 }, cell] })
+        MethodResult cell = new() { Regime = "r", Seed = 1, Method = "DPR", Reference = "base", Knob = "β", Value = 3, Sweep = true, ValidationGreedy = .5, ValidationSampled = .5 };
+        foreach (MethodResult[] cells in new MethodResult[][] { [cell, cell with { Value = 1 }], [cell with { Value = 1 }, cell] })
             Assert.Equal(1, Selection.Best(cells, "r", new DprMethod("base").AtBeta(1)));
     }
 

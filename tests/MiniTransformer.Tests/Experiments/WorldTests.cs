@@ -102,8 +102,8 @@ public class WorldTests
         foreach (Method method in Methods.Of(Ordered))
         {
             var done = Assert.IsType<MethodDone>(experiment.Run(method).Last());
-            Assert.Equal(method.Label, done.Cell.Label);
-            Assert.True(done.Cell.Failure is not null || double.IsFinite(done.Cell.Sampled + done.Cell.Kl), method.Label);
+            Assert.Equal(method.Label, done.Result.Label);
+            Assert.True(done.Result.Failure is not null || double.IsFinite(done.Result.Sampled + done.Result.Kl), method.Label);
         }
     }
 

@@ -138,7 +138,7 @@ public class CompareReportTests
     public void Levels_and_learning_curves_are_drawn_of_the_quantity_that_they_name()
     {
         var results = new MiniTransformer.Lab.RegimeResults(Two[0], SampleComparison.Cells(Two, 2, 2));
-        CellResult[] sft = [.. results.SweepCells.Where(c => c.Method == "SFT")];
+        MethodResult[] sft = [.. results.SweepResults.Where(c => c.Method == "SFT")];
         foreach (Chart chart in new[] { CompareCharts.References(results)!.Value.Chart, CompareCharts.Discounts(results)!.Value.Chart })
         {
             double[] Level(string name) => [.. Assert.Single(chart.Series, s => s.Name == name).Y];
@@ -152,7 +152,7 @@ public class CompareReportTests
             bool greedy = chart.Title.Contains("greedy", StringComparison.Ordinal);
             foreach (ChartSeries line in chart.Series)
             {
-                CellResult[] cells = [.. results.Rows.Single(r => r.Label == line.Name).Cells];
+                MethodResult[] cells = [.. results.Compared.Single(r => r.Label == line.Name).Results];
                 Assert.Equal([0, .2, .4, .6, .8, 1], line.X.Select(x => Math.Round(x, 12))); // steps 0, 10, …, 50 of 50
                 Assert.Equal(Enumerable.Range(0, 6).Select(i => Math.Round(cells.Average(c => greedy ? c.Curve[i].Greedy : c.Curve[i].Sampled), 9)), line.Y.Select(y => Math.Round(y, 9)));
             }

@@ -4,16 +4,15 @@ namespace MiniTransformer.Tests.Reports;
 
 public class ComparisonTests
 {
-    private static readonly Dictionary<string, (double Greedy, double Sampled)> NoTasks = [];
+    private static MethodResult Result(string method, ulong seed, double greedy, double sampled) =>
+        new() { Regime = "r", Seed = seed, Method = method, Greedy = greedy, Sampled = sampled };
 
-    private static ArmResult Result(string arm, ulong seed, double greedy, double sampled) => new(arm, seed, greedy, sampled, 0, 0, 0, 5, 1, NoTasks);
-
-    private static List<ArmResult> Arms(int seeds, Func<int, (double Greedy, double Sampled)> dpr)
+    private static List<MethodResult> Results(int seeds, Func<int, (double Greedy, double Sampled)> dpr)
     {
-        var results = new List<ArmResult>();
+        var results = new List<MethodResult>();
         for (int seed = 1; seed <= seeds; seed++)
         {
-            double luck = .1 * seed; // a seed's share in both arms, which pairing removes
+            double luck = .1 * seed; // a seed's share in both methods, which pairing removes
             results.Add(Result("SFT", (ulong)seed, luck, luck));
             (double greedy, double sampled) = dpr(seed);
             results.Add(Result("DPR", (ulong)seed, luck + greedy, luck + sampled));
@@ -22,13 +21,13 @@ public class ComparisonTests
         return results;
     }
 
-    private static Verdict OnlyVerdict(List<ArmResult> results) => Assert.Single(new Comparison(results, "SFT").Verdicts());
+    private static Verdict OnlyVerdict(List<MethodResult> results) => Assert.Single(new Comparison(results, "SFT").Verdicts());
 
     [Fact]
-    public void Pairing_removes_what_a_seed_gives_to_both_arms()
+    public void Pairing_removes_what_a_seed_gives_to_both_methods()
     {
-        // Differences .3, .4, .5: mean .4, s = .1, half-width 4.3027 · .1/√3 = .2484, though the arms' own spread is as wide as that.
-        var comparison = new Comparison(Arms(3, seed => (.2 + .1 * seed, 0)), "SFT");
+        // Differences .3, .4, .5: mean .4, s = .1, half-width 4.3027 · .1/√3 = .2484, though the methods' own spread is as wide as that.
+        var comparison = new Comparison(Results(3, seed => (.2 + .1 * seed, 0)), "SFT");
         PairedDifference difference = comparison.Difference("DPR", "SFT", Decoding.Greedy);
         Assert.Equal(.4, difference.Estimate.Mean, 12);
         Assert.Equal(.2484, difference.Estimate.Interval.HalfWidth, 4);
@@ -39,7 +38,7 @@ public class ComparisonTests
     [Fact]
     public void A_clear_gain_is_called_one()
     {
-        Verdict verdict = OnlyVerdict(Arms(5, seed => (.34 + .01 * (seed - 3), .2 + .01 * (seed - 3))));
+        Verdict verdict = OnlyVerdict(Results(5, seed => (.34 + .01 * (seed - 3), .2 + .01 * (seed - 3))));
         // s = .01 · √2.5, half-width 2.7764 · s/√5 = .0196
         Assert.Equal(
             "DPR beats SFT: +.340 [+.320, +.360] greedy, better in 5 of 5 seeds; +.200 [+.180, +.220] sampled, better in 5 of 5 seeds.", verdict.Text);
@@ -48,7 +47,7 @@ public class ComparisonTests
     [Fact]
     public void A_clear_loss_is_called_one()
     {
-        Verdict verdict = OnlyVerdict(Arms(5, seed => (-.2 + .01 * seed, -.3 + .01 * seed)));
+        Verdict verdict = OnlyVerdict(Results(5, seed => (-.2 + .01 * seed, -.3 + .01 * seed)));
         Assert.StartsWith("DPR is worse than SFT: −.170", verdict.Text);
         Assert.Equal((Outcome.Worse, Outcome.Worse), (verdict.Greedy, verdict.Sampled));
     }
@@ -56,7 +55,7 @@ public class ComparisonTests
     [Fact]
     public void An_interval_that_includes_zero_is_no_clear_difference()
     {
-        Verdict verdict = OnlyVerdict(Arms(4, seed => (seed % 2 == 0 ? .1 : -.1, seed % 2 == 0 ? .1 : -.1)));
+        Verdict verdict = OnlyVerdict(Results(4, seed => (seed % 2 == 0 ? .1 : -.1, seed % 2 == 0 ? .1 : -.1)));
         Assert.StartsWith("DPR and SFT: no clear difference (both intervals include zero): ±.000", verdict.Text);
         Assert.Contains("better in 2 of 4 seeds", verdict.Text);
     }
@@ -64,14 +63,14 @@ public class ComparisonTests
     [Fact]
     public void Greedy_and_sampled_may_disagree()
     {
-        Verdict verdict = OnlyVerdict(Arms(4, seed => (seed % 2 == 0 ? .1 : -.1, .2 + .01 * seed)));
+        Verdict verdict = OnlyVerdict(Results(4, seed => (seed % 2 == 0 ? .1 : -.1, .2 + .01 * seed)));
         Assert.StartsWith("DPR against SFT: no clear difference greedy, better sampled: ", verdict.Text);
     }
 
     [Fact]
     public void Two_seeds_give_no_interval_and_no_verdict()
     {
-        var comparison = new Comparison(Arms(2, _ => (.25, .125)), "SFT");
+        var comparison = new Comparison(Results(2, _ => (.25, .125)), "SFT");
         Verdict verdict = Assert.Single(comparison.Verdicts());
         Assert.Equal(
             "DPR minus SFT: +.250 greedy, better in 2 of 2 seeds; +.125 sampled, better in 2 of 2 seeds; no interval with 2 seeds; run --seeds 5.",
@@ -82,10 +81,10 @@ public class ComparisonTests
     }
 
     [Fact]
-    public void Arms_are_compared_on_the_seeds_they_share()
+    public void Methods_are_compared_on_the_seeds_they_share()
     {
-        List<ArmResult> results = Arms(4, _ => (.1, double.NaN));
-        results.RemoveAll(result => result is { Arm: "DPR", Seed: 4 });
+        List<MethodResult> results = Results(4, _ => (.1, double.NaN));
+        results.RemoveAll(result => result is { Method: "DPR", Seed: 4 });
         var comparison = new Comparison(results, "SFT");
         Assert.Equal(3, comparison.Difference("DPR", "SFT", Decoding.Greedy).Estimate.Count);
         Assert.Equal(0, comparison.Difference("DPR", "SFT", Decoding.Sampled).Estimate.Count); // never measured
@@ -97,11 +96,11 @@ public class ComparisonTests
     public void Baselines_are_compared_with_each_other_once()
     {
         var comparison = new Comparison(SampleReport.Results(5), "SFT", "continued SFT");
-        (string, string)[] pairs = [.. comparison.Verdicts().Select(verdict => (verdict.Arm, verdict.Baseline))];
+        (string, string)[] pairs = [.. comparison.Verdicts().Select(verdict => (verdict.Label, verdict.Baseline))];
         Assert.Contains(("continued SFT", "SFT"), pairs);
         Assert.DoesNotContain(("SFT", "continued SFT"), pairs);
         Assert.Equal(pairs.Length, pairs.Distinct().Count());
-        Assert.All(comparison.Verdicts(["DPR (reference base)"]), verdict => Assert.Equal("DPR (reference base)", verdict.Arm));
+        Assert.All(comparison.Verdicts(["DPR (reference base)"]), verdict => Assert.Equal("DPR (reference base)", verdict.Label));
     }
 
     [Fact]
@@ -112,7 +111,7 @@ public class ComparisonTests
             "'SFT' has two results for seed 1",
             Assert.Throws<ArgumentException>(() => new Comparison([Result("SFT", 1, 0, 0), Result("SFT", 1, 0, 0)], "SFT")).Message);
         Assert.Contains(
-            "'sft' is not among the arms: SFT", Assert.Throws<ArgumentException>(() => new Comparison([Result("SFT", 1, 0, 0)], "sft")).Message);
+            "'sft' is not among the methods: SFT", Assert.Throws<ArgumentException>(() => new Comparison([Result("SFT", 1, 0, 0)], "sft")).Message);
     }
 
     [Fact]

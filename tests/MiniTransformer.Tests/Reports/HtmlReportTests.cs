@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using MiniTransformer.Cli.Html;
+using MiniTransformer.Cli.Runs;
 using MiniTransformer.Lab;
 
 namespace MiniTransformer.Tests.Reports;

@@ -6,11 +6,12 @@ public class MatchedKlTests
 {
     private const string Regime = "r";
 
-    private static CellResult Cell(string method, double? beta, ulong seed, double kl, double greedy, double sampled, string knob = "β") => new()
+    private static MethodResult Cell(string method, double? beta, ulong seed, double kl, double greedy, double sampled, string knob = "β") => new()
     {
         Regime = Regime,
         Seed = seed,
         Method = method,
+        Role = SampleComparison.RoleOf(method),
         Reference = method == "SFT" ? null : "base",
         Knob = beta is null ? null : knob,
         Value = beta,
@@ -21,9 +22,9 @@ public class MatchedKlTests
     };
 
     // DPR: .2 at KL 0, .4 at .5, .8 at 1.5. Sentence-level: .2 at 0, .5 at 1. Both shifted by the seed's own luck.
-    private static List<CellResult> TwoMethods(int seeds)
+    private static List<MethodResult> TwoMethods(int seeds)
     {
-        var cells = new List<CellResult>();
+        var cells = new List<MethodResult>();
         for (ulong seed = 1; seed <= (ulong)seeds; seed++)
         {
             double luck = .01 * seed;
@@ -36,7 +37,7 @@ public class MatchedKlTests
         return cells;
     }
 
-    private static MatchedKl Of(IEnumerable<CellResult> cells) => MatchedKl.Of(cells, Regime)!;
+    private static MatchedKl Of(IEnumerable<MethodResult> cells) => MatchedKl.Of(cells, Regime)!;
 
     [Fact]
     public void Accuracy_at_a_KL_lies_on_the_line_between_its_neighbours()
@@ -76,7 +77,7 @@ public class MatchedKlTests
     [Fact]
     public void A_seed_in_which_one_method_did_not_go_so_far_does_not_count()
     {
-        List<CellResult> cells = TwoMethods(3);
+        List<MethodResult> cells = TwoMethods(3);
         int at = cells.FindIndex(c => c is { Method: "sentence", Seed: 2 });
         cells[at] = cells[at] with { Kl = .3 };
         MatchedKl matched = Of(cells);
@@ -92,7 +93,7 @@ public class MatchedKlTests
     [Fact]
     public void Points_are_ordered_by_KL_and_not_by_the_setting()
     {
-        List<CellResult> cells = TwoMethods(1);
+        List<MethodResult> cells = TwoMethods(1);
         cells.Add(Cell("DPR", 10, 1, 1, .9, .9)); // a larger β that went further than β = 3
         KlFamily dpr = Of(cells).Families[0];
         Assert.Equal([0, .5, 1, 1.5], dpr.Curves[1].Select(p => p.Kl));
@@ -105,7 +106,7 @@ public class MatchedKlTests
     [Fact]
     public void Points_of_equal_KL_count_as_their_mean()
     {
-        List<CellResult> cells = TwoMethods(1);
+        List<MethodResult> cells = TwoMethods(1);
         cells.Add(Cell("DPR", 2, 1, .5, .6, .5));
         Assert.Equal((.41 + .6) / 2, Of(cells).Families[0].At(1, .5, Decoding.Greedy), 12);
     }
@@ -113,7 +114,7 @@ public class MatchedKlTests
     [Fact]
     public void Collapsed_runs_sweeps_of_gamma_and_other_cells_are_no_points()
     {
-        List<CellResult> cells = TwoMethods(1);
+        List<MethodResult> cells = TwoMethods(1);
         cells.Add(Cell("DPR", .3, 1, double.NaN, double.NaN, double.NaN) with { Failure = "collapsed" });
         cells.Add(Cell("DPR", 0, 1, .7, 0, 0, "γ"));
         cells.Add(Cell("DPR", null, 1, .7, 0, 0)); // of the sweep of references
@@ -150,7 +151,7 @@ public class MatchedKlTests
     [Fact]
     public void A_method_that_did_not_go_so_far_is_a_dash_in_the_table()
     {
-        List<CellResult> cells = TwoMethods(3);
+        List<MethodResult> cells = TwoMethods(3);
         for (ulong seed = 1; seed <= 3; seed++) cells.Add(Cell("floor", 1, seed, .3, .5, .5));
         string last = MatchedKlTables.Of(Of(cells), "r")[^1].ToMarkdown();
         Assert.Contains("at KL(π‖π_SFT) = 1 nats", last);
@@ -158,5 +159,5 @@ public class MatchedKlTests
         Assert.DoesNotContain("NaN", last);
     }
 
-    private static string Markdown(List<CellResult> cells) => string.Concat(MatchedKlTables.Of(Of(cells), "r").Select(t => t.ToMarkdown()));
+    private static string Markdown(List<MethodResult> cells) => string.Concat(MatchedKlTables.Of(Of(cells), "r").Select(t => t.ToMarkdown()));
 }

@@ -7,25 +7,26 @@ public class RegimeFindingsTests
     private static readonly Regime Regime = Regimes.Named("base-to-better");
 
     // Greedy and sampled accuracy in each of the seeds; a seed's luck is in all of them.
-    private static IEnumerable<CellResult> Row(string method, string? reference, params (double Greedy, double Sampled)[] seeds) => seeds.Select((s, i) => new CellResult
+    private static IEnumerable<MethodResult> Row(string method, string? reference, params (double Greedy, double Sampled)[] seeds) => seeds.Select((s, i) => new MethodResult
     {
         Regime = Regime.Name,
         Seed = (ulong)i + 1,
         Method = method,
+        Role = SampleComparison.RoleOf(method),
         Reference = reference,
         Greedy = s.Greedy + .05 * i,
         Sampled = s.Sampled + .05 * i,
         Kl = .5,
     });
 
-    private static IEnumerable<CellResult> Even(string method, string? reference, double greedy, double sampled) =>
+    private static IEnumerable<MethodResult> Even(string method, string? reference, double greedy, double sampled) =>
         Row(method, reference, (greedy, sampled), (greedy, sampled), (greedy, sampled));
 
     // SFT .4/.3, continued SFT .42/.32, SFT at T = 0.5 −/.4.
-    private static List<CellResult> Controls() =>
+    private static List<MethodResult> Controls() =>
         [.. Even("SFT", null, .4, .3), .. Even("continued SFT", null, .42, .32), .. Even("SFT at T = 0.5", null, double.NaN, .4)];
 
-    private static IReadOnlyList<Finding> Of(params IEnumerable<CellResult>[] rows) => new RegimeFindings(new RegimeResults(Regime, [.. Controls(), .. rows.SelectMany(r => r)])).All();
+    private static IReadOnlyList<Finding> Of(params IEnumerable<MethodResult>[] rows) => new RegimeFindings(new RegimeResults(Regime, [.. Controls(), .. rows.SelectMany(r => r)])).All();
 
     private static Finding Only(IReadOnlyList<Finding> findings, string claim) => Assert.Single(findings, f => f.Claim == claim);
 
@@ -35,6 +36,16 @@ public class RegimeFindingsTests
         Finding finding = Only(Of(Even("DPR", "base", .6, .5)), "Better than SFT and than continued SFT, greedy and sampled");
         Assert.Equal(Outcome.Better, finding.Outcome);
         Assert.Equal("DPR (+.200 / +.200)", finding.Evidence); // the main reference goes without saying
+    }
+
+    [Fact]
+    public void Methods_are_known_by_their_roles_and_not_by_their_printed_names()
+    {
+        MethodResult Renamed(MethodResult r) => r with { Method = $"X{(int)r.Role}" };
+        var results = new RegimeResults(Regime, [.. Controls().Select(Renamed), .. Even("DPR", "base", .6, .5).Select(Renamed)]);
+        string name = $"X{(int)MethodRole.Dpr}";
+        Assert.Equal($"{name} (+.200 / +.200)", Only(new RegimeFindings(results).All(), "Better than SFT and than continued SFT, greedy and sampled").Evidence);
+        Assert.Equal($"{name}, with the main reference", Assert.Single(OverallFindings.Of([results])).Claim);
     }
 
     [Fact]
@@ -58,7 +69,7 @@ public class RegimeFindingsTests
     [Fact]
     public void Every_form_of_continued_SFT_has_to_be_beaten()
     {
-        CellResult[] tuned = [.. Even("continued SFT", null, .65, .55).Select(c => c with { Knob = "rate ×", Value = 3, Chosen = true })];
+        MethodResult[] tuned = [.. Even("continued SFT", null, .65, .55).Select(c => c with { Knob = "rate ×", Value = 3, Chosen = true })];
         Assert.DoesNotContain(Of(Even("DPR", "base", .6, .5), tuned), f => f.Claim.StartsWith("Better than SFT and than continued SFT", StringComparison.Ordinal));
     }
 
@@ -114,7 +125,7 @@ public class RegimeFindingsTests
     [Fact]
     public void A_collapse_is_told_and_its_seed_left_out_of_the_means()
     {
-        CellResult[] cells = [.. Even("DPR", "base", .6, .5)];
+        MethodResult[] cells = [.. Even("DPR", "base", .6, .5)];
         cells[2] = cells[2] with { Failure = "the policy collapsed", Greedy = double.NaN, Sampled = double.NaN };
         var results = new RegimeResults(Regime, [.. Controls(), .. cells]);
         Assert.Equal("in 1 of 3 seeds, which its means leave out", Only(new RegimeFindings(results).All(), "DPR, reference base collapsed").Evidence);
@@ -127,7 +138,7 @@ public class RegimeFindingsTests
     [Fact]
     public void Two_seeds_allow_no_claim()
     {
-        CellResult[] cells = [.. Controls().Concat(Even("DPR", "base", .6, .5)).Where(c => c.Seed < 3)];
+        MethodResult[] cells = [.. Controls().Concat(Even("DPR", "base", .6, .5)).Where(c => c.Seed < 3)];
         Finding only = Assert.Single(new RegimeFindings(new RegimeResults(Regime, cells)).All());
         Assert.Equal(("Nothing is claimed", Outcome.Unmeasured), (only.Claim, only.Outcome));
     }
@@ -135,7 +146,7 @@ public class RegimeFindingsTests
     [Fact]
     public void A_missing_control_is_said_to_be_missing()
     {
-        CellResult[] cells = [.. Controls().Where(c => c.Method != "continued SFT"), .. Even("DPR", "base", .6, .5)];
+        MethodResult[] cells = [.. Controls().Where(c => c.Role != MethodRole.ContinuedSft), .. Even("DPR", "base", .6, .5)];
         Only(new RegimeFindings(new RegimeResults(Regime, cells)).All(), "Better than SFT (continued SFT was not run), greedy and sampled");
         Assert.Equal("Nothing can be said", Assert.Single(new RegimeFindings(new RegimeResults(Regime, Even("DPR", "base", .6, .5))).All()).Claim);
     }
@@ -143,15 +154,16 @@ public class RegimeFindingsTests
     [Fact]
     public void Dense_and_sentence_level_rewards_are_compared_at_equal_KL_only()
     {
-        List<CellResult> cells = Controls();
+        List<MethodResult> cells = Controls();
         for (ulong seed = 101; seed <= 103; seed++)
         {
-            CellResult Sweep(string method, double? beta, double kl, double accuracy) => new()
+            MethodResult Sweep(string method, double? beta, double kl, double accuracy) => new()
             {
                 Regime = Regime.Name,
                 Seed = seed,
                 Sweep = true,
                 Method = method,
+        Role = SampleComparison.RoleOf(method),
                 Reference = method == "SFT" ? null : "base",
                 Knob = beta is null ? null : "β",
                 Value = beta,
@@ -172,8 +184,8 @@ public class RegimeFindingsTests
     [Fact]
     public void Over_regimes_it_is_counted_where_a_method_helps_and_where_it_harms()
     {
-        CellResult[] here = [.. Controls(), .. Even("DPR", "base", .6, .5)];
-        CellResult[] there = [.. Controls().Concat(Even("DPR", "base", .2, .1)).Select(c => c with { Regime = "base-to-curated" })];
+        MethodResult[] here = [.. Controls(), .. Even("DPR", "base", .6, .5)];
+        MethodResult[] there = [.. Controls().Concat(Even("DPR", "base", .2, .1)).Select(c => c with { Regime = "base-to-curated" })];
         RegimeResults[] regimes = [new(Regime, here), new(Regimes.Named("base-to-curated"), there)];
         Finding finding = Assert.Single(OverallFindings.Of(regimes));
         Assert.Equal("DPR, with the main reference", finding.Claim);

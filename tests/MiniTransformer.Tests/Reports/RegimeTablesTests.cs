@@ -5,7 +5,7 @@ namespace MiniTransformer.Tests.Reports;
 public class RegimeTablesTests
 {
     private static readonly Regime[] Two = [Regimes.Named("base-to-better"), Regimes.Named("lazyshift")];
-    private static readonly List<CellResult> Cells = SampleComparison.Cells(Two, 3, 2);
+    private static readonly List<MethodResult> Cells = SampleComparison.Cells(Two, 3, 2);
     private static readonly RegimeResults[] Results = [.. Two.Select(r => new RegimeResults(r, Cells))];
 
     [Fact]
@@ -13,32 +13,33 @@ public class RegimeTablesTests
     {
         foreach (RegimeResults results in Results)
         {
-            Assert.All(Methods.Of(results.Regime), m => Assert.True(results.Has(m.Label), m.Label));
-            Assert.Equal(results.Rows.Count, RegimeTables.Accuracy(results).Rows.Count);
+            Assert.All(Methods.Of(results.Regime), m => Assert.True(results.Compared.Any(c => c.Label == m.Label), m.Label));
+            Assert.Equal(results.Compared.Count, RegimeTables.Accuracy(results).Rows.Count);
         }
     }
 
     [Fact]
-    public void Every_name_that_conclusions_rest_on_is_that_of_a_method()
+    public void Every_role_is_that_of_a_method_and_conclusions_find_it()
     {
-        string[] names = [.. Two.SelectMany(Methods.Of).Select(m => m.Name)];
-        string[] spoken =
-        [
-            ControlMethods.Sft, ControlMethods.Base, ControlMethods.CoolSft, ControlMethods.ContinuedSft, ControlMethods.ContinuedOnLastPart, ControlMethods.Dpr, ControlMethods.FlooredDpr,
-            ControlMethods.Extrapolation, ControlMethods.Sentence,
-        ];
-        Assert.All(spoken, name => Assert.Contains(name, names));
-        Assert.Contains(names, ControlMethods.SeesJudge);
-        Assert.Contains(Methods.SweepCells(Two[0]), m => m.Knob == ControlMethods.Discount);
+        MethodRole[] roles = [.. Two.SelectMany(Methods.Of).Select(m => m.Role)];
+        Assert.All(Enum.GetValues<MethodRole>(), role => Assert.Contains(role, roles));
+        MethodRole[] main = [MethodRole.Sft, MethodRole.CoolSft, MethodRole.ContinuedSft, MethodRole.Dpr, MethodRole.FlooredDpr, MethodRole.Extrapolation, MethodRole.Sentence];
+        foreach (RegimeResults results in Results)
+        {
+            Assert.All(main, role => Assert.Equal(role, results.Main(role)!.Role));
+            Assert.Equal(results.Regime.MainReference, results.Main(MethodRole.Dpr)!.Reference);
+        }
+
+        Assert.Contains(Methods.OfSweep(Two[0]), m => m.Knob == DprMethod.Discount);
         Assert.Equal(Methods.StrengthSweeps(Two[0]).Count, Results[0].Matched!.Families.Count);
     }
 
     [Fact]
     public void A_row_names_its_setting_and_whether_it_was_chosen()
     {
-        MethodRow[] dpr = [.. Results[0].Rows.Where(r => r is { Method: "DPR", Reference: "base" })];
+        ComparedMethod[] dpr = [.. Results[0].Compared.Where(r => r is { Method: "DPR", Reference: "base" })];
         Assert.Equal(["β = 1", "β = 0.3, chosen"], dpr.Select(r => r.Setting));
-        Assert.Equal("–", Results[0].Rows.Single(r => r.Method == "DPR, centred").Setting); // nothing was varied
+        Assert.Equal("–", Results[0].Compared.Single(r => r.Method == "DPR, centred").Setting); // nothing was varied
     }
 
     [Fact]
@@ -48,7 +49,7 @@ public class RegimeTablesTests
         Assert.Equal((1, .3), (setting.DefaultValue, setting.ChosenValue));
         ReportTable table = RegimeTables.Settings(Results[0])!;
         IReadOnlyList<ReportCell> chosen = table.Rows.Single(r => r[0].Text == "DPR, reference base" && r[2].Text == "chosen");
-        CellResult[] own = [.. Cells.Where(c => c is { Regime: "base-to-better", Sweep: false, Method: "DPR", Reference: "base", Value: .3 })];
+        MethodResult[] own = [.. Cells.Where(c => c is { Regime: "base-to-better", Sweep: false, Method: "DPR", Reference: "base", Value: .3 })];
         Assert.StartsWith(Numbers.Fraction(own.Average(c => c.ValidationGreedy)), chosen[4].Text);
         Assert.StartsWith(Numbers.Fraction(own.Average(c => c.Greedy)), chosen[6].Text);
         double score = Cells.Where(c => c is { Regime: "base-to-better", Sweep: true, Method: "DPR", Reference: "base", Knob: "β", Value: .3 }).Average(Selection.Score);
@@ -59,7 +60,7 @@ public class RegimeTablesTests
     [Fact]
     public void Where_the_default_was_chosen_one_row_says_so()
     {
-        CellResult[] cells = [.. Cells.Where(c => !c.Chosen).Select(c => c is { Sweep: true, Value: not null, Knob: "β" } && c.Value != 1 ? c with { ValidationGreedy = 0, ValidationSampled = 0 } : c)];
+        MethodResult[] cells = [.. Cells.Where(c => !c.Chosen).Select(c => c is { Sweep: true, Value: not null, Knob: "β" } && c.Value != 1 ? c with { ValidationGreedy = 0, ValidationSampled = 0 } : c)];
         var results = new RegimeResults(Two[0], cells);
         IReadOnlyList<ReportCell> row = Assert.Single(RegimeTables.Settings(results)!.Rows, r => r[0].Text == "DPR, reference base");
         Assert.Equal(("β = 1", "default and chosen"), (row[1].Text, row[2].Text));
@@ -106,7 +107,7 @@ public class RegimeTablesTests
     public void Bootstrap_intervals_stand_in_a_table_of_their_own()
     {
         ReportTable table = RegimeTables.Bootstrap(Results[0])!;
-        Interval interval = Results[0].Comparison.Estimate("SFT", a => a.GreedyAccuracy).Bootstrap;
+        Interval interval = Results[0].Comparison.Estimate("SFT", a => a.Greedy).Bootstrap;
         Assert.EndsWith(Numbers.Range(interval), table.Rows.Single(r => r[0].Text == "SFT")[1].Text);
         Assert.Equal("–", table.Rows.Single(r => r[0].Text == "SFT at T = 0.5")[1].Text); // its greedy accuracy is SFT's
     }

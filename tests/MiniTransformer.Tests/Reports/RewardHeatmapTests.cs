@@ -1,5 +1,6 @@
 using System.Globalization;
 using MiniTransformer.Cli.Html;
+using MiniTransformer.Cli.Runs;
 
 namespace MiniTransformer.Tests.Reports;
 

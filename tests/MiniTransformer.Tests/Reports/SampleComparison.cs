@@ -9,17 +9,31 @@ internal static class SampleComparison
 {
     internal const ulong FirstSweepSeed = 101;
 
-    /// <summary>The cells of these regimes: evaluation seeds 1, 2, …, and sweep seeds 101, 102, ….</summary>
-    internal static List<CellResult> Cells(IReadOnlyList<Regime> regimes, int seeds, int sweepSeeds)
+    /// <summary>What the method of a name is in a comparison.</summary>
+    internal static MethodRole RoleOf(string method) => method switch
     {
-        var cells = new List<CellResult>();
+        "base" => MethodRole.Base,
+        "SFT" => MethodRole.Sft,
+        "SFT at T = 0.5" => MethodRole.CoolSft,
+        "continued SFT" => MethodRole.ContinuedSft,
+        "DPR" => MethodRole.Dpr,
+        "DPR, floor" => MethodRole.FlooredDpr,
+        "sentence-level REINFORCE" => MethodRole.Sentence,
+        "RLOO, verifier as reward (oracle)" => MethodRole.SeesJudge,
+        _ => MethodRole.Other,
+    };
+
+    /// <summary>The results of these regimes: evaluation seeds 1, 2, …, and sweep seeds 101, 102, ….</summary>
+    internal static List<MethodResult> Cells(IReadOnlyList<Regime> regimes, int seeds, int sweepSeeds)
+    {
+        var cells = new List<MethodResult>();
         foreach (Regime regime in regimes)
         {
-            List<CellResult> sweep =
+            List<MethodResult> sweep =
             [
-                .. Seeds(FirstSweepSeed, sweepSeeds).SelectMany(seed => Methods.SweepCells(regime).Select(m => Cell(regime, m, seed) with { Sweep = true })),
+                .. Seeds(FirstSweepSeed, sweepSeeds).SelectMany(seed => Methods.OfSweep(regime).Select(m => Cell(regime, m, seed) with { Sweep = true })),
             ];
-            cells.AddRange(Seeds(1, seeds).SelectMany(seed => Methods.EvaluationCells(regime, sweep).Select(m => Cell(regime, m.Method, seed) with { Chosen = m.Chosen })));
+            cells.AddRange(Seeds(1, seeds).SelectMany(seed => Methods.OfEvaluation(regime, sweep).Select(m => Cell(regime, m.Method, seed) with { Chosen = m.Chosen })));
             cells.AddRange(sweep);
         }
 
@@ -57,7 +71,7 @@ internal static class SampleComparison
         double Noise(int i) => new Rng(seed, NamedSeed.Of(regime.Name, (ulong)i)).NextNormal();
         double gain = regime.Name switch { "base-to-better" => .2, "lazyshift" or "base-to-good" => .1, _ => -.04 };
         return new WorldFacts(
-            regime.Name, seed, seed >= FirstSweepSeed,
+            regime.Name, seed,
             [.. names.Select((name, i) => new PositionRewards(name, [.. Enumerable.Range(0, regime.Dpr.MaxTokens - 1).Select(t => (.5 - .08 * i) * Math.Exp(-.3 * t) + .04 * Noise(i * 100 + t))]))],
             Advice(.02 + .01 * Noise(1), [.. names.Select((name, i) => (name, gain * (1 - .3 * i) + .03 * Noise(i + 2)))]),
             Planted(regime.MainReference, .93 + .01 * Noise(3), seed));
@@ -65,7 +79,7 @@ internal static class SampleComparison
 
     private static IEnumerable<ulong> Seeds(ulong first, int count) => Enumerable.Range(0, count).Select(i => first + (ulong)i);
 
-    private static CellResult Cell(Regime regime, Method method, ulong seed)
+    private static MethodResult Cell(Regime regime, Method method, ulong seed)
     {
         // The direction from reference to π_SFT is right where demonstrations are poor, and of no use where they are clean.
         double direction = regime.Name switch { "base-to-better" => 1, "base-to-good" or "lazyshift" => .6, "noisy" or "shift" => .15, _ => -.15 };
@@ -94,11 +108,12 @@ internal static class SampleComparison
         double Round(double x) => Math.Round(Math.Clamp(x + luck + .012 * rng.NextNormal(), 0, 1) * 500) / 500;
         double greedy = method.Temperature == 1 ? Round(start + gain) : double.NaN;
         double sampled = Round(.8 * (start + gain) + (method.Temperature == 1 ? .05 * Math.Min(1, kl) : .09));
-        return new CellResult
+        return new MethodResult
         {
             Regime = regime.Name,
             Seed = seed,
             Method = method.Name,
+            Role = method.Role,
             Reference = method.Reference,
             Knob = method.Knob,
             Value = method.Value,

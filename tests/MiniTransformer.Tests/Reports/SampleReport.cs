@@ -1,4 +1,5 @@
 using MiniTransformer.Cli.Html;
+using MiniTransformer.Cli.Runs;
 using MiniTransformer.Lab;
 using MiniTransformer.Tensors;
 
@@ -9,26 +10,39 @@ internal static class SampleReport
 {
     private static readonly string[] Tasks = ["reverse", "next letter", "upper case", "swap pairs"];
 
-    internal static List<ArmResult> Results(int seeds)
+    internal static List<MethodResult> Results(int seeds)
     {
-        (string Arm, double Greedy, double Sampled, double Kl, double Reward, double Entropy)[] arms =
+        (string Method, double Greedy, double Sampled, double Kl, double Reward, double Entropy)[] methods =
         [
             ("base", .022, .140, 3.1, -4.2, .62), ("SFT", .350, .274, 0, 1.9, .48), ("SFT at temperature 0.5", double.NaN, .333, .31, 2.4, .30),
             ("continued SFT", .421, .297, .22, 2.0, .46), ("DPR (reference base)", .688, .496, 1.35, 4.6, .33),
             ("DPR (reference base, floor 0.1)", .730, .599, 1.62, 5.1, .29), ("DPR (reference half-way)", .436, .272, 1.1, 1.2, .35),
         ];
-        var results = new List<ArmResult>();
+        var results = new List<MethodResult>();
         for (ulong seed = 1; seed <= (ulong)seeds; seed++)
         {
             var shared = new Rng(seed);
             double luck = .03 * shared.NextNormal();
-            for (int a = 0; a < arms.Length; a++)
+            for (int a = 0; a < methods.Length; a++)
             {
                 var rng = new Rng(seed, (ulong)a + 1);
-                (string arm, double greedy, double sampled, double kl, double reward, double entropy) = arms[a];
+                (string method, double greedy, double sampled, double kl, double reward, double entropy) = methods[a];
                 double Round(double x) => Math.Round(Math.Clamp(x + luck + .012 * rng.NextNormal(), 0, 1) * 500) / 500;
-                var tasks = Tasks.ToDictionary(task => task, task => (Round(greedy), Round(sampled)));
-                results.Add(new ArmResult(arm, seed, Round(greedy), Round(sampled), reward, kl, entropy, 5.6 + .2 * rng.NextNormal(), .998, tasks));
+                var tasks = Tasks.ToDictionary(task => task, task => new TaskAccuracy(Round(greedy), Round(sampled)));
+                results.Add(new MethodResult
+                {
+                    Regime = "base-to-better",
+                    Seed = seed,
+                    Method = method,
+                    Greedy = Round(greedy),
+                    Sampled = Round(sampled),
+                    Reward = reward,
+                    Kl = kl,
+                    Entropy = entropy,
+                    Length = 5.6 + .2 * rng.NextNormal(),
+                    Ended = .998,
+                    Tasks = tasks,
+                });
             }
         }
 

@@ -4,16 +4,16 @@ namespace MiniTransformer.Tests.Reports;
 
 public class WorldFactTablesTests
 {
-    private static CellResult Cell(string method, string? reference, double greedy, ulong seed = 1) =>
-        new() { Regime = "base-to-better", Seed = seed, Method = method, Reference = reference, Greedy = greedy };
+    private static MethodResult Cell(string method, string? reference, double greedy, ulong seed = 1) =>
+        new() { Regime = "base-to-better", Seed = seed, Method = method, Role = SampleComparison.RoleOf(method), Reference = reference, Greedy = greedy };
 
     private static WorldFacts Facts(Advice advice, ulong seed = 1, double auc = .9) =>
-        new("base-to-better", seed, false, [], advice, SampleComparison.Planted("base", auc, seed));
+        new("base-to-better", seed, [], advice, SampleComparison.Planted("base", auc, seed));
 
     [Fact]
     public void A_forecast_is_paired_with_what_DPR_reached_with_that_reference()
     {
-        CellResult[] cells =
+        MethodResult[] cells =
         [
             Cell("SFT", null, .4), Cell("DPR", "base", .7), Cell("DPR", "50%", .3), Cell("DPR", "base", .9) with { Knob = "β", Value = .3 }, Cell("DPR, floor", "base", .8),
             Cell("continued SFT", null, .45), Cell("continued SFT", null, .5) with { Knob = "rate ×", Value = 3 },
@@ -28,7 +28,7 @@ public class WorldFactTablesTests
     [Fact]
     public void The_default_of_a_sweep_seed_is_the_cell_at_its_default_value()
     {
-        CellResult[] cells = [Cell("SFT", null, .4), Cell("DPR", "base", .7), .. new[] { .3, 1.0, 3.0 }.Select(x => Cell("continued SFT", null, .4 + x / 100) with { Knob = "rate ×", Value = x })];
+        MethodResult[] cells = [Cell("SFT", null, .4), Cell("DPR", "base", .7), .. new[] { .3, 1.0, 3.0 }.Select(x => Cell("continued SFT", null, .4 + x / 100) with { Knob = "rate ×", Value = x })];
         AdvisorRecord record = Assert.Single(AdvisorTables.Records(cells, [Facts(SampleComparison.Advice(.02, ("base", .2)))]));
         Assert.Equal(.01, record.Continued!.Realised, 12);
     }
@@ -36,7 +36,7 @@ public class WorldFactTablesTests
     [Fact]
     public void A_collapsed_policy_reached_nothing()
     {
-        CellResult[] cells = [Cell("SFT", null, .4), Cell("DPR", "base", double.NaN) with { Failure = "collapsed" }];
+        MethodResult[] cells = [Cell("SFT", null, .4), Cell("DPR", "base", double.NaN) with { Failure = "collapsed" }];
         Assert.Equal(-.4, AdvisorTables.Records(cells, [Facts(SampleComparison.Advice(null, ("base", .2)))])[0].References[0].Realised, 12);
     }
 

@@ -40,7 +40,7 @@ public class LocalisationTests
         double[] negative = [.. scores.Select(x => -x)];
         Assert.Equal(0, Localisation.HitRate(negative, Starts, [0, 1]));
         Assert.Equal(0, Localisation.Auc(negative, Starts, [0, 1]));
-        Assert.Equal((1, 1), Localisation.AucInterval([-9, 1, -7, 3, -8], [0, 2, 3, 5], [0, 0, 1], seed: 1)); // the middle response has no right token
+        Assert.Equal(new Interval(1, 1), Localisation.AucInterval([-9, 1, -7, 3, -8], [0, 2, 3, 5], [0, 0, 1], seed: 1)); // the middle response has no right token
         (double low, double high) = Localisation.AucInterval(scores, Starts, [0, 1], seed: 1);
         Assert.True(double.IsNaN(low) && double.IsNaN(high)); // two responses tell nothing
     }
@@ -104,7 +104,7 @@ public class LocalisationTests
     [InlineData(1, 10, .7225, 1)]
     public void Wilsons_interval_stays_within_0_and_1(double rate, int n, double low, double high)
     {
-        (double Low, double High) interval = Localisation.WilsonInterval(rate, n);
+        Interval interval = Localisation.WilsonInterval(rate, n);
         Assert.Equal(low, interval.Low, 4);
         Assert.Equal(high, interval.High, 4);
     }

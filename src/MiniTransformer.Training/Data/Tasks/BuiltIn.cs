@@ -1,3 +1,5 @@
+using MiniTransformer.Text;
+
 namespace MiniTransformer.Data.Tasks;
 
 /// <summary>The tasks that come with the library.</summary>
@@ -54,28 +56,7 @@ public static class BuiltIn
 
     private static ArgumentException Unknown(string name)
     {
-        string nearest = All.Select(t => t.Name).MinBy(known => EditDistance(name, known))!;
-        string hint = name.Length > 0 && EditDistance(name, nearest) <= Math.Max(2, nearest.Length / 3) ? $" Did you mean '{nearest}'?" : "";
-        return new ArgumentException($"There is no task '{name}'.{hint} Tasks are {string.Join(", ", All.Select(t => t.Name))}; separate several by commas.");
-    }
-
-    // Fewest insertions, deletions and replacements of a letter that turn a into b:
-    // d(i,j) = min(d(i−1,j) + 1, d(i,j−1) + 1, d(i−1,j−1) + [aᵢ ≠ bⱼ])
-    private static int EditDistance(string a, string b)
-    {
-        int[] row = Enumerable.Range(0, b.Length + 1).ToArray();
-        for (int i = 1; i <= a.Length; i++)
-        {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= b.Length; j++)
-            {
-                int best = Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1));
-                (diagonal, row[j]) = (row[j], best);
-            }
-        }
-
-        return row[^1];
+        return new ArgumentException($"There is no task '{name}'.{Nearest.Hint(name, All.Select(t => t.Name))} Tasks are {string.Join(", ", All.Select(t => t.Name))}; separate several by commas.");
     }
 
     private static string Reverse(string word) => string.Concat(word.Reverse());

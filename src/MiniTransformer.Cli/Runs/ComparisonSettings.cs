@@ -4,7 +4,7 @@ using MiniTransformer.Lab;
 namespace MiniTransformer.Cli.Runs;
 
 /// <summary>The settings of a comparison.</summary>
-internal sealed record ComparisonRun : RunSettings
+internal sealed record ComparisonSettings : RunSettings
 {
     /// <summary>--regimes.</summary>
     public string Regimes { get; init; } = "all";
@@ -63,10 +63,10 @@ internal sealed record ComparisonRun : RunSettings
     /// <summary>The data to measure on, as an input.</summary>
     public RunInput? EvalInput => EvalData is null ? null : new RunInput("the data to measure on (--eval-data)", EvalData, EvalDataSha256, IsModel: false);
 
-    /// <summary>What the cells of a regime belong to: its name, and a hash of the settings that their numbers depend on.</summary>
+    /// <summary>What the results of a regime belong to: its name, and a hash of the settings that their numbers depend on.</summary>
     public string Belonging(Regime regime)
     {
-        ComparisonRun counts = new() { Command = Command, Regimes = regime.Name, Smoke = Smoke };
+        ComparisonSettings counts = new() { Command = Command, Regimes = regime.Name, Smoke = Smoke };
         if (regime.Own is not null)
         {
             // The split is drawn by --seed; the file goes by its content.
@@ -89,7 +89,7 @@ internal sealed record ComparisonRun : RunSettings
 }
 
 /// <summary>The settings of a demo.</summary>
-internal sealed record DemoRun : RunSettings
+internal sealed record DemoSettings : RunSettings
 {
     /// <summary>--regime.</summary>
     public string Regime { get; init; } = "";
@@ -104,5 +104,5 @@ internal sealed record DemoRun : RunSettings
     public double? InitStd { get; init; }
 
     /// <summary>What its seeds belong to.</summary>
-    public string Belonging() => new DemoRun { Command = Command, Regime = Regime, Quick = Quick, InitStd = InitStd }.Belonging(Regime);
+    public string Belonging() => new DemoSettings { Command = Command, Regime = Regime, Quick = Quick, InitStd = InitStd }.Belonging(Regime);
 }

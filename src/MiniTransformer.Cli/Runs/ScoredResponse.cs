@@ -1,4 +1,4 @@
-namespace MiniTransformer.Cli.Html;
+namespace MiniTransformer.Cli.Runs;
 
 /// <summary>One of the most probable tokens at a state, with what the policies say of it, in nats.</summary>
 /// <param name="Id">Its id in the vocabulary.</param>
@@ -28,7 +28,7 @@ public sealed record ScoredToken(
 /// <param name="Prompt">The prompt's text.</param>
 /// <param name="Tokens">The response's tokens, the end token included.</param>
 /// <param name="Correct">Whether a verifier found it right; null without a verifier.</param>
-/// <param name="Label">Where it comes from, such as the arm's name.</param>
+/// <param name="Label">Where it comes from, such as a method.</param>
 /// <param name="References">The references' names, in the order of the tokens' values.</param>
 public sealed record ScoredResponse(string Prompt, IReadOnlyList<ScoredToken> Tokens, bool? Correct, string? Label, IReadOnlyList<string> References)
 {

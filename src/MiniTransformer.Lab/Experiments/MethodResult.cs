@@ -2,8 +2,11 @@ using System.Text.Json.Serialization;
 
 namespace MiniTransformer.Lab;
 
-/// <summary>What one method reached in one regime and seed: a line of results.jsonl.</summary>
-public sealed record CellResult
+/// <summary>
+/// What one method reached in one regime and seed: a line of results.jsonl. NaN says that a quantity was not measured. Methods of the same seed share data and
+/// base, and are compared as a pair.
+/// </summary>
+public sealed record MethodResult
 {
     /// <summary>The regime.</summary>
     public required string Regime { get; init; }
@@ -14,6 +17,10 @@ public sealed record CellResult
     /// <summary>The method, as tables print it.</summary>
     public required string Method { get; init; }
 
+    /// <summary>What the method is in a comparison; files do not say it: whoever reads them has the methods.</summary>
+    [JsonIgnore]
+    public MethodRole Role { get; init; }
+
     /// <summary>The reference of r̂: "base", "10%", …; null where the method has none.</summary>
     public string? Reference { get; init; }
 
@@ -23,10 +30,10 @@ public sealed record CellResult
     /// <summary>The setting's value.</summary>
     public double? Value { get; init; }
 
-    /// <summary>Whether the cell belongs to a sweep, on seeds of its own: settings are chosen there, and methods compared at equal KL.</summary>
+    /// <summary>Whether it belongs to a sweep, on seeds of its own: settings are chosen there, and methods compared at equal KL.</summary>
     public bool Sweep { get; init; }
 
-    /// <summary>Whether the setting is the one that the sweep chose on validation prompts; where the default was chosen there is no such cell.</summary>
+    /// <summary>Whether the setting is the one that the sweep chose on validation prompts; where the default was chosen there is no such result.</summary>
     public bool Chosen { get; init; }
 
     /// <summary>Why there are no numbers, where the policy collapsed; null where there are.</summary>
@@ -73,7 +80,7 @@ public sealed record CellResult
     /// <summary>Accuracy on validation prompts over the training, from the start on; empty where no curve is asked for.</summary>
     public IReadOnlyList<CurvePoint> Curve { get; init; } = [];
 
-    /// <summary>Method, reference and setting: what distinguishes the cells of a world.</summary>
+    /// <summary>Method, reference and setting: what distinguishes the methods of a world.</summary>
     [JsonIgnore]
     public string Label => LabelOf(Method, Reference, Knob, Value);
 
