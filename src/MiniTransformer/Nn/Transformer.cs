@@ -67,7 +67,7 @@ public sealed class Transformer : IDisposable
     private readonly Linear? head;
     private readonly RotationTables rotation;
     private readonly RotationTables localRotation;
-    private readonly List<Parameter> parameters;
+    private readonly IReadOnlyList<Parameter> parameters;
 
     /// <summary>Builds the model and takes its parameters from the source.</summary>
     public Transformer(TransformerConfig config, ParameterSource source)
