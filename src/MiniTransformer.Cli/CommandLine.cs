@@ -4,6 +4,7 @@ using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using System.Text.Json.Nodes;
 using MiniTransformer.Cli.Commands;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
@@ -15,18 +16,6 @@ namespace MiniTransformer.Cli;
 /// <summary>The command-line tool: exit code 0 done, 1 failed, 2 bad usage, 130 interrupted.</summary>
 public static class CommandLine
 {
-    /// <summary>Done.</summary>
-    public const int Done = 0;
-
-    /// <summary>It failed; the message says why.</summary>
-    public const int Failed = 1;
-
-    /// <summary>The command line or the configuration file is wrong.</summary>
-    public const int BadUsage = 2;
-
-    /// <summary>Stopped by Ctrl+C; what was done is saved.</summary>
-    public const int Interrupted = 130;
-
     /// <summary>Runs a command line.</summary>
     /// <param name="args">The arguments; none means the demo.</param>
     /// <param name="output">For results.</param>
@@ -49,29 +38,29 @@ public static class CommandLine
         catch (UsageException e)
         {
             terminal.Say($"error: {e.Message}");
-            return BadUsage;
+            return ExitCode.BadUsage;
         }
         catch (OperationCanceledException e)
         {
             terminal.Say(e is Interruption ? e.Message : "Interrupted before there was anything to keep; the same command begins again.");
-            return Interrupted;
+            return ExitCode.Interrupted;
         }
         catch (Exception e) when (Messages.IsOutOfMemory(e))
         {
             terminal.Say($"error: {Messages.OutOfMemory()}");
-            return Failed;
+            return ExitCode.Failed;
         }
         catch (Exception e) when (!args.Contains("--debug"))
         {
             terminal.Say(Messages.Explains(e)
                 ? $"error: {Messages.Of(e)}{(e is ChecksumException damaged ? WayOut.Of(damaged) : "")}"
                 : $"error: unexpected {e.GetType().Name}: {Messages.Of(e)} (run again with --debug to see where)");
-            return Failed;
+            return ExitCode.Failed;
         }
         catch (Exception e)
         {
             terminal.Say($"error: {e}");
-            return Failed;
+            return ExitCode.Failed;
         }
     }
 

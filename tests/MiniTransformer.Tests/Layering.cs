@@ -90,6 +90,60 @@ internal static partial class Layering
         }
     }
 
+    /// <summary>
+    /// The namespaces below one that depend on each other in a circle, as "A, B"; a file depends on a namespace whose type it names, where it imports that
+    /// namespace, is inside it, or writes its name before the type's.
+    /// </summary>
+    /// <param name="root">The namespace, such as MiniTransformer.Cli; it takes part itself.</param>
+    /// <param name="sources">The sources of all its files.</param>
+    public static IReadOnlyList<string> Cycles(string root, IEnumerable<string> sources)
+    {
+        (string Space, string Code)[] files = [.. sources.Select(WithoutCommentsAndStrings).Select(code => (NamespacePattern().Match(code).Groups["name"].Value, code))];
+        ILookup<string, string> types = files.SelectMany(f => TypePattern().Matches(f.Code).Select(m => (m.Groups["name"].Value, f.Space))).Distinct().ToLookup(x => x.Value, x => x.Space);
+        Dictionary<string, HashSet<string>> edges = files.GroupBy(f => f.Space).ToDictionary(
+            g => g.Key, g => g.SelectMany(f => Named(f.Space, f.Code)).Where(space => space != g.Key).ToHashSet());
+
+        // Those that are reached from each other are one circle.
+        Dictionary<string, HashSet<string>> reached = edges.Keys.ToDictionary(space => space, Reach);
+        return
+        [
+            .. edges.Keys.Where(a => reached[a].Contains(a)).GroupBy(a => string.Join(", ", reached[a].Where(b => reached[b].Contains(a)).Order(StringComparer.Ordinal))).Select(g => g.Key),
+        ];
+
+        IEnumerable<string> Named(string space, string code)
+        {
+            string[] imported = [.. UsingPattern().Matches(code).Select(m => m.Groups["name"].Value)];
+            foreach (string[] parts in WordPattern().Matches(code).Select(m => m.Value.Split('.')))
+            {
+                // In Options.Flag.Name each part may be a type, seen by what is written before it.
+                for (int i = 0; i < parts.Length; i++)
+                {
+                    string written = string.Join('.', parts[..i]);
+                    foreach (string of in types[parts[i]].Where(of => $"{of}.".StartsWith($"{root}.", StringComparison.Ordinal)))
+                    {
+                        bool seen = written.Length == 0
+                            ? imported.Contains(of) || $"{space}.".StartsWith($"{of}.", StringComparison.Ordinal)
+                            : $".{of}".EndsWith($".{written}", StringComparison.Ordinal);
+                        if (seen) yield return of;
+                    }
+                }
+            }
+        }
+
+        HashSet<string> Reach(string from)
+        {
+            var found = new HashSet<string>();
+            var waiting = new Queue<string>(edges[from]);
+            while (waiting.TryDequeue(out string? space))
+            {
+                if (!found.Add(space)) continue;
+                foreach (string next in edges.GetValueOrDefault(space) ?? []) waiting.Enqueue(next);
+            }
+
+            return found;
+        }
+    }
+
     // Rng may be used without the rest of Tensors: the file names no other type of it.
     private static bool OnlyRng(string code, string rest) =>
         rest is ".Rng" || (rest.Length == 0 && !Regex.IsMatch(code, @"\b(Tensor|TokenIds|Shape|TensorOwner)\b"));
@@ -105,6 +159,17 @@ internal static partial class Layering
     // MiniTransformer.Layer, or Layer.Type where Layer begins the name.
     [GeneratedRegex(@"(?:\bMiniTransformer\.|(?<![\w.])(?=[A-Z]\w*\.[A-Z]))(?<layer>[A-Z]\w*)(?<rest>(\.[A-Z]\w*)?)")]
     private static partial Regex ImportPattern();
+
+    [GeneratedRegex(@"^namespace\s+(?<name>[\w.]+)", RegexOptions.Multiline)]
+    private static partial Regex NamespacePattern();
+
+    // The types of a file that others can name: not those inside another type.
+    [GeneratedRegex(@"^(?:public |internal |file |abstract |sealed |static |readonly |partial |ref |unsafe )*(?:class|struct|record struct|record|interface|enum|delegate [\w<>?\[\]]+) (?<name>\w+)", RegexOptions.Multiline)]
+    private static partial Regex TypePattern();
+
+    // Names joined by points; what stands behind a value, such as flag.Name, begins with a small letter.
+    [GeneratedRegex(@"(?<![\w.])[A-Z]\w*(?:\.[A-Z]\w*)*")]
+    private static partial Regex WordPattern();
 
     [GeneratedRegex(@"^\s*(global\s+)?using\s+(static\s+)?(\w+\s*=\s*)?(?<name>[A-Z][\w.]*)\s*;", RegexOptions.Multiline)]
     private static partial Regex UsingPattern();

@@ -102,6 +102,22 @@ public class LayeringTests
     public void The_command_that_verifies_the_theory_may_use_it(string path) =>
         Assert.Empty(Layering.Breaches("Cli", path, "using MiniTransformer.Theory;"));
 
+    [Fact]
+    public void No_namespace_of_the_tool_is_in_a_cycle()
+    {
+        string[] sources = [.. Sources(Path.Combine(Root, "src/MiniTransformer.Cli")).Select(File.ReadAllText)];
+        Assert.True(sources.Length > 50, $"only {sources.Length} files were found");
+        Assert.Empty(Layering.Cycles("MiniTransformer.Cli", sources));
+    }
+
+    [Theory]
+    [InlineData("using Cli.B;\nnamespace Cli.A;\nclass One { Two two; }", "using Cli.A;\nnamespace Cli.B;\nclass Two { One one; }", "Cli.A, Cli.B")]
+    [InlineData("namespace Cli.A;\nclass One { B.Two two; }", "namespace Cli.B;\nclass Two { A.One one; }", "Cli.A, Cli.B")]
+    [InlineData("using Cli.A;\nnamespace Cli;\nclass Program { One one; }", "namespace Cli.A;\nclass One { int x = Program.Done; }", "Cli, Cli.A")] // the namespace around it
+    [InlineData("using Cli.B;\nnamespace Cli.A;\nclass One { Two two; }", "using Cli.A;\nnamespace Cli.B;\nclass Two { /* One */ string s = \"One\"; int o = flag.One; }", null)]
+    public void A_cycle_is_found(string one, string two, string? cycle) =>
+        Assert.Equal(cycle is null ? [] : [cycle], Layering.Cycles("Cli", [one, two]));
+
     private static IEnumerable<string> Projects() => Directory.GetFiles(Path.Combine(Root, "src"), "*.csproj", SearchOption.AllDirectories);
 
     private static IEnumerable<string> Sources(string folder) => Directory.Exists(folder)

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using MiniTransformer.Backends;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
@@ -122,7 +123,7 @@ internal sealed class AdviseCommand
         }
 
         results.Keep();
-        return CommandLine.Done;
+        return ExitCode.Done;
     }
 
     private static string CheckAlpha(string text) =>

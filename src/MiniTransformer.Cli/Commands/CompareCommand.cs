@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using MiniTransformer.Backends;
 using MiniTransformer.Cli.Html;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
@@ -77,7 +78,7 @@ internal sealed class CompareCommand
         {
             run.Read(moveAside: false);
             Write(run, chosen, settings, RunClock.Read(path), terminal);
-            return CommandLine.Done;
+            return ExitCode.Done;
         }
 
         terminal.Stop.Await(() => CompareSource.Check(chosen, terminal));
@@ -98,11 +99,11 @@ internal sealed class CompareCommand
         {
             terminal.Say("Interrupted; what is finished is saved. Resume with:");
             terminal.Say($"  {Invocation.Of(["compare", "--out", Invocation.Shown(path), "--resume", .. source.Again(settings)])}");
-            return CommandLine.Interrupted;
+            return ExitCode.Interrupted;
         }
 
         Write(run, chosen, settings, run.Seconds, terminal);
-        return CommandLine.Done;
+        return ExitCode.Done;
     }
 
     // What the results say: on the screen, and in the run's folder.

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using MiniTransformer.Backends;
 using MiniTransformer.Cli.Html;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
@@ -60,20 +61,20 @@ internal sealed class CreditCommand
 
     private int Run(Settings settings, Terminal terminal)
     {
-        string path = PolicyPath(settings);
-        bool planting = settings.Get(plant);
-        Check(settings, path);
+        CreditSettings asked = RunSettings.Of<CreditSettings>(settings);
+        string path = PolicyPath(asked);
+        Check(settings, asked, path);
         using Device device = common.Device(settings, terminal.Stop);
-        using var loaded = LoadedModel.Named(settings.Get(policy) is null ? run.Name : policy.Name, path, device);
+        using var loaded = LoadedModel.Named(asked.Policy is null ? run.Name : policy.Name, path, device);
         Transformer expert = loaded.Model;
-        using CreditReferences references = CreditReferences.Load(path, settings.Get(reference), expert, device);
+        using CreditReferences references = CreditReferences.Load(path, asked.Reference, expert, device);
         Vocabulary vocabulary = LoadedModel.Shared([loaded, .. references.Loaded]);
-        int positions = references.All.Min(r => r.Model.Config.MaxPositions) is var most && most < expert.Config.MaxPositions ? most : expert.Config.MaxPositions;
+        int positions = references.All.Select(r => r.Model).Append(expert).Min(m => m.Config.MaxPositions);
         foreach (NamedReference same in references.All.Where(r => r.Model.HasWeightsOf(expert)))
             terminal.Say($"Warning: the reference {same.Name} has the weights of the policy itself, to the bit: r̂ is 0 for every token.");
-        CreditData shown = terminal.Stop.Await(() => Data(settings, path, vocabulary, expert, terminal.Say));
-        Demonstrations.FromExamples(shown.Examples).CheckLength(positions);
         TrainedPrompts trained = TrainedPrompts.Of(expert.Companions);
+        CreditData shown = terminal.Stop.Await(() => Data(asked, path, vocabulary, trained, terminal.Say));
+        Demonstrations.FromExamples(shown.Examples).CheckLength(positions);
         if (trained.CountOf(shown.Examples.Select(e => e.PromptIds)) is var known && known > 0)
         {
             string which = $"{known} of {shown.Examples.Count} prompts are among those that the model, or its base, was trained on";
@@ -84,12 +85,16 @@ internal sealed class CreditCommand
         using ResultFile? page = settings.Get(common.Out) is { } file ? ResultFile.Open(file, terminal) : null;
         PlantedErrorResult? result = null;
         IReadOnlyList<PlantedExample> planted = [];
-        if (planting)
+        if (asked.Plant)
         {
-            Example[] right = [.. shown.Examples.Take(settings.Get(prompts))];
-            ulong seed = settings.Get(common.Seed);
-            planted = PlantedErrors.Plant(right, new TokenKinds(vocabulary.Tokenizer, vocabulary.Ends), seed, shown.Accepts);
-            result = PlantedErrors.Measure(expert, references.All, planted, right.Length, vocabulary.PadId, seed, vocabulary.Ends);
+            Example[] right = [.. shown.Examples.Take(asked.Prompts)];
+            planted = PlantedErrors.Plant(right, new TokenKinds(vocabulary.Tokenizer, vocabulary.Ends), asked.Seed, shown.Accepts);
+            result = Progress.Show(terminal, open =>
+            {
+                ITrack track = open("planted errors", planted.Count);
+                return PlantedErrors.Measure(
+                    expert, references.All, planted, right.Length, vocabulary.PadId, asked.Seed, vocabulary.Ends, scored => track.Report(scored, "scored"));
+            });
             result = result with { IsGold = shown.IsGold, TrainedPrompts = trained.CountOf(planted.Select(p => p.Example.PromptIds)) };
             if (settings.Get(json)) terminal.Print(JsonSerializer.Serialize(result, RunDirectory.Json));
             else Print(terminal, result);
@@ -97,56 +102,53 @@ internal sealed class CreditCommand
 
         if (page is not null)
         {
-            var responses = new CreditReport(path, references, vocabulary, expert);
-            page.Writer.Write(responses.ToHtml(
-                shown, shown.Responses(expert, settings.Get(count), vocabulary, Sampling(settings, shown) with { MaxPositions = positions }), result, [.. planted.Take(PlantedShown)]));
+            SamplingOptions sampling = asked.Sampling(shown.Examples.Take(asked.Count).Max(e => e.ResponseIds.Length), positions);
+            page.Writer.Write(Progress.Show(terminal, open =>
+            {
+                ITrack track = open("page", 1);
+                IReadOnlyList<(Example, bool?, string)> responses = shown.Responses(expert, asked.Count, vocabulary, new Measuring(track, () => 0, "the policy").Shown(sampling));
+                string html = new CreditReport(path, references, vocabulary, expert, (scored, all) => track.Report(0, $"{scored} of {all} responses scored"))
+                    .ToHtml(shown, responses, result, [.. planted.Take(PlantedShown)]);
+                track.Report(1, "written");
+                return html;
+            }));
             page.Keep();
         }
 
-        return CommandLine.Done;
+        return ExitCode.Done;
     }
 
-    private string PolicyPath(Settings settings)
+    private static string PolicyPath(CreditSettings asked)
     {
-        if (settings.Get(policy) is { } model)
-            return settings.Get(run) is null ? model : throw new UsageException("--policy and --run do not go together; give one of them.");
-        return settings.Get(run) is not { } folder
+        if (asked.Policy is { } model)
+            return asked.Run is null ? model : throw new UsageException("--policy and --run do not go together; give one of them.");
+        return asked.Run is not { } folder
             ? throw new UsageException("--policy or --run is needed: π_SFT, a model's folder or an SFT run's.")
             : RunDirectory.Exists(folder) ? folder
-            : throw new UsageException($"--run: '{Invocation.Shown(folder)}' holds no run; the folder that sft was given as --out is needed, or a model's folder with --policy.{(Directory.Exists(folder) ? "" : ModelFolder.Neighbour(folder))}");
+            : throw new UsageException(
+                $"--run: '{Invocation.Shown(folder)}' holds no run; the folder that sft was given as --out is needed, or a model's folder with --policy."
+                + (Directory.Exists(folder) ? "" : ModelFolder.Neighbour(folder)));
     }
 
-    private void Check(Settings settings, string path)
+    private void Check(Settings settings, CreditSettings asked, string path)
     {
-        if (settings.Get(task) is not null && settings.Get(data) is not null) throw new UsageException("--task and --data do not go together; give one of them.");
-        if (!settings.Get(plant) && settings.Get(common.Out) is null) throw new UsageException("--out is needed: the file of the page; or --plant, whose table needs none.");
-        if (settings.Get(json) && !settings.Get(plant)) throw new UsageException("--json needs --plant: it prints the table of planted errors. For the rewards of responses as JSON use the command reward.");
-        if (settings.Given(prompts) && !settings.Get(plant)) throw new UsageException("--prompts needs --plant: how many responses get an error; --count says how many are shown.");
-        if (settings.Get(data) is not null && (settings.Given(temperature) || settings.Given(maxTokens)))
+        if (asked.Task is not null && asked.Data is not null) throw new UsageException("--task and --data do not go together; give one of them.");
+        if (!asked.Plant && settings.Get(common.Out) is null)
+            throw new UsageException("--out is needed: the file of the page; or --plant, whose table needs none.");
+        if (settings.Get(json) && !asked.Plant)
+            throw new UsageException("--json needs --plant: it prints the table of planted errors. For the rewards of responses as JSON use the command reward.");
+        if (settings.Given(prompts) && !asked.Plant)
+            throw new UsageException("--prompts needs --plant: how many responses get an error; --count says how many are shown.");
+        if (asked.Data is not null && (settings.Given(temperature) || settings.Given(maxTokens)))
             throw new UsageException($"{(settings.Given(temperature) ? "--temperature" : "--max-tokens")} does not go with --data: the responses are given.");
-        if (settings.Get(task) is null && settings.Get(data) is null && !RunDirectory.Exists(path) && Checkpoint.IsModel(path))
+        if (asked.Task is null && asked.Data is null && !RunDirectory.Exists(path) && Checkpoint.IsModel(path))
             throw new UsageException($"'{Invocation.Shown(path)}' is a model, not a run: say which responses to show with --data or --task.");
     }
 
-    private CreditData Data(Settings settings, string path, Vocabulary vocabulary, Transformer expert, Action<string> say)
-    {
-        int needed = settings.Get(plant) ? Math.Max(settings.Get(count), settings.Get(prompts)) : settings.Get(count);
-        if (settings.Get(data) is { } file) return CreditData.OfFile(file, vocabulary, say);
-        return settings.Get(task) is { } tasks
-            ? CreditData.OfTasks(tasks, settings.Get(common.Seed), needed, vocabulary.Needed("--task"))
-            : CreditData.OfRun(path, needed, vocabulary, TrainedPrompts.Of(expert.Companions), say);
-    }
-
-    private SamplingOptions Sampling(Settings settings, CreditData shown)
-    {
-        Example[] first = [.. shown.Examples.Take(settings.Get(count))];
-        return new SamplingOptions
-        {
-            Temperature = (float)settings.Get(temperature),
-            MaxTokens = settings.Get(maxTokens) ?? first.Max(e => e.ResponseIds.Length) + 1,
-            Seed = NamedSeed.Of("evaluation", settings.Get(common.Seed)),
-        };
-    }
+    private static CreditData Data(CreditSettings asked, string path, Vocabulary vocabulary, TrainedPrompts trained, Action<string> say) =>
+        asked.Data is { } file ? CreditData.OfFile(file, vocabulary, say)
+        : asked.Task is { } tasks ? CreditData.OfTasks(tasks, asked.Seed, asked.Needed, vocabulary.Needed("--task"))
+        : CreditData.OfRun(path, asked.Needed, vocabulary, trained, say);
 
     private static void Print(Terminal terminal, PlantedErrorResult result)
     {

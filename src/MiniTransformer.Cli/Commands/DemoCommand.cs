@@ -5,6 +5,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using MiniTransformer.Backends;
 using MiniTransformer.Cli.Html;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
@@ -79,7 +80,7 @@ internal sealed class DemoCommand
         {
             terminal.Say("Interrupted; finished seeds are saved. Resume with:");
             terminal.Say($"  {Invocation.Of("demo", "--out", Invocation.Shown(folder.Path), "--resume")}");
-            return CommandLine.Interrupted;
+            return ExitCode.Interrupted;
         }
 
         string time = Progress.Duration(runner.Seconds);
@@ -94,7 +95,7 @@ internal sealed class DemoCommand
         terminal.Print("");
         terminal.Print($"Report: {Invocation.Shown(folder.ReportPath)}  (numbers: {Invocation.Shown(Path.Combine(folder.Path, "results.jsonl"))})");
         terminal.Print($"Took {time}, at most {memory} of memory.");
-        return CommandLine.Done;
+        return ExitCode.Done;
     }
 
     private string Command(Settings settings)

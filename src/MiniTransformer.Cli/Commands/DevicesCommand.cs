@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using MiniTransformer.Backends;
 using MiniTransformer.Backends.Gpu;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
@@ -36,7 +37,7 @@ internal sealed class DevicesCommand
 
         foreach (Row row in rows) results.Writer.WriteLine(settings.Get(json) ? JsonSerializer.Serialize(row, RunDirectory.Json) : row.ToString());
         results.Keep();
-        return CommandLine.Done;
+        return ExitCode.Done;
     }
 
     // Opening a device runs its self-test.

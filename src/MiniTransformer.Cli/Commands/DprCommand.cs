@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using MiniTransformer.Backends;
 using MiniTransformer.Cli.Html;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
@@ -131,7 +132,7 @@ internal sealed class DprCommand
             if (advice.Action != AdviceAction.RunDpr)
             {
                 terminal.Say("Nothing was trained, as --reference auto asks where the advisor expects no gain of DPR. To run it all the same, name a reference, such as --reference base.");
-                return CommandLine.Done;
+                return ExitCode.Done;
             }
         }
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using MiniTransformer.Backends;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
@@ -106,7 +107,7 @@ internal sealed class EvalCommand
 
         WriteTables();
         results.Keep();
-        return CommandLine.Done;
+        return ExitCode.Done;
 
         void WriteTables()
         {

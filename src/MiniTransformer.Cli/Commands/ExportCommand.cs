@@ -1,5 +1,6 @@
 using System.CommandLine;
 using MiniTransformer.Backends;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
@@ -55,6 +56,6 @@ internal sealed class ExportCommand
         using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
         results.Writer.WriteLine($"{Invocation.Shown(file)}: {transformer.Config.Form.ModelType}, {new FileInfo(file).Length:N0} bytes");
         results.Keep();
-        return CommandLine.Done;
+        return ExitCode.Done;
     }
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using MiniTransformer.Backends;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
@@ -104,7 +105,7 @@ internal sealed class GenerateCommand
         if (cut > 0 && settings.Get(data) is not null)
             terminal.Say($"{cut} of {answered} responses were cut off, at --max-tokens {settings.Get(maxTokens)} or where the model's context was full (\"ended\": false).");
         results.Keep();
-        return allFit ? CommandLine.Done : CommandLine.Failed;
+        return allFit ? ExitCode.Done : ExitCode.Failed;
     }
 
     private IEnumerable<Prompt> Prompts(Settings settings, Vocabulary vocabulary, Terminal terminal) => settings.Get(prompt) is { } text
@@ -181,7 +182,7 @@ internal sealed class GenerateCommand
         }
 
         results.Keep();
-        return CommandLine.Done;
+        return ExitCode.Done;
     }
 
     private static string? Ask(Terminal terminal)

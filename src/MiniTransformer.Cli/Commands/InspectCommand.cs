@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
@@ -67,7 +68,7 @@ internal sealed class InspectCommand
 
         if (shown == 0) throw new DataException($"{file}: the file holds no line.");
         results.Keep();
-        return CommandLine.Done;
+        return ExitCode.Done;
     }
 
     private Vocabulary VocabularyOf(Settings settings)

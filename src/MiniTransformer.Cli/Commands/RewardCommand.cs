@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using MiniTransformer.Backends;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
@@ -73,7 +74,7 @@ internal sealed class RewardCommand
 
         if (read == 0) throw new DataException($"{Invocation.Shown(file)}: the file holds no example.");
         results.Keep();
-        return CommandLine.Done;
+        return ExitCode.Done;
 
         void Score(ITrack? track)
         {

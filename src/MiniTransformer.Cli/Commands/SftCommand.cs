@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using MiniTransformer.Backends;
 using MiniTransformer.Cli.Html;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
@@ -212,7 +213,7 @@ internal sealed class SftCommand
               activations  {memory.Activations / 1e6,10:0.00}{(recompute ? "   with --recompute" : "   less with --recompute or --micro-batch")}
               together     {memory.Total / 1e6,10:0.00}
             """));
-        return CommandLine.Done;
+        return ExitCode.Done;
     }
 
     // The settings, with what the command chooses where nothing is given; but for what follows from the data.

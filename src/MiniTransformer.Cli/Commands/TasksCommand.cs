@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
@@ -44,7 +45,7 @@ internal sealed class TasksCommand
         if (settings.Get(task) is { } names) WriteData(settings, names, results.Writer, terminal.Stop);
         else WriteList(settings, results.Writer);
         results.Keep();
-        return CommandLine.Done;
+        return ExitCode.Done;
     }
 
     private void WriteData(Settings settings, string names, TextWriter output, CancellationToken stop)

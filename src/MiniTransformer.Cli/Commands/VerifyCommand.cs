@@ -1,5 +1,6 @@
 using System.CommandLine;
 using MiniTransformer.Backends;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Prove;
 using MiniTransformer.Cli.Runs;
@@ -83,7 +84,7 @@ internal sealed class VerifyCommand
         WriteRows();
         results.Keep();
         foreach (string failure in ProofTable.Failures(rows)) terminal.Say(failure);
-        return rows.All(row => row.Holds) ? CommandLine.Done : CommandLine.Failed;
+        return rows.All(row => row.Holds) ? ExitCode.Done : ExitCode.Failed;
 
         bool Check(OpenTrack open)
         {

@@ -1,3 +1,4 @@
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Data;
 using MiniTransformer.Lab;
@@ -6,7 +7,13 @@ using MiniTransformer.Nn;
 namespace MiniTransformer.Cli.Html;
 
 /// <summary>The page of the command credit.</summary>
-internal sealed class CreditReport(string policy, CreditReferences references, Vocabulary vocabulary, Transformer expert)
+/// <param name="policy">What the user calls π_SFT.</param>
+/// <param name="references">Its references.</param>
+/// <param name="vocabulary">What ids mean.</param>
+/// <param name="expert">π_SFT.</param>
+/// <param name="progress">Hears how many responses are scored, and of how many.</param>
+internal sealed class CreditReport(
+    string policy, CreditReferences references, Vocabulary vocabulary, Transformer expert, Action<int, int>? progress = null)
 {
     // Responses scored together: short ones share a batch, long ones do not wait for memory.
     private const int Together = 16;
@@ -63,8 +70,17 @@ internal sealed class CreditReport(string policy, CreditReferences references, V
         return [.. planted.Select((p, i) => tokens[i].Of(PromptOf(p.Example), null, $"error at token {p.Position + 1}", names))];
     }
 
-    private ScoredRow[] Tokens(Example[] examples) =>
-        [.. examples.Chunk(examples.Max(e => e.Positions) > 256 ? 1 : Together).SelectMany(batch => Scored.Tokens(expert, references.All, vocabulary, batch))];
+    private ScoredRow[] Tokens(Example[] examples)
+    {
+        var rows = new List<ScoredRow>();
+        foreach (Example[] batch in examples.Chunk(examples.Max(e => e.Positions) > 256 ? 1 : Together))
+        {
+            rows.AddRange(Scored.Tokens(expert, references.All, vocabulary, batch));
+            progress?.Invoke(rows.Count, examples.Length);
+        }
+
+        return [.. rows];
+    }
 
     private string PromptOf(Example example) => example.Prompt ?? vocabulary.Show(example.PromptIds);
 

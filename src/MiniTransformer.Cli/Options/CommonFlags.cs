@@ -1,5 +1,6 @@
 using System.CommandLine;
 using MiniTransformer.Backends;
+using MiniTransformer.Cli.Invocations;
 
 namespace MiniTransformer.Cli.Options;
 

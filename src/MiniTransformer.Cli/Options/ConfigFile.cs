@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.IO;
 using MiniTransformer.Text;
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using MiniTransformer.Cli.Invocations;
 
 namespace MiniTransformer.Cli.Options;
 

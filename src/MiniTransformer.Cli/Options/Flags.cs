@@ -1,4 +1,5 @@
 using System.Globalization;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Text;
 
 namespace MiniTransformer.Cli.Options;

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Judges;
 

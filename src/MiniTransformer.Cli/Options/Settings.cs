@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Text.Json.Nodes;
+using MiniTransformer.Cli.Invocations;
 
 namespace MiniTransformer.Cli.Options;
 

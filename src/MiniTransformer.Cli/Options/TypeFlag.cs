@@ -1,4 +1,5 @@
 using MiniTransformer.Backends;
+using MiniTransformer.Cli.Invocations;
 
 namespace MiniTransformer.Cli.Options;
 

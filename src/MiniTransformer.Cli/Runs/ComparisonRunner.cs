@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using MiniTransformer.Backends;
-using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.IO;
 using MiniTransformer.Lab;

@@ -1,4 +1,4 @@
-using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
 using MiniTransformer.Nn;

@@ -1,6 +1,6 @@
 using System.Globalization;
 using MiniTransformer.Backends;
-using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Nn;
 using MiniTransformer.Training;
 

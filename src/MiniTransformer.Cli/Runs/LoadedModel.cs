@@ -12,7 +12,7 @@ namespace MiniTransformer.Cli.Runs;
 internal sealed record LoadedModel(string Folder, Transformer Model, Vocabulary Vocabulary) : IDisposable
 {
     /// <summary>Reads the model that a flag names: a model's folder, or a run's, which means one of its checkpoints.</summary>
-    /// <exception cref="Options.UsageException">There is none; the message names the flag.</exception>
+    /// <exception cref="Invocations.UsageException">There is none; the message names the flag.</exception>
     public static LoadedModel Named(string flag, string path, Device device, string checkpoint = ModelFolder.Final, bool trainable = false) =>
         Open(ModelFolder.Named(flag, path, checkpoint), device, trainable);
 

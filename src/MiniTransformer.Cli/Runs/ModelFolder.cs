@@ -1,5 +1,5 @@
 using System.Globalization;
-using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.IO;
 using MiniTransformer.Text;
 using MiniTransformer.Training;

@@ -1,3 +1,4 @@
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
 

@@ -1,3 +1,4 @@
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.IO;
 using MiniTransformer.Training;

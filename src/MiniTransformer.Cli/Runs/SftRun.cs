@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Optim;
 using MiniTransformer.Training;

@@ -1,5 +1,5 @@
 using MiniTransformer.Backends;
-using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
 using MiniTransformer.Training;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.IO;
@@ -108,7 +109,7 @@ internal sealed class TrainingRun : IDisposable
         try
         {
             work();
-            return CommandLine.Done;
+            return ExitCode.Done;
         }
         catch (OperationCanceledException)
         {
@@ -116,7 +117,7 @@ internal sealed class TrainingRun : IDisposable
                 : saved < total ? $"Interrupted after update {saved} of {total}; a checkpoint is saved. Resume with:"
                 : $"Interrupted after the training; all {total} updates are done and saved. For the measurements, resume with:");
             terminal.Say($"  {Invocation.Of([command, "--out", Invocation.Shown(Folder.Path), "--resume", .. again])}");
-            return CommandLine.Interrupted;
+            return ExitCode.Interrupted;
         }
     }
 

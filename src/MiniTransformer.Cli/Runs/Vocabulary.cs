@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text;
-using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Nn;
 using MiniTransformer.Text;
 using MiniTransformer.Training;

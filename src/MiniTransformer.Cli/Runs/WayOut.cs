@@ -1,3 +1,4 @@
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.IO;
 
 namespace MiniTransformer.Cli.Runs;

@@ -22,7 +22,7 @@ internal static class WorldFile
     /// <param name="unmarked">Whether one is taken that does not say so.</param>
     /// <param name="methods">The methods that may be in it: they say what is what, for a file has only their names.</param>
     /// <exception cref="IOException">It is damaged, or another world's.</exception>
-    /// <exception cref="Options.UsageException">It belongs to other settings.</exception>
+    /// <exception cref="Invocations.UsageException">It belongs to other settings.</exception>
     public static WorldResult? Load(string folder, Regime regime, ulong seed, string belongsTo, bool unmarked, IEnumerable<Method> methods)
     {
         string path = PathOf(folder, regime, seed);

@@ -18,6 +18,12 @@ internal sealed class Measuring(ITrack track, Func<int> done, string what)
     private void Show(SamplingProgress at)
     {
         if (begin == 0 || at.Tokens <= at.Responses) begin = Stopwatch.GetTimestamp(); // the first token of each starts the clock
+        if (at.Measured)
+        {
+            track.Report(done(), $"{what}: KL and Σ r̂ of {at.Finished} of {at.Responses} responses");
+            return;
+        }
+
         double rate = at.Tokens / Math.Max(1e-3, Stopwatch.GetElapsedTime(begin).TotalSeconds);
         track.Report(done(), string.Create(CultureInfo.InvariantCulture, $"{what}: {at.Finished} of {at.Responses} responses, {rate:#,0} tokens/s"));
     }

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Text;
-using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Invocations;
 
 namespace MiniTransformer.Cli.Terminals;
 

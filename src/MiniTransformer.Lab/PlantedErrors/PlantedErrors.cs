@@ -142,10 +142,11 @@ public static class PlantedErrors
     /// <param name="padId">The token that pads a batch.</param>
     /// <param name="seed">The seed that they were planted with; resampling takes it too.</param>
     /// <param name="ends">The tokens that end a response; null takes those of the expert's configuration.</param>
+    /// <param name="progress">Hears how many responses are scored.</param>
     /// <exception cref="ArgumentException">There is no planted error.</exception>
     public static PlantedErrorResult Measure(
         Transformer expert, IReadOnlyList<NamedReference> references, IReadOnlyList<PlantedExample> planted, int attempted, int padId, ulong seed,
-        EndTokens? ends = null)
+        EndTokens? ends = null, Action<int>? progress = null)
     {
         if (planted.Count == 0)
         {
@@ -160,7 +161,7 @@ public static class PlantedErrors
         double[] logPolicy = new double[starts[^1]], rQ = new double[starts[^1]];
         (double[] RHat, double[] Centred)[] relative = [.. references.Select(_ => (new double[starts[^1]], new double[starts[^1]]))];
         Transformer[] models = [.. references.Select(r => r.Model)];
-        int at = 0;
+        int at = 0, scored = 0;
         foreach (Example[] examples in planted.Select(p => p.Example).Chunk(BatchSize))
         {
             TokenScores scores = TokenCredit.Score(expert, models, new ResponseBatch(examples, padId), ends: ends);
@@ -174,6 +175,8 @@ public static class PlantedErrors
                     relative[r].Centred[at] = relative[r].RHat[at] - scores.References[r].Divergence[i];
                 }
             }
+
+            progress?.Invoke(scored += examples.Length);
         }
 
         var rows = new List<ScoreLocalisation>();

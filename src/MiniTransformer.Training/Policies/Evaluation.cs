@@ -90,7 +90,7 @@ public static class Evaluation
         Accuracy greedy = judge(policy.Generate(prompts, ends, sampling with { Temperature = 0 }));
         Accuracy sampled = judge(policy.Generate(prompts, ends, sampling));
         double kl = 0, entropy = 0, rewards = 0;
-        int tokens = 0;
+        int tokens = 0, done = 0;
         Example[] responses = [.. sampled.Responses.Select((r, i) => new Example(prompts[i], r.Ids))];
         Example[] scored = Array.FindAll(responses, e => e.ResponseIds.Length > 0 && e.Positions <= reward.MaxPositions);
         foreach (Example[] examples in scored.Chunk(256))
@@ -102,6 +102,8 @@ public static class Evaluation
             (kl, entropy) = (kl + batchKl, entropy + batchEntropy);
             rewards += reward.Score(tape, expert, batch).Values.Sum(x => (double)x);
             tokens += batch.N;
+            done += examples.Length;
+            sampling.Progress?.Invoke(new SamplingProgress(done, scored.Length, tokens, Measured: true));
         }
 
         double n = Math.Max(1, scored.Length), ended = sampled.Responses.Average(r => r.Ended ? 1.0 : 0);

@@ -54,11 +54,12 @@ public sealed record SamplingOptions
     }
 }
 
-/// <summary>How far the drawing of responses is.</summary>
+/// <summary>How far the drawing of responses is, or what is measured of them afterwards.</summary>
 /// <param name="Finished">Responses that are finished.</param>
 /// <param name="Responses">Responses in all.</param>
-/// <param name="Tokens">Tokens that were drawn.</param>
-public readonly record struct SamplingProgress(int Finished, int Responses, long Tokens);
+/// <param name="Tokens">Tokens that were drawn, or measured.</param>
+/// <param name="Measured">Whether the responses are drawn already, and something is measured of them.</param>
+public readonly record struct SamplingProgress(int Finished, int Responses, long Tokens, bool Measured = false);
 
 /// <summary>A drawn response.</summary>
 /// <param name="Ids">Its tokens, with the end token if it ended.</param>

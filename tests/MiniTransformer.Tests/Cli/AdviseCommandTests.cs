@@ -1,5 +1,5 @@
 using System.Text.Json;
-using MiniTransformer.Cli;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Tests.IO;
 
 namespace MiniTransformer.Tests.Cli;
@@ -97,7 +97,7 @@ public sealed class AdviseCommandTests
         foreach ((string expected, string[] flags) in wrong)
         {
             CliResult result = Cli.Run(["advise", "--run", folder["bare"], .. flags]);
-            Assert.Equal(CommandLine.BadUsage, result.Code);
+            Assert.Equal(ExitCode.BadUsage, result.Code);
             Assert.Contains(expected, result.Error, StringComparison.Ordinal);
         }
     }

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using MiniTransformer.Cli;
+using MiniTransformer.Cli.Invocations;
 
 namespace MiniTransformer.Tests.Cli;
 
@@ -71,7 +72,7 @@ internal static class Cli
     public static CliResult Done(params string[] args)
     {
         CliResult result = Run(args);
-        Assert.True(result.Code == CommandLine.Done, $"{string.Join(' ', args)}: exit code {result.Code}: {result.Error}");
+        Assert.True(result.Code == ExitCode.Done, $"{string.Join(' ', args)}: exit code {result.Code}: {result.Error}");
         return result;
     }
 

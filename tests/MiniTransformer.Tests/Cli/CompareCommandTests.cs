@@ -1,5 +1,5 @@
 using System.Globalization;
-using MiniTransformer.Cli;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Tests.IO;
 
@@ -49,7 +49,7 @@ public sealed class CompareCommandTests
         // Cells whose run.json is lost count for the comparison that they belong to, and no other one takes them for its own.
         File.Delete(Path.Combine(killed, "run.json"));
         CliResult other = Cli.Run([.. Small.Where(flag => flag != "--smoke"), "--out", killed, "--resume"]);
-        Assert.Equal(CommandLine.BadUsage, other.Code);
+        Assert.Equal(ExitCode.BadUsage, other.Code);
         Assert.Contains("belongs to base-to-better", other.Error, StringComparison.Ordinal);
         Assert.False(File.Exists(Path.Combine(killed, "run.json")));
         Cli.Done([.. Small, "--out", killed, "--resume"]);
@@ -63,7 +63,7 @@ public sealed class CompareCommandTests
     {
         using var folder = new TemporaryFolder();
         CliResult refused = Cli.Run("compare", flag, value, "--out", folder["run"]);
-        Assert.Equal(CommandLine.BadUsage, refused.Code);
+        Assert.Equal(ExitCode.BadUsage, refused.Code);
         Assert.Contains(what, refused.Error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(folder["run"]));
     }
@@ -73,7 +73,7 @@ public sealed class CompareCommandTests
     {
         using var folder = new TemporaryFolder();
         CliResult refused = Cli.Run("compare", "--out", folder["none"], "--report-only");
-        Assert.Equal(CommandLine.BadUsage, refused.Code);
+        Assert.Equal(ExitCode.BadUsage, refused.Code);
         Assert.Contains("there is no comparison in", refused.Error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(folder["none"]));
         Assert.Contains("--resume and --report-only do not go together", Cli.Run("compare", "--out", folder["none"], "--report-only", "--resume").Error, StringComparison.Ordinal);

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using MiniTransformer.Cli;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Tests.IO;
 
 namespace MiniTransformer.Tests.Cli;
@@ -42,7 +42,7 @@ public sealed class CompareDataTests : IDisposable
         // Neither other data nor other flags are taken for the same comparison.
         File.AppendAllText(Data, """{"prompt": "8+1 is ", "completion": "9"}""" + "\n");
         CliResult changed = Cli.Run("compare", "--out", killed, "--resume");
-        Assert.Equal(CommandLine.Failed, changed.Code);
+        Assert.Equal(ExitCode.Failed, changed.Code);
         Assert.Contains("the data (--data), has changed since the run began", changed.Error, StringComparison.Ordinal);
         Assert.Contains("is not what the run began with", Cli.Run("compare", "--out", killed, "--resume", "--held-out", "0.3").Error, StringComparison.Ordinal);
     }
@@ -77,11 +77,11 @@ public sealed class CompareDataTests : IDisposable
         string ran = folder["ran"];
         string[] args = [.. Small.Select(a => a == "numeric" ? $"command:touch {ran}; echo 1" : a)];
         CliResult stopped = Cli.RunStopped(() => File.Exists(Path.Combine(folder["run"], "run.json")), [.. args, "--out", folder["run"]]);
-        Assert.Equal(CommandLine.Interrupted, stopped.Code);
+        Assert.Equal(ExitCode.Interrupted, stopped.Code);
         Assert.Contains($"--resume --verify 'command:touch {ran}; echo 1'", stopped.Error, StringComparison.Ordinal);
         File.Delete(ran);
         CliResult refused = Cli.Run("compare", "--out", folder["run"], "--resume");
-        Assert.Equal(CommandLine.BadUsage, refused.Code);
+        Assert.Equal(ExitCode.BadUsage, refused.Code);
         Assert.Contains("is started only when it is given again", refused.Error, StringComparison.Ordinal);
         Cli.Done("compare", "--out", folder["run"], "--report-only");
         Assert.False(File.Exists(ran));
@@ -115,7 +115,7 @@ public sealed class CompareDataTests : IDisposable
 
         string[] paths = ["own.jsonl", "none.jsonl", "bad.jsonl", "few.jsonl", "other/own.jsonl", "base", "nowhere", "short", "foreign"];
         CliResult refused = Cli.Run(["compare", .. args.Select(a => paths.Contains(a) ? folder[a] : a), "--out", folder["run"]]);
-        Assert.NotEqual(CommandLine.Done, refused.Code);
+        Assert.NotEqual(ExitCode.Done, refused.Code);
         Assert.Contains(said, refused.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("unexpected", refused.Error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(folder["run"]));

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using MiniTransformer.Backends;
-using MiniTransformer.Cli;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Data.Tasks;
 using MiniTransformer.Lab;
@@ -36,7 +36,7 @@ public sealed class CreditCommandTests
         Assert.Equal(page.Split("✗ wrong").Length, page.Split("right response").Length);
 
         CliResult exists = Cli.Run("credit", "--run", folder["run"], "--out", folder["credit.html"]);
-        Assert.Equal(CommandLine.BadUsage, exists.Code);
+        Assert.Equal(ExitCode.BadUsage, exists.Code);
         Assert.Contains("exists already", exists.Error, StringComparison.Ordinal);
     }
 
@@ -47,7 +47,7 @@ public sealed class CreditCommandTests
         Directory.CreateDirectory(folder["table"]);
         File.WriteAllText(Path.Combine(folder["table"], "run.json"), """{"command": "compare"}""");
         CliResult refused = Cli.Run("credit", "--run", folder["table"], "--out", folder["credit.html"]);
-        Assert.NotEqual(CommandLine.Done, refused.Code);
+        Assert.NotEqual(ExitCode.Done, refused.Code);
         Assert.Contains("is a run of 'compare', which keeps no model; one of sft or dpr is needed", refused.Error, StringComparison.Ordinal);
     }
 
@@ -138,7 +138,7 @@ public sealed class CreditCommandTests
     {
         using var folder = new TemporaryFolder();
         CliResult result = Run(folder, flags);
-        Assert.Equal(CommandLine.BadUsage, result.Code);
+        Assert.Equal(ExitCode.BadUsage, result.Code);
         Assert.Contains(expected, result.Error, StringComparison.Ordinal);
         Assert.Equal(1, result.Error.Count(c => c == '\n'));
         Assert.False(File.Exists(folder["new.html"]));
@@ -152,7 +152,7 @@ public sealed class CreditCommandTests
     {
         using var folder = new TemporaryFolder();
         CliResult result = Run(folder, ["--policy", "@expert", "--reference", "@one", "--plant", .. flags]);
-        Assert.Equal(CommandLine.Failed, result.Code);
+        Assert.Equal(ExitCode.Failed, result.Code);
         Assert.Contains(expected, result.Error, StringComparison.Ordinal);
     }
 

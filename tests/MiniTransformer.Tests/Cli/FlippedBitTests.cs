@@ -1,4 +1,4 @@
-using MiniTransformer.Cli;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Tests.IO;
 
 namespace MiniTransformer.Tests.Cli;
@@ -38,8 +38,8 @@ public sealed class FlippedBitTests
                 {
                     File.WriteAllBytes(path, bad);
                     CliResult result = Cli.Run(commands[c]);
-                    bool said = result.Code != CommandLine.Done ? result.Error.Contains("error: ", StringComparison.Ordinal) : result.Error.Contains("warning: ", StringComparison.Ordinal);
-                    Assert.True(said || (result.Code == CommandLine.Done && result.Out == whole[c]), $"{path}, byte {i}: {string.Join(' ', commands[c])} says nothing: {result.Error}");
+                    bool said = result.Code != ExitCode.Done ? result.Error.Contains("error: ", StringComparison.Ordinal) : result.Error.Contains("warning: ", StringComparison.Ordinal);
+                    Assert.True(said || (result.Code == ExitCode.Done && result.Out == whole[c]), $"{path}, byte {i}: {string.Join(' ', commands[c])} says nothing: {result.Error}");
                     Assert.DoesNotContain("unexpected", result.Error, StringComparison.Ordinal);
                     if (said) noticed++;
                     foreach ((string file, byte[] content) in good) File.WriteAllBytes(file, content); // a resumed run may have written some again

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using MiniTransformer.Cli;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Tests.IO;
 
@@ -96,7 +96,7 @@ public sealed class GoldTests
     public void Bad_usage_is_said(string expected, params string[] args)
     {
         CliResult result = Cli.Run(args);
-        Assert.Equal(CommandLine.BadUsage, result.Code);
+        Assert.Equal(ExitCode.BadUsage, result.Code);
         Assert.Contains(expected, result.Error, StringComparison.Ordinal);
     }
 

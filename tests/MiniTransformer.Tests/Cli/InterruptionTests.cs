@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
-using MiniTransformer.Cli;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Tests.IO;
 
 namespace MiniTransformer.Tests.Cli;
@@ -41,7 +41,7 @@ public sealed class InterruptionTests(InterruptionTests.Run sft) : IClassFixture
         args = [.. args.Select(a => a switch { "SFT" => sft.Path, "NEW" => folder["new"], _ => a })];
         long begin = Stopwatch.GetTimestamp();
         CliResult stopped = Cli.RunStopped(() => Stopwatch.GetElapsedTime(begin) > TimeSpan.FromMilliseconds(500), args);
-        Assert.True(stopped.Code == CommandLine.Interrupted, stopped.Error);
+        Assert.True(stopped.Code == ExitCode.Interrupted, stopped.Error);
         Assert.InRange(Stopwatch.GetElapsedTime(begin), TimeSpan.Zero, Heard);
         Assert.Contains("Interrupted", stopped.Error, StringComparison.Ordinal);
     }
@@ -51,7 +51,7 @@ public sealed class InterruptionTests(InterruptionTests.Run sft) : IClassFixture
     {
         using var silent = new SilentStream();
         CliResult stopped = Cli.RunStopped(() => silent.IsAsked, silent, "generate", "--model", sft.Path, "--threads", "1");
-        Assert.True(stopped.Code == CommandLine.Interrupted, stopped.Error);
+        Assert.True(stopped.Code == ExitCode.Interrupted, stopped.Error);
         Assert.Contains("the same command begins again", stopped.Error, StringComparison.Ordinal);
     }
 
@@ -63,7 +63,7 @@ public sealed class InterruptionTests(InterruptionTests.Run sft) : IClassFixture
         CliResult stopped = Cli.RunStopped(
             () => Stopwatch.GetElapsedTime(begin) > TimeSpan.FromMilliseconds(500),
             "reward", "--policy", sft.Path, "--reference", "base", "--data", folder["pipe"], "--threads", "1");
-        Assert.True(stopped.Code == CommandLine.Interrupted, stopped.Error);
+        Assert.True(stopped.Code == ExitCode.Interrupted, stopped.Error);
         using var end = new FileStream(folder["pipe"], FileMode.Open, FileAccess.Write); // the reader that was left to itself ends too
     }
 
@@ -75,7 +75,7 @@ public sealed class InterruptionTests(InterruptionTests.Run sft) : IClassFixture
         CliResult stopped = Cli.RunStopped(
             () => Directory.EnumerateFiles(Path.GetDirectoryName(whole)!, "rewards.jsonl.tmp*").Any(file => new FileInfo(file).Length > 0),
             "reward", "--policy", sft.Path, "--reference", "base", "--data", folder["data.jsonl"], "--batch", "1", "--json", "--threads", "1", "--out", whole);
-        Assert.True(stopped.Code == CommandLine.Interrupted, stopped.Error);
+        Assert.True(stopped.Code == ExitCode.Interrupted, stopped.Error);
         Assert.False(File.Exists(whole));
         string[] lines = File.ReadAllLines(part);
         Assert.Contains($"Interrupted: the first {lines.Length} responses are scored, in {part}.", stopped.Error, StringComparison.Ordinal);

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using MiniTransformer.Cli;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Tests.IO;
 
 namespace MiniTransformer.Tests.Cli;
@@ -27,9 +27,9 @@ public sealed class JudgeFlagTests
 
         // A command in a run's folder is not started unless it is named again.
         CliResult silent = Cli.Run("eval", "--run", folder["sft"]);
-        Assert.Equal(CommandLine.BadUsage, silent.Code);
+        Assert.Equal(ExitCode.BadUsage, silent.Code);
         Assert.Contains("--verify 'command:echo 0.5'", silent.Error, StringComparison.Ordinal);
-        Assert.Equal(CommandLine.BadUsage, Cli.Run("dpr", "--run", folder["sft"], "--out", folder["dpr"]).Code);
+        Assert.Equal(ExitCode.BadUsage, Cli.Run("dpr", "--run", folder["sft"], "--out", folder["dpr"]).Code);
         Cli.Done("dpr", "--run", folder["sft"], "--updates", "1", "--prompts-per-update", "4", "--verify", "numeric", "--out", folder["dpr"]);
         Assert.Equal("Agreement with the demonstrations by numeric", Cli.Done("eval", "--run", folder["dpr"], "--json").Json.Single().GetProperty("measured").GetString());
 
@@ -42,7 +42,7 @@ public sealed class JudgeFlagTests
     public void Bad_usage_is_said(string expected, params string[] args)
     {
         CliResult result = Cli.Run(args);
-        Assert.Equal(CommandLine.BadUsage, result.Code);
+        Assert.Equal(ExitCode.BadUsage, result.Code);
         Assert.Contains(expected, result.Error, StringComparison.Ordinal);
     }
 
@@ -52,7 +52,7 @@ public sealed class JudgeFlagTests
         using var folder = new TemporaryFolder();
         File.WriteAllLines(folder["own.jsonl"], Enumerable.Range(0, 12).Select(i => $$"""{"prompt": "say {{i}}: ", "completion": "x"}"""));
         CliResult result = Cli.Run(["sft", "--data", folder["own.jsonl"], "--verify", "command:echo broken >&2; exit 2", "--steps", "60", "--out", folder["sft"], .. Small]);
-        Assert.Equal(CommandLine.Failed, result.Code);
+        Assert.Equal(ExitCode.Failed, result.Code);
         Assert.Contains("error: the verifier's command 'echo broken >&2; exit 2' ended with exit code 2", result.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("unexpected", result.Error, StringComparison.Ordinal);
     }

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using MiniTransformer.Cli;
+using MiniTransformer.Cli.Invocations;
 
 namespace MiniTransformer.Tests.Cli;
 
@@ -17,6 +17,6 @@ internal static class KilledProcess
         process.Kill();
         process.WaitForExit();
         string said = error.GetAwaiter().GetResult();
-        Assert.True(process.ExitCode != CommandLine.Done && !said.Contains("error:", StringComparison.Ordinal), $"the process ended by itself: {said}");
+        Assert.True(process.ExitCode != ExitCode.Done && !said.Contains("error:", StringComparison.Ordinal), $"the process ended by itself: {said}");
     }
 }

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using MiniTransformer.Cli;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.IO;
 using MiniTransformer.Tests.IO;
 
@@ -31,7 +31,7 @@ public sealed class LeftoverTests : IDisposable
         Directory.CreateDirectory(Path.GetDirectoryName(own)!);
         File.WriteAllText(own, "mine");
         Assert.False(AtomicFile.IsLeftover(own));
-        Assert.Equal(CommandLine.BadUsage, Cli.Run([.. sft[..^1], folder["other"]]).Code);
+        Assert.Equal(ExitCode.BadUsage, Cli.Run([.. sft[..^1], folder["other"]]).Code);
         Assert.True(File.Exists(own));
     }
 
@@ -56,15 +56,15 @@ public sealed class LeftoverTests : IDisposable
         Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "1", "--out", folder["sft"]]);
 
         CliResult refused = WithWriter("sft", "--data", pipe, "--out", folder["own"], "--threads", "1");
-        Assert.Equal(CommandLine.BadUsage, refused.Code);
+        Assert.Equal(ExitCode.BadUsage, refused.Code);
         Assert.Contains("is a pipe, which can be read only once", refused.Error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(folder["own"]));
         CliResult dpr = WithWriter("dpr", "--run", folder["sft"], "--prompts", pipe, "--updates", "1", "--out", folder["own"], "--threads", "1");
-        Assert.Equal(CommandLine.BadUsage, dpr.Code);
+        Assert.Equal(ExitCode.BadUsage, dpr.Code);
         Assert.Matches("--prompts: .* is a pipe, which can be read only once", dpr.Error);
         Assert.False(Directory.Exists(folder["own"]));
         CliResult scored = WithWriter("reward", "--policy", folder["sft"], "--reference", "base", "--data", pipe, "--json", "--threads", "1");
-        Assert.Equal(CommandLine.Done, scored.Code);
+        Assert.Equal(ExitCode.Done, scored.Code);
         Assert.Single(scored.Json);
 
         CliResult WithWriter(params string[] args)
@@ -84,7 +84,7 @@ public sealed class LeftoverTests : IDisposable
         Assert.Contains("Warning: --keep-at 0.1, 0.2 are all update 1 of 3, the same model.", said.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("0.9 are", said.Error, StringComparison.Ordinal);
         CliResult refused = Cli.Run(["sft", .. Cli.Tiny, "--keep-at", "0.1,0.10000001", "--out", folder["x"]]);
-        Assert.Equal(CommandLine.BadUsage, refused.Code);
+        Assert.Equal(ExitCode.BadUsage, refused.Code);
         Assert.Contains("--keep-at: '0.10000001' has more than 6 decimals", refused.Error, StringComparison.Ordinal);
     }
 }

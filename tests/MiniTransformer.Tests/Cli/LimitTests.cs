@@ -1,6 +1,5 @@
 using MiniTransformer.Backends;
-using MiniTransformer.Cli;
-using MiniTransformer.Cli.Options;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Nn;
 using MiniTransformer.Tests.IO;
 using MiniTransformer.Tests.Nn;
@@ -23,7 +22,7 @@ public sealed class LimitTests : IDisposable
     public void A_model_that_no_memory_holds_is_refused_with_its_flags(params string[] size)
     {
         CliResult result = Cli.Run(["sft", "--task", "reverse", "--demonstrations", "20", "--threads", "1", "--out", folder["run"], .. size]);
-        Assert.True(result.Code == CommandLine.BadUsage, result.Error);
+        Assert.True(result.Code == ExitCode.BadUsage, result.Error);
         Assert.Matches($"(needs [0-9.,]+ GB of memory, and .* has [0-9.,]+ GB.*{size[0]}|{size[0]} {size[1]})", result.Error);
         Assert.False(Directory.Exists(folder["run"]));
     }
@@ -39,7 +38,7 @@ public sealed class LimitTests : IDisposable
         (wide with { NumLayers = (int)Math.Min(layers, 60_000) }).Save(final);
         File.Delete(Path.Combine(final, "SHA256SUMS"));
         CliResult dpr = Cli.Run("dpr", "--run", folder["sft"], "--updates", "1", "--threads", "1", "--out", folder["dpr"]);
-        Assert.True(dpr.Code == CommandLine.BadUsage, dpr.Error);
+        Assert.True(dpr.Code == ExitCode.BadUsage, dpr.Error);
         Assert.Matches("DPR needs [0-9.,]+ [GT]B of memory, and .* has [0-9.,]+ [MGT]B: .* for 1 reference", dpr.Error);
         Assert.False(Directory.Exists(folder["dpr"]));
     }
@@ -92,7 +91,7 @@ public sealed class LimitTests : IDisposable
 
         long before = GC.GetTotalAllocatedBytes();
         CliResult result = Cli.Run("sft", "--data", file, "--threads", "1", "--out", folder["run"]);
-        Assert.Equal(CommandLine.Failed, result.Code);
+        Assert.Equal(ExitCode.Failed, result.Code);
         Assert.Contains("long.jsonl:2: the line is longer than 8 MiB", result.Error, StringComparison.Ordinal);
         Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 400_000_000); // 4.9 GB without the limit; other tests allocate too
     }

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using MiniTransformer.Backends;
-using MiniTransformer.Cli;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Data.Tasks;
 using MiniTransformer.Lab;
 using MiniTransformer.Nn;
@@ -48,7 +48,7 @@ public sealed class OutputCommandTests
         foreach ((string expected, string[] flags) in wrong)
         {
             CliResult result = Cli.Run(["generate", "--model", folder["bare"], .. flags]);
-            Assert.Equal(CommandLine.BadUsage, result.Code);
+            Assert.Equal(ExitCode.BadUsage, result.Code);
             Assert.Contains(expected, result.Error, StringComparison.Ordinal);
         }
     }
@@ -112,7 +112,7 @@ public sealed class OutputCommandTests
         string seed = folder["demo/worlds/base-to-better-seed-1.json"];
         File.Move(folder["demo/run.json"], folder["run.json"]);
         CliResult other = Cli.Run("demo", "--quick", "--seeds", "1", "--regime", "noisy", "--out", folder["demo"], "--resume");
-        Assert.Equal(CommandLine.BadUsage, other.Code);
+        Assert.Equal(ExitCode.BadUsage, other.Code);
         Assert.Contains("belongs to", other.Error, StringComparison.Ordinal);
         Assert.False(File.Exists(folder["demo/run.json"]));
         File.Move(folder["run.json"], folder["demo/run.json"]);

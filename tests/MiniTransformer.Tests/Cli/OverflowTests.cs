@@ -1,6 +1,6 @@
 using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
-using MiniTransformer.Cli;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Nn;
 using MiniTransformer.Tests.IO;
 using MiniTransformer.Text;
@@ -45,7 +45,7 @@ public sealed class OverflowTests : IDisposable
     public void Every_command_refuses_it_by_one_name(string line)
     {
         CliResult result = Cli.Run([.. line.Split(' ').Select(arg => arg.StartsWith('@') ? folder[arg[1..]] : arg), "--threads", "1"]);
-        Assert.Equal(CommandLine.Failed, result.Code);
+        Assert.Equal(ExitCode.Failed, result.Code);
         Assert.Matches("error: The logits of .* are not finite", result.Error);
         Assert.DoesNotContain("NaN", result.Out, StringComparison.Ordinal);
     }

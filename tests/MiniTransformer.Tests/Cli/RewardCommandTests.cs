@@ -1,7 +1,7 @@
 using System.Text.Json;
 using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
-using MiniTransformer.Cli;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Nn;
 using MiniTransformer.Tensors;
 using MiniTransformer.Tests.IO;
@@ -94,7 +94,7 @@ public sealed class RewardCommandTests
         Assert.Equal(["a", "b", "<end>"], line.GetProperty("tokens").EnumerateArray().Select(v => v.GetString()));
         Assert.Equal(0, line.GetProperty("sums").GetProperty("rHat").GetDouble());
         CliResult refused = Cli.Run("reward", "--policy", folder["bare"], "--reference", folder["bare"], "--data", folder["text.jsonl"], "--json");
-        Assert.Equal(CommandLine.Failed, refused.Code);
+        Assert.Equal(ExitCode.Failed, refused.Code);
         Assert.Contains("text.jsonl:1:", refused.Error, StringComparison.Ordinal);
         Assert.Contains("no tokenizer", refused.Error, StringComparison.Ordinal);
     }

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using MiniTransformer.Backends;
-using MiniTransformer.Cli;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Nn;
 using MiniTransformer.Tensors;
 using MiniTransformer.Tests.IO;
@@ -54,7 +54,7 @@ public sealed class RoomTests : IDisposable
         string[] flags = ["generate", "--model", model, "--temperature", "0", "--max-tokens", "40", "--json", "--threads", "1"];
         JsonElement alone = Cli.RunWith("a\n", flags).Json.Single();
         CliResult among = Cli.RunWith($"{Long}\na\n", flags);
-        Assert.Equal(CommandLine.Done, among.Code);
+        Assert.Equal(ExitCode.Done, among.Code);
         Assert.Equal(alone.ToString(), among.Json[1].ToString());
         int[] lengths = [.. among.Json.Where(line => !line.GetProperty("ended").GetBoolean()).Select(line => line.GetProperty("ids").GetArrayLength())];
         Assert.All(lengths, length => Assert.True(length is 3 or Positions - 1));
@@ -66,11 +66,11 @@ public sealed class RoomTests : IDisposable
     {
         string[] flags = ["generate", "--model", model, "--temperature", "0", "--threads", "1"];
         CliResult result = Cli.RunWith($"a\n\n{Long}{Long}\nb\n", flags);
-        Assert.Equal(CommandLine.Failed, result.Code);
+        Assert.Equal(ExitCode.Failed, result.Code);
         Assert.Contains($"standard input:3 ({2 * Long.Length + 1} tokens)", result.Error, StringComparison.Ordinal);
         Assert.Contains("max_position_embeddings", result.Error, StringComparison.Ordinal);
         Assert.Equal(Cli.RunWith("a\n", flags).Out + "\n" + Cli.RunWith("b\n", flags).Out, result.Out);
-        Assert.Equal(CommandLine.BadUsage, Cli.Run([.. flags, "--prompt", Long + Long]).Code);
+        Assert.Equal(ExitCode.BadUsage, Cli.Run([.. flags, "--prompt", Long + Long]).Code);
     }
 
     [Fact]
@@ -111,7 +111,7 @@ public sealed class RoomTests : IDisposable
         Assert.Contains($"{folder["prompts.jsonl"]}:2 ({2 * Long.Length + 1} tokens)", result.Error, StringComparison.Ordinal);
         Assert.Contains("left out", result.Error, StringComparison.Ordinal);
         File.WriteAllLines(folder["prompts.jsonl"], [$$"""{"prompt": "{{Long}}{{Long}}"}"""]);
-        Assert.Equal(CommandLine.Failed, Cli.Run([.. dpr, "--reference", "base", "--out", folder["none"]]).Code);
+        Assert.Equal(ExitCode.Failed, Cli.Run([.. dpr, "--reference", "base", "--out", folder["none"]]).Code);
     }
 
     [Fact]
@@ -122,7 +122,7 @@ public sealed class RoomTests : IDisposable
         Assert.Equal(["rev:a=", "x"], plain.Json.Select(line => line.GetProperty("prompt").GetString()));
         Assert.Equal(plain.Out, Cli.RunWith([0xEF, 0xBB, 0xBF, .. "rev:a=\nx"u8], flags).Out);
         CliResult invalid = Cli.RunWith([.. "ab\nc"u8, 0xFF, .. "\n"u8], flags);
-        Assert.Equal(CommandLine.Failed, invalid.Code);
+        Assert.Equal(ExitCode.Failed, invalid.Code);
         Assert.Contains("standard input:2:2: byte 0xFF is not valid UTF-8", invalid.Error, StringComparison.Ordinal);
         Assert.DoesNotContain('\uFFFD', invalid.Out);
     }

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using MiniTransformer.Cli;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Tests.IO;
 
 namespace MiniTransformer.Tests.Cli;
@@ -59,7 +59,7 @@ public sealed class RunInputsTests
         Cli.Done("eval", "--run", sft);
         File.WriteAllText(folder["other.jsonl"], """{"prompt": "a", "completion": "b"}""");
         CliResult other = Cli.Run("sft", "--out", sft, "--resume", "--data", folder["other.jsonl"]);
-        Assert.Equal(CommandLine.Failed, other.Code);
+        Assert.Equal(ExitCode.Failed, other.Code);
         Assert.Contains("other.jsonl', the data (--data), has changed since the run began", other.Error, StringComparison.Ordinal);
         Assert.Contains("the run began without it", Cli.Run("dpr", "--out", Bare(project, sft), "--resume", "--prompts", prompts).Error, StringComparison.Ordinal);
 
@@ -76,7 +76,7 @@ public sealed class RunInputsTests
             {
                 string run = Path.Combine(command[2], "run.json"), before = File.ReadAllText(run);
                 CliResult result = Cli.Run(command);
-                Assert.Equal(CommandLine.Failed, result.Code);
+                Assert.Equal(ExitCode.Failed, result.Code);
                 Assert.Contains($"{what}, has changed since the run began", result.Error, StringComparison.Ordinal);
                 Assert.Equal(before, File.ReadAllText(run));
             }
@@ -94,7 +94,7 @@ public sealed class RunInputsTests
         string settings = folder["settings.json"];
         Write("0.5");
         CliResult refused = Cli.Run("sft", "--config", settings);
-        Assert.Equal(CommandLine.BadUsage, refused.Code);
+        Assert.Equal(ExitCode.BadUsage, refused.Code);
         Assert.Contains("--lr 0.5 is not what the run began with (0.002)", refused.Error, StringComparison.Ordinal);
         Write("0.002");
         Assert.Contains("Resumed after update", Cli.Done("sft", "--config", settings).Error, StringComparison.Ordinal);

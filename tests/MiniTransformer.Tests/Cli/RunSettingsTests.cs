@@ -1,8 +1,8 @@
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using MiniTransformer.Cli;
 using MiniTransformer.Cli.Commands;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Data;
@@ -17,7 +17,7 @@ namespace MiniTransformer.Tests.Cli;
 
 public sealed class RunSettingsTests
 {
-    public static TheoryData<string> Commands => ["sft", "dpr", "compare", "demo"];
+    public static TheoryData<string> Commands => ["sft", "dpr", "compare", "demo", "credit"];
 
     [Theory]
     [MemberData(nameof(Commands))]
@@ -28,6 +28,7 @@ public sealed class RunSettingsTests
             "sft" => (SftCommand.Create(), typeof(SftRun), new[] { "dataSha256", "baseSha256", "evalDataSha256" }),
             "dpr" => (DprCommand.Create(), typeof(DprRun), ["sft", "advice", "runSha256", "referenceSha256", "promptsSha256", "evalDataSha256"]),
             "compare" => (CompareCommand.Create(), typeof(ComparisonSettings), ["dataSha256", "baseSha256", "evalDataSha256"]),
+            "credit" => (CreditCommand.Create(), typeof(CreditSettings), []),
             _ => (DemoCommand.Create(), typeof(DemoSettings), Array.Empty<string>()),
         };
         string[] flags = [.. command.Command.Options.OfType<IFlag>().Where(flag => flag.Saved).Select(flag => flag.Key)];
@@ -122,7 +123,7 @@ public sealed class RunSettingsTests
         string path = folder["sft/run.json"];
         File.WriteAllText(path, SealedJson.Read(path).ToJsonString().Replace("\"final-fraction\"", "\"final-fractoin\"", StringComparison.Ordinal));
         CliResult result = Cli.Run("eval", "--run", folder["sft"]);
-        Assert.Equal(CommandLine.Failed, result.Code);
+        Assert.Equal(ExitCode.Failed, result.Code);
         Assert.Contains("final-fractoin", result.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("unexpected", result.Error, StringComparison.Ordinal);
     }
@@ -148,12 +149,12 @@ public sealed class RunSettingsTests
 
         void Refused(CliResult interrupted, string command, string run)
         {
-            Assert.Equal(CommandLine.Interrupted, interrupted.Code);
+            Assert.Equal(ExitCode.Interrupted, interrupted.Code);
             string[] words = Shell(interrupted.Error.Split('\n').Single(line => line.Contains("--resume", StringComparison.Ordinal)));
             Assert.Equal([command, "--out", run, "--resume", "--verify", judge], words[^6..]);
             File.Delete(touched);
             CliResult resumed = Cli.Run(command, "--out", run, "--resume");
-            Assert.Equal(CommandLine.BadUsage, resumed.Code);
+            Assert.Equal(ExitCode.BadUsage, resumed.Code);
             Assert.Equal(judge, Shell(resumed.Error[resumed.Error.IndexOf("--verify ", StringComparison.Ordinal)..].TrimEnd('\n', '.'))[1]);
             Assert.False(File.Exists(touched), "the command was started");
         }

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using MiniTransformer.Cli;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Tests.IO;
 
 namespace MiniTransformer.Tests.Cli;
@@ -23,7 +23,7 @@ public sealed class SameWeightsTests : IDisposable
     {
         string[] dpr = ["dpr", "--run", run, "--updates", "1", "--prompts-per-update", "8", "--threads", "1", .. Cli.NoCurve];
         CliResult refused = Cli.Run([.. dpr, "--reference", "1", "--out", folder["same"]]);
-        Assert.Equal(CommandLine.BadUsage, refused.Code);
+        Assert.Equal(ExitCode.BadUsage, refused.Code);
         Assert.Contains("the reference 1 has the weights of π_SFT itself, to the bit", refused.Error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(folder["same"]));
         Assert.Contains("Warning: the reference 1 has the weights", Cli.Done([.. dpr, "--reference", "base,1", "--out", folder["two"]]).Error, StringComparison.Ordinal);

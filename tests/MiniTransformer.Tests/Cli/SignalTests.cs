@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using MiniTransformer.Cli;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Tests.IO;
 
 namespace MiniTransformer.Tests.Cli;
@@ -21,14 +21,14 @@ public sealed class SignalTests : IDisposable
     {
         string run = folder["it's a run"];
         Result stopped = Signalled(signal, () => Cli.LinesOfMetrics(run) >= 5, ["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "400", "--out", run]);
-        Assert.Equal(CommandLine.Interrupted, stopped.Code);
+        Assert.Equal(ExitCode.Interrupted, stopped.Code);
         Assert.Contains("a checkpoint is saved", stopped.Error, StringComparison.Ordinal);
         string line = stopped.Error.Split('\n').Single(l => l.StartsWith("  ", StringComparison.Ordinal));
         using Process pasted = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", line]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
         Task<string> said = pasted.StandardError.ReadToEndAsync();
         pasted.StandardOutput.ReadToEnd();
         pasted.WaitForExit();
-        Assert.True(pasted.ExitCode == CommandLine.Done, said.Result);
+        Assert.True(pasted.ExitCode == ExitCode.Done, said.Result);
         Assert.Contains("Resumed after update", said.Result, StringComparison.Ordinal);
     }
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using MiniTransformer.Cli;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Tests.IO;
 
 namespace MiniTransformer.Tests.Cli;
@@ -37,10 +37,10 @@ public sealed class TrainingCommandTests
         string whole = folder["whole"], pieces = folder["pieces"];
         Cli.Done([.. run, "--out", whole]);
         CliResult first = Cli.RunStopped(() => Cli.LinesOfMetrics(pieces) >= 3, [.. run, "--out", pieces]);
-        Assert.Equal(CommandLine.Interrupted, first.Code);
+        Assert.Equal(ExitCode.Interrupted, first.Code);
         Assert.Contains($"sft --out {pieces} --resume", first.Error, StringComparison.Ordinal);
         foreach (int lines in new[] { 40, 53, 100 }) // 51 updates and two points of the curve: after the checkpoint that is saved before the point at 50
-            Assert.Equal(CommandLine.Interrupted, Cli.RunStopped(() => Cli.LinesOfMetrics(pieces) >= lines, "sft", "--out", pieces, "--resume").Code);
+            Assert.Equal(ExitCode.Interrupted, Cli.RunStopped(() => Cli.LinesOfMetrics(pieces) >= lines, "sft", "--out", pieces, "--resume").Code);
         Cli.Done("sft", "--out", pieces, "--resume", "--threads", "2");
         Assert.Equal(Cli.WeightsOf(whole), Cli.WeightsOf(pieces));
         Assert.Equal(Cli.WeightsOf(whole, "fraction-0.50"), Cli.WeightsOf(pieces, "fraction-0.50"));
@@ -57,7 +57,7 @@ public sealed class TrainingCommandTests
 
         // Three updates and the point before the first; the measurement after the third takes long enough to be struck, or nearly always.
         CliResult stopped = Cli.RunStopped(() => File.Exists(Path.Combine(pieces, "checkpoints", "last", "trainer.json")), [.. run, "--out", pieces]);
-        Assert.Equal(CommandLine.Interrupted, stopped.Code);
+        Assert.Equal(ExitCode.Interrupted, stopped.Code);
         Cli.Done("sft", "--out", pieces, "--resume");
         Assert.Equal(Cli.MetricsOf(whole), Cli.MetricsOf(pieces));
     }
@@ -70,9 +70,9 @@ public sealed class TrainingCommandTests
         string[] run = ["dpr", "--run", folder["sft"], "--updates", "40", "--prompts-per-update", "8", "--reference", "base", "--kl", "k1", "--lr", "1e-4", "--threads", "1"];
         string whole = folder["whole"], pieces = folder["pieces"];
         Cli.Done([.. run, "--out", whole]);
-        Assert.Equal(CommandLine.Interrupted, Cli.RunStopped(() => Cli.LinesOfMetrics(pieces) >= 2, [.. run, "--out", pieces]).Code);
+        Assert.Equal(ExitCode.Interrupted, Cli.RunStopped(() => Cli.LinesOfMetrics(pieces) >= 2, [.. run, "--out", pieces]).Code);
         foreach (int lines in new[] { 12, 25 })
-            Assert.Equal(CommandLine.Interrupted, Cli.RunStopped(() => Cli.LinesOfMetrics(pieces) >= lines, "dpr", "--out", pieces, "--resume").Code);
+            Assert.Equal(ExitCode.Interrupted, Cli.RunStopped(() => Cli.LinesOfMetrics(pieces) >= lines, "dpr", "--out", pieces, "--resume").Code);
         Cli.Done("dpr", "--out", pieces, "--resume");
         Assert.Equal(Cli.WeightsOf(whole), Cli.WeightsOf(pieces));
         Assert.Equal(Cli.MetricsOf(whole), Cli.MetricsOf(pieces));
@@ -106,7 +106,7 @@ public sealed class TrainingCommandTests
         })
         {
             CliResult refused = Cli.Run([.. run, "--out", folder["x"], .. wrong]);
-            Assert.Equal(CommandLine.BadUsage, refused.Code);
+            Assert.Equal(ExitCode.BadUsage, refused.Code);
             Assert.Contains(message, refused.Error, StringComparison.Ordinal);
         }
     }
@@ -117,7 +117,7 @@ public sealed class TrainingCommandTests
         using var folder = new TemporaryFolder();
         Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "3", "--out", folder["a"]]);
         CliResult other = Cli.Run("sft", "--out", folder["a"], "--resume", "--lr", "0.5");
-        Assert.Equal(CommandLine.BadUsage, other.Code);
+        Assert.Equal(ExitCode.BadUsage, other.Code);
         Assert.Contains("--lr 0.5 is not what the run began with (0.002)", other.Error, StringComparison.Ordinal);
         CliResult again = Cli.Run(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "3", "--out", folder["a"]]);
         Assert.Contains("holds a run already", again.Error, StringComparison.Ordinal);
@@ -135,7 +135,7 @@ public sealed class TrainingCommandTests
             File.WriteAllText(state, whole.Replace(field, other, StringComparison.Ordinal));
             MiniTransformer.IO.Checksums.Write(last); // not a flipped bit, but somebody's hand
             CliResult result = Cli.Run("sft", "--out", folder["sft"], "--resume");
-            Assert.Equal(CommandLine.Failed, result.Code);
+            Assert.Equal(ExitCode.Failed, result.Code);
             Assert.Contains("counters contradict each other", result.Error, StringComparison.Ordinal);
         }
     }
@@ -148,7 +148,7 @@ public sealed class TrainingCommandTests
         Cli.Done(["dpr", "--run", folder["sft"], "--reference", "base", "--updates", "4", "--prompts-per-update", "4", "--threads", "1", .. Cli.NoCurve, "--out", folder["dpr"]]);
         string weights = Cli.WeightsOf(folder["dpr"]);
         CliResult result = Cli.Run("dpr", "--out", folder["dpr"], "--resume", "--updates", "3");
-        Assert.Equal(CommandLine.BadUsage, result.Code);
+        Assert.Equal(ExitCode.BadUsage, result.Code);
         Assert.Contains("the run has made 4 updates already, and 3 are asked for", result.Error, StringComparison.Ordinal);
         Assert.Contains("\"updates\": 4", File.ReadAllText(folder["dpr/run.json"]), StringComparison.Ordinal);
         Cli.Done("dpr", "--out", folder["dpr"], "--resume", "--updates", "5");
@@ -181,7 +181,7 @@ public sealed class TrainingCommandTests
 
         File.AppendAllText(folder["own.jsonl"], """{"prompt": "more", "completion": "x"}""");
         CliResult changed = Cli.Run("dpr", "--run", folder["sft"], "--out", folder["other"]);
-        Assert.Equal(CommandLine.Failed, changed.Code);
+        Assert.Equal(ExitCode.Failed, changed.Code);
         Assert.Contains("has changed since the run began", changed.Error, StringComparison.Ordinal);
     }
 
@@ -195,7 +195,7 @@ public sealed class TrainingCommandTests
         CliResult sized = Cli.Run("sft", "--base", folder["base"], "--task", "reverse", "--layers", "3", "--out", folder["x"]);
         Assert.Contains("--layers does not go with --base", sized.Error, StringComparison.Ordinal);
         CliResult missing = Cli.Run("dpr", "--run", folder["better"], "--reference", "0.25", "--out", folder["x"]);
-        Assert.Equal(CommandLine.BadUsage, missing.Code);
+        Assert.Equal(ExitCode.BadUsage, missing.Code);
         Assert.Contains("has no checkpoint 'fraction-0.25'", missing.Error, StringComparison.Ordinal);
     }
 }

@@ -1,4 +1,4 @@
-using MiniTransformer.Cli;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Tests.IO;
 
 namespace MiniTransformer.Tests.Cli;
@@ -32,7 +32,7 @@ public sealed class UsageTests
     public void Bad_usage_is_one_line_that_names_the_flag_and_exit_code_2(string expected, params string[] args)
     {
         CliResult result = Cli.Run(args);
-        Assert.Equal(CommandLine.BadUsage, result.Code);
+        Assert.Equal(ExitCode.BadUsage, result.Code);
         Assert.StartsWith("error: ", result.Error, StringComparison.Ordinal);
         Assert.Contains(expected, result.Error, StringComparison.Ordinal);
         Assert.Equal(1, result.Error.Count(c => c == '\n'));
@@ -45,7 +45,7 @@ public sealed class UsageTests
     public void What_is_not_there_is_named_and_exit_code_1(string expected, params string[] args)
     {
         CliResult result = Cli.Run(args);
-        Assert.Equal(CommandLine.Failed, result.Code);
+        Assert.Equal(ExitCode.Failed, result.Code);
         Assert.Contains(expected, result.Error, StringComparison.Ordinal);
         Assert.Equal(1, result.Error.Count(c => c == '\n'));
     }
@@ -68,7 +68,7 @@ public sealed class UsageTests
         Directory.CreateDirectory(folder["models"]);
         File.WriteAllText(folder["x.jsonl"], "{\"prompt\": \"a\", \"completion\": \"b\"}");
         CliResult result = Cli.Run([command, flag, folder["modles"], .. others.Select(o => o.StartsWith("x.", StringComparison.Ordinal) ? folder[o] : o)]);
-        Assert.True(result.Code == CommandLine.BadUsage, result.Error);
+        Assert.True(result.Code == ExitCode.BadUsage, result.Error);
         Assert.Matches($"^error: {flag}: .*Did you mean '.*models'\\?\n$", result.Error);
     }
 
@@ -96,7 +96,7 @@ public sealed class UsageTests
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder["notes.txt"], "mine");
         CliResult result = Cli.Run(["sft", .. Cli.Tiny, "--out", folder.Path]);
-        Assert.Equal(CommandLine.BadUsage, result.Code);
+        Assert.Equal(ExitCode.BadUsage, result.Code);
         Assert.Contains("is not empty", result.Error, StringComparison.Ordinal);
         Assert.Equal(["notes.txt"], Directory.GetFileSystemEntries(folder.Path).Select(Path.GetFileName));
     }
@@ -131,7 +131,7 @@ public sealed class UsageTests
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder["c.json"], json);
         CliResult result = Cli.Run("tasks", "--config", folder["c.json"]);
-        Assert.Equal(CommandLine.BadUsage, result.Code);
+        Assert.Equal(ExitCode.BadUsage, result.Code);
         Assert.Contains(expected, result.Error, StringComparison.Ordinal);
         Assert.Contains("c.json", result.Error, StringComparison.Ordinal);
     }

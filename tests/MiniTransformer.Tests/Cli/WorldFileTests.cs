@@ -1,5 +1,7 @@
-using MiniTransformer.Cli.Options;
+using System.Text.Json.Nodes;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Runs;
+using MiniTransformer.IO;
 using MiniTransformer.Lab;
 using MiniTransformer.Tests.IO;
 using MiniTransformer.Tests.Reports;
@@ -24,6 +26,18 @@ public sealed class WorldFileTests
         Assert.DoesNotContain("role", File.ReadAllText(WorldFile.PathOf(folder.Path, Regime, 1)), StringComparison.OrdinalIgnoreCase);
         Assert.Equal(World.Facts!.Advice.Action, read.Facts!.Advice.Action);
         Assert.Equal(World.Facts.Planted.Scores, read.Facts.Planted.Scores);
+    }
+
+    [Fact]
+    public void What_the_version_before_wrote_of_a_sweep_is_passed_over()
+    {
+        using var folder = new TemporaryFolder();
+        WorldFile.Save(folder.Path, Regime, 1, "lazyshift of today", World);
+        string path = WorldFile.PathOf(folder.Path, Regime, 1);
+        JsonObject earlier = SealedJson.Read(path);
+        earlier["facts"]!["sweep"] = false;
+        File.WriteAllText(path, SealedJson.Seal(earlier.ToJsonString()));
+        Assert.Equal(World.Facts!.Planted.Scores, Load(folder)!.Facts!.Planted.Scores);
     }
 
     [Theory]

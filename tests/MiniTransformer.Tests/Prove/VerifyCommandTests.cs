@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using MiniTransformer.Backends;
-using MiniTransformer.Cli;
 using MiniTransformer.Cli.Commands;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Prove;
@@ -14,6 +13,7 @@ using MiniTransformer.Tests.Nn;
 using MiniTransformer.Theory;
 using MiniTransformer.Training;
 using CommandLineRun = MiniTransformer.Tests.Cli.Cli;
+using MiniTransformer.Cli.Invocations;
 
 namespace MiniTransformer.Tests.Prove;
 
@@ -26,7 +26,7 @@ public sealed class VerifyCommandTests
     public void Every_statement_is_a_JSON_line_and_all_hold()
     {
         CliResult result = CommandLineRun.Run("verify", "--cases", "100", "--json");
-        Assert.Equal(CommandLine.Done, result.Code);
+        Assert.Equal(ExitCode.Done, result.Code);
         string[] numbers = [.. Identities.All.Select(identity => identity.Number), "T1", "T2", "T3", "T4", "T5", "T6", "T7a", "T7b"];
         Assert.Equal(numbers, result.Json.Select(row => row.GetProperty("number").GetString()));
         foreach (JsonElement row in result.Json)
@@ -53,13 +53,13 @@ public sealed class VerifyCommandTests
     public void A_broken_formula_is_exit_code_1_and_is_named()
     {
         CliResult result = RunWith(BrokenFormulas.All["V(s_0) added"].Formulas, "--cases", "100");
-        Assert.Equal(CommandLine.Failed, result.Code);
+        Assert.Equal(ExitCode.Failed, result.Code);
         Assert.Contains("33 of 35 statements hold.", result.Out, StringComparison.Ordinal);
         Assert.Contains("T1 fails: J(Q_θ) = −L_SFT(θ) has an error of ", result.Error, StringComparison.Ordinal);
         Assert.Contains("T2 fails: ", result.Error, StringComparison.Ordinal);
 
         result = RunWith(BrokenFormulas.All["V(s_0) added"].Formulas, "--cases", "100", "--json");
-        Assert.Equal(CommandLine.Failed, result.Code);
+        Assert.Equal(ExitCode.Failed, result.Code);
         Assert.Equal(["T1", "T2"], result.Json.Where(row => !row.GetProperty("holds").GetBoolean()).Select(row => row.GetProperty("number").GetString()));
     }
 
@@ -98,7 +98,7 @@ public sealed class VerifyCommandTests
         Save(folder);
         CliResult result = CommandLineRun.Run(
             "verify", "--cases", "100", "--policy", folder["policy"], "--reference", folder["policy"], "--data", folder["data.jsonl"]);
-        Assert.Equal(CommandLine.Failed, result.Code);
+        Assert.Equal(ExitCode.Failed, result.Code);
         Assert.Contains("T4 shows nothing: its nearest false statement (π_SFT and π_ref swapped)", result.Error, StringComparison.Ordinal);
     }
 
@@ -110,7 +110,7 @@ public sealed class VerifyCommandTests
     public void Flags_that_do_not_fit_are_bad_usage(string expected, params string[] flags)
     {
         CliResult result = CommandLineRun.Run(["verify", .. flags]);
-        Assert.Equal(CommandLine.BadUsage, result.Code);
+        Assert.Equal(ExitCode.BadUsage, result.Code);
         Assert.Contains(expected, result.Error, StringComparison.Ordinal);
         Assert.Empty(result.Out);
     }
@@ -119,7 +119,7 @@ public sealed class VerifyCommandTests
     public void Ctrl_C_stops_it_without_results()
     {
         CliResult result = CommandLineRun.RunStopped("verify");
-        Assert.Equal((CommandLine.Interrupted, ""), (result.Code, result.Out));
+        Assert.Equal((ExitCode.Interrupted, ""), (result.Code, result.Out));
     }
 
     [Fact]

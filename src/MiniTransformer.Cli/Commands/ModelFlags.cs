@@ -1,9 +1,11 @@
 using System.CommandLine;
 using MiniTransformer.Backends;
+using MiniTransformer.Cli.Invocations;
+using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Nn;
 
-namespace MiniTransformer.Cli.Options;
+namespace MiniTransformer.Cli.Commands;
 
 /// <summary>The size of a new model.</summary>
 internal sealed class ModelFlags

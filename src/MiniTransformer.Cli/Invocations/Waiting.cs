@@ -1,4 +1,4 @@
-namespace MiniTransformer.Cli.Options;
+namespace MiniTransformer.Cli.Invocations;
 
 /// <summary>
 /// Waiting for work that does not look at a token itself, such as reading a pipe or a large file, or starting a driver. It is done on another thread and left

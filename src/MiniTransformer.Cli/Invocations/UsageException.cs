@@ -1,4 +1,4 @@
-namespace MiniTransformer.Cli.Options;
+namespace MiniTransformer.Cli.Invocations;
 
 /// <summary>The command was used wrongly: the message names the flag and the way out. The exit code is 2.</summary>
 internal sealed class UsageException(string message) : Exception(message)

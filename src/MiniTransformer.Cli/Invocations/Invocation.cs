@@ -1,4 +1,4 @@
-namespace MiniTransformer.Cli;
+namespace MiniTransformer.Cli.Invocations;
 
 /// <summary>How this program was started, so that the commands it names can be pasted.</summary>
 internal static class Invocation

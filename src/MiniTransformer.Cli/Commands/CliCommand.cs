@@ -2,7 +2,7 @@ using System.CommandLine;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Terminals;
 
-namespace MiniTransformer.Cli;
+namespace MiniTransformer.Cli.Commands;
 
 /// <summary>One command: its flags, what it does with their values, and examples for its help.</summary>
 /// <param name="Command">Name, description and flags.</param>

@@ -1,4 +1,4 @@
-namespace MiniTransformer.Cli.Options;
+namespace MiniTransformer.Cli.Invocations;
 
 /// <summary>Exceptions as one line for people.</summary>
 internal static class Messages
