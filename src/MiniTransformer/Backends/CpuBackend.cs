@@ -7,17 +7,18 @@ using MiniTransformer.Kernels.Pointwise;
 namespace MiniTransformer.Backends;
 
 /// <summary>SIMD on the CPU: each verb hands a kernel to the workers. Results are bit-identical for every number of threads.</summary>
-public sealed unsafe class CpuBackend : IBackend
+internal sealed unsafe class CpuBackend : IBackend
 {
     // A piece of work should last some microseconds: this many elements of a pointwise kernel, or rows of about so many elements.
     private const int PointwiseGrain = 16_384;
 
     private readonly Workers workers;
+    private readonly AttentionPlan plan;
     private double* partials;
     private int partialsLength;
 
     /// <summary>A backend on the given number of threads.</summary>
-    public CpuBackend(int threads) => workers = new Workers(threads);
+    public CpuBackend(int threads) => (workers, plan) = (new Workers(threads), new AttentionPlan(threads));
 
     /// <inheritdoc/>
     public string Name => $"CPU ({VectorPath}, {workers.Threads} thread{(workers.Threads == 1 ? "" : "s")})";
@@ -29,6 +30,7 @@ public sealed unsafe class CpuBackend : IBackend
     public void Dispose()
     {
         workers.Dispose();
+        plan.Dispose();
         NativeMemory.AlignedFree(partials);
         partials = null;
     }
@@ -194,14 +196,24 @@ public sealed unsafe class CpuBackend : IBackend
         workers.Run(new Rope(P(x), I(positions), P(cos), P(sin), P(y), h, d, sign, accumulate), rows, RowGrain(h * d));
 
     /// <inheritdoc/>
-    public void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, int b, int t, int h, int hkv, int d, float scale, int window) =>
-        workers.Run(new AttentionForward(P(q), P(k), P(v), P(y), P(logSum), t, h, hkv, d, scale, window), b * h, AttentionGrain(t, d));
+    public void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, Sequences sequences, int h, int hkv, int d, float scale, int window)
+    {
+        plan.CutForward(sequences.Host, h, d, window);
+        workers.Run(
+            new AttentionForward(P(q), P(k), P(v), P(y), P(logSum), I(sequences.Starts), plan.Pieces, plan.Longest, sequences.Rows, h, hkv, d, scale, window), plan.Count * hkv);
+    }
 
     /// <inheritdoc/>
-    public void AttentionBackward(Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, int b, int t, int h, int hkv, int d, float scale, int window) =>
+    public void AttentionBackward(
+        Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, Sequences sequences, int h, int hkv, int d, float scale,
+        int window)
+    {
+        plan.CutBackward(sequences.Host, h, d, window);
         workers.Run(
-            new AttentionBackward(P(q), P(k), P(v), P(y), P(logSum), P(dy), P(dq), P(dk), P(dv), t, h, hkv, d, scale, window),
-            b * hkv, AttentionGrain(t, d));
+            new AttentionBackward(
+                P(q), P(k), P(v), P(y), P(logSum), P(dy), P(dq), P(dk), P(dv), I(sequences.Starts), plan.Pieces, plan.Longest, sequences.Rows, h, hkv, d, scale, window),
+            plan.Count * hkv);
+    }
 
     /// <inheritdoc/>
     public long CacheLength(int slots, int hkv, int d, int context) => checked((long)slots * hkv * d * context);
@@ -271,8 +283,6 @@ public sealed unsafe class CpuBackend : IBackend
     private static int* I(Storage s) => (int*)P(s);
 
     private static int RowGrain(int rowLength) => Math.Max(1, PointwiseGrain / Math.Max(1, rowLength));
-
-    private static int AttentionGrain(int t, int d) => Math.Max(1, 32_768 / Math.Max(1, t * t * d / 8));
 
     private static int Blocks(int n, int size) => (n + size - 1) / size;
 

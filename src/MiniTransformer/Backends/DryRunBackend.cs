@@ -132,11 +132,13 @@ internal sealed class DryRunBackend : IBackend
     {
     }
 
-    public void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, int b, int t, int h, int hkv, int d, float scale, int window)
+    public void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, Sequences sequences, int h, int hkv, int d, float scale, int window)
     {
     }
 
-    public void AttentionBackward(Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, int b, int t, int h, int hkv, int d, float scale, int window)
+    public void AttentionBackward(
+        Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, Sequences sequences, int h, int hkv, int d, float scale,
+        int window)
     {
     }
 

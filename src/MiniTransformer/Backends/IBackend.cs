@@ -6,7 +6,7 @@ namespace MiniTransformer.Backends;
 /// <summary>
 /// What a device must be able to compute: a small set of verbs on storages. Ops check shapes and devices; a backend trusts them.
 /// Forward verbs overwrite their result (named last); backward verbs add to the gradients (+=). Dimensions are the literature's:
-/// B batch, T time, H heads, D head size, C channels, V vocabulary, N rows.
+/// B sequences, T tokens of one, H heads, D head size, C channels, V vocabulary, N rows.
 /// </summary>
 public interface IBackend : IDisposable
 {
@@ -122,16 +122,18 @@ public interface IBackend : IDisposable
     /// <summary>Rotates pairs (i, i + D/2) of each head by the angle of the row's position; sign −1 rotates back.</summary>
     void Rope(Storage x, Storage positions, Storage cos, Storage sin, Storage y, int rows, int h, int d, float sign, bool accumulate);
 
-    /// <summary>Causal attention; q, y (B,T,H,D), k, v (B,T,Hkv,D); saves the row's log-sum (B,H,T). A window of W tokens leaves t − W &lt; j ≤ t; 0 is none.</summary>
-    void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, int b, int t, int h, int hkv, int d, float scale, int window);
+    /// <summary>Causal attention within each sequence; q, y (N,H,D), k, v (N,Hkv,D); saves the row's log-sum (H,N). A window of W tokens leaves t − W &lt; j ≤ t; 0 is none.</summary>
+    void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, Sequences sequences, int h, int hkv, int d, float scale, int window);
 
     /// <summary>The gradient of <see cref="Attention"/>.</summary>
-    void AttentionBackward(Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, int b, int t, int h, int hkv, int d, float scale, int window);
+    void AttentionBackward(
+        Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, Sequences sequences, int h, int hkv, int d, float scale,
+        int window);
 
     /// <summary>Elements that a cache of keys, and one of values, needs for the given slots and context.</summary>
     long CacheLength(int slots, int hkv, int d, int context);
 
-    /// <summary>Writes row r of k and v (Hkv,D) to (slotsᵣ, positionsᵣ) of the cache; a negative position is skipped.</summary>
+    /// <summary>Writes row r of k and v (Hkv,D) to (slotsᵣ, positionsᵣ) of the cache.</summary>
     void CacheAppend(Storage k, Storage v, Storage slots, Storage positions, Storage cacheK, Storage cacheV, int rows, int hkv, int d, int context);
 
     /// <summary>Row r attends to positions 0..positionsᵣ of slotsᵣ, or to the last `window` of them; on the CPU the same bits as <see cref="Attention"/>.</summary>

@@ -9,7 +9,7 @@ namespace MiniTransformer.IO;
 /// believed: it is wrong
 /// for well-known models.
 /// </summary>
-public sealed class SafetensorsShards : ITensorFile
+internal sealed class SafetensorsShards : ITensorFile
 {
     private readonly Dictionary<string, SafetensorsReader> files = new(StringComparer.Ordinal);
     private readonly OrderedDictionary<string, TensorEntry> entries = new(StringComparer.Ordinal);

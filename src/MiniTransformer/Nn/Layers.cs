@@ -42,7 +42,7 @@ public sealed class Embedding(ParameterSource source, int v, int c, float deviat
     /// <summary>The table, (V, C).</summary>
     public Parameter Weight { get; } = source.Take("weight", new Shape(v, c), new(0, deviation));
 
-    /// <summary>(B, T) → (B, T, C).</summary>
+    /// <summary>(N) → (N, C).</summary>
     public Tensor Forward(TokenIds ids) => ((Tensor)Weight).Embedding(ids);
 }
 
@@ -51,7 +51,7 @@ public sealed class Embedding(ParameterSource source, int v, int c, float deviat
 /// without a gate
 /// down(gelu(up x)).
 /// </summary>
-public sealed class Mlp
+internal sealed class Mlp
 {
     private readonly MlpKind kind;
     private readonly Linear? gate;
@@ -85,7 +85,7 @@ public sealed class Mlp
 /// </summary>
 /// <param name="Inner">For all other matrices.</param>
 /// <param name="Residual">For the output projections of attention and feed-forward.</param>
-public readonly record struct InitScale(float Inner, float Residual)
+internal readonly record struct InitScale(float Inner, float Residual)
 {
     /// <summary>The deviations for a model of the given size.</summary>
     public static InitScale For(TransformerConfig config)

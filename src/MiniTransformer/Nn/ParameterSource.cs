@@ -14,11 +14,12 @@ public sealed class ParameterSource
 {
     private const int DrawsBetweenStops = 1 << 20;
 
+    private readonly List<Parameter> parameters;
     private readonly Action<Parameter, Init> fill;
     private readonly string path;
 
     private ParameterSource(Device device, List<Parameter> parameters, string path, Action<Parameter, Init> fill) =>
-        (Device, Parameters, this.path, this.fill) = (device, parameters, path, fill);
+        (Device, this.parameters, this.path, this.fill) = (device, parameters, path, fill);
 
     /// <summary>How a new parameter starts: normal with a deviation, or constant.</summary>
     /// <param name="Mean">Mean, or the constant.</param>
@@ -28,7 +29,8 @@ public sealed class ParameterSource
     /// <summary>The device that the parameters are put on.</summary>
     public Device Device { get; }
 
-    internal List<Parameter> Parameters { get; }
+    /// <summary>The parameters taken so far, here and along every path: what the optimizer trains and a file keeps.</summary>
+    public IReadOnlyList<Parameter> Parameters => parameters;
 
     /// <summary>New weights from a seed: the same for every device and number of threads.</summary>
     public static ParameterSource Random(Device device, ulong seed)
@@ -78,7 +80,7 @@ public sealed class ParameterSource
 
     /// <summary>The same source, one step down the path.</summary>
     public static ParameterSource operator /(ParameterSource source, string name) =>
-        new(source.Device, source.Parameters, source.path.Length == 0 ? name : $"{source.path}.{name}", source.fill);
+        new(source.Device, source.parameters, source.path.Length == 0 ? name : $"{source.path}.{name}", source.fill);
 
     /// <summary>Makes the parameter of this path and name, and fills it from the origin.</summary>
     public Parameter Take(string name, Shape shape, Init init)
@@ -86,7 +88,7 @@ public sealed class ParameterSource
         Device.Stop.ThrowIfCancellationRequested();
         var parameter = new Parameter(Device, path.Length == 0 ? name : $"{path}.{name}", shape, zeroed: false);
         fill(parameter, init);
-        Parameters.Add(parameter);
+        parameters.Add(parameter);
         return parameter;
     }
 }

@@ -12,7 +12,7 @@ namespace MiniTransformer.Nn;
 /// One layer: x + attention(norm(x)), then x + mlp(norm(x)); where the family has norms after them too, x + norm(attention(norm(x))) and
 /// x + norm(mlp(norm(x))). What else differs between families is in <see cref="TransformerForm"/>, and its parts read it.
 /// </summary>
-public sealed class Block
+internal sealed class Block
 {
     private readonly Norm inputNorm;
     private readonly CausalSelfAttention attention;
@@ -38,13 +38,11 @@ public sealed class Block
     }
 
     /// <summary>
-    /// (B, T, C) → (B, T, C); or → (N, C), the N named rows of it. Tokens meet in the attention alone: what follows is computed only
-    /// for the
-    /// rows that are asked for.
+    /// (N, C) → (N, C), or only the named rows of it. Tokens meet in the attention alone: what follows is computed only for the rows that are asked for.
     /// </summary>
     internal Tensor Forward(Tensor x, in Placement at, TokenIds? rows = null)
     {
-        Tensor mixed = attention.Mix(inputNorm.Forward(x), at); // (B, T, H·D)
+        Tensor mixed = attention.Mix(inputNorm.Forward(x), at); // (N, H·D)
         if (rows is { } wanted) (x, mixed) = (x.SelectRows(wanted), mixed.SelectRows(wanted));
         x = x + After(afterAttention, attention.Project(mixed));
         return x + After(afterMlp, mlp.Forward(mlpNorm.Forward(x)));
@@ -67,7 +65,7 @@ public sealed class Transformer : IDisposable
     private readonly Linear? head;
     private readonly RotationTables rotation;
     private readonly RotationTables localRotation;
-    private readonly List<Parameter> parameters;
+    private readonly IReadOnlyList<Parameter> parameters;
 
     /// <summary>Builds the model and takes its parameters from the source.</summary>
     public Transformer(TransformerConfig config, ParameterSource source)
@@ -116,26 +114,31 @@ public sealed class Transformer : IDisposable
     /// </summary>
     public bool Recompute { get; set; }
 
-    /// <summary>Logits of every position: (B, T) → (B, T, V). Sequences are padded on the right.</summary>
-    public Tensor Forward(TokenIds ids) => Head(Hidden(ids));
+    /// <summary>Logits of every token: (N) → (N, V).</summary>
+    public Tensor Forward(in TokenRows tokens) => Head(Hidden(tokens));
 
-    /// <summary>The final hidden states, normalised: (B, T) → (B, T, C), or with rows (N) → (N, C). See <see cref="Head"/>.</summary>
-    /// <param name="ids">Tokens (B, T).</param>
-    /// <param name="rows">The flat positions b·T + t that are needed; without them, all.</param>
-    public Tensor Hidden(TokenIds ids, TokenIds? rows = null)
+    /// <summary>The final hidden states, normalised: (N) → (N, C), or as many as there are rows. See <see cref="Head"/>.</summary>
+    /// <param name="tokens">Sequences, each of at most the model's positions.</param>
+    /// <param name="rows">The rows that are needed; without them, all.</param>
+    public Tensor Hidden(in TokenRows tokens, TokenIds? rows = null)
     {
-        (int b, int t) = BatchOf(ids);
-        return Run(ids, At(t, new Placement(((Tape)ids.Owner).Positions(b, t), default, default)), rows);
+        if (tokens.Positions.Shape.Count > 0 && tokens.Positions.Largest >= Config.MaxPositions)
+        {
+            throw new ArgumentException(
+                $"Transformer: sequences of {tokens.Positions.Largest + 1} tokens came; the model has {Config.MaxPositions} positions (max_position_embeddings).");
+        }
+
+        return Run(tokens.Ids, new Placement(tokens.Positions, tokens.Starts), rows);
     }
 
-    /// <summary>Logits of hidden states: (.., C) → (.., V).</summary>
+    /// <summary>Logits of hidden states: (N, C) → (N, V).</summary>
     public Tensor Head(Tensor hidden) => hidden.Linear(head?.Weight ?? tokens.Weight);
 
     /// <summary>
-    /// Logits of the named positions only: ids (B, T), rows (N) flat positions b·T + t → (N, V). Training and scoring use it with the
-    /// positions that predict response tokens: neither the last block's perceptron nor the head is computed for the others.
+    /// Logits of the named rows only. Training and scoring use it with the rows that predict response tokens: neither the last block's perceptron nor the head is
+    /// computed for the others.
     /// </summary>
-    public Tensor Logits(TokenIds ids, TokenIds rows) => Head(Hidden(ids, rows));
+    public Tensor Logits(in TokenRows tokens, TokenIds rows) => Head(Hidden(tokens, rows));
 
     /// <summary>A copy of the weights at this moment, on the same device.</summary>
     /// <param name="trainable">False for a frozen policy, such as π_SFT or π_ref.</param>
@@ -182,19 +185,28 @@ public sealed class Transformer : IDisposable
         if (localRotation != rotation) localRotation.Dispose();
     }
 
-    // Tokens with a cache: either whole prompts (B, T), or one new token for each of B slots.
-    internal Tensor Hidden(TokenIds ids, KvCache cache, TokenIds positions, TokenIds slots, TokenIds cachePositions, TokenIds? rows = null) =>
-        Run(ids, At(positions.Largest + 1, new(positions, default, default, cache, slots, cachePositions, OneToken: ids.Shape[1] == 1)), rows);
+    // Whole prompts, whose keys and values the cache keeps.
+    internal Tensor Hidden(in TokenRows tokens, KvCache cache, TokenIds slots, TokenIds rows) =>
+        Run(tokens.Ids, new Placement(tokens.Positions, tokens.Starts, Cache: cache, Slots: slots), rows);
+
+    // One new token for each of some slots of the cache.
+    internal Tensor Hidden(TokenIds ids, TokenIds positions, KvCache cache, TokenIds slots) =>
+        Run(ids, new Placement(positions, Starts: null, Cache: cache, Slots: slots), rows: null);
 
     // With the rotation tables, where the family has them.
-    private Placement At(int positions, in Placement at) =>
-        Config.Form.LearnedPositions ? at : at with { Rotation = rotation.For(positions), Local = localRotation.For(positions) };
-
-    private Tensor Run(TokenIds ids, in Placement at, TokenIds? rows)
+    private Placement Rotated(in Placement at)
     {
-        Tensor x = tokens.Forward(ids); // (B, T, C)
+        if (Config.Form.LearnedPositions || at.Positions.Shape.Count == 0) return at;
+        int positions = at.Positions.Largest + 1;
+        return at with { Rotation = rotation.For(positions), Local = localRotation.For(positions) };
+    }
+
+    private Tensor Run(TokenIds ids, in Placement placement, TokenIds? rows)
+    {
+        Placement at = Rotated(placement);
+        Tensor x = tokens.Forward(ids); // (N, C)
         if (Config.Form.ScaledEmbedding) x = x.Scale(MathF.Sqrt(Config.HiddenSize));
-        if (learnedPositions is not null) x = x + learnedPositions.Forward(at.Positions).Reshape(x.Shape);
+        if (learnedPositions is not null) x = x + learnedPositions.Forward(at.Positions);
         foreach (Block block in blocks)
         {
             var here = new BlockAt(block, at, block == blocks[^1] ? rows : null);
@@ -209,13 +221,5 @@ public sealed class Transformer : IDisposable
         public Shape ShapeOf(Tensor x) => rows is { } wanted ? new Shape(wanted.Shape.Count, x.Shape.Last) : x.Shape;
 
         public Tensor Forward(Tensor x) => block.Forward(x, at, rows);
-    }
-
-    private (int B, int T) BatchOf(TokenIds ids)
-    {
-        if (ids.Shape.Rank != 2) throw new ArgumentException($"Transformer: ids of shape {ids.Shape} came; (B, T) is needed.");
-        if (ids.Shape[1] > Config.MaxPositions)
-            throw new ArgumentException($"Transformer: sequences of {ids.Shape[1]} tokens came; the model has {Config.MaxPositions} positions (max_position_embeddings).");
-        return (ids.Shape[0], ids.Shape[1]);
     }
 }

@@ -5,7 +5,7 @@ using MiniTransformer.Tensors;
 namespace MiniTransformer.Ops;
 
 /// <summary>Attention of new tokens to a cache of keys and values; no gradient.</summary>
-public static class CachedAttentionOps
+internal static class CachedAttentionOps
 {
     /// <summary>
     /// Row r attends to positions 0..positionsᵣ of its slot's cache, or to the last of them that a window leaves. On the CPU the result equals, bit for bit, that of

@@ -47,7 +47,7 @@ public abstract class ChatFormat
 /// Conversations of tokenizers with role markers, as our own models have them; see <see cref="ChatTemplate"/>. What a tool answers is brought by the
 /// user, between &lt;tool_response&gt; and &lt;/tool_response&gt;, and a call of the assistant's is JSON between &lt;tool_call&gt; and &lt;/tool_call&gt;: text, not tokens.
 /// </summary>
-public sealed class MarkerChat(ITokenizer tokenizer) : ChatFormat
+internal sealed class MarkerChat(ITokenizer tokenizer) : ChatFormat
 {
     /// <inheritdoc/>
     public override ChatTokens Encode(Conversation conversation, bool addGenerationPrompt)

@@ -14,7 +14,7 @@ namespace MiniTransformer.Text;
 /// Some templates write a turn differently once others follow (they drop its thoughts, or close the text after the last turn). There the turn is what comes from
 /// the message's own text, and on to the special token that follows it.
 /// </summary>
-public sealed class TemplateChat : ChatFormat
+internal sealed class TemplateChat : ChatFormat
 {
     /// <summary>The file that holds a template by itself.</summary>
     public const string FileName = "chat_template.jinja";

@@ -5,6 +5,7 @@ using MiniTransformer.Nn;
 using MiniTransformer.Tests.Kernels;
 using MiniTransformer.Tests.Nn;
 using MiniTransformer.Tests.Reference;
+using MiniTransformer.Theory;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Tests.Training;
@@ -195,7 +196,7 @@ public class DenseRewardTests
             Expert = Models.Random(Device, Models.Odd, seed: 1);
             Reference = Models.Random(Device, Models.Odd, seed: 2);
             Other = Models.Random(Device, Models.Odd, seed: 4);
-            Batch = new ResponseBatch(Models.Examples(6, Models.Odd.VocabSize, seed: 3), padId: 0);
+            Batch = new ResponseBatch(Models.Examples(6, Models.Odd.VocabSize, seed: 3));
         }
 
         public Device Device { get; }
@@ -213,7 +214,7 @@ public class DenseRewardTests
         /// <summary>log π(·|s) at each response token's state, in double, one sequence at a time: (N, V).</summary>
         public double[][] Rows(Transformer model)
         {
-            var reference = new LlamaReference(model.Config, model.Parameters.ToDictionary(p => p.Name, p => p.ToArray().Doubles()));
+            PlainLlama reference = Plain.Of(model);
             return
             [
                 .. Batch.Examples.SelectMany(e => reference.Logits([.. e.PromptIds, .. e.ResponseIds[..^1]])[(e.PromptIds.Length - 1)..])

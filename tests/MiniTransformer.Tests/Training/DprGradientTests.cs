@@ -1,3 +1,4 @@
+using MiniTransformer.Theory;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Tests.Training;
@@ -43,7 +44,7 @@ public class DprGradientTests
     public void The_gradient_of_k3_as_a_loss_is_on_average_that_of_the_reverse_divergence()
     {
         using var world = new TinyWorld(Devices.Names[0]);
-        double[] Row(Reference.LlamaReference policy) => TinyWorld.Rows(policy, [TinyWorld.End])[0]; // log π(·|s_0)
+        double[] Row(PlainLlama policy) => TinyWorld.Rows(policy, [TinyWorld.End])[0]; // log π(·|s_0)
         double[] policy = Row(world.PolicyInDouble), sft = Row(world.ExpertInDouble), average = [];
         double[] forward = world.Gradient(() => Row(world.PolicyInDouble).Zip(sft, (p, q) => Math.Exp(p) * (p - q)).Sum());
         double[] reverse = world.Gradient(() => sft.Zip(Row(world.PolicyInDouble), (q, p) => Math.Exp(q) * (q - p)).Sum());

@@ -43,9 +43,9 @@ internal sealed class TinyWorld : IDisposable
         Expert = Models.Random(device, Config, seed: 2);
         Reference = Models.Random(device, Config, seed: 3);
         weights = WeightsOf(Policy);
-        PolicyInDouble = new LlamaReference(Config, weights);
-        ExpertInDouble = new LlamaReference(Config, WeightsOf(Expert));
-        ReferenceInDouble = new LlamaReference(Config, WeightsOf(Reference));
+        PolicyInDouble = Plain.Of(Config, weights);
+        ExpertInDouble = Plain.Of(Config, WeightsOf(Expert));
+        ReferenceInDouble = Plain.Of(Config, WeightsOf(Reference));
         Responses = [.. ResponseEnumeration.All(new TokenMdp(Config.VocabSize, Horizon, End)).Select(y => y.Tokens)];
     }
 
@@ -55,20 +55,20 @@ internal sealed class TinyWorld : IDisposable
 
     public Transformer Reference { get; }
 
-    public LlamaReference PolicyInDouble { get; }
+    public PlainLlama PolicyInDouble { get; }
 
-    public LlamaReference ExpertInDouble { get; }
+    public PlainLlama ExpertInDouble { get; }
 
-    public LlamaReference ReferenceInDouble { get; }
+    public PlainLlama ReferenceInDouble { get; }
 
     /// <summary>All complete responses.</summary>
     public int[][] Responses { get; }
 
     /// <summary>log π(a_t|s_t) of a response's tokens.</summary>
-    public static double[] LogProbs(LlamaReference policy, int[] response) => policy.LogProbs([.. Prompt, .. response])[(Prompt.Length - 1)..];
+    public static double[] LogProbs(PlainLlama policy, int[] response) => policy.LogProbs([.. Prompt, .. response])[(Prompt.Length - 1)..];
 
     /// <summary>log π(·|s_t) at a response's states, (T, V).</summary>
-    public static double[][] Rows(LlamaReference policy, int[] response) =>
+    public static double[][] Rows(PlainLlama policy, int[] response) =>
     [
         .. policy.Logits([.. Prompt, .. response[..^1]])[(Prompt.Length - 1)..].Select(row => LogSoftmaxReference.LogSoftmax(row, row.Length)),
     ];
@@ -106,7 +106,7 @@ internal sealed class TinyWorld : IDisposable
     public double[] TapeGradient(IReadOnlyList<int[]> responses, Func<int[], double[]> weightsOf)
     {
         foreach (Parameter p in Policy.Parameters) p.ZeroGradient();
-        var batch = new ResponseBatch([.. responses.Select(y => new Example(Prompt, y))], padId: End);
+        var batch = new ResponseBatch([.. responses.Select(y => new Example(Prompt, y))]);
         float[] w = [.. responses.SelectMany(weightsOf).Select(x => (float)x)];
         using Tape tape = Tape.Record(device);
         Tensor logProb = Policy.Logits(tape, batch).GatherLogSoftmax(tape.Targets(batch));
@@ -119,7 +119,7 @@ internal sealed class TinyWorld : IDisposable
     /// <summary>The gradient that DPR's first update takes, and what it drew.</summary>
     public (double[] Gradient, int[][] Drawn, DprStep Step) Update(DprOptions options, ITokenReward? reward = null)
     {
-        options = options with { Updates = 1, WarmupUpdates = 0, MaxTokens = Horizon, Ends = End, PadId = End };
+        options = options with { Updates = 1, WarmupUpdates = 0, MaxTokens = Horizon, Ends = End };
         int[][] prompts = [.. Enumerable.Repeat(Prompt, options.PromptsPerUpdate)];
         Example[] rollout = Rollout.Draw(Policy, prompts, new BatchOrder(prompts.Length, options.Seed), 0, options, out _);
         (double[] gradient, DprStep step) = FirstUpdate(

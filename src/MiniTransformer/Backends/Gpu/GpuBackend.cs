@@ -69,6 +69,14 @@ internal sealed partial class GpuBackend : IBackend
         F(from).CopyTo(machine.Accelerator.DefaultStream, F(to).SubView(0, from.Length));
     }
 
+    /// <summary>Starts kernels of one's own.</summary>
+    public void Run<T>(Func<Accelerator, T> compile, Action<T> start)
+        where T : class
+    {
+        using GpuMachine.Turn turn = machine.Enter();
+        start(machine.Kernel(compile));
+    }
+
     private static ArrayView<float> F(Storage s) => ((GpuBuffer)s.Buffer).View.SubView(s.Offset, s.Length);
 
     private static ArrayView<float>? Optional(Storage s) => s.IsNone ? null : F(s);

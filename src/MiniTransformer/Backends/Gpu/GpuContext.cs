@@ -50,7 +50,7 @@ public sealed class GpuContext : IDisposable
     public IReadOnlyList<RefusedDevice> Refused => refused;
 
     /// <summary>Opens a device.</summary>
-    public Accelerator Open(GpuDevice device) => devices.First(d => d.Device == device).Handle.CreateAccelerator(context);
+    internal Accelerator Open(GpuDevice device) => devices.First(d => d.Device == device).Handle.CreateAccelerator(context);
 
     /// <inheritdoc/>
     public void Dispose() => context.Dispose();
