@@ -57,7 +57,7 @@ internal static class GpuMachines
         {
             Close(machine);
             if (e is DeviceException) throw;
-            throw new DeviceException($"{device.Specification} ({device.Name}) could not be opened: {e.Message}", e);
+            throw new DeviceException($"{device.Specification} ({device.Name}) could not be opened: {e.Message} --device cpu always works.", e);
         }
     }
 
@@ -80,7 +80,7 @@ internal static class GpuMachines
             ? "ILGPU found none at all"
             : "found: " + string.Join(", ", context.Devices.Select(d => $"{d.Specification} ({d.Name})"));
         string reasons = string.Join("; ", context.Refused.Select(r => $"{r.Name}: {r.Reason}"));
-        return $"{wanted}: there is no such device here; {found}.{(reasons.Length > 0 ? $" {reasons}." : "")}";
+        return $"--device {wanted}: there is no such device here; {found}.{(reasons.Length > 0 ? $" {reasons}." : "")} `devices` lists what there is; --device cpu always works.";
     }
 
     private static void Release(GpuMachine machine)
