@@ -39,7 +39,7 @@ public sealed record Accuracy(double Total, IReadOnlyDictionary<string, double> 
 
 /// <summary>What is measured of a policy on held-out prompts.</summary>
 /// <param name="Greedy">Accuracy of the most probable tokens.</param>
-/// <param name="Sampled">Accuracy of one response drawn at the arm's temperature.</param>
+/// <param name="Sampled">Accuracy of one response drawn at the method's temperature.</param>
 /// <param name="Kl">
 /// Mean over sampled responses of Σ_t KL(π(·|s_t) ‖ π_SFT(·|s_t)), in nats; π is the policy that they were drawn from, at its temperature, π_SFT at 1. NaN where
 /// draws were cut to the most probable tokens.
