@@ -39,7 +39,17 @@ internal sealed unsafe class CpuBackend : IBackend
     public DeviceBuffer Allocate(long length) => new CpuBuffer(length);
 
     /// <inheritdoc/>
-    public long MemoryBytes => CpuBuffer.Limit;
+    public DeviceBuffer AllocateMatrix(int rows, int columns, ElementType type) => new CpuMatrix(rows, columns, type);
+
+    /// <inheritdoc/>
+    public void Write(ReadOnlySpan<byte> rows, Storage to)
+    {
+        PackedMatrix matrix = ((CpuMatrix)to.Buffer).Packed;
+        fixed (byte* p = rows) matrix.Write(workers, (int)(to.Offset / matrix.K), p, to.Length / matrix.K);
+    }
+
+    /// <inheritdoc/>
+    public long MemoryBytes => CpuMemory.Limit;
 
     /// <inheritdoc/>
     public void Upload(ReadOnlySpan<float> from, Storage to) => from.CopyTo(new Span<float>(P(to), to.Length));
@@ -48,13 +58,17 @@ internal sealed unsafe class CpuBackend : IBackend
     public void Upload(ReadOnlySpan<int> from, Storage to) => from.CopyTo(new Span<int>(P(to), to.Length));
 
     /// <inheritdoc/>
-    public void Download(Storage from, Span<float> to) => new ReadOnlySpan<float>(P(from), from.Length).CopyTo(to);
+    public void Download(Storage from, Span<float> to)
+    {
+        if (from.Buffer is CpuMatrix matrix) matrix.Packed.Read(from.Offset, to[..from.Length]);
+        else new ReadOnlySpan<float>(P(from), from.Length).CopyTo(to);
+    }
 
     /// <inheritdoc/>
     public void Download(Storage from, Span<int> to) => new ReadOnlySpan<int>(P(from), from.Length).CopyTo(to);
 
     /// <inheritdoc/>
-    public void Copy(Storage from, Storage to) => new ReadOnlySpan<float>(P(from), from.Length).CopyTo(new Span<float>(P(to), to.Length));
+    public void Copy(Storage from, Storage to) => Download(from, new Span<float>(P(to), to.Length));
 
     /// <inheritdoc/>
     public void Fill(Storage x, float value) => workers.Run(new Fill(P(x), value), x.Length, PointwiseGrain);
@@ -116,8 +130,11 @@ internal sealed unsafe class CpuBackend : IBackend
     }
 
     /// <inheritdoc/>
-    public void MatMul(GemmForm form, Storage a, Storage b, Storage c, int m, int n, int k, bool accumulate) =>
-        Gemm.Multiply(workers, form, P(a), P(b), P(c), m, n, k, accumulate);
+    public void MatMul(GemmForm form, Storage a, Storage b, Storage c, int m, int n, int k, bool accumulate)
+    {
+        if (b.Buffer is CpuMatrix matrix) matrix.Packed.Multiply(workers, form, P(a), P(c), m, accumulate);
+        else Gemm.Multiply(workers, form, P(a), P(b), P(c), m, n, k, accumulate);
+    }
 
     /// <inheritdoc/>
     public void MatMulBatch(GemmForm form, Storage a, Storage b, Storage c, int batch, int m, int n, int k, bool accumulate)
@@ -135,20 +152,23 @@ internal sealed unsafe class CpuBackend : IBackend
     /// <inheritdoc/>
     public void LinearPacked(Storage x, Storage w, Storage y, int m, int n, int k, PackedWeight cache, int version)
     {
-        var packed = (PackedMatrix?)cache.Layout;
-        if (packed is null) cache.Layout = packed = new PackedMatrix(n, k);
-        if (cache.Version != version)
+        PackedMatrix? packed = (w.Buffer as CpuMatrix)?.Packed ?? (PackedMatrix?)cache.Layout;
+        if (packed is null) cache.Layout = packed = PackedMatrix.Of<Float32>(n, k);
+        if (packed == cache.Layout && cache.Version != version)
         {
-            packed.Pack(workers, P(w));
+            packed.Write(workers, 0, P(w), n);
             cache.Version = version;
         }
 
-        packed.Multiply(workers, P(x), P(y), m, accumulate: false);
+        packed.Multiply(workers, GemmForm.NT, P(x), P(y), m, accumulate: false);
     }
 
     /// <inheritdoc/>
-    public void Embedding(Storage table, Storage ids, Storage y, int rows, int c) =>
-        workers.Run(new EmbeddingForward(P(table), I(ids), P(y), c), rows, RowGrain(c));
+    public void Embedding(Storage table, Storage ids, Storage y, int rows, int c)
+    {
+        if (table.Buffer is CpuMatrix matrix) matrix.Packed.Rows(workers, I(ids), P(y), rows, RowGrain(c));
+        else workers.Run(new EmbeddingForward(P(table), I(ids), P(y), c), rows, RowGrain(c));
+    }
 
     /// <inheritdoc/>
     public void EmbeddingBackward(Storage ids, Storage dy, Storage dtable, int rows, int c) =>
@@ -278,7 +298,14 @@ internal sealed unsafe class CpuBackend : IBackend
             new AdamW(P(parameter), P(gradient), P(m), P(v), s.LearningRate, s.Beta1, s.Beta2, s.Epsilon, s.Decay, s.GradientScale, s.Correction1, s.Correction2),
             parameter.Length, PointwiseGrain);
 
-    private static float* P(Storage s) => s.IsNone ? null : ((CpuBuffer)s.Buffer).Pointer + s.Offset;
+    private static float* P(Storage s) => s.Buffer switch
+    {
+        CpuBuffer buffer => buffer.Pointer + s.Offset,
+        null => null,
+        var matrix => throw new NotSupportedException(
+            $"A frozen weight of {matrix.Type.Name()} came where float32 is needed: it can be the right factor of a product and the table of an embedding. "
+            + "Load the model with trainable: true for float32."),
+    };
 
     private static int* I(Storage s) => (int*)P(s);
 
@@ -304,53 +331,5 @@ internal sealed unsafe class CpuBackend : IBackend
         double sum = 0;
         for (int i = 0; i < chunks; i++) sum += partials[i];
         return sum;
-    }
-}
-
-/// <summary>Native memory, aligned to 64 bytes: activations never lie on the collector's heap.</summary>
-internal sealed unsafe class CpuBuffer : DeviceBuffer
-{
-    // What the machine, or the container that the process is in, has; bytes of all buffers of the process.
-    public static readonly long Limit = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-
-    private static long held;
-
-    private readonly long bytes;
-
-    public CpuBuffer(long length)
-        : base(length)
-    {
-        long wanted = checked(Math.Max(16, length) * sizeof(float));
-        try
-        {
-            if (Interlocked.Add(ref held, wanted) > Limit) throw new OutOfMemoryException();
-            Pointer = (float*)NativeMemory.AlignedAlloc((nuint)wanted, 64);
-            bytes = wanted;
-        }
-        catch (OutOfMemoryException e)
-        {
-            long others = Interlocked.Add(ref held, -wanted);
-            throw new DeviceException(
-                $"the CPU's memory is too small: {DeviceException.Size(wanted)} more are needed, {DeviceException.Size(others)} are held, and there are {DeviceException.Size(Limit)}; " +
-                "lower the batch, the longest response or the model's size.", e);
-        }
-    }
-
-    ~CpuBuffer() => Free();
-
-    public float* Pointer { get; private set; }
-
-    public override void Dispose()
-    {
-        Free();
-        GC.SuppressFinalize(this);
-    }
-
-    private void Free()
-    {
-        if (Pointer == null) return;
-        NativeMemory.AlignedFree(Pointer);
-        Pointer = null;
-        Interlocked.Add(ref held, -bytes);
     }
 }

@@ -16,6 +16,12 @@ internal sealed class DryRunBackend : IBackend
 
     public DeviceBuffer Allocate(long length) => new NoMemory(length);
 
+    public DeviceBuffer AllocateMatrix(int rows, int columns, ElementType type) => new NoMemory((long)rows * columns, type);
+
+    public void Write(ReadOnlySpan<byte> rows, Storage to)
+    {
+    }
+
     public long MemoryBytes => long.MaxValue;
 
     public void Upload(ReadOnlySpan<float> from, Storage to)
@@ -200,7 +206,7 @@ internal sealed class DryRunBackend : IBackend
     {
     }
 
-    private sealed class NoMemory(long length) : DeviceBuffer(length)
+    private sealed class NoMemory(long length, ElementType type = ElementType.F32) : DeviceBuffer(length, type)
     {
         public override void Dispose()
         {

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
 using MiniTransformer.IO;
@@ -72,7 +71,7 @@ public sealed class Transformer : IDisposable
     {
         config.Validate();
         (Config, Device) = (config, source.Device);
-        Device.Require(sizeof(float) * config.ParameterCount, $"A model of {config.SizeInWords}", "a smaller one is needed, or a device with more memory");
+        Device.Require(source.ElementBytes * config.ParameterCount, $"A model of {config.SizeInWords}", "a smaller one is needed, or a device with more memory");
         TransformerForm form = config.Form;
         InitScale init = InitScale.For(config);
         ParameterSource model = source / "model";
@@ -90,8 +89,12 @@ public sealed class Transformer : IDisposable
     }
 
     /// <summary>Builds a model with the weights of a file that <see cref="TransformerConfig.CheckAgainst"/> has checked.</summary>
-    public static Transformer Load(TransformerConfig config, Device device, ITensorFile weights) =>
-        new(config, ParameterSource.From(device, weights, Family.Of(config.Form)));
+    /// <param name="config">The sizes.</param>
+    /// <param name="device">Where the model is put.</param>
+    /// <param name="weights">The file.</param>
+    /// <param name="trainable">Whether it is to be trained, in float32; a frozen model's matrices stay in the file's type, to the same results.</param>
+    public static Transformer Load(TransformerConfig config, Device device, ITensorFile weights, bool trainable = true) =>
+        new(config, ParameterSource.From(device, weights, Family.Of(config.Form), trainable));
 
     /// <summary>The sizes.</summary>
     public TransformerConfig Config { get; }
@@ -140,18 +143,13 @@ public sealed class Transformer : IDisposable
     /// </summary>
     public Tensor Logits(in TokenRows tokens, TokenIds rows) => Head(Hidden(tokens, rows));
 
-    /// <summary>A copy of the weights at this moment, on the same device.</summary>
+    /// <summary>A copy of the weights at this moment, on the same device. Of a frozen model a frozen copy takes no memory of its own.</summary>
     /// <param name="trainable">False for a frozen policy, such as π_SFT or π_ref.</param>
-    public Transformer Clone(bool trainable = false)
-    {
-        var copy = new Transformer(Config, ParameterSource.CopyOf(parameters, Device)) { Companions = Companions };
-        foreach (Parameter p in copy.parameters) p.Trainable = trainable;
-        return copy;
-    }
+    public Transformer Clone(bool trainable = false) => new(Config, ParameterSource.CopyOf(parameters, Device, trainable)) { Companions = Companions };
 
     /// <summary>Whether another model has the same weights, to the bit.</summary>
-    public bool HasWeightsOf(Transformer other) => parameters.Count == other.parameters.Count && parameters.Zip(other.parameters).All(
-        pair => pair.First.Name == pair.Second.Name && MemoryMarshal.AsBytes<float>(pair.First.ToArray()).SequenceEqual(MemoryMarshal.AsBytes<float>(pair.Second.ToArray())));
+    public bool HasWeightsOf(Transformer other) =>
+        parameters.Count == other.parameters.Count && parameters.Zip(other.parameters).All(pair => pair.First.Name == pair.Second.Name && pair.First.HasValueOf(pair.Second));
 
     /// <summary>Takes over the weights of a file that <see cref="TransformerConfig.CheckAgainst"/> has checked.</summary>
     public void Fill(ITensorFile weights)
