@@ -74,11 +74,14 @@ public static class DeviceKernels
             Storage[] tensors = [.. Enumerable.Range(0, 8).Select(_ => Filled(device, length))];
             (Storage q, Storage k, Storage v, Storage y) = (tensors[0], tensors[1], tensors[2], tensors[3]);
             (Storage dy, Storage dq, Storage dk, Storage dv) = (tensors[4], tensors[5], tensors[6], tensors[7]);
-            Storage logSum = Filled(device, b * h * t);
-            yield return Measure(device, "attention", size, 4 * pairs * d, y, seconds, () => device.Backend.Attention(q, k, v, y, logSum, b, t, h, h, d, scale, window: 0));
+            Storage logSum = Filled(device, b * h * t), starts = device.Allocate(b + 1);
+            int[] begins = [.. Enumerable.Range(0, b + 1).Select(i => i * t)];
+            device.Backend.Upload(begins, starts);
+            Sequences sequences = new(starts, begins);
+            yield return Measure(device, "attention", size, 4 * pairs * d, y, seconds, () => device.Backend.Attention(q, k, v, y, logSum, sequences, h, h, d, scale, window: 0));
             yield return Measure(
-                device, "attention backward", size, 10 * pairs * d, dv, seconds, () => device.Backend.AttentionBackward(q, k, v, y, logSum, dy, dq, dk, dv, b, t, h, h, d, scale, window: 0));
-            foreach (Storage storage in (Storage[])[.. tensors, logSum]) device.Free(storage);
+                device, "attention backward", size, 10 * pairs * d, dv, seconds, () => device.Backend.AttentionBackward(q, k, v, y, logSum, dy, dq, dk, dv, sequences, h, h, d, scale, window: 0));
+            foreach (Storage storage in (Storage[])[.. tensors, logSum, starts]) device.Free(storage);
         }
     }
 

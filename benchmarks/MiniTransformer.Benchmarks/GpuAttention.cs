@@ -80,9 +80,15 @@ public static class GpuAttention
             float[][] values = [.. lengths.Select((length, seed) => Filled(length, seed))];
             Storage[] s = [.. values.Select(x => Place(cpu, x))];
             ArrayView<float>[] g = [.. values.Select(x => Keep(accelerator.Allocate1D(x)).View)];
-            ArrayView<float> scratch = Keep(accelerator.Allocate1D<float>(AttentionBackward.ScratchLength(b, t, h))).View;
+            ArrayView<float> scratch = Keep(accelerator.Allocate1D<float>(AttentionBackward.ScratchLength(b * t, h))).View;
             float scale = 1 / MathF.Sqrt(d);
-            var shape = new AttentionShape(t, h, hkv, d, scale, quads: d % 4 == 0 ? 1 : 0);
+            int[] begins = [.. Enumerable.Range(0, b + 1).Select(i => i * t)];
+            ArrayView<int> starts = Keep(accelerator.Allocate1D(begins)).View;
+            Storage startsOnCpu = new(cpu.Allocate(b + 1), 0, b + 1);
+            memory.Add(startsOnCpu.Buffer);
+            cpu.Upload(begins, startsOnCpu);
+            Sequences sequences = new(startsOnCpu, begins);
+            var shape = new AttentionShape(b * t, b, h, hkv, d, scale, quads: d % 4 == 0 ? 1 : 0);
             Flop = 2.0 * b * h * t * (t + 1.0) * d;
 
             AttentionForward forward = new(accelerator);
@@ -91,15 +97,15 @@ public static class GpuAttention
             AttentionBackwardSerial backwardSerial = new(accelerator);
             Forward =
             [
-                () => cpu.Attention(s[0], s[1], s[2], s[3], s[4], b, t, h, hkv, d, scale, window: 0),
-                () => Finish(() => forward.Run(g[0], g[1], g[2], g[3], g[4], b, shape)),
-                () => Finish(() => forwardSerial.Run(g[0], g[1], g[2], g[3], g[4], b, shape)),
+                () => cpu.Attention(s[0], s[1], s[2], s[3], s[4], sequences, h, hkv, d, scale, window: 0),
+                () => Finish(() => forward.Run(g[0], g[1], g[2], g[3], g[4], starts, shape)),
+                () => Finish(() => forwardSerial.Run(g[0], g[1], g[2], g[3], g[4], starts, shape)),
             ];
             Backward =
             [
-                () => cpu.AttentionBackward(s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[8], b, t, h, hkv, d, scale, window: 0),
-                () => Finish(() => backward.Run(g[0], g[1], g[2], g[3], g[4], g[5], scratch, g[6], g[7], g[8], b, shape)),
-                () => Finish(() => backwardSerial.Run(g[0], g[1], g[2], g[3], g[4], g[5], scratch, g[6], g[7], g[8], b, shape)),
+                () => cpu.AttentionBackward(s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[8], sequences, h, hkv, d, scale, window: 0),
+                () => Finish(() => backward.Run(g[0], g[1], g[2], g[3], g[4], g[5], scratch, g[6], g[7], g[8], starts, shape)),
+                () => Finish(() => backwardSerial.Run(g[0], g[1], g[2], g[3], g[4], g[5], scratch, g[6], g[7], g[8], starts, shape)),
             ];
 
             void Finish(Action start)

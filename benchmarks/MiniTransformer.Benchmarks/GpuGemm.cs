@@ -6,6 +6,7 @@ using MiniTransformer.Backends.Gpu;
 using MiniTransformer.Kernels.Cpu;
 using MiniTransformer.Kernels.Gpu;
 using CpuGemm = MiniTransformer.Kernels.Cpu.Gemm;
+using Float32 = MiniTransformer.Kernels.Gpu.Float32;
 using Gemm = MiniTransformer.Kernels.Gpu.Gemm;
 
 namespace MiniTransformer.Benchmarks;
@@ -81,7 +82,7 @@ public static unsafe class GpuGemm
                 {
                     if (variants[v] == GemmVariant.Naive && flop > MostFlopOfNaive) continue;
                     start = Stopwatch.GetTimestamp();
-                    for (int call = 0; call < calls; call++) gemm.Multiply(variants[v], stream, form, da.View, db.View, dc.View, m, n, k, false, scratch.View);
+                    for (int call = 0; call < calls; call++) gemm.Multiply<Float32>(variants[v], stream, form, da.View, db.View, dc.View, m, n, k, false, scratch.View);
                     stream.Synchronize();
                     Note(1 + v, start);
                 }

@@ -20,7 +20,8 @@ public unsafe class KernelBenchmarks : IDisposable
     private readonly Workers workers = new(1);
     private readonly List<nint> blocks = [];
     private float* x, y, dy, dx, k, v, dk, dv, logSum, w, rowValue, rowValue2, wide, wide2, wide3, dwide, dwide2, logits, dlogits, m, s, cos, sin, keys, values;
-    private int* ids, positions, slots, last;
+    private int* ids, positions, slots, last, starts;
+    private AttentionPiece* pieces;
 
     [GlobalSetup]
     public void Setup()
@@ -54,6 +55,10 @@ public unsafe class KernelBenchmarks : IDisposable
         positions = (int*)New(Rows);
         slots = (int*)New(Slots);
         last = (int*)New(Slots);
+        starts = (int*)New(B + 1);
+        pieces = (AttentionPiece*)New(B * sizeof(AttentionPiece) / sizeof(float));
+        for (int b = 0; b <= B; b++) starts[b] = b * T;
+        for (int b = 0; b < B; b++) pieces[b] = new AttentionPiece(b, b + 1, 0, T, AttentionPart.Whole);
         for (int i = 0; i < Rows; i++) (ids[i], positions[i]) = (i % V, i % T);
         for (int i = 0; i < Slots; i++) (slots[i], last[i]) = (i, Context / 2);
         for (int i = 0; i < Rows * F; i++) s[i] = Math.Abs(s[i]); // AdamW's second moment
@@ -61,11 +66,11 @@ public unsafe class KernelBenchmarks : IDisposable
 
     [Benchmark]
     [Does(4.0 * B * H * T * T / 2 * D, 4.0 * 4 * Rows * C)]
-    public void AttentionForward() => workers.Run(new AttentionForward(x, k, v, y, logSum, T, H, H, D, .125f), B * H);
+    public void AttentionForward() => workers.Run(new AttentionForward(x, k, v, y, logSum, starts, pieces, T, Rows, H, H, D, .125f), B * H);
 
     [Benchmark]
     [Does(10.0 * B * H * T * T / 2 * D, 4.0 * 9 * Rows * C)]
-    public void AttentionBackward() => workers.Run(new AttentionBackward(x, k, v, y, logSum, dy, dx, dk, dv, T, H, H, D, .125f), B * H);
+    public void AttentionBackward() => workers.Run(new AttentionBackward(x, k, v, y, logSum, dy, dx, dk, dv, starts, pieces, T, Rows, H, H, D, .125f), B * H);
 
     [Benchmark]
     [Does(4.0 * Slots * C * Context / 2, 4.0 * 2 * Slots * C * Context / 2)]

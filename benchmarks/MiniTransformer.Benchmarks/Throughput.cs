@@ -15,6 +15,8 @@ namespace MiniTransformer.Benchmarks;
 /// Tokens a second of whole training steps (forward, cross-entropy, backward, clipping, AdamW: the path that trainers take) and of
 /// sampling (prompts of 16 tokens, 128 new ones each, drawn from the softmax, with the key/value cache).
 /// <code>throughput --device cpu|opencl|cuda --config tiny|small|medium --mode train|sample --threads N --steps S --json</code>
+/// With --lengths the sequences have the lengths of a file, see <see cref="RealLengths"/>, and training and scoring steps are measured in response tokens:
+/// <code>throughput --lengths FILE [--batch B] --config tiny|small|medium --mode train|score --threads N --steps S --json</code>
 /// </summary>
 public static class Throughput
 {
@@ -37,9 +39,12 @@ public static class Throughput
 
         string name = Get("--config", "tiny"), mode = Get("--mode", "train");
         Size? size = Sizes.FirstOrDefault(s => s.Name == name);
-        if (size is null || mode is not ("train" or "sample"))
+        string? file = Arguments.Get(args, "--lengths");
+        if (size is null || (mode != "train" && mode != (file is null ? "sample" : "score")))
         {
-            Console.Error.WriteLine("throughput --device cpu|opencl|cuda --config tiny|small|medium --mode train|sample --threads N --steps S [--warmup W] [--json]");
+            Console.Error.WriteLine(
+                "throughput --device cpu|opencl|cuda --config tiny|small|medium --mode train|sample --threads N --steps S [--warmup W] [--json]\n" +
+                "throughput --lengths FILE [--batch B] --device cpu|opencl|cuda --config tiny|small|medium --mode train|score --threads N --steps S [--warmup W] [--json]");
             return 2;
         }
 
@@ -47,7 +52,10 @@ public static class Throughput
         int steps = int.Parse(Get("--steps", "10"), CultureInfo.InvariantCulture);
         int warmup = int.Parse(Get("--warmup", "3"), CultureInfo.InvariantCulture);
         using Device device = Device.Open(Get("--device", "cpu"), threads);
-        using var model = new Transformer(ConfigOf(size), ParameterSource.Random(device, 1));
+        (int Prompt, int Response)[] lengths = file is null ? [] : RealLengths.Read(file);
+        TransformerConfig config = ConfigOf(size);
+        if (file is not null) config = config with { MaxPositions = Math.Max(config.MaxPositions, lengths.Max(l => l.Prompt + l.Response)) };
+        using var model = new Transformer(config, ParameterSource.Random(device, 1));
         var report = new Dictionary<string, object>
         {
             ["device"] = device.Name,
@@ -57,6 +65,7 @@ public static class Throughput
             ["steps"] = steps,
             ["parameters"] = model.ParameterCount,
         };
+        if (file is not null) return OfLengths();
         List<double> seconds = mode == "train" ? Train(model, size, steps, warmup, report) : Sample(model, size, steps, warmup);
         long tokens = mode == "train" ? (long)size.Batch * size.Context : (long)size.SampleBatch * NewTokens;
         seconds.Sort();
@@ -67,6 +76,20 @@ public static class Throughput
             ? JsonSerializer.Serialize(report)
             : string.Create(CultureInfo.InvariantCulture, $"{device.Name}: {size.Name} {mode}: {tokens / median:F0} tokens/s (median of {steps})"));
         return 0;
+
+        // Steps differ in their tokens: the rate is that of all steps together.
+        int OfLengths()
+        {
+            int batch = int.Parse(Get("--batch", "16"), CultureInfo.InvariantCulture);
+            List<(double Seconds, int Tokens)> done = RealLengths.Run(model, lengths, batch, mode == "train", steps, warmup);
+            double rate = done.Sum(s => s.Tokens) / done.Sum(s => s.Seconds);
+            (report["lengths"], report["batch"]) = (Path.GetFileName(file), batch);
+            report["response_tokens_per_s"] = rate;
+            Console.WriteLine(args.Contains("--json")
+                ? JsonSerializer.Serialize(report)
+                : string.Create(CultureInfo.InvariantCulture, $"{device.Name}: {size.Name} {mode}, lengths of {report["lengths"]}, {batch} a batch: {rate:F0} response tokens/s ({steps} steps)"));
+            return 0;
+        }
     }
 
     private static TransformerConfig ConfigOf(Size s) => new()
@@ -83,7 +106,8 @@ public static class Throughput
     {
         using var optimizer = new AdamW(model.Parameters, new AdamWOptions { Beta2 = .95f, WeightDecay = .1f });
         (int[] Inputs, int[] Targets)[] pool = [.. Enumerable.Range(0, 4).Select(i => RandomBatch(size, i))];
-        var shape = new Shape(size.Batch, size.Context);
+        int[] starts = [.. Enumerable.Range(0, size.Batch + 1).Select(b => b * size.Context)];
+        var shape = new Shape(size.Batch * size.Context);
         var seconds = new List<double>();
         double[] phases = new double[3];
         for (int step = -warmup; step < steps; step++)
@@ -92,7 +116,7 @@ public static class Throughput
             long start = Stopwatch.GetTimestamp(), forward, backward;
             using (Tape tape = Tape.Record(model.Device))
             {
-                Tensor logits = model.Forward(tape.Ids(inputs, shape));
+                Tensor logits = model.Forward(tape.Rows(inputs, starts));
                 Tensor loss = logits.GatherLogSoftmax(tape.Ids(targets, shape)).Sum().Scale(-1f / targets.Length);
                 if (step == -warmup) report["loss_first"] = loss.Item();
                 report["loss_last"] = loss.Item();

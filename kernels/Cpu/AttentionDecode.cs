@@ -3,7 +3,7 @@ using System.Numerics;
 namespace MiniTransformer.Kernels.Cpu;
 
 /// <summary>
-/// Writes row r of k and v, (Hkv, D), into the cache at token positions[r] of sequence slots[r]; a negative position is skipped.
+/// Writes row r of k and v, (Hkv, D), into the cache at token positions[r] of sequence slots[r].
 /// The cache holds keys as [slot][Hkv][context/16][D][16] and values as [slot][Hkv][context][D]; context is a multiple of 16.
 /// Items are rows.
 /// </summary>
@@ -16,7 +16,6 @@ internal readonly unsafe struct CacheAppend(
         for (int r = start; r < end; r++)
         {
             int t = positions[r];
-            if (t < 0) continue;
             for (int h = 0; h < Hkv; h++)
             {
                 long head = ((long)slots[r] * Hkv + h) * context * D;
@@ -32,7 +31,7 @@ internal readonly unsafe struct CacheAppend(
 /// <summary>
 /// Attention of one token a row against the cache: row r of q, (H, D), attends to tokens 0 .. positions[r] of sequence slots[r], or to
 /// the last of them that a window leaves. The result is bit for bit that of <see cref="AttentionForward"/> for the same token. Cache memory past the position may hold anything.
-/// A negative position gives 0. Items are pairs (row, head).
+/// Items are pairs (row, head).
 /// </summary>
 internal readonly unsafe struct AttentionDecode(
     float* q, float* cacheK, float* cacheV, int* slots, int* positions, float* y, int H, int Hkv, int D, int context, float scale, int window = 0) : IKernel
@@ -45,12 +44,6 @@ internal readonly unsafe struct AttentionDecode(
         {
             int r = item / H, h = item % H, visible = positions[r] + 1;
             float* row = y + (long)item * D;
-            if (visible <= 0)
-            {
-                new Span<float>(row, D).Clear();
-                continue;
-            }
-
             long head = ((long)slots[r] * Hkv + h / (H / Hkv)) * context * D;
             int first = AttentionRow.First(visible - 1, window), from = first / KeyPanels.Width * KeyPanels.Width;
             Products(q + (long)item * D, cacheK + head, scores, from, KeyPanels.RoundUp(visible));

@@ -4,35 +4,46 @@ using MiniTransformer.Kernels.Pointwise;
 namespace MiniTransformer.Kernels.Cpu;
 
 /// <summary>
-/// Causal attention: yᵢ = Σ_{j≤i} pᵢⱼ vⱼ, pᵢⱼ = e^(scale ⟨qᵢ, kⱼ⟩ − logSumᵢ), where query head h reads key-value head h / (H / Hkv).
-/// q and y are (B, T, H, D), k and v (B, T, Hkv, D); saves logSum (B, H, T). No more than 16 rows of scores exist at a time.
-/// With a window of W tokens only i − W &lt; j ≤ i are seen (0: none). Keys, queries and values must be finite. Items are pairs (b, h).
+/// Causal attention of sequences that lie one after another: yᵢ = Σ_{j≤i} pᵢⱼ vⱼ, pᵢⱼ = e^(scale ⟨qᵢ, kⱼ⟩ − logSumᵢ), i and j in one sequence, where query
+/// head h reads key-value head h / (H / Hkv). q and y are (N, H, D), k and v (N, Hkv, D), starts (B + 1): sequence b is rows starts[b] … starts[b+1] − 1. Saves
+/// logSum (H, N). No more than 16 rows of scores exist at a time. With a window of W tokens only i − W &lt; j ≤ i are seen (0: none). Keys, queries and values must
+/// be finite. Items are pairs (piece of the plan, hkv), with all query heads that share the key-value head; a piece of part Queries has some rows of one sequence.
 /// </summary>
 internal readonly unsafe struct AttentionForward(
-    float* q, float* k, float* v, float* y, float* logSum, int T, int H, int Hkv, int D, float scale, int window = 0) : IKernel
+    float* q, float* k, float* v, float* y, float* logSum, int* starts, AttentionPiece* pieces, int longest, int N, int H, int Hkv, int D, float scale,
+    int window = 0) : IKernel
 {
-    private const int BlockRows = 16;
+    /// <summary>Rows whose scores exist at a time; a sequence is cut at multiples of it.</summary>
+    internal const int BlockRows = 16;
 
     /// <inheritdoc/>
     public void Run(int start, int end)
     {
         // Scratch: key panels (T/16, D, 16), then scores (16, T + 16); the 16 keep rows off the same cache sets.
-        int padded = KeyPanels.RoundUp(T), stride = padded + 16;
+        int padded = KeyPanels.RoundUp(longest), stride = padded + 16;
         float* panels = (float*)NativeScratch.Rent(((long)padded * D + BlockRows * (long)stride) * sizeof(float));
         float* scores = panels + (long)padded * D;
         float* sums = stackalloc float[BlockRows], maxima = stackalloc float[BlockRows];
-        float* packed = null;
         for (int item = start; item < end; item++)
         {
-            int b = item / H, h = item % H, hkv = h / (H / Hkv);
-            float* keys = k + ((long)b * T * Hkv + hkv) * D, values = v + ((long)b * T * Hkv + hkv) * D;
-            if (keys != packed) KeyPanels.Pack(keys, (nint)Hkv * D, T, D, panels);
-            packed = keys;
-            for (int i = 0; i < T; i += BlockRows)
+            AttentionPiece piece = pieces[item / Hkv];
+            int hkv = item % Hkv, group = H / Hkv;
+            for (int b = piece.First; b < piece.End; b++)
             {
-                int rows = Math.Min(BlockRows, T - i);
-                long at = (((long)b * T + i) * H + h) * D;
-                Block(q + at, values, y + at, logSum + (long)item * T + i, i, rows, panels, scores, stride, sums, maxima);
+                int row = starts[b], last = Math.Min(starts[b + 1] - row, piece.To);
+                if (last <= piece.From) continue;
+                int firstKey = AttentionRow.First(piece.From, window) / KeyPanels.Width * KeyPanels.Width;
+                long key = ((long)row * Hkv + hkv) * D, from = key + (long)firstKey * Hkv * D;
+                KeyPanels.Pack(k + from, (nint)Hkv * D, last - firstKey, D, panels + (long)firstKey * D);
+                for (int h = hkv * group; h < (hkv + 1) * group; h++)
+                {
+                    for (int i = piece.From; i < last; i += BlockRows)
+                    {
+                        int rows = Math.Min(BlockRows, last - i);
+                        long at = ((row + (long)i) * H + h) * D;
+                        Block(q + at, v + key, y + at, logSum + (long)h * N + row + i, i, rows, panels, scores, stride, sums, maxima);
+                    }
+                }
             }
         }
     }

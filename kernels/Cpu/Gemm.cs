@@ -44,9 +44,16 @@ internal static unsafe class Gemm
     public static void Multiply(Workers workers, GemmForm form, float* a, float* b, float* c, int M, int N, int K, bool accumulate)
     {
         GemmOperands operands = new(form, a, b, c, M, N, K, accumulate);
-        if (HasAvx512) GemmBlocks.Multiply<GemmTileAvx512>(workers, operands);
-        else if (HasAvx2) GemmBlocks.Multiply<GemmTileAvx2>(workers, operands);
-        else GemmBlocks.Multiply<GemmTilePortable>(workers, operands);
+        Multiply(workers, operands, new RowMajor(b, operands.Ldb, operands.TransposedB));
+    }
+
+    /// <summary>The product with B from where its source has it.</summary>
+    internal static void Multiply<TSource>(Workers workers, in GemmOperands operands, TSource b)
+        where TSource : unmanaged, IPanelSource
+    {
+        if (HasAvx512) GemmBlocks.Multiply<GemmTileAvx512, TSource>(workers, operands, b);
+        else if (HasAvx2) GemmBlocks.Multiply<GemmTileAvx2, TSource>(workers, operands, b);
+        else GemmBlocks.Multiply<GemmTilePortable, TSource>(workers, operands, b);
     }
 
     /// <summary>

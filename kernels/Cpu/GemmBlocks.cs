@@ -27,8 +27,10 @@ internal static unsafe class GemmBlocks
         where TTile : struct, IGemmTile =>
         new(o.Tiles<TTile>(), panels, Math.Max(4, ElementsInCache / (TTile.MaxRows * Math.Max(1, depth))), threads);
 
-    public static void Multiply<TTile>(Workers workers, in GemmOperands o)
+    /// <summary>The product, with B from where its source has it.</summary>
+    public static void Multiply<TTile, TSource>(Workers workers, in GemmOperands o, TSource b)
         where TTile : struct, IGemmTile
+        where TSource : unmanaged, IPanelSource
     {
         if (o.Empty) return;
         int panelWidth = 2 * TTile.Lanes;
@@ -40,9 +42,8 @@ internal static unsafe class GemmBlocks
             {
                 int k0 = DepthStart(o.K, p), depth = DepthStart(o.K, p + 1) - k0;
                 float* packed = GemmScratch.ForB((long)panels * panelWidth * depth);
-                float* b = o.B + (o.TransposedB ? (j0 * o.Ldb) + k0 : (k0 * o.Ldb) + j0);
-                PackPanels<TTile> pack = new(b, o.Ldb, o.TransposedB, packed, columns, depth);
-                MultiplyTiles<TTile> multiply = new(o, packed, depth, j0, columns, p, p + 1, Grid<TTile>(o, panels, depth, split ? workers.Threads : 1));
+                PackPanels<TTile, TSource> pack = new(b, packed, j0, columns, k0, depth);
+                MultiplyTiles<TTile, Float32> multiply = new(o, (byte*)packed, depth, j0, columns, p, p + 1, Grid<TTile>(o, panels, depth, split ? workers.Threads : 1));
                 if (split)
                 {
                     workers.Run(pack, panels, grain: 4);
@@ -72,12 +73,12 @@ internal static unsafe class GemmBlocks
             if (o.TransposedB || width != packedWidth)
             {
                 float* packed = GemmScratch.ForB((long)panelWidth * o.K);
-                new PackPanels<TTile>(b, ldb, o.TransposedB, packed, width, o.K).Run(0, 1);
+                new RowMajor(b, ldb, o.TransposedB).Pack<TTile>(packed, 0, width, 0, o.K);
                 b = packed;
                 ldb = packedWidth;
             }
 
-            GemmPanel.Multiply<TTile>(o, a, 0, tiles, b, ldb, width, o.C + j, o.K, o.Accumulate);
+            GemmPanel.Multiply<TTile, Float32>(o, a, 0, tiles, (byte*)b, ldb, width, o.C + j, o.K, o.Accumulate);
         }
     }
 }

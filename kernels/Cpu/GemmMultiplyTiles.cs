@@ -4,9 +4,10 @@ namespace MiniTransformer.Kernels.Cpu;
 /// The product of A with packed panels of B, over blocks of the inner dimension: items are those of the grid.
 /// C[i, j0 + j] (+)= Σₖ A[i,k]·B[k, j0 + j] for the columns that are packed. The panels hold packedDepth values of k, from the first block on.
 /// </summary>
-internal readonly unsafe struct MultiplyTiles<TTile>(
-    in GemmOperands operands, float* packedB, int packedDepth, int j0, int columns, int firstBlock, int endBlock, GemmGrid grid) : IKernel
+internal readonly unsafe struct MultiplyTiles<TTile, TElement>(
+    in GemmOperands operands, byte* packedB, int packedDepth, int j0, int columns, int firstBlock, int endBlock, GemmGrid grid) : IKernel
     where TTile : struct, IGemmTile
+    where TElement : struct, IElement
 {
     // Columns of a transposed A are gathered if they lie this far apart and this many panels read them; short rows are as good in place.
     private const int LongRow = 512, PanelsWorthGathering = 3;
@@ -31,8 +32,8 @@ internal readonly unsafe struct MultiplyTiles<TTile>(
                 {
                     int j = panel * panelWidth, width = Math.Min(panelWidth, columns - j);
                     int packedWidth = width > TTile.Lanes ? panelWidth : TTile.Lanes;
-                    float* b = packedB + ((nint)j * packedDepth) + ((k0 - packedFrom) * packedWidth);
-                    GemmPanel.Multiply<TTile>(o, a, firstTile, endTile, b, packedWidth, width, o.C + j0 + j, depth, o.Accumulate || p > 0);
+                    byte* b = packedB + ((((nint)j * packedDepth) + ((k0 - packedFrom) * packedWidth)) * TElement.Size);
+                    GemmPanel.Multiply<TTile, TElement>(o, a, firstTile, endTile, b, packedWidth, width, o.C + j0 + j, depth, o.Accumulate || p > 0);
                 }
             }
         }

@@ -72,9 +72,10 @@ internal static unsafe class GemmPanel
     /// c[i·ldc + x] (+)= Σₖ A[i,k]·b[k·ldb + x] for the rows of the given tiles and 0 ≤ x &lt; width ≤ two vectors, C's first row at c.
     /// Rows of b hold whole vectors, one if width allows it, two otherwise.
     /// </summary>
-    public static void Multiply<TTile>(
-        in GemmOperands o, in TiledRows a, int firstTile, int endTile, float* b, nint ldb, int width, float* c, int depth, bool accumulate)
+    public static void Multiply<TTile, TElement>(
+        in GemmOperands o, in TiledRows a, int firstTile, int endTile, byte* b, nint ldb, int width, float* c, int depth, bool accumulate)
         where TTile : struct, IGemmTile
+        where TElement : struct, IElement
     {
         bool wide = width > TTile.Lanes;
         int vectorWidth = wide ? 2 * TTile.Lanes : TTile.Lanes;
@@ -87,12 +88,12 @@ internal static unsafe class GemmPanel
             float* target = c + (row * o.Ldc);
             if (width == vectorWidth)
             {
-                TTile.Multiply(rows, wide, start, a.RowStride, depthStride, b, ldb, target, o.Ldc, depth, accumulate);
+                TTile.Multiply<TElement>(rows, wide, start, a.RowStride, depthStride, b, ldb, target, o.Ldc, depth, accumulate);
                 continue;
             }
 
             // The last columns: the same tile on the panel's zero padding, of which only the real columns are kept.
-            TTile.Multiply(rows, wide, start, a.RowStride, depthStride, b, ldb, edge, vectorWidth, depth, accumulate: false);
+            TTile.Multiply<TElement>(rows, wide, start, a.RowStride, depthStride, b, ldb, edge, vectorWidth, depth, accumulate: false);
             for (int i = 0; i < rows; i++)
             {
                 for (int x = 0; x < width; x++)

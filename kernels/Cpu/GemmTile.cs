@@ -14,13 +14,16 @@ internal unsafe interface IGemmTile
 
     /// <summary>
     /// S[i,j] = Σₖ a[i·rowStride + k·depthStride] · b[k·ldb + j], one chain of fused multiply-adds from zero, k ascending; then
-    /// c[i·ldc + j] = S, or c + S. Here 0 ≤ i &lt; rows ≤ MaxRows, and j runs over two vectors if wide, over one otherwise.
+    /// c[i·ldc + j] = S, or c + S. Here 0 ≤ i &lt; rows ≤ MaxRows, and j runs over two vectors if wide, over one otherwise;
+    /// b is widened as it is loaded.
     /// </summary>
-    static abstract void Multiply(
-        int rows, bool wide, float* a, nint rowStride, nint depthStride, float* b, nint ldb, float* c, nint ldc, int depth, bool accumulate);
+    static abstract void Multiply<TElement>(
+        int rows, bool wide, float* a, nint rowStride, nint depthStride, byte* b, nint ldb, float* c, nint ldc, int depth, bool accumulate)
+        where TElement : struct, IElement;
 
-    /// <summary>target[k·ldt + j] = source[j·lds + k] for a square of Lanes × Lanes.</summary>
-    static abstract void Transpose(float* source, nint lds, float* target, nint ldt);
+    /// <summary>target[k·ldt + j] = source[j·lds + k] for a square of Lanes × Lanes; lds in elements of the source.</summary>
+    static abstract void Transpose<TElement>(byte* source, nint lds, float* target, nint ldt)
+        where TElement : struct, IElement;
 }
 
 /// <summary>A number that the JIT compiler knows: a kernel is compiled once for each height, and lines beyond it vanish.</summary>

@@ -17,39 +17,42 @@ internal readonly unsafe struct GemmTileAvx2 : IGemmTile
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Multiply(
-        int rows, bool wide, float* a, nint rowStride, nint depthStride, float* b, nint ldb, float* c, nint ldc, int depth, bool accumulate)
+    public static void Multiply<TElement>(
+        int rows, bool wide, float* a, nint rowStride, nint depthStride, byte* b, nint ldb, float* c, nint ldc, int depth, bool accumulate)
+        where TElement : struct, IElement
     {
-        if (wide) Multiply<TwoVectors>(rows, a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate);
-        else Multiply<OneVector>(rows, a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate);
+        if (wide) Multiply<TElement, TwoVectors>(rows, a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate);
+        else Multiply<TElement, OneVector>(rows, a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate);
     }
 
-    private static void Multiply<TWidth>(
-        int rows, float* a, nint rowStride, nint depthStride, float* b, nint ldb, float* c, nint ldc, int depth, bool accumulate)
+    private static void Multiply<TElement, TWidth>(
+        int rows, float* a, nint rowStride, nint depthStride, byte* b, nint ldb, float* c, nint ldc, int depth, bool accumulate)
+        where TElement : struct, IElement
         where TWidth : struct, IWidth
     {
         switch (rows)
         {
-            case 1: Multiply<TWidth, H1>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
-            case 2: Multiply<TWidth, H2>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
-            case 3: Multiply<TWidth, H3>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
-            case 4: Multiply<TWidth, H4>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
-            case 5: Multiply<TWidth, H5>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
-            case 6: Multiply<TWidth, H6>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 1: Multiply<TElement, TWidth, H1>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 2: Multiply<TElement, TWidth, H2>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 3: Multiply<TElement, TWidth, H3>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 4: Multiply<TElement, TWidth, H4>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 5: Multiply<TElement, TWidth, H5>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 6: Multiply<TElement, TWidth, H6>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
         }
     }
 
     // Not inlined into its callers: the compiler spends a bounded effort on a method, and all of it is needed here.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Multiply<TWidth, THeight>(
-        float* a, nint rowStride, nint depthStride, float* b, nint ldb, float* c, nint ldc, int depth, bool accumulate)
+    private static void Multiply<TElement, TWidth, THeight>(
+        float* a, nint rowStride, nint depthStride, byte* b, nint ldb, float* c, nint ldc, int depth, bool accumulate)
+        where TElement : struct, IElement
         where TWidth : struct, IWidth
         where THeight : struct, IHeight
     {
         // Row i of the tile: sᵢ₀ and sᵢ₁ are its two vectors. Three rows share a pointer: a₀, a₀ + stride, a₀ + 2·stride.
         Vector256<float> s0_0 = default, s0_1 = default, s1_0 = default, s1_1 = default, s2_0 = default, s2_1 = default;
         Vector256<float> s3_0 = default, s3_1 = default, s4_0 = default, s4_1 = default, s5_0 = default, s5_1 = default;
-        nint stride = rowStride, stride2 = 2 * rowStride;
+        nint stride = rowStride, stride2 = 2 * rowStride, step = ldb * TElement.Size;
         float* a0 = a, a3 = a + (3 * stride);
 
         // C arrives from the outer caches while k runs.
@@ -63,7 +66,7 @@ internal readonly unsafe struct GemmTileAvx2 : IGemmTile
         // s[i,j] ← a[i,k]·b[k,j] + s[i,j]
         for (int k = 0; k < depth; k++)
         {
-            Vector256<float> b0 = Vector256.Load(b), b1 = TWidth.Wide ? Vector256.Load(b + 8) : default;
+            Vector256<float> b0 = TElement.Load256(b), b1 = TWidth.Wide ? TElement.Load256(b + (8 * TElement.Size)) : default;
             Row<TWidth>(a0[0], b0, b1, ref s0_0, ref s0_1);
             if (THeight.Rows > 1) Row<TWidth>(a0[stride], b0, b1, ref s1_0, ref s1_1);
             if (THeight.Rows > 2) Row<TWidth>(a0[stride2], b0, b1, ref s2_0, ref s2_1);
@@ -72,7 +75,7 @@ internal readonly unsafe struct GemmTileAvx2 : IGemmTile
             if (THeight.Rows > 5) Row<TWidth>(a3[stride2], b0, b1, ref s5_0, ref s5_1);
             a0 += depthStride;
             a3 += depthStride;
-            b += ldb;
+            b += step;
         }
 
         Store<TWidth>(c, s0_0, s0_1, accumulate);
@@ -115,14 +118,17 @@ internal readonly unsafe struct GemmTileAvx2 : IGemmTile
     }
 
     /// <inheritdoc/>
-    public static void Transpose(float* source, nint lds, float* target, nint ldt)
+    public static void Transpose<TElement>(byte* source, nint lds, float* target, nint ldt)
+        where TElement : struct, IElement
     {
         // Three rounds of interleaving rows at distance 1, 2 and 4; the last one moves 128-bit halves.
         Vector256<float>* t = stackalloc Vector256<float>[8];
+        nint stride = lds * TElement.Size;
         for (int q = 0; q < 2; q++)
         {
-            float* row = source + (4 * q * lds);
-            Vector256<float> r0 = Vector256.Load(row), r1 = Vector256.Load(row + lds), r2 = Vector256.Load(row + (2 * lds)), r3 = Vector256.Load(row + (3 * lds));
+            byte* row = source + (4 * q * stride);
+            Vector256<float> r0 = TElement.Load256(row), r1 = TElement.Load256(row + stride);
+            Vector256<float> r2 = TElement.Load256(row + (2 * stride)), r3 = TElement.Load256(row + (3 * stride));
             Vector256<double> low01 = Avx.UnpackLow(r0, r1).AsDouble(), high01 = Avx.UnpackHigh(r0, r1).AsDouble();
             Vector256<double> low23 = Avx.UnpackLow(r2, r3).AsDouble(), high23 = Avx.UnpackHigh(r2, r3).AsDouble();
 

@@ -18,40 +18,43 @@ internal readonly unsafe struct GemmTileAvx512 : IGemmTile
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Multiply(
-        int rows, bool wide, float* a, nint rowStride, nint depthStride, float* b, nint ldb, float* c, nint ldc, int depth, bool accumulate)
+    public static void Multiply<TElement>(
+        int rows, bool wide, float* a, nint rowStride, nint depthStride, byte* b, nint ldb, float* c, nint ldc, int depth, bool accumulate)
+        where TElement : struct, IElement
     {
-        if (wide) Multiply<TwoVectors>(rows, a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate);
-        else Multiply<OneVector>(rows, a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate);
+        if (wide) Multiply<TElement, TwoVectors>(rows, a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate);
+        else Multiply<TElement, OneVector>(rows, a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate);
     }
 
-    private static void Multiply<TWidth>(
-        int rows, float* a, nint rowStride, nint depthStride, float* b, nint ldb, float* c, nint ldc, int depth, bool accumulate)
+    private static void Multiply<TElement, TWidth>(
+        int rows, float* a, nint rowStride, nint depthStride, byte* b, nint ldb, float* c, nint ldc, int depth, bool accumulate)
+        where TElement : struct, IElement
         where TWidth : struct, IWidth
     {
         switch (rows)
         {
-            case 1: Multiply<TWidth, H1>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
-            case 2: Multiply<TWidth, H2>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
-            case 3: Multiply<TWidth, H3>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
-            case 4: Multiply<TWidth, H4>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
-            case 5: Multiply<TWidth, H5>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
-            case 6: Multiply<TWidth, H6>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
-            case 7: Multiply<TWidth, H7>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
-            case 8: Multiply<TWidth, H8>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
-            case 9: Multiply<TWidth, H9>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
-            case 10: Multiply<TWidth, H10>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
-            case 11: Multiply<TWidth, H11>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
-            case 12: Multiply<TWidth, H12>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
-            case 13: Multiply<TWidth, H13>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
-            case 14: Multiply<TWidth, H14>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 1: Multiply<TElement, TWidth, H1>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 2: Multiply<TElement, TWidth, H2>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 3: Multiply<TElement, TWidth, H3>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 4: Multiply<TElement, TWidth, H4>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 5: Multiply<TElement, TWidth, H5>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 6: Multiply<TElement, TWidth, H6>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 7: Multiply<TElement, TWidth, H7>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 8: Multiply<TElement, TWidth, H8>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 9: Multiply<TElement, TWidth, H9>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 10: Multiply<TElement, TWidth, H10>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 11: Multiply<TElement, TWidth, H11>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 12: Multiply<TElement, TWidth, H12>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 13: Multiply<TElement, TWidth, H13>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 14: Multiply<TElement, TWidth, H14>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
         }
     }
 
     // Not inlined into its callers: the compiler spends a bounded effort on a method, and all of it is needed here.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Multiply<TWidth, THeight>(
-        float* a, nint rowStride, nint depthStride, float* b, nint ldb, float* c, nint ldc, int depth, bool accumulate)
+    private static void Multiply<TElement, TWidth, THeight>(
+        float* a, nint rowStride, nint depthStride, byte* b, nint ldb, float* c, nint ldc, int depth, bool accumulate)
+        where TElement : struct, IElement
         where TWidth : struct, IWidth
         where THeight : struct, IHeight
     {
@@ -61,7 +64,7 @@ internal readonly unsafe struct GemmTileAvx512 : IGemmTile
         Vector512<float> s6_0 = default, s6_1 = default, s7_0 = default, s7_1 = default, s8_0 = default, s8_1 = default;
         Vector512<float> s9_0 = default, s9_1 = default, s10_0 = default, s10_1 = default, s11_0 = default, s11_1 = default;
         Vector512<float> s12_0 = default, s12_1 = default, s13_0 = default, s13_1 = default;
-        nint stride = rowStride, stride2 = 2 * rowStride;
+        nint stride = rowStride, stride2 = 2 * rowStride, step = ldb * TElement.Size;
         float* a0 = a, a3 = a + (3 * stride), a6 = a + (6 * stride), a9 = a + (9 * stride), a12 = a + (12 * stride);
 
         // C arrives from the outer caches while k runs.
@@ -83,7 +86,7 @@ internal readonly unsafe struct GemmTileAvx512 : IGemmTile
         // s[i,j] ← a[i,k]·b[k,j] + s[i,j]
         for (int k = 0; k < depth; k++)
         {
-            Vector512<float> b0 = Vector512.Load(b), b1 = TWidth.Wide ? Vector512.Load(b + 16) : default;
+            Vector512<float> b0 = TElement.Load512(b), b1 = TWidth.Wide ? TElement.Load512(b + (16 * TElement.Size)) : default;
             Row<TWidth>(a0[0], b0, b1, ref s0_0, ref s0_1);
             if (THeight.Rows > 1) Row<TWidth>(a0[stride], b0, b1, ref s1_0, ref s1_1);
             if (THeight.Rows > 2) Row<TWidth>(a0[stride2], b0, b1, ref s2_0, ref s2_1);
@@ -103,7 +106,7 @@ internal readonly unsafe struct GemmTileAvx512 : IGemmTile
             a6 += depthStride;
             a9 += depthStride;
             a12 += depthStride;
-            b += ldb;
+            b += step;
         }
 
         Store<TWidth>(c, s0_0, s0_1, accumulate);
@@ -154,14 +157,17 @@ internal readonly unsafe struct GemmTileAvx512 : IGemmTile
     }
 
     /// <inheritdoc/>
-    public static void Transpose(float* source, nint lds, float* target, nint ldt)
+    public static void Transpose<TElement>(byte* source, nint lds, float* target, nint ldt)
+        where TElement : struct, IElement
     {
         // Four rounds of interleaving rows at distance 1, 2, 4 and 8; two of them act inside the 128-bit quarters, two move quarters.
         Vector512<float>* t = stackalloc Vector512<float>[16];
+        nint stride = lds * TElement.Size;
         for (int q = 0; q < 4; q++)
         {
-            float* row = source + (4 * q * lds);
-            Vector512<float> r0 = Vector512.Load(row), r1 = Vector512.Load(row + lds), r2 = Vector512.Load(row + (2 * lds)), r3 = Vector512.Load(row + (3 * lds));
+            byte* row = source + (4 * q * stride);
+            Vector512<float> r0 = TElement.Load512(row), r1 = TElement.Load512(row + stride);
+            Vector512<float> r2 = TElement.Load512(row + (2 * stride)), r3 = TElement.Load512(row + (3 * stride));
             Vector512<double> low01 = Avx512F.UnpackLow(r0, r1).AsDouble(), high01 = Avx512F.UnpackHigh(r0, r1).AsDouble();
             Vector512<double> low23 = Avx512F.UnpackLow(r2, r3).AsDouble(), high23 = Avx512F.UnpackHigh(r2, r3).AsDouble();
 

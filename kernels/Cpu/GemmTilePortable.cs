@@ -17,45 +17,48 @@ internal readonly unsafe struct GemmTilePortable : IGemmTile
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Multiply(
-        int rows, bool wide, float* a, nint rowStride, nint depthStride, float* b, nint ldb, float* c, nint ldc, int depth, bool accumulate)
+    public static void Multiply<TElement>(
+        int rows, bool wide, float* a, nint rowStride, nint depthStride, byte* b, nint ldb, float* c, nint ldc, int depth, bool accumulate)
+        where TElement : struct, IElement
     {
-        if (wide) Multiply<TwoVectors>(rows, a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate);
-        else Multiply<OneVector>(rows, a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate);
+        if (wide) Multiply<TElement, TwoVectors>(rows, a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate);
+        else Multiply<TElement, OneVector>(rows, a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate);
     }
 
-    private static void Multiply<TWidth>(
-        int rows, float* a, nint rowStride, nint depthStride, float* b, nint ldb, float* c, nint ldc, int depth, bool accumulate)
+    private static void Multiply<TElement, TWidth>(
+        int rows, float* a, nint rowStride, nint depthStride, byte* b, nint ldb, float* c, nint ldc, int depth, bool accumulate)
+        where TElement : struct, IElement
         where TWidth : struct, IWidth
     {
         switch (rows)
         {
-            case 1: Multiply<TWidth, H1>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
-            case 2: Multiply<TWidth, H2>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
-            case 3: Multiply<TWidth, H3>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
-            case 4: Multiply<TWidth, H4>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
-            case 5: Multiply<TWidth, H5>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
-            case 6: Multiply<TWidth, H6>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 1: Multiply<TElement, TWidth, H1>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 2: Multiply<TElement, TWidth, H2>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 3: Multiply<TElement, TWidth, H3>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 4: Multiply<TElement, TWidth, H4>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 5: Multiply<TElement, TWidth, H5>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
+            case 6: Multiply<TElement, TWidth, H6>(a, rowStride, depthStride, b, ldb, c, ldc, depth, accumulate); break;
         }
     }
 
     // Not inlined into its callers: the compiler spends a bounded effort on a method, and all of it is needed here.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void Multiply<TWidth, THeight>(
-        float* a, nint rowStride, nint depthStride, float* b, nint ldb, float* c, nint ldc, int depth, bool accumulate)
+    private static void Multiply<TElement, TWidth, THeight>(
+        float* a, nint rowStride, nint depthStride, byte* b, nint ldb, float* c, nint ldc, int depth, bool accumulate)
+        where TElement : struct, IElement
         where TWidth : struct, IWidth
         where THeight : struct, IHeight
     {
         // Row i of the tile: sᵢ₀ and sᵢ₁ are its two vectors. Three rows share a pointer: a₀, a₀ + stride, a₀ + 2·stride.
         Vector<float> s0_0 = default, s0_1 = default, s1_0 = default, s1_1 = default, s2_0 = default, s2_1 = default;
         Vector<float> s3_0 = default, s3_1 = default, s4_0 = default, s4_1 = default, s5_0 = default, s5_1 = default;
-        nint stride = rowStride, stride2 = 2 * rowStride;
+        nint stride = rowStride, stride2 = 2 * rowStride, step = ldb * TElement.Size;
         float* a0 = a, a3 = a + (3 * stride);
 
         // s[i,j] ← a[i,k]·b[k,j] + s[i,j]
         for (int k = 0; k < depth; k++)
         {
-            Vector<float> b0 = Vector.Load(b), b1 = TWidth.Wide ? Vector.Load(b + Vector<float>.Count) : default;
+            Vector<float> b0 = TElement.LoadVector(b), b1 = TWidth.Wide ? TElement.LoadVector(b + (Vector<float>.Count * TElement.Size)) : default;
             Row<TWidth>(a0[0], b0, b1, ref s0_0, ref s0_1);
             if (THeight.Rows > 1) Row<TWidth>(a0[stride], b0, b1, ref s1_0, ref s1_1);
             if (THeight.Rows > 2) Row<TWidth>(a0[stride2], b0, b1, ref s2_0, ref s2_1);
@@ -64,7 +67,7 @@ internal readonly unsafe struct GemmTilePortable : IGemmTile
             if (THeight.Rows > 5) Row<TWidth>(a3[stride2], b0, b1, ref s5_0, ref s5_1);
             a0 += depthStride;
             a3 += depthStride;
-            b += ldb;
+            b += step;
         }
 
         Store<TWidth>(c, s0_0, s0_1, accumulate);
@@ -99,11 +102,12 @@ internal readonly unsafe struct GemmTilePortable : IGemmTile
     }
 
     /// <inheritdoc/>
-    public static void Transpose(float* source, nint lds, float* target, nint ldt)
+    public static void Transpose<TElement>(byte* source, nint lds, float* target, nint ldt)
+        where TElement : struct, IElement
     {
         for (int k = 0; k < Vector<float>.Count; k++)
         {
-            for (int j = 0; j < Vector<float>.Count; j++) target[(k * ldt) + j] = source[(j * lds) + k];
+            for (int j = 0; j < Vector<float>.Count; j++) target[(k * ldt) + j] = TElement.Load(source + (((j * lds) + k) * TElement.Size));
         }
     }
 }

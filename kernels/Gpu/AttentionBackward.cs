@@ -14,24 +14,23 @@ internal sealed class AttentionBackward(Accelerator accelerator)
         accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, AttentionShape, int>(DeltaKernel);
 
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
-        ArrayView<float>, AttentionShape> queries =
+        ArrayView<float>, ArrayView<int>, AttentionShape> queries =
         accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
-            ArrayView<float>, AttentionShape>(AttentionBackwardQueries.Kernel);
+            ArrayView<float>, ArrayView<int>, AttentionShape>(AttentionBackwardQueries.Kernel);
 
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
-        ArrayView<float>, ArrayView<float>, AttentionShape> keys =
+        ArrayView<float>, ArrayView<float>, ArrayView<int>, AttentionShape> keys =
         accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
-            ArrayView<float>, ArrayView<float>, AttentionShape>(AttentionBackwardKeys.Kernel);
+            ArrayView<float>, ArrayView<float>, ArrayView<int>, AttentionShape>(AttentionBackwardKeys.Kernel);
 
-    /// <summary>Elements of scratch memory: δ (B, H, T).</summary>
-    public static int ScratchLength(int B, int T, int H) => checked(B * H * T);
+    /// <summary>Elements of scratch memory: δ (H, N).</summary>
+    public static int ScratchLength(int N, int H) => checked(N * H);
 
-    /// <summary>δ[b, h, t] = ⟨dy, y⟩ of row (b, t, h). An item a row.</summary>
+    /// <summary>δ[h, n] = ⟨dy, y⟩ of row (n, h). An item a row.</summary>
     public static void DeltaKernel(ArrayView<float> y, ArrayView<float> dy, ArrayView<float> delta, AttentionShape s, int rows)
     {
         int r = Grid.GlobalIndex.X;
         if (r >= rows) return;
-        int h = r % s.H, t = r / s.H % s.T, b = r / s.H / s.T;
         float sum = 0f;
         for (int d = 0; d < s.D; d += 4)
         {
@@ -39,17 +38,17 @@ internal sealed class AttentionBackward(Accelerator accelerator)
             sum += (a.X * c.X + a.Y * c.Y) + (a.Z * c.Z + a.W * c.W);
         }
 
-        delta[((long)b * s.H + h) * s.T + t] = sum;
+        delta[(long)(r % s.H) * s.N + r / s.H] = sum;
     }
 
-    /// <summary>Starts the three for B sequences.</summary>
+    /// <summary>Starts the three; starts has B + 1 numbers.</summary>
     public void Run(
         ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> y, ArrayView<float> logSum, ArrayView<float> dy,
-        ArrayView<float> scratch, ArrayView<float> dq, ArrayView<float> dk, ArrayView<float> dv, int B, AttentionShape s)
+        ArrayView<float> scratch, ArrayView<float> dq, ArrayView<float> dk, ArrayView<float> dv, ArrayView<int> starts, AttentionShape s)
     {
-        long tiles = AttentionTile.Count(s.T) * AttentionTile.Count(s.D);
-        delta(Launch.Items((long)B * s.T * s.H), y, dy, scratch, s, B * s.T * s.H);
-        queries(Launch.Groups(B * s.H * tiles, AttentionTile.Items), q, k, v, logSum, dy, scratch, dq, s);
-        keys(Launch.Groups(B * s.Hkv * tiles, AttentionTile.Items), q, k, v, logSum, dy, scratch, dk, dv, s);
+        long tiles = (long)s.Tiles(AttentionTile.Size) * AttentionTile.Count(s.D);
+        delta(Launch.Items((long)s.N * s.H), y, dy, scratch, s, s.N * s.H);
+        queries(Launch.Groups(s.H * tiles, AttentionTile.Items), q, k, v, logSum, dy, scratch, dq, starts, s);
+        keys(Launch.Groups(s.Hkv * tiles, AttentionTile.Items), q, k, v, logSum, dy, scratch, dk, dv, starts, s);
     }
 }

@@ -13,7 +13,7 @@ internal static class AttentionBackwardKeys
     /// <summary>The kernel.</summary>
     public static void Kernel(
         ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> logSum, ArrayView<float> dy, ArrayView<float> delta,
-        ArrayView<float> dk, ArrayView<float> dv, AttentionShape s)
+        ArrayView<float> dk, ArrayView<float> dv, ArrayView<int> starts, AttentionShape s)
     {
         // Shared: two operands (32, 64) of the scores, later dy or q (64, 64); p or ds (64, 64).
         ArrayView<Float4> rows = SharedMemory.Allocate<Float4>(2 * AttentionTile.DepthLines);
@@ -21,22 +21,23 @@ internal static class AttentionBackwardKeys
         ArrayView<Float4> columns = rows.SubView(AttentionTile.DepthLines, AttentionTile.DepthLines);
 
         // The first keys are seen by the most queries: they start first.
-        int tiles = AttentionTile.Count(s.T), chunks = AttentionTile.Count(s.D), item = Grid.IdxX / (tiles * chunks);
-        int chunk = Grid.IdxX / tiles % chunks * AttentionTile.Size, j0 = Grid.IdxX % tiles * AttentionTile.Size;
+        int tiles = s.Tiles(AttentionTile.Size), chunks = AttentionTile.Count(s.D), hkv = Grid.IdxX / (tiles * chunks);
+        SequenceTile tile = SequenceTile.Of(starts, Grid.IdxX % tiles, AttentionTile.Size, false, s);
+        int chunk = Grid.IdxX / tiles % chunks * AttentionTile.Size, j0 = tile.First;
         int row = Group.IdxX / AttentionTile.Side, column = Group.IdxX % AttentionTile.Side;
-        int b = item / s.Hkv, hkv = item % s.Hkv, heads = s.H / s.Hkv, queryStride = s.H * s.D, keyStride = s.Hkv * s.D;
-        long key = (((long)b * s.T + j0) * s.Hkv + hkv) * s.D;
-        int seen = XMath.Min(AttentionTile.Size, s.T - j0), j = j0 + 4 * row;
+        int heads = s.H / s.Hkv, queryStride = s.H * s.D, keyStride = s.Hkv * s.D;
+        long key = ((long)(tile.Start + j0) * s.Hkv + hkv) * s.D;
+        int seen = XMath.Min(AttentionTile.Size, tile.T - j0), j = j0 + 4 * row;
         bool writes = 4 * row < seen && chunk + 4 * column < s.D;
 
         Float4 zero = default, dk0 = zero, dk1 = zero, dk2 = zero, dk3 = zero, dv0 = zero, dv1 = zero, dv2 = zero, dv3 = zero;
         for (int h = hkv * heads; h < (hkv + 1) * heads; h++)
         {
-            for (int i0 = j0; i0 < s.T && s.Meets(i0, j0, AttentionTile.Size); i0 += AttentionTile.Size)
+            for (int i0 = j0; i0 < tile.T && s.Meets(i0, j0, AttentionTile.Size); i0 += AttentionTile.Size)
             {
-                int i = i0 + 4 * column, queries = XMath.Min(AttentionTile.Size, s.T - i0), quads = (queries + 3) / 4;
-                bool active = 4 * row < seen && i < s.T && j <= i + 3;
-                long from = (((long)b * s.T + i0) * s.H + h) * s.D, statistics = ((long)b * s.H + h) * s.T + i;
+                int i = i0 + 4 * column, queries = XMath.Min(AttentionTile.Size, tile.T - i0), quads = (queries + 3) / 4;
+                bool active = 4 * row < seen && i < tile.T && j <= i + 3;
+                long from = ((long)(tile.Start + i0) * s.H + h) * s.D, statistics = (long)h * s.N + tile.Start + i;
                 Float4 s0 = zero, s1 = zero, s2 = zero, s3 = zero, p0 = zero, p1 = zero, p2 = zero, p3 = zero;
                 for (int d = 0; d < s.D; d += AttentionTile.Depth)
                 {
@@ -54,11 +55,11 @@ internal static class AttentionBackwardKeys
                     if (active) AttentionTile.Multiply(rows, columns, row, column, depth, ref p0, ref p1, ref p2, ref p3);
                 }
 
-                Float4 logs = AttentionTile.LoadSome(logSum, statistics, s.T - i), mean = AttentionTile.LoadSome(delta, statistics, s.T - i);
-                s0 = Probability(s0, s, logs, i - j, s.T - i);
-                s1 = Probability(s1, s, logs, i - j - 1, s.T - i);
-                s2 = Probability(s2, s, logs, i - j - 2, s.T - i);
-                s3 = Probability(s3, s, logs, i - j - 3, s.T - i);
+                Float4 logs = AttentionTile.LoadSome(logSum, statistics, tile.T - i), mean = AttentionTile.LoadSome(delta, statistics, tile.T - i);
+                s0 = Probability(s0, s, logs, i - j, tile.T - i);
+                s1 = Probability(s1, s, logs, i - j - 1, tile.T - i);
+                s2 = Probability(s2, s, logs, i - j - 2, tile.T - i);
+                s3 = Probability(s3, s, logs, i - j - 3, tile.T - i);
 
                 Group.Barrier();
                 AttentionTile.StoreTransposed(s0, s1, s2, s3, weights, row, column);
@@ -78,16 +79,16 @@ internal static class AttentionBackwardKeys
 
         long to = key + (long)(4 * row) * keyStride;
         int at = chunk + 4 * column;
-        Add(dk0, dv0, dk, dv, to, at, s, j);
-        Add(dk1, dv1, dk, dv, to + keyStride, at, s, j + 1);
-        Add(dk2, dv2, dk, dv, to + 2 * keyStride, at, s, j + 2);
-        Add(dk3, dv3, dk, dv, to + 3 * keyStride, at, s, j + 3);
+        Add(dk0, dv0, dk, dv, to, at, s, tile.T - j);
+        Add(dk1, dv1, dk, dv, to + keyStride, at, s, tile.T - j - 1);
+        Add(dk2, dv2, dk, dv, to + 2 * keyStride, at, s, tile.T - j - 2);
+        Add(dk3, dv3, dk, dv, to + 3 * keyStride, at, s, tile.T - j - 3);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Add(Float4 key, Float4 value, ArrayView<float> dk, ArrayView<float> dv, long to, int at, AttentionShape s, int j)
+    private static void Add(Float4 key, Float4 value, ArrayView<float> dk, ArrayView<float> dv, long to, int at, AttentionShape s, int exist)
     {
-        if (j >= s.T) return;
+        if (exist <= 0) return;
         AttentionTile.Add(key, dk, to, at, s);
         AttentionTile.Add(value, dv, to, at, s);
     }

@@ -13,25 +13,28 @@ internal static class AttentionBackwardQueries
     /// <summary>The kernel.</summary>
     public static void Kernel(
         ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> logSum, ArrayView<float> dy, ArrayView<float> delta,
-        ArrayView<float> dq, AttentionShape s)
+        ArrayView<float> dq, ArrayView<int> starts, AttentionShape s)
     {
         // Shared: two operands (32, 64) of the scores, later k (64, 64); dsᵀ (64, 64).
         ArrayView<Float4> rows = SharedMemory.Allocate<Float4>(2 * AttentionTile.DepthLines);
         ArrayView<Float4> weights = SharedMemory.Allocate<Float4>(AttentionTile.Size * AttentionTile.Side);
         ArrayView<Float4> columns = rows.SubView(AttentionTile.DepthLines, AttentionTile.DepthLines);
 
-        int tiles = AttentionTile.Count(s.T), chunks = AttentionTile.Count(s.D), item = Grid.IdxX / (tiles * chunks);
-        int chunk = Grid.IdxX / tiles % chunks * AttentionTile.Size, i0 = (tiles - 1 - Grid.IdxX % tiles) * AttentionTile.Size;
+        int tiles = s.Tiles(AttentionTile.Size), chunks = AttentionTile.Count(s.D), h = Grid.IdxX / (tiles * chunks);
+        SequenceTile tile = SequenceTile.Of(starts, Grid.IdxX % tiles, AttentionTile.Size, true, s);
+        // A tile that is left over passes no keys; its group may not end before the barriers (PoCL then writes where it should not).
+        int chunk = Grid.IdxX / tiles % chunks * AttentionTile.Size, i0 = tile.First, end = i0 < tile.T ? i0 : -1;
         int row = Group.IdxX / AttentionTile.Side, column = Group.IdxX % AttentionTile.Side;
-        int b = item / s.H, h = item % s.H, queryStride = s.H * s.D, keyStride = s.Hkv * s.D;
-        long query = (((long)b * s.T + i0) * s.H + h) * s.D, key = ((long)b * s.T * s.Hkv + h / (s.H / s.Hkv)) * s.D;
-        int queries = XMath.Min(AttentionTile.Size, s.T - i0), i = i0 + 4 * row;
-        Float4 logs = AttentionTile.LoadSome(logSum, (long)item * s.T + i, s.T - i), mean = AttentionTile.LoadSome(delta, (long)item * s.T + i, s.T - i);
+        int queryStride = s.H * s.D, keyStride = s.Hkv * s.D;
+        long query = ((long)(tile.Start + i0) * s.H + h) * s.D, key = ((long)tile.Start * s.Hkv + h / (s.H / s.Hkv)) * s.D;
+        int queries = XMath.Min(AttentionTile.Size, tile.T - i0), i = i0 + 4 * row;
+        long statistics = (long)h * s.N + tile.Start + i;
+        Float4 logs = AttentionTile.LoadSome(logSum, statistics, tile.T - i), mean = AttentionTile.LoadSome(delta, statistics, tile.T - i);
 
         Float4 zero = default, dq0 = zero, dq1 = zero, dq2 = zero, dq3 = zero;
-        for (int j0 = s.FirstTile(i0, AttentionTile.Size); j0 <= i0; j0 += AttentionTile.Size)
+        for (int j0 = s.FirstTile(i0, AttentionTile.Size); j0 <= end; j0 += AttentionTile.Size)
         {
-            int j = j0 + 4 * column, seen = XMath.Min(AttentionTile.Size, s.T - j0);
+            int j = j0 + 4 * column, seen = XMath.Min(AttentionTile.Size, tile.T - j0);
             bool active = 4 * row < queries && j <= i + 3;
             long from = key + (long)j0 * keyStride;
             Float4 s0 = zero, s1 = zero, s2 = zero, s3 = zero, p0 = zero, p1 = zero, p2 = zero, p3 = zero;
@@ -67,10 +70,10 @@ internal static class AttentionBackwardQueries
 
         long to = query + (long)(4 * row) * queryStride;
         int at = chunk + 4 * column;
-        if (i < s.T) AttentionTile.Add(dq0, dq, to, at, s);
-        if (i + 1 < s.T) AttentionTile.Add(dq1, dq, to + queryStride, at, s);
-        if (i + 2 < s.T) AttentionTile.Add(dq2, dq, to + 2 * queryStride, at, s);
-        if (i + 3 < s.T) AttentionTile.Add(dq3, dq, to + 3 * queryStride, at, s);
+        if (i < tile.T) AttentionTile.Add(dq0, dq, to, at, s);
+        if (i + 1 < tile.T) AttentionTile.Add(dq1, dq, to + queryStride, at, s);
+        if (i + 2 < tile.T) AttentionTile.Add(dq2, dq, to + 2 * queryStride, at, s);
+        if (i + 3 < tile.T) AttentionTile.Add(dq3, dq, to + 3 * queryStride, at, s);
     }
 
     // ds of one query and four keys, the first of them `ahead` tokens before the query: 0 where the key comes after it or before its window.

@@ -17,30 +17,30 @@ internal sealed class AttentionBackwardSerial(Accelerator accelerator)
         accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, AttentionShape, int>(AttentionBackward.DeltaKernel);
 
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
-        ArrayView<float>, ArrayView<float>, ArrayView<float>, AttentionShape> kernel =
+        ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<int>, AttentionShape> kernel =
         accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
-            ArrayView<float>, ArrayView<float>, ArrayView<float>, AttentionShape>(Kernel);
+            ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<int>, AttentionShape>(Kernel);
 
     /// <summary>The kernel.</summary>
     public static void Kernel(
         ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> logSum, ArrayView<float> dy, ArrayView<float> delta,
-        ArrayView<float> dq, ArrayView<float> dk, ArrayView<float> dv, AttentionShape s)
+        ArrayView<float> dq, ArrayView<float> dk, ArrayView<float> dv, ArrayView<int> starts, AttentionShape s)
     {
         // kᵀ and vᵀ (64, 32); p and ds (32, 32).
         ArrayView<float> keys = SharedMemory.Allocate<float>(AttentionSerial.Depth * Size), values = SharedMemory.Allocate<float>(AttentionSerial.Depth * Size);
         ArrayView<float> p = SharedMemory.Allocate<float>(Size * Size), ds = SharedMemory.Allocate<float>(Size * Size);
-        int b = Grid.IdxX / s.Hkv, hkv = Grid.IdxX % s.Hkv, heads = s.H / s.Hkv, queryStride = s.H * s.D, keyStride = s.Hkv * s.D;
+        int start = starts[Grid.IdxX / s.Hkv], T = starts[Grid.IdxX / s.Hkv + 1] - start, hkv = Grid.IdxX % s.Hkv, heads = s.H / s.Hkv, queryStride = s.H * s.D, keyStride = s.Hkv * s.D;
         Float4 one = AttentionTile.Four(1f, 1f, 1f, 1f);
-        for (int j0 = 0; j0 < s.T; j0 += Size)
+        for (int j0 = 0; j0 < T; j0 += Size)
         {
-            long key = (((long)b * s.T + j0) * s.Hkv + hkv) * s.D;
-            int seen = XMath.Min(Size, s.T - j0), columns = seen > AttentionSerial.Width ? Size : AttentionSerial.Width, packed = -1;
+            long key = ((long)(start + j0) * s.Hkv + hkv) * s.D;
+            int seen = XMath.Min(Size, T - j0), columns = seen > AttentionSerial.Width ? Size : AttentionSerial.Width, packed = -1;
             for (int h = hkv * heads; h < (hkv + 1) * heads; h++)
             {
-                for (int i0 = j0; i0 < s.T && s.Meets(i0, j0, Size); i0 += Size)
+                for (int i0 = j0; i0 < T && s.Meets(i0, j0, Size); i0 += Size)
                 {
-                    int queries = XMath.Min(Size, s.T - i0);
-                    long query = (((long)b * s.T + i0) * s.H + h) * s.D, statistics = ((long)b * s.H + h) * s.T + i0;
+                    int queries = XMath.Min(Size, T - i0);
+                    long query = ((long)(start + i0) * s.H + h) * s.D, statistics = (long)h * s.N + start + i0;
                     for (int d = 0; d < s.D; d += AttentionSerial.Depth)
                     {
                         int depth = XMath.Min(AttentionSerial.Depth, s.D - d);
@@ -60,7 +60,6 @@ internal sealed class AttentionBackwardSerial(Accelerator accelerator)
                     }
 
                     for (int r = 0; r < queries; r++)
-
                     {
                         int first = i0 + r - s.Window + 1 - j0, visible = XMath.Min(seen, i0 + r + 1 - j0);
                         Gradient(p, ds, r, first, visible, s.Scale, logSum[statistics + r], delta[statistics + r]);
@@ -86,13 +85,13 @@ internal sealed class AttentionBackwardSerial(Accelerator accelerator)
         }
     }
 
-    /// <summary>Starts it for B sequences; scratch as for <see cref="AttentionBackward.ScratchLength"/>.</summary>
+    /// <summary>Starts it; scratch as for <see cref="AttentionBackward.ScratchLength"/>.</summary>
     public void Run(
         ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> y, ArrayView<float> logSum, ArrayView<float> dy,
-        ArrayView<float> scratch, ArrayView<float> dq, ArrayView<float> dk, ArrayView<float> dv, int B, AttentionShape s)
+        ArrayView<float> scratch, ArrayView<float> dq, ArrayView<float> dk, ArrayView<float> dv, ArrayView<int> starts, AttentionShape s)
     {
-        delta(Launch.Items((long)B * s.T * s.H), y, dy, scratch, s, B * s.T * s.H);
-        kernel(Launch.Groups((long)B * s.Hkv, 1), q, k, v, logSum, dy, scratch, dq, dk, dv, s);
+        delta(Launch.Items((long)s.N * s.H), y, dy, scratch, s, s.N * s.H);
+        kernel(Launch.Groups((long)s.B * s.Hkv, 1), q, k, v, logSum, dy, scratch, dq, dk, dv, starts, s);
     }
 
     // A row of scores to p, of ⟨dy, vⱼ⟩ to ds = scale · p (⟨dy, vⱼ⟩ − δ); 0 before column `first`

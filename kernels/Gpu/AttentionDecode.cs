@@ -7,7 +7,7 @@ namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
 /// Attention of one token a row against the cache: row r of q, (H, D), attends to tokens 0 .. positions[r] of sequence slots[r], or the last Window of them; see
-/// <see cref="CacheAppend"/> for the layout. Cache memory past the position may hold anything. A negative position gives 0. Against a work item an element,
+/// <see cref="CacheAppend"/> for the layout. Cache memory past the position may hold anything. Against a work item an element,
 /// which forms every score D times: a group has one head of one row, scores 128 keys at a time, one a work item, and then sums the values by columns.
 /// </summary>
 internal sealed class AttentionDecode(Accelerator accelerator)
@@ -53,7 +53,7 @@ internal sealed class AttentionDecode(Accelerator accelerator)
         Group.Barrier();
         if (part != 0 || d >= s.D) return;
         for (int n = 1; n < parts; n++) value += weights[n * columns + lane];
-        y[query + d] = visible > 0 ? value / sum : 0f;
+        y[query + d] = value / sum;
     }
 
     /// <summary>Starts it.</summary>

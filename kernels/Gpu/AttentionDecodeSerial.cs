@@ -43,7 +43,7 @@ internal sealed class AttentionDecodeSerial(Accelerator accelerator)
             AddValues(weights, seen, cacheV, head + (long)j0 * s.D, shrink, y, row, s.D);
         }
 
-        for (int d = 0; d < s.D; d++) y[row + d] = visible > 0 ? y[row + d] / sum : 0f;
+        for (int d = 0; d < s.D; d++) y[row + d] /= sum;
     }
 
     /// <summary>Starts it.</summary>

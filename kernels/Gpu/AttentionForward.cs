@@ -6,18 +6,19 @@ using ILGPU.Runtime;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
-/// Causal attention: yᵢ = Σ_{j≤i} pᵢⱼ vⱼ, pᵢⱼ = e^(scale ⟨qᵢ, kⱼ⟩ − logSumᵢ). A group has 64 queries of one head and up to 64 components
+/// Causal attention of sequences that lie one after another, sequence b in rows starts[b] … starts[b+1] − 1: yᵢ = Σ_{j≤i} pᵢⱼ vⱼ,
+/// pᵢⱼ = e^(scale ⟨qᵢ, kⱼ⟩ − logSumᵢ), logSum (H, N). A group has 64 queries of one head of one sequence and up to 64 components
 /// of y, and passes over the keys 64 at a time with the online softmax: for every row the maximum m so far, l = Σ e^(s − m) and
 /// Σ e^(s − m) v; when m grows, both sums are scaled down. A head of more than 64 components takes several groups, which form the scores again.
 /// </summary>
 internal sealed class AttentionForward(Accelerator accelerator)
 {
-    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, AttentionShape> kernel =
-        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, AttentionShape>(Kernel);
+    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<int>, AttentionShape> kernel =
+        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<int>, AttentionShape>(Kernel);
 
     /// <summary>The kernel.</summary>
     public static void Kernel(
-        ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> y, ArrayView<float> logSum, AttentionShape s)
+        ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> y, ArrayView<float> logSum, ArrayView<int> starts, AttentionShape s)
     {
         // Shared: qᵀ and kᵀ (32, 64) each, later v (64, 64); the row maxima by column of work items (64, 16), later pᵀ (64, 64).
         ArrayView<Float4> operands = SharedMemory.Allocate<Float4>(2 * AttentionTile.DepthLines);
@@ -26,20 +27,22 @@ internal sealed class AttentionForward(Accelerator accelerator)
         ArrayView<float> rowParts = weights.Cast<float>();
 
         // The last queries see the most keys: they start first.
-        int tiles = AttentionTile.Count(s.T), chunks = AttentionTile.Count(s.D), item = Grid.IdxX / (tiles * chunks);
-        int chunk = Grid.IdxX / tiles % chunks * AttentionTile.Size, i0 = (tiles - 1 - Grid.IdxX % tiles) * AttentionTile.Size;
+        int tiles = s.Tiles(AttentionTile.Size), chunks = AttentionTile.Count(s.D), h = Grid.IdxX / (tiles * chunks);
+        SequenceTile tile = SequenceTile.Of(starts, Grid.IdxX % tiles, AttentionTile.Size, true, s);
+        // A tile that is left over passes no keys; its group may not end before the barriers (PoCL then writes where it should not).
+        int chunk = Grid.IdxX / tiles % chunks * AttentionTile.Size, i0 = tile.First, end = i0 < tile.T ? i0 : -1;
         int row = Group.IdxX / AttentionTile.Side, column = Group.IdxX % AttentionTile.Side;
-        int b = item / s.H, h = item % s.H, queryStride = s.H * s.D, keyStride = s.Hkv * s.D;
-        long query = (((long)b * s.T + i0) * s.H + h) * s.D, key = ((long)b * s.T * s.Hkv + h / (s.H / s.Hkv)) * s.D;
-        int queries = XMath.Min(AttentionTile.Size, s.T - i0), i = i0 + 4 * row;
+        int queryStride = s.H * s.D, keyStride = s.Hkv * s.D;
+        long query = ((long)(tile.Start + i0) * s.H + h) * s.D, key = ((long)tile.Start * s.Hkv + h / (s.H / s.Hkv)) * s.D;
+        int queries = XMath.Min(AttentionTile.Size, tile.T - i0), i = i0 + 4 * row;
 
         var zero = AttentionTile.Four(0f, 0f, 0f, 0f);
         Float4 y0 = zero, y1 = zero, y2 = zero, y3 = zero, l = zero;
         var m = AttentionTile.Four(float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity);
-        for (int j0 = s.FirstTile(i0, AttentionTile.Size); j0 <= i0; j0 += AttentionTile.Size)
+        for (int j0 = s.FirstTile(i0, AttentionTile.Size); j0 <= end; j0 += AttentionTile.Size)
         {
             // s = scale · q kᵀ, −∞ where the key comes after the query or before its window. Blocks without a visible score are left out.
-            int j = j0 + 4 * column, seen = XMath.Min(AttentionTile.Size, s.T - j0);
+            int j = j0 + 4 * column, seen = XMath.Min(AttentionTile.Size, tile.T - j0);
             bool active = 4 * row < queries && j <= i + 3;
             Float4 s0 = zero, s1 = zero, s2 = zero, s3 = zero;
             for (int d = 0; d < s.D; d += AttentionTile.Depth)
@@ -97,25 +100,26 @@ internal sealed class AttentionForward(Accelerator accelerator)
         rowParts[(4 * row + 3) * AttentionTile.Side + column] = l.W;
         Group.Barrier();
         l = AttentionTile.Four(RowSum(weights, 4 * row), RowSum(weights, 4 * row + 1), RowSum(weights, 4 * row + 2), RowSum(weights, 4 * row + 3));
-        Finish(y0, m.X, l.X, y, logSum, query, 0, s, item, i0, chunk);
-        Finish(y1, m.Y, l.Y, y, logSum, query, 1, s, item, i0, chunk);
-        Finish(y2, m.Z, l.Z, y, logSum, query, 2, s, item, i0, chunk);
-        Finish(y3, m.W, l.W, y, logSum, query, 3, s, item, i0, chunk);
+        Finish(y0, m.X, l.X, y, logSum, query, 0, s, queries, (long)h * s.N + tile.Start + i0, chunk);
+        Finish(y1, m.Y, l.Y, y, logSum, query, 1, s, queries, (long)h * s.N + tile.Start + i0, chunk);
+        Finish(y2, m.Z, l.Z, y, logSum, query, 2, s, queries, (long)h * s.N + tile.Start + i0, chunk);
+        Finish(y3, m.W, l.W, y, logSum, query, 3, s, queries, (long)h * s.N + tile.Start + i0, chunk);
     }
 
-    /// <summary>Starts it for B sequences.</summary>
-    public void Run(ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> y, ArrayView<float> logSum, int B, AttentionShape s) =>
-        kernel(Launch.Groups((long)B * s.H * AttentionTile.Count(s.T) * AttentionTile.Count(s.D), AttentionTile.Items), q, k, v, y, logSum, s);
+    /// <summary>Starts it; starts has B + 1 numbers.</summary>
+    public void Run(
+        ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> y, ArrayView<float> logSum, ArrayView<int> starts, AttentionShape s) =>
+        kernel(Launch.Groups((long)s.Tiles(AttentionTile.Size) * s.H * AttentionTile.Count(s.D), AttentionTile.Items), q, k, v, y, logSum, starts, s);
 
     // Row r of the work item's four: y = Σ / l; the first column writes the log-sum.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Finish(
-        Float4 sum, float m, float l, ArrayView<float> y, ArrayView<float> logSum, long query, int r, AttentionShape s, int item, int i0, int chunk)
+        Float4 sum, float m, float l, ArrayView<float> y, ArrayView<float> logSum, long query, int r, AttentionShape s, int queries, long statistics, int chunk)
     {
         int at = Group.IdxX / AttentionTile.Side * 4 + r, column = Group.IdxX % AttentionTile.Side;
-        if (i0 + at >= s.T) return;
+        if (at >= queries) return;
         AttentionTile.Store(Scale(sum, 1f / l), y, query + (long)at * s.H * s.D, chunk + 4 * column, s);
-        if (column == 0 && chunk == 0) logSum[(long)item * s.T + i0 + at] = m + XMath.Log(l);
+        if (column == 0 && chunk == 0) logSum[statistics + at] = m + XMath.Log(l);
     }
 
     // The first of the four keys is `ahead` tokens before the query.

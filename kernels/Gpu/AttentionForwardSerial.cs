@@ -13,19 +13,21 @@ internal sealed class AttentionForwardSerial(Accelerator accelerator)
 {
     private const int Size = AttentionSerial.Size;
 
-    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, AttentionShape> kernel =
-        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, AttentionShape>(Kernel);
+    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<int>, AttentionShape> kernel =
+        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<int>, AttentionShape>(Kernel);
 
     /// <summary>The kernel.</summary>
     public static void Kernel(
-        ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> y, ArrayView<float> logSum, AttentionShape s)
+        ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> y, ArrayView<float> logSum, ArrayView<int> starts, AttentionShape s)
     {
         // kᵀ (64, 32), scores (32, 32); of every row the maximum so far, Σ e^(s − m), and the factor of what was summed before.
         ArrayView<float> panel = SharedMemory.Allocate<float>(AttentionSerial.Depth * Size), scores = SharedMemory.Allocate<float>(Size * Size);
         ArrayView<float> maxima = SharedMemory.Allocate<float>(Size), sums = SharedMemory.Allocate<float>(Size), shrink = SharedMemory.Allocate<float>(Size);
-        int tiles = AttentionSerial.Count(s.T), item = Grid.IdxX / tiles, i0 = (tiles - 1 - Grid.IdxX % tiles) * Size;
-        int b = item / s.H, h = item % s.H, queryStride = s.H * s.D, keyStride = s.Hkv * s.D, queries = XMath.Min(Size, s.T - i0);
-        long query = (((long)b * s.T + i0) * s.H + h) * s.D, key = ((long)b * s.T * s.Hkv + h / (s.H / s.Hkv)) * s.D;
+        int tiles = s.Tiles(Size), h = Grid.IdxX / tiles, queryStride = s.H * s.D, keyStride = s.Hkv * s.D;
+        SequenceTile tile = SequenceTile.Of(starts, Grid.IdxX % tiles, Size, true, s);
+        int i0 = tile.First, queries = XMath.Min(Size, tile.T - i0);
+        if (queries <= 0) return;
+        long query = ((long)(tile.Start + i0) * s.H + h) * s.D, key = ((long)tile.Start * s.Hkv + h / (s.H / s.Hkv)) * s.D;
         for (int r = 0; r < Size; r++)
         {
             maxima[r] = float.NegativeInfinity;
@@ -35,7 +37,7 @@ internal sealed class AttentionForwardSerial(Accelerator accelerator)
         for (int j0 = s.FirstTile(i0, Size); j0 <= i0; j0 += Size)
         {
             long from = key + (long)j0 * keyStride;
-            int seen = XMath.Min(Size, s.T - j0), columns = seen > AttentionSerial.Width ? Size : AttentionSerial.Width;
+            int seen = XMath.Min(Size, tile.T - j0), columns = seen > AttentionSerial.Width ? Size : AttentionSerial.Width;
             for (int d = 0; d < s.D; d += AttentionSerial.Depth)
             {
                 int depth = XMath.Min(AttentionSerial.Depth, s.D - d);
@@ -59,13 +61,14 @@ internal sealed class AttentionForwardSerial(Accelerator accelerator)
         {
             float inverse = 1f / sums[r];
             for (int d = 0; d < s.D; d++) y[query + (long)r * queryStride + d] *= inverse;
-            logSum[(long)item * s.T + i0 + r] = maxima[r] + XMath.Log(sums[r]);
+            logSum[(long)h * s.N + tile.Start + i0 + r] = maxima[r] + XMath.Log(sums[r]);
         }
     }
 
-    /// <summary>Starts it for B sequences.</summary>
-    public void Run(ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> y, ArrayView<float> logSum, int B, AttentionShape s) =>
-        kernel(Launch.Groups((long)B * s.H * AttentionSerial.Count(s.T), 1), q, k, v, y, logSum, s);
+    /// <summary>Starts it; starts has B + 1 numbers.</summary>
+    public void Run(
+        ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> y, ArrayView<float> logSum, ArrayView<int> starts, AttentionShape s) =>
+        kernel(Launch.Groups((long)s.Tiles(Size) * s.H, 1), q, k, v, y, logSum, starts, s);
 
     // Scores to e^(scale · score − m) with the new maximum m of the row; 0 before column `first` and from column `visible` on.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

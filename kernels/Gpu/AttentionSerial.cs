@@ -18,9 +18,6 @@ internal static class AttentionSerial
     /// <summary>Columns of a product's block.</summary>
     public const int Width = 16;
 
-    /// <summary>Tiles that n rows need.</summary>
-    public static int Count(int n) => (n + Size - 1) / Size;
-
     /// <summary>
     /// c[r, ·] += Σₙ a[r, n] b[n, ·] for four rows, 16 columns and n &lt; length. Element (r, n) of a lies at from + r·row + n·step; rows past
     /// the last repeat it. Row n of b starts at start + n·stride.

@@ -27,7 +27,7 @@ internal static class AttentionTile
     /// <summary>Float4 in Depth lines.</summary>
     public const int DepthLines = Depth * Side;
 
-    /// <summary>Tiles that n rows, or components, need.</summary>
+    /// <summary>Tiles that n components need.</summary>
     public static int Count(int n) => (n + Size - 1) / Size;
 
     /// <summary>c += a b over 4·quads lines; c0 to c3 are the rows of this work item's block.</summary>

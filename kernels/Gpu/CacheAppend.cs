@@ -4,7 +4,7 @@ using ILGPU.Runtime;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
-/// Writes row r of k and v, (Hkv, D), into the cache at token positions[r] of sequence slots[r]; a negative position is skipped. The cache holds keys as
+/// Writes row r of k and v, (Hkv, D), into the cache at token positions[r] of sequence slots[r]. The cache holds keys as
 /// [slot][Hkv][context/16][D][16], so that neighbouring keys are neighbours in memory, and values as [slot][Hkv][context][D]; context is a multiple of 16.
 /// </summary>
 internal sealed class CacheAppend(Accelerator accelerator)
@@ -19,7 +19,6 @@ internal sealed class CacheAppend(Accelerator accelerator)
         int item = Grid.GlobalIndex.X;
         if (item >= s.Rows * s.Hkv * s.D) return;
         int d = item % s.D, h = item / s.D % s.Hkv, r = item / s.D / s.Hkv, t = positions[r];
-        if (t < 0) return;
         long head = s.Head(slots[r], h);
         cacheK[head + s.Key(t) + d * CacheSize.Panel] = k[item];
         cacheV[head + (long)t * s.D + d] = v[item];

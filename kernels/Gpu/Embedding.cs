@@ -4,7 +4,8 @@ using ILGPU.Runtime;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>y[r] = table[ids[r]], rows of C. A work item an element.</summary>
-internal sealed class EmbeddingForward(Accelerator accelerator)
+internal sealed class EmbeddingForward<TElement>(Accelerator accelerator)
+    where TElement : struct, IElement
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, int, int> kernel =
         accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<int>, ArrayView<float>, int, int>(Kernel);
@@ -13,7 +14,7 @@ internal sealed class EmbeddingForward(Accelerator accelerator)
     public static void Kernel(ArrayView<float> table, ArrayView<int> ids, ArrayView<float> y, int rows, int C)
     {
         int i = Grid.GlobalIndex.X;
-        if (i < rows * C) y[i] = table[(long)ids[i / C] * C + i % C];
+        if (i < rows * C) y[i] = TElement.Load(table, (long)ids[i / C] * C + i % C);
     }
 
     /// <summary>Starts it.</summary>

@@ -34,24 +34,25 @@ internal struct Float4
     /// The first <paramref name="valid"/> of four neighbours; the others are zero. Aligned: the address is a multiple of four floats, and all four are valid or none.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static Float4 Load(ArrayView<float> from, long at, int valid, bool aligned)
+    internal static Float4 Load<TElement>(ArrayView<float> from, long at, int valid, bool aligned)
+        where TElement : struct, IElement
     {
         Float4 value = default;
         if (valid <= 0) return value;
-        if (aligned) return from.Cast<Float4>()[at >> 2];
-        value.X = from[at];
-        if (valid > 1) value.Y = from[at + 1];
-        if (valid > 2) value.Z = from[at + 2];
-        if (valid > 3) value.W = from[at + 3];
+        if (aligned) return TElement.Load4(from, at);
+        value.X = TElement.Load(from, at);
+        if (valid > 1) value.Y = TElement.Load(from, at + 1);
+        if (valid > 2) value.Z = TElement.Load(from, at + 2);
+        if (valid > 3) value.W = TElement.Load(from, at + 3);
         return value;
     }
 
-    /// <summary>Stores the first <paramref name="valid"/> of the four as neighbours, or adds them to what is there. Aligned: as for <see cref="Load"/>.</summary>
+    /// <summary>Stores the first <paramref name="valid"/> of the four as neighbours, or adds them to what is there. Aligned: as for <see cref="Load{TElement}"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Store(Float4 value, ArrayView<float> to, long at, int valid, bool accumulate, bool aligned)
     {
         if (valid <= 0) return;
-        if (accumulate) value = Sum(Load(to, at, valid, aligned), value);
+        if (accumulate) value = Sum(Load<Float32>(to, at, valid, aligned), value);
         if (aligned)
         {
             to.Cast<Float4>()[at >> 2] = value;

@@ -28,29 +28,30 @@ internal struct Float8
 
     /// <summary>The first <paramref name="valid"/> of eight neighbours, at any alignment; the others are zero.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static Float8 LoadSome(ArrayView<float> from, long at, int valid)
+    internal static Float8 LoadSome<TElement>(ArrayView<float> from, long at, int valid)
+        where TElement : struct, IElement
     {
         Float8 value = default;
         if (valid >= 8)
         {
-            value.S0 = from[at];
-            value.S1 = from[at + 1];
-            value.S2 = from[at + 2];
-            value.S3 = from[at + 3];
-            value.S4 = from[at + 4];
-            value.S5 = from[at + 5];
-            value.S6 = from[at + 6];
-            value.S7 = from[at + 7];
+            value.S0 = TElement.Load(from, at);
+            value.S1 = TElement.Load(from, at + 1);
+            value.S2 = TElement.Load(from, at + 2);
+            value.S3 = TElement.Load(from, at + 3);
+            value.S4 = TElement.Load(from, at + 4);
+            value.S5 = TElement.Load(from, at + 5);
+            value.S6 = TElement.Load(from, at + 6);
+            value.S7 = TElement.Load(from, at + 7);
             return value;
         }
 
-        if (valid > 0) value.S0 = from[at];
-        if (valid > 1) value.S1 = from[at + 1];
-        if (valid > 2) value.S2 = from[at + 2];
-        if (valid > 3) value.S3 = from[at + 3];
-        if (valid > 4) value.S4 = from[at + 4];
-        if (valid > 5) value.S5 = from[at + 5];
-        if (valid > 6) value.S6 = from[at + 6];
+        if (valid > 0) value.S0 = TElement.Load(from, at);
+        if (valid > 1) value.S1 = TElement.Load(from, at + 1);
+        if (valid > 2) value.S2 = TElement.Load(from, at + 2);
+        if (valid > 3) value.S3 = TElement.Load(from, at + 3);
+        if (valid > 4) value.S4 = TElement.Load(from, at + 4);
+        if (valid > 5) value.S5 = TElement.Load(from, at + 5);
+        if (valid > 6) value.S6 = TElement.Load(from, at + 6);
         return value;
     }
 
@@ -60,7 +61,7 @@ internal struct Float8
     {
         if (valid >= 8)
         {
-            if (accumulate) value = Sum(LoadSome(to, at, 8), value);
+            if (accumulate) value = Sum(LoadSome<Float32>(to, at, 8), value);
             to[at] = value.S0;
             to[at + 1] = value.S1;
             to[at + 2] = value.S2;

@@ -58,7 +58,13 @@ internal sealed partial class Gemm
     /// </summary>
     public void Multiply(
         AcceleratorStream stream, GemmForm form, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, int m, int n, int k, bool accumulate, ArrayView<float> scratch) =>
-        Multiply(Choose(m, n, k), stream, form, a, b, c, m, n, k, accumulate, scratch);
+        Multiply<Float32>(stream, form, a, b, c, m, n, k, accumulate, scratch);
+
+    /// <summary>The same with a B of another type, in a view of 32-bit words, which is widened as it is read.</summary>
+    public void Multiply<TElement>(
+        AcceleratorStream stream, GemmForm form, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, int m, int n, int k, bool accumulate, ArrayView<float> scratch)
+        where TElement : struct, IElement =>
+        Multiply<TElement>(Choose(m, n, k), stream, form, a, b, c, m, n, k, accumulate, scratch);
 
     /// <summary>Which variant is the fastest here.</summary>
     internal GemmVariant Choose(int m, int n, int k)
@@ -78,27 +84,29 @@ internal sealed partial class Gemm
     };
 
     /// <summary>The product by a given variant.</summary>
-    internal void Multiply(
+    internal void Multiply<TElement>(
         GemmVariant variant, AcceleratorStream stream, GemmForm form, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, int m, int n, int k, bool accumulate, ArrayView<float> scratch)
+        where TElement : struct, IElement
     {
+        OfElement kernels = Of<TElement>();
         if (m == 0 || n == 0) return;
         GemmShape shape = GemmShape.Of(form, m, n, k, accumulate);
         switch (k == 0 ? GemmVariant.Naive : variant)
         {
-            case GemmVariant.Naive: Naive(stream, Items((long)m * n), a, b, c, shape); break;
-            case GemmVariant.Panels: MultiplyPanels(stream, form, a, b, c, shape, scratch); break;
-            default: MultiplyTiled(variant, stream, form, a, b, c, shape, scratch); break;
+            case GemmVariant.Naive: kernels.Naive(stream, Items((long)m * n), a, b, c, shape); break;
+            case GemmVariant.Panels: MultiplyPanels(kernels, stream, form, a, b, c, shape, scratch); break;
+            default: MultiplyTiled(kernels, variant, stream, form, a, b, c, shape, scratch); break;
         }
     }
 
     // A group takes all of K, unless there are too few groups to keep the device busy: then each takes one block, and a second pass adds the parts.
     private void MultiplyTiled(
-        GemmVariant variant, AcceleratorStream stream, GemmForm form, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, GemmShape s, ArrayView<float> scratch)
+        OfElement kernels, GemmVariant variant, AcceleratorStream stream, GemmForm form, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, GemmShape s, ArrayView<float> scratch)
     {
         // Where a quadruple cannot be read as one, a tile of 64 does: it needs no more parts.
         bool aligned = IsAligned(a, form == GemmForm.TN ? s.M : s.K) && IsAligned(b, form == GemmForm.NT ? s.K : s.N) && IsAligned(c, s.N);
         if (variant == GemmVariant.Tiled128 && !aligned) variant = GemmVariant.Tiled64;
-        TiledKernel kernel = Tiled(variant, form);
+        TiledKernel kernel = kernels.Tiled(variant, form);
         int width = Width(variant), parts = Parts(width, s.M, s.N, s.K);
         Index3D groups = new(Pieces(s.N, width), Pieces(s.M, width), parts), items = new(GemmTiled.GroupSize, 1, 1);
         KernelConfig grid = variant == GemmVariant.TensorCores ? GemmTensorCores.Launch<TensorCores>(groups) : new(groups, items);
@@ -114,14 +122,14 @@ internal sealed partial class Gemm
 
     // Some columns of B are packed at a time, and if A is transposed some rows of A: scratch memory is limited.
     private void MultiplyPanels(
-        AcceleratorStream stream, GemmForm form, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, GemmShape s, ArrayView<float> scratch)
+        OfElement kernels, AcceleratorStream stream, GemmForm form, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, GemmShape s, ArrayView<float> scratch)
     {
         int columns = PanelColumns(s.N, s.K), rows = form == GemmForm.TN ? TileRows(s.M, s.K) : s.M;
         ArrayView<float> panels = scratch.SubView(0, (long)columns * s.K), tiles = form == GemmForm.TN ? scratch.SubView(panels.Length, (long)rows * s.K) : panels;
         for (int j = 0; j < s.N; j += columns)
         {
             int ofPanels = Pieces(Math.Min(columns, s.N - j), GemmPanels.Width);
-            Pack(form)(stream, PackingGrid(form, s.K, ofPanels), b, panels, s.N, s.K, j);
+            kernels.Pack(form)(stream, PackingGrid(form, s.K, ofPanels), b, panels, s.N, s.K, j);
             for (int i = 0; i < s.M; i += rows)
             {
                 int height = Math.Min(rows, s.M - i), ofTiles = Pieces(height, GemmPanels.Height);

@@ -4,6 +4,7 @@ using MiniTransformer.Kernels.Cpu;
 
 namespace MiniTransformer.Kernels.Gpu;
 
+using NaiveKernel = Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape>;
 using PackKernel = Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, int, int, int>;
 using TiledKernel = Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int>;
 
@@ -17,17 +18,13 @@ internal sealed partial class Gemm
     private const int CopiesOfGroup = 32;
 
     private readonly Accelerator accelerator;
-    private readonly TiledKernel?[] tiled = new TiledKernel?[9];
-    private Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape>? naive;
+    private readonly Dictionary<Type, OfElement> ofElements = [];
     private Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int>? panels;
     private Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, long, int, int>? parts;
-    private PackKernel? pack, packTransposed, packTiles;
+    private PackKernel? packTiles;
 
     /// <summary>Kernels compiled so far.</summary>
-    public int Compiled => tiled.Count(k => k is not null) + new object?[] { naive, panels, parts, pack, packTransposed, packTiles }.Count(k => k is not null);
-
-    private Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape> Naive =>
-        naive ??= accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape>(GemmNaive.Multiply);
+    public int Compiled => ofElements.Values.Sum(kernels => kernels.Compiled) + new object?[] { panels, parts, packTiles }.Count(k => k is not null);
 
     private Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int> Panels =>
         panels ??= accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int>(GemmPanels.Multiply);
@@ -35,32 +32,14 @@ internal sealed partial class Gemm
     private Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, long, int, int> AddParts =>
         parts ??= accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, long, int, int>(GemmParts.Add);
 
-    private PackKernel PackTiles => packTiles ??= Load(GemmPacking.TransposedTiles);
+    private PackKernel PackTiles => packTiles ??= accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, int, int, int>(GemmPacking.TransposedTiles);
 
-    private PackKernel Pack(GemmForm form) =>
-        form == GemmForm.NT ? packTransposed ??= Load(GemmPacking.TransposedPanels) : pack ??= Load(GemmPacking.Panels);
-
-    private TiledKernel Tiled(GemmVariant variant, GemmForm form) =>
-        tiled[((int)form * 3) + (variant == GemmVariant.Tiled64 ? 0 : variant == GemmVariant.Tiled128 ? 1 : 2)] ??= form switch
-        {
-            GemmForm.NN => Tiled<DepthAdjacent, LinesAdjacent>(variant),
-            GemmForm.NT => Tiled<DepthAdjacent, DepthAdjacent>(variant),
-            _ => Tiled<LinesAdjacent, LinesAdjacent>(variant),
-        };
-
-    private TiledKernel Tiled<TA, TB>(GemmVariant variant)
-        where TA : struct, IGemmTileSource
-        where TB : struct, IGemmTileSource
+    private OfElement Of<TElement>()
+        where TElement : struct, IElement
     {
-        if (variant == GemmVariant.Tiled64)
-            return accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int>(GemmTiled.Multiply64<TA, TB>);
-        if (variant == GemmVariant.TensorCores)
-            return accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int>(GemmTensorCores.Multiply<TA, TB, TensorCores>);
-        var kernel = accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int>(GemmTiled.Multiply128<TA, TB>);
-        return (stream, grid, a, b, c, shape, blocksPerGroup, _) => kernel(stream, grid, a, b, c, shape, blocksPerGroup);
+        if (!ofElements.TryGetValue(typeof(TElement), out OfElement? kernels)) ofElements.Add(typeof(TElement), kernels = new OfElement<TElement>(accelerator));
+        return kernels;
     }
-
-    private PackKernel Load(Action<ArrayView<float>, ArrayView<float>, int, int, int> kernel) => accelerator.LoadKernel(kernel);
 
     private static KernelConfig Items(long count) => new(checked((int)((count + ItemsOfGroup - 1) / ItemsOfGroup)), ItemsOfGroup);
 
@@ -68,5 +47,60 @@ internal sealed partial class Gemm
     {
         int copies = form == GemmForm.NT ? Pieces(k, GemmPacking.Steps) : k;
         return new KernelConfig(new Index3D(Math.Max(1, Pieces(copies, CopiesOfGroup)), pieces, 1), new Index3D(CopiesOfGroup, 1, 1));
+    }
+
+    /// <summary>The kernels that read B, for one type of its elements.</summary>
+    private abstract class OfElement
+    {
+        private readonly TiledKernel?[] tiled = new TiledKernel?[9];
+        private NaiveKernel? naive;
+        private PackKernel? pack, packTransposed;
+
+        public int Compiled => tiled.Count(k => k is not null) + new object?[] { naive, pack, packTransposed }.Count(k => k is not null);
+
+        public NaiveKernel Naive => naive ??= LoadNaive();
+
+        public PackKernel Pack(GemmForm form) => form == GemmForm.NT ? packTransposed ??= LoadPacking(form) : pack ??= LoadPacking(form);
+
+        public TiledKernel Tiled(GemmVariant variant, GemmForm form) =>
+            tiled[((int)form * 3) + (variant == GemmVariant.Tiled64 ? 0 : variant == GemmVariant.Tiled128 ? 1 : 2)] ??= form switch
+            {
+                GemmForm.NN => LoadTiled<DepthAdjacent, LinesAdjacent>(variant),
+                GemmForm.NT => LoadTiled<DepthAdjacent, DepthAdjacent>(variant),
+                _ => LoadTiled<LinesAdjacent, LinesAdjacent>(variant),
+            };
+
+        protected abstract NaiveKernel LoadNaive();
+
+        protected abstract PackKernel LoadPacking(GemmForm form);
+
+        protected abstract TiledKernel LoadTiled<TA, TB>(GemmVariant variant)
+            where TA : struct, IGemmTileSource
+            where TB : struct, IGemmTileSource;
+    }
+
+    private sealed class OfElement<TElement>(Accelerator accelerator) : OfElement
+        where TElement : struct, IElement
+    {
+        protected override NaiveKernel LoadNaive() =>
+            accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape>(GemmNaive.Multiply<TElement>);
+
+        protected override PackKernel LoadPacking(GemmForm form) => form == GemmForm.NT
+            ? accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, int, int, int>(GemmPacking.TransposedPanels<TElement>)
+            : accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, int, int, int>(GemmPacking.Panels<TElement>);
+
+        protected override TiledKernel LoadTiled<TA, TB>(GemmVariant variant)
+        {
+            if (variant == GemmVariant.Tiled64)
+                return accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int>(GemmTiled.Multiply64<TA, TB, TElement>);
+            if (variant == GemmVariant.TensorCores)
+            {
+                return accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int>(
+                    GemmTensorCores.Multiply<TA, TB, TElement, TensorCores>);
+            }
+
+            var kernel = accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int>(GemmTiled.Multiply128<TA, TB, TElement>);
+            return (stream, grid, a, b, c, shape, blocksPerGroup, _) => kernel(stream, grid, a, b, c, shape, blocksPerGroup);
+        }
     }
 }

@@ -6,7 +6,8 @@ namespace MiniTransformer.Kernels.Gpu;
 internal static class GemmNaive
 {
     /// <summary>C[i,j] = Σₖ A[i,k]·B[k,j].</summary>
-    public static void Multiply(ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, GemmShape s)
+    public static void Multiply<TElement>(ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, GemmShape s)
+        where TElement : struct, IElement
     {
         long index = ((long)Grid.IdxX * Group.DimX) + Group.IdxX;
         if (index >= (long)s.M * s.N) return;
@@ -19,7 +20,7 @@ internal static class GemmNaive
             float sum = 0;
             for (int depth = GemmDepth.Start(s.K, p + 1, blocks) - GemmDepth.Start(s.K, p, blocks); depth > 0; depth--)
             {
-                sum += a[atA] * b[atB];
+                sum += a[atA] * TElement.Load(b, atB);
                 atA += s.DepthA;
                 atB += s.DepthB;
             }

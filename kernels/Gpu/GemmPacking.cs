@@ -5,25 +5,27 @@ namespace MiniTransformer.Kernels.Gpu;
 /// <summary>Copies operands into the order in which <see cref="GemmPanels"/> reads them.</summary>
 internal static class GemmPacking
 {
-    /// <summary>Steps of k that a work item of <see cref="TransposedPanels"/> copies.</summary>
+    /// <summary>Steps of k that a work item of <see cref="TransposedPanels{TElement}"/> copies.</summary>
     public const int Steps = 8;
 
     /// <summary>
     /// Panels of B (K, N), from column <paramref name="firstColumn"/>: a work item copies one row of one panel; grid (groups of k, panels). Columns
     /// beyond N become zero.
     /// </summary>
-    public static void Panels(ArrayView<float> b, ArrayView<float> panels, int n, int k, int firstColumn)
+    public static void Panels<TElement>(ArrayView<float> b, ArrayView<float> panels, int n, int k, int firstColumn)
+        where TElement : struct, IElement
     {
         int depth = (Grid.IdxX * Group.DimX) + Group.IdxX, j = firstColumn + (Grid.IdxY * GemmPanels.Width);
         if (depth >= k) return;
         long from = ((long)depth * n) + j, to = (((long)Grid.IdxY * k) + depth) * (GemmPanels.Width / 8);
         ArrayView<Float8> rows = panels.Cast<Float8>();
-        rows[to] = Float8.LoadSome(b, from, n - j);
-        rows[to + 1] = Float8.LoadSome(b, from + 8, n - j - 8);
+        rows[to] = Float8.LoadSome<TElement>(b, from, n - j);
+        rows[to + 1] = Float8.LoadSome<TElement>(b, from + 8, n - j - 8);
     }
 
     /// <summary>Panels of Bᵀ, B stored (N, K): a work item copies <see cref="Steps"/> rows of one panel.</summary>
-    public static void TransposedPanels(ArrayView<float> b, ArrayView<float> panels, int n, int k, int firstColumn)
+    public static void TransposedPanels<TElement>(ArrayView<float> b, ArrayView<float> panels, int n, int k, int firstColumn)
+        where TElement : struct, IElement
     {
         int depth = ((Grid.IdxX * Group.DimX) + Group.IdxX) * Steps, j = firstColumn + (Grid.IdxY * GemmPanels.Width);
         if (depth >= k) return;
@@ -31,7 +33,7 @@ internal static class GemmPacking
         for (int column = 0; column < GemmPanels.Width; column++)
         {
             long from = ((long)(j + column) * k) + depth;
-            Float8 values = Float8.LoadSome(b, from, j + column < n ? k - depth : 0);
+            Float8 values = Float8.LoadSome<TElement>(b, from, j + column < n ? k - depth : 0);
             Float8.StoreSome(values, panels, to + column, GemmPanels.Width, k - depth);
         }
     }

@@ -33,9 +33,10 @@ internal static class GemmTensorCores
         new(groups, new Index3D(GroupSize, 1, 1), SharedMemoryConfig.RequestDynamic<Float4>((SharedFloats + TCores.OwnFloats) / 4));
 
     /// <summary>C (128 by 128) ← tile of A · tile of B; grid and arguments as for <see cref="GemmTiled.Multiply64"/>.</summary>
-    public static void Multiply<TA, TB, TCores>(ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, GemmShape s, int blocksPerGroup, int aligned)
+    public static void Multiply<TA, TB, TElement, TCores>(ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, GemmShape s, int blocksPerGroup, int aligned)
         where TA : struct, IGemmTileSource
         where TB : struct, IGemmTileSource
+        where TElement : struct, IElement
         where TCores : struct, ITensorCores
     {
         ArrayView<Float4> shared = SharedMemory.GetDynamic<Float4>();
@@ -53,14 +54,14 @@ internal static class GemmTensorCores
         {
             int k0 = GemmDepth.Start(s.K, p, blocks), end = GemmDepth.Start(s.K, p + 1, blocks);
             TCores.Clear(sums);
-            Float4 nextA = TA.Load<TensorTile>(a, s.RowA, s.DepthA, i0, s.M, k0, end, aligned != 0), nextB = TB.Load<TensorTile>(b, s.ColumnB, s.DepthB, j0, s.N, k0, end, aligned != 0);
+            Float4 nextA = TA.Load<TensorTile, Float32>(a, s.RowA, s.DepthA, i0, s.M, k0, end, aligned != 0), nextB = TB.Load<TensorTile, TElement>(b, s.ColumnB, s.DepthB, j0, s.N, k0, end, aligned != 0);
             for (; k0 < end; k0 += TensorTile.Steps)
             {
                 TA.Store<TensorTile>(tileA, Round(nextA));
                 TB.Store<TensorTile>(tileB, Round(nextB));
                 Group.Barrier();
-                nextA = TA.Load<TensorTile>(a, s.RowA, s.DepthA, i0, s.M, k0 + TensorTile.Steps, end, aligned != 0);
-                nextB = TB.Load<TensorTile>(b, s.ColumnB, s.DepthB, j0, s.N, k0 + TensorTile.Steps, end, aligned != 0);
+                nextA = TA.Load<TensorTile, Float32>(a, s.RowA, s.DepthA, i0, s.M, k0 + TensorTile.Steps, end, aligned != 0);
+                nextB = TB.Load<TensorTile, TElement>(b, s.ColumnB, s.DepthB, j0, s.N, k0 + TensorTile.Steps, end, aligned != 0);
                 TCores.MultiplyAdd(floats, atA, atB, sums);
                 Group.Barrier();
             }

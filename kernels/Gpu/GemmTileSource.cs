@@ -73,8 +73,9 @@ internal interface IGemmTileSource
     /// This work item's four floats of the tile from line x0 and depth k0, where there are <paramref name="lines"/> lines and k ends at
     /// <paramref name="end"/>. One of the strides is 1. Aligned: rows in memory begin at multiples of four floats and are as long.
     /// </summary>
-    static abstract Float4 Load<TSize>(ArrayView<float> operand, int lineStride, int depthStride, int x0, int lines, int k0, int end, bool aligned)
-        where TSize : struct, IGemmTileSize;
+    static abstract Float4 Load<TSize, TElement>(ArrayView<float> operand, int lineStride, int depthStride, int x0, int lines, int k0, int end, bool aligned)
+        where TSize : struct, IGemmTileSize
+        where TElement : struct, IElement;
 
     /// <summary>Stores the four floats where they belong.</summary>
     static abstract void Store<TSize>(ArrayView<Float4> tile, Float4 value)
@@ -86,11 +87,12 @@ internal readonly struct LinesAdjacent : IGemmTileSource
 {
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Float4 Load<TSize>(ArrayView<float> operand, int lineStride, int depthStride, int x0, int lines, int k0, int end, bool aligned)
+    public static Float4 Load<TSize, TElement>(ArrayView<float> operand, int lineStride, int depthStride, int x0, int lines, int k0, int end, bool aligned)
         where TSize : struct, IGemmTileSize
+        where TElement : struct, IElement
     {
         int k = k0 + (Group.IdxX / (TSize.Width / 4)), x = x0 + (4 * (Group.IdxX % (TSize.Width / 4)));
-        return Float4.Load(operand, ((long)k * depthStride) + x, k < end ? lines - x : 0, aligned);
+        return Float4.Load<TElement>(operand, ((long)k * depthStride) + x, k < end ? lines - x : 0, aligned);
     }
 
     /// <inheritdoc/>
@@ -105,11 +107,12 @@ internal readonly struct DepthAdjacent : IGemmTileSource
 {
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Float4 Load<TSize>(ArrayView<float> operand, int lineStride, int depthStride, int x0, int lines, int k0, int end, bool aligned)
+    public static Float4 Load<TSize, TElement>(ArrayView<float> operand, int lineStride, int depthStride, int x0, int lines, int k0, int end, bool aligned)
         where TSize : struct, IGemmTileSize
+        where TElement : struct, IElement
     {
         int x = x0 + (Group.IdxX / (TSize.Depth / 4)), k = k0 + (4 * (Group.IdxX % (TSize.Depth / 4)));
-        return Float4.Load(operand, ((long)x * lineStride) + k, x < lines ? end - k : 0, aligned);
+        return Float4.Load<TElement>(operand, ((long)x * lineStride) + k, x < lines ? end - k : 0, aligned);
     }
 
     /// <inheritdoc/>

@@ -16,9 +16,10 @@ internal static class GemmTiled
     /// C (64 by 64) ← tile of A · tile of B, 4 by 4 a work item. Grid (columns, rows, pieces of K): a group takes <paramref name="blocksPerGroup"/>
     /// blocks of K, and piece z writes to the z-th matrix at c. Aligned: each row in memory begins at a multiple of four floats.
     /// </summary>
-    public static void Multiply64<TA, TB>(ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, GemmShape s, int blocksPerGroup, int aligned)
+    public static void Multiply64<TA, TB, TElement>(ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, GemmShape s, int blocksPerGroup, int aligned)
         where TA : struct, IGemmTileSource
         where TB : struct, IGemmTileSource
+        where TElement : struct, IElement
     {
         const int Width = 64, Depth = 16, Row = (Width / 4) + 1;
         ArrayView<Float4> tileA = SharedMemory.Allocate<Float4>(Depth * Row), tileB = SharedMemory.Allocate<Float4>(Depth * Row);
@@ -30,14 +31,14 @@ internal static class GemmTiled
         {
             int k0 = GemmDepth.Start(s.K, p, blocks), end = GemmDepth.Start(s.K, p + 1, blocks);
             Float4 s0 = default, s1 = default, s2 = default, s3 = default;
-            Float4 nextA = TA.Load<Tile64>(a, s.RowA, s.DepthA, i0, s.M, k0, end, aligned != 0), nextB = TB.Load<Tile64>(b, s.ColumnB, s.DepthB, j0, s.N, k0, end, aligned != 0);
+            Float4 nextA = TA.Load<Tile64, Float32>(a, s.RowA, s.DepthA, i0, s.M, k0, end, aligned != 0), nextB = TB.Load<Tile64, TElement>(b, s.ColumnB, s.DepthB, j0, s.N, k0, end, aligned != 0);
             for (; k0 < end; k0 += Depth)
             {
                 TA.Store<Tile64>(tileA, nextA);
                 TB.Store<Tile64>(tileB, nextB);
                 Group.Barrier();
-                nextA = TA.Load<Tile64>(a, s.RowA, s.DepthA, i0, s.M, k0 + Depth, end, aligned != 0);
-                nextB = TB.Load<Tile64>(b, s.ColumnB, s.DepthB, j0, s.N, k0 + Depth, end, aligned != 0);
+                nextA = TA.Load<Tile64, Float32>(a, s.RowA, s.DepthA, i0, s.M, k0 + Depth, end, aligned != 0);
+                nextB = TB.Load<Tile64, TElement>(b, s.ColumnB, s.DepthB, j0, s.N, k0 + Depth, end, aligned != 0);
                 for (int t = 0; t < Depth; t += 4)
                 {
                     Step4(tileA[(t * Row) + ty], tileB[(t * Row) + tx], ref s0, ref s1, ref s2, ref s3);
@@ -58,9 +59,10 @@ internal static class GemmTiled
     /// The same with C 128 by 128, 8 by 8 a work item: rows 4ty … 4ty + 3 and 64 more, columns alike. Half as many reads of shared memory for a multiply-add.
     /// For aligned matrices only: registers are scarce here.
     /// </summary>
-    public static void Multiply128<TA, TB>(ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, GemmShape s, int blocksPerGroup)
+    public static void Multiply128<TA, TB, TElement>(ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, GemmShape s, int blocksPerGroup)
         where TA : struct, IGemmTileSource
         where TB : struct, IGemmTileSource
+        where TElement : struct, IElement
     {
         const int Width = 128, Depth = 8, Row = (Width / 4) + 1, Half = 16;
         ArrayView<Float4> tileA = SharedMemory.Allocate<Float4>(Depth * Row), tileB = SharedMemory.Allocate<Float4>(Depth * Row);
@@ -75,14 +77,14 @@ internal static class GemmTiled
             // Row r of the register tile: its left and its right four columns.
             Float4 l0 = default, l1 = default, l2 = default, l3 = default, l4 = default, l5 = default, l6 = default, l7 = default;
             Float4 r0 = default, r1 = default, r2 = default, r3 = default, r4 = default, r5 = default, r6 = default, r7 = default;
-            Float4 nextA = TA.Load<Tile128>(a, s.RowA, s.DepthA, i0, s.M, k0, end, aligned: true), nextB = TB.Load<Tile128>(b, s.ColumnB, s.DepthB, j0, s.N, k0, end, aligned: true);
+            Float4 nextA = TA.Load<Tile128, Float32>(a, s.RowA, s.DepthA, i0, s.M, k0, end, aligned: true), nextB = TB.Load<Tile128, TElement>(b, s.ColumnB, s.DepthB, j0, s.N, k0, end, aligned: true);
             for (; k0 < end; k0 += Depth)
             {
                 TA.Store<Tile128>(tileA, nextA);
                 TB.Store<Tile128>(tileB, nextB);
                 Group.Barrier();
-                nextA = TA.Load<Tile128>(a, s.RowA, s.DepthA, i0, s.M, k0 + Depth, end, aligned: true);
-                nextB = TB.Load<Tile128>(b, s.ColumnB, s.DepthB, j0, s.N, k0 + Depth, end, aligned: true);
+                nextA = TA.Load<Tile128, Float32>(a, s.RowA, s.DepthA, i0, s.M, k0 + Depth, end, aligned: true);
+                nextB = TB.Load<Tile128, TElement>(b, s.ColumnB, s.DepthB, j0, s.N, k0 + Depth, end, aligned: true);
                 for (int t = 0; t < Depth; t++)
                 {
                     Float4 top = tileA[(t * Row) + ty], bottom = tileA[(t * Row) + Half + ty], left = tileB[(t * Row) + tx], right = tileB[(t * Row) + Half + tx];

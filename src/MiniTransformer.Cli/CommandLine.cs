@@ -16,6 +16,14 @@ namespace MiniTransformer.Cli;
 /// <summary>The command-line tool: exit code 0 done, 1 failed, 2 bad usage, 130 interrupted.</summary>
 public static class CommandLine
 {
+    /// <summary>The commands, in the order of the help.</summary>
+    internal static CliCommand[] Commands =>
+    [
+        DemoCommand.Create(), SftCommand.Create(), AdviseCommand.Create(), RewardCommand.Create(), DprCommand.Create(), EvalCommand.Create(),
+        GenerateCommand.Create(), InspectCommand.Create(), TasksCommand.Create(), CreditCommand.Create(), VerifyCommand.Create(), CompareCommand.Create(),
+        ExportCommand.Create(), DevicesCommand.Create(),
+    ];
+
     /// <summary>Runs a command line.</summary>
     /// <param name="args">The arguments; none means the demo.</param>
     /// <param name="output">For results.</param>
@@ -26,14 +34,9 @@ public static class CommandLine
     public static int Run(string[] args, TextWriter output, TextWriter error, Stream? input = null, CancellationToken stop = default)
     {
         var terminal = new Terminal(output, error, input ?? Stream.Null, stop);
-        CliCommand[] commands =
-        [
-            DemoCommand.Create(), SftCommand.Create(), AdviseCommand.Create(), RewardCommand.Create(), DprCommand.Create(), EvalCommand.Create(), GenerateCommand.Create(), InspectCommand.Create(), TasksCommand.Create(),
-            CreditCommand.Create(), VerifyCommand.Create(), CompareCommand.Create(), ExportCommand.Create(), DevicesCommand.Create(),
-        ];
         try
         {
-            return Run(args, commands, terminal);
+            return Run(args, Commands, terminal);
         }
         catch (UsageException e)
         {

@@ -91,7 +91,7 @@ internal sealed class AdviseCommand
         else RunEvaluation.NameTooLong(validation, expert.Config, terminal.Say);
 
         ulong seed = settings.Given(common.Seed) ? settings.Get(common.Seed) : source.Seed;
-        var dpr = new DprOptions { Ends = vocabulary.Ends, PadId = vocabulary.PadId };
+        var dpr = new DprOptions { Ends = vocabulary.Ends };
         SftOptions continued = RunAdvice.Continued(sft, dpr);
         var options = new AdvisorOptions
         {

@@ -93,7 +93,7 @@ internal sealed class CreditCommand
             {
                 ITrack track = open("planted errors", planted.Count);
                 return PlantedErrors.Measure(
-                    expert, references.All, planted, right.Length, vocabulary.PadId, asked.Seed, vocabulary.Ends, scored => track.Report(scored, "scored"));
+                    expert, references.All, planted, right.Length, asked.Seed, vocabulary.Ends, scored => track.Report(scored, "scored"));
             });
             result = result with { IsGold = shown.IsGold, TrainedPrompts = trained.CountOf(planted.Select(p => p.Example.PromptIds)) };
             if (settings.Get(json)) terminal.Print(JsonSerializer.Serialize(result, RunDirectory.Json));

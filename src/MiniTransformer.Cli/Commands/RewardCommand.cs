@@ -82,7 +82,7 @@ internal sealed class RewardCommand
             foreach (Example[] examples in terminal.Stop.Await(JsonlReader.Read(file, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { Say = terminal.Say }).Chunk(settings.Get(batch))))
             {
                 Demonstrations.FromExamples(examples).CheckLength(positions);
-                var responses = new ResponseBatch(examples, vocabulary.PadId);
+                var responses = new ResponseBatch(examples);
                 RecoveredRewards rewards = reward.Recover(responses, vocabulary.Ends);
                 for (int b = 0; b < examples.Length; b++)
                 {

@@ -115,10 +115,10 @@ internal sealed class SftCommand
         });
         TransformerConfig config = model.Resolve(settings, loaded?.Config, vocabulary, runData, device);
         RunEvaluation.CheckLength(runData, config);
-        SftOptions options = asked.Options(vocabulary.PadId);
+        SftOptions options = asked.Options();
         UsageException.Check(options.Validate);
         if (measuring) return DryRun(config, runData.Train, options, asked.Recompute, terminal);
-        TrainingMemory.Require(config, device, Longest(runData.Train, options), options.PadId, asked.Recompute);
+        TrainingMemory.Require(config, device, Longest(runData.Train, options), asked.Recompute);
         runData.Begin(terminal.Say);
         int total = options.StepsFor(runData.Train.Count), every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, total / 10))!.Value;
         int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, total / 10))!.Value;
@@ -204,7 +204,7 @@ internal sealed class SftCommand
     private static int DryRun(TransformerConfig config, IReadOnlyList<Example> demonstrations, SftOptions options, bool recompute, Terminal terminal)
     {
         Example[] longest = Longest(demonstrations, options);
-        StepMemory memory = StepMemory.OfSft(config, ResponseBatch.OfTurns(longest, options.PadId), recompute);
+        StepMemory memory = StepMemory.OfSft(config, ResponseBatch.OfTurns(longest), recompute);
         terminal.Print(string.Create(CultureInfo.InvariantCulture, $"""
             A step of {longest.Length} sequences of at most {longest[0].Positions} tokens needs, in MB:
               parameters   {memory.Parameters / 1e6,10:0.00}

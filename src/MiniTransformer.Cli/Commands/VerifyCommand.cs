@@ -134,7 +134,7 @@ internal sealed class VerifyCommand
         if (drawn.Length == 0) throw new DataException($"{Invocation.Shown(file)}: every response is empty; there is nothing to check on.");
         new Rng(NamedSeed.Of("examples", seed)).Shuffle<Example>(drawn);
         PolicyCase[] chosen = [.. drawn.Take(Batches * BatchSize).Chunk(BatchSize)
-            .Select(batch => new PolicyCase(model, other, new ResponseBatch(batch, vocabulary.PadId)))];
+            .Select(batch => new PolicyCase(model, other, new ResponseBatch(batch)))];
         string title = $"{Invocation.Shown(policyPath)} and {chosen.Sum(c => c.Batch.B)} examples of {Invocation.Shown(file)}";
         return new OwnModel(title, model, other, chosen);
     }

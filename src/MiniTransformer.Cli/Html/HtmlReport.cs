@@ -104,7 +104,7 @@ public sealed class HtmlReport(string title, string summary, bool wide = false)
 
     /// <summary>Adds the tables and verdicts of a comparison, verdicts first.</summary>
     /// <param name="comparison">The comparison.</param>
-    /// <param name="verdictsOn">The arms that verdicts speak about; all when null.</param>
+    /// <param name="verdictsOn">The methods that verdicts speak about; all when null.</param>
     public HtmlReport Comparison(Comparison comparison, IReadOnlyCollection<string>? verdictsOn = null)
     {
         Verdicts(comparison.Verdicts(verdictsOn));

@@ -58,8 +58,17 @@ internal sealed class CommonFlags
         return (settings.Get(Threads) is var threads and > 0 ? threads : Environment.ProcessorCount, stop => Heard(Backends.Device.Cpu(1), stop));
     }
 
-    private Device Open(Settings settings, CancellationToken stop) =>
-        Heard(Backends.Device.Open(settings.Get(DeviceName), settings.Get(Threads), settings.Get(Precision) == "tf32"), stop);
+    private Device Open(Settings settings, CancellationToken stop)
+    {
+        try
+        {
+            return Heard(Backends.Device.Open(settings.Get(DeviceName), settings.Get(Threads), settings.Get(Precision) == "tf32"), stop);
+        }
+        catch (DeviceException e) // it begins with the device
+        {
+            throw new DeviceException($"{DeviceName.Name} {e.Message} `devices` lists what there is; {DeviceName.Name} cpu always works.", e);
+        }
+    }
 
     private static Device Heard(Device device, CancellationToken stop)
     {

@@ -91,12 +91,6 @@ internal static class Flags
     /// <summary>An absolute path; an empty one is refused.</summary>
     public static string FullPath(string text) => text.Length > 0 ? System.IO.Path.GetFullPath(text) : throw new UsageException("the path is empty.");
 
-    private static Flag<T> Cast<T>(Flag<T> flag, string helpName)
-    {
-        flag.HelpName = helpName;
-        return flag;
-    }
-
     private static int Whole(string text, int min)
     {
         if (!int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value))

@@ -66,7 +66,7 @@ internal sealed class ObjectiveRows(Formulas formulas)
     // With r_{T−1} = Q − V(s_T), as if the state after the last token were not terminal, the loss gains Σ V(s_T).
     private Loss WithTail(Transformer policy, Example[] ended) => (tape, logits, batch, scale) =>
     {
-        var whole = new ResponseBatch([.. ended.Select(e => new Example([.. e.PromptIds, .. e.ResponseIds], [0]))], padId: 0);
+        var whole = new ResponseBatch([.. ended.Select(e => new Example([.. e.PromptIds, .. e.ResponseIds], [0]))]);
         return formulas.InverseQ(tape, logits, batch, scale) + policy.Logits(tape, whole).LogSumExp().Sum().Scale(scale);
     };
 

@@ -9,7 +9,7 @@ namespace MiniTransformer.Cli.Prove;
 /// <summary>Two policies and a batch of responses: what a statement about the transformer is checked on.</summary>
 /// <param name="Policy">π, trainable; in the reward, π_SFT.</param>
 /// <param name="Reference">π_ref; null if there is none.</param>
-/// <param name="Batch">Prompts and responses, padded.</param>
+/// <param name="Batch">Prompts and responses.</param>
 internal sealed record PolicyCase(Transformer Policy, Transformer? Reference, ResponseBatch Batch)
 {
     /// <summary>
@@ -42,7 +42,7 @@ internal sealed record PolicyCase(Transformer Policy, Transformer? Reference, Re
             }
 
             using Transformer policy = Perturbed(device, config, rng, 0.15), reference = Perturbed(device, config, rng, 0.15);
-            yield return new PolicyCase(policy, reference, new ResponseBatch(examples, padId: rng.NextInt(config.VocabSize)));
+            yield return new PolicyCase(policy, reference, new ResponseBatch(examples));
 
             int[] Ids(int n) => [.. Enumerable.Range(0, n).Select(_ => rng.NextInt(config.VocabSize))];
         }

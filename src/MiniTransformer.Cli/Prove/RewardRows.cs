@@ -8,7 +8,7 @@ using MiniTransformer.Training;
 namespace MiniTransformer.Cli.Prove;
 
 /// <summary>
-/// T3, T4: P5 and P6 on the rewards that are recovered from a padded batch. They are judged by forward passes of one response at a time,
+/// T3, T4: P5 and P6 on the rewards that are recovered from a batch. They are judged by forward passes of one response at a time,
 /// whose logits the theory's double-precision formulas turn into rewards and probabilities.
 /// </summary>
 internal sealed class RewardRows(Formulas formulas)
@@ -64,12 +64,12 @@ internal sealed class RewardRows(Formulas formulas)
         return (error, withoutNext);
     }
 
-    // Q(s_t, ·) along a response, (T, V): a forward pass of this sequence alone, without padding.
+    // Q(s_t, ·) along a response, (T, V): a forward pass of this sequence alone.
     private static double[][] Rows(Transformer model, Example example)
     {
         using Tape tape = Tape.NoGrad(model.Device);
         int[] ids = [.. example.PromptIds, .. example.ResponseIds[..^1]];
-        float[] logits = model.Forward(tape.Ids(ids, new Shape(1, ids.Length))).ToArray();
+        float[] logits = model.Forward(tape.Sequences(ids)).ToArray();
         return [.. logits.Chunk(model.Config.VocabSize).Skip(example.PromptIds.Length - 1).Select(Doubles)];
     }
 
@@ -82,7 +82,7 @@ internal sealed class RewardRows(Formulas formulas)
         {
             using Tape tape = Tape.NoGrad(model.Device);
             Tensor logits = t == 0
-                ? decoder.Prompt(tape, [example.PromptIds], padId: 0)
+                ? decoder.Prompt(tape, [example.PromptIds])
                 : decoder.Step(tape, [example.ResponseIds[t - 1]], [0], [example.PromptIds.Length + t - 1]);
             logProb += SoftBellman.LogSoftmax(Doubles(logits.ToArray()))[example.ResponseIds[t]];
         }

@@ -39,7 +39,7 @@ internal sealed class TokenWorld : IDisposable
         };
         (Policy, Expert, Reference) = (New(), New(), New());
         prompt = [.. Enumerable.Range(0, 1 + rng.NextInt(3)).Select(_ => rng.NextInt(Vocabulary))];
-        Responses = new ResponseBatch([.. ResponseEnumeration.All(mdp).Select(y => new Example(prompt, y.Tokens))], padId: End);
+        Responses = new ResponseBatch([.. ResponseEnumeration.All(mdp).Select(y => new Example(prompt, y.Tokens))]);
 
         // 0.4: rewards of about 1 nat, and no policy near certainty.
         Transformer New() => PolicyCase.Perturbed(device, config, rng, deviation: 0.4);
@@ -124,7 +124,6 @@ internal sealed class TokenWorld : IDisposable
             Beta = Beta,
             KlForm = KlForm.K1InReward,
             Ends = End,
-            PadId = End,
             Seed = seed,
             CollapseKl = double.PositiveInfinity,
         };
@@ -149,7 +148,7 @@ internal sealed class TokenWorld : IDisposable
 
     // One row of logits for each state of the MDP, in its order.
     private ResponseBatch States() =>
-        new([.. Enumerable.Range(0, mdp.StateCount).Select(s => new Example([.. prompt, .. mdp.Tokens(s)], [0]))], padId: End);
+        new([.. Enumerable.Range(0, mdp.StateCount).Select(s => new Example([.. prompt, .. mdp.Tokens(s)], [0]))]);
 
     private double[][] Table(Transformer model)
     {

@@ -160,6 +160,5 @@ internal sealed record DprRun : TrainingSettings
         Seed = Seed,
         CollapseKl = CollapseKl,
         Ends = vocabulary.Ends,
-        PadId = vocabulary.PadId,
     };
 }

@@ -75,13 +75,13 @@ internal sealed class HeldOutPrompts
 
     /// <summary>All measures of a policy.</summary>
     public Measurement Measure(Transformer model, DenseReward reward, Vocabulary vocabulary, SamplingOptions options) =>
-        Evaluation.Measure(model, reward, Ids, judge, vocabulary.Ends, vocabulary.PadId, options);
+        Evaluation.Measure(model, reward, Ids, judge, vocabulary.Ends, options);
 
     /// <summary>log π of the held-out completions that fit into the model's context, a response and a token; null for tasks.</summary>
     public (double PerResponse, double PerToken)? LogLikelihood(Transformer model, Vocabulary vocabulary)
     {
         Example[] fitting = Array.FindAll(Examples, e => e.Positions <= model.Config.MaxPositions);
-        return fitting.Length == 0 ? null : Evaluation.LogLikelihood(model, fitting, vocabulary.PadId);
+        return fitting.Length == 0 ? null : Evaluation.LogLikelihood(model, fitting);
     }
 
     private Action check = () => { };

@@ -1,4 +1,3 @@
-using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
 using MiniTransformer.Nn;
 using MiniTransformer.Training;
@@ -19,10 +18,9 @@ internal sealed record LoadedModel(string Folder, Transformer Model, Vocabulary 
     /// <summary>Reads the model of a folder.</summary>
     public static LoadedModel Open(string folder, Device device, bool trainable = false)
     {
-        Transformer model = Checkpoint.LoadModel(folder, device);
+        Transformer model = Checkpoint.LoadModel(folder, device, trainable);
         try
         {
-            foreach (Parameter parameter in model.Parameters) parameter.Trainable = trainable;
             return new LoadedModel(folder, model, Vocabulary.Of(folder, model.Config));
         }
         catch

@@ -43,7 +43,7 @@ internal static class RunAdvice
                 AdvisorOptions shown = options with { Sampling = new Measuring(track, () => rows.Count, "the next policy").Shown(options.Sampling) };
                 IEnumerable<AdvisedPolicy> measured = scoredBy == AdviceScore.Accuracy
                     ? Advisor.ByAccuracy(expert, candidates, validation.Ids, validation.Judge, vocabulary.Ends, demonstrations, shown)
-                    : Advisor.ByLikelihood(expert, candidates, validation.Examples, vocabulary.Ends, vocabulary.PadId, demonstrations, shown);
+                    : Advisor.ByLikelihood(expert, candidates, validation.Examples, vocabulary.Ends, demonstrations, shown);
                 foreach (AdvisedPolicy row in measured)
                 {
                     rows.Add(row);
@@ -73,7 +73,7 @@ internal static class RunAdvice
     /// <param name="dpr">DPR's budget.</param>
     public static SftOptions Continued(SftRun sft, DprOptions dpr)
     {
-        SftOptions options = sft.Options(dpr.PadId);
+        SftOptions options = sft.Options();
         return AdvisorOptions.ContinuedFor(options, dpr) with { Seed = options.Seed };
     }
 

@@ -27,7 +27,7 @@ internal static class Scored
         Transformer expert, IReadOnlyList<NamedReference> references, Vocabulary vocabulary, IReadOnlyList<Example> examples)
     {
         if (examples.All(e => e.ResponseIds.Length == 0)) return [.. examples.Select(_ => new ScoredRow([], Ended: false, FinalValue: double.NaN))];
-        var batch = new ResponseBatch(examples, vocabulary.PadId);
+        var batch = new ResponseBatch(examples);
         TokenScores scores = TokenCredit.Score(expert, [.. references.Select(r => r.Model)], batch, Alternatives, vocabulary.Ends);
         return
         [

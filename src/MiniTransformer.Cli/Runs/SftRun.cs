@@ -132,8 +132,7 @@ internal sealed record SftRun : TrainingSettings
         : new DataSource(Task, null, Good, Demonstrations ?? 0, 0, Seed);
 
     /// <summary>The settings of the trainer: of the run itself, and of whatever goes on as it began.</summary>
-    /// <param name="padId">The token that pads a batch.</param>
-    public SftOptions Options(int padId) => new()
+    public SftOptions Options() => new()
     {
         Steps = Steps ?? 0,
         Epochs = Epochs ?? 1,
@@ -156,6 +155,5 @@ internal sealed record SftRun : TrainingSettings
             },
             Gamma, Alpha),
         Optimizer = new AdamWOptions { ClipNorm = (float)MaxGradNorm },
-        PadId = padId,
     };
 }

@@ -18,10 +18,10 @@ internal static class TrainingMemory
 
     /// <summary>Refuses a model and a batch that are too large.</summary>
     /// <exception cref="UsageException">They are; the message says how much is needed and how much there is.</exception>
-    public static void Require(TransformerConfig config, Device device, Example[] longest, int padId, bool recompute)
+    public static void Require(TransformerConfig config, Device device, Example[] longest, bool recompute)
     {
         Require(config, device);
-        long activations = StepMemory.OfSft(config, ResponseBatch.OfTurns(longest, padId), recompute).Activations;
+        long activations = StepMemory.OfSft(config, ResponseBatch.OfTurns(longest), recompute).Activations;
         Require(config, device, activations, $", {DeviceException.Size(activations)} for the activations of {longest.Length} sequences of at most {longest[0].Positions} tokens");
     }
 

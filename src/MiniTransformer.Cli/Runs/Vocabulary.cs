@@ -30,9 +30,6 @@ internal sealed record Vocabulary(ITokenizer? Tokenizer, string? WhyNone, Tokens
     /// <summary>The tokens that end a response.</summary>
     public EndTokens Ends => Tokens.Ends;
 
-    /// <summary>The token that fills the shorter rows of a batch.</summary>
-    public int PadId => Tokens.Filler;
-
     /// <summary>The tokenizer, where text makes one necessary.</summary>
     /// <exception cref="UsageException">There is none.</exception>
     public ITokenizer Needed(string what) => Tokenizer ?? throw new UsageException($"{what} is text, and the model has no tokenizer to encode it. {WhyNone}");

@@ -86,14 +86,13 @@ public static class Advisor
     /// <param name="references">The candidates.</param>
     /// <param name="heldOut">Validation demonstrations.</param>
     /// <param name="ends">The tokens that end a response.</param>
-    /// <param name="padId">The token that pads a batch.</param>
     /// <param name="demonstrations">What continued SFT goes on with.</param>
     /// <param name="options">Settings.</param>
     public static IEnumerable<AdvisedPolicy> ByLikelihood(
-        Transformer sft, IReadOnlyList<(string Name, Transformer Model)> references, IReadOnlyList<Example> heldOut, EndTokens ends, int padId,
+        Transformer sft, IReadOnlyList<(string Name, Transformer Model)> references, IReadOnlyList<Example> heldOut, EndTokens ends,
         IReadOnlyList<Example> demonstrations, AdvisorOptions options) => Rows(
         sft, references, demonstrations, options, [.. heldOut.Select(e => e.PromptIds)], ends,
-        policy => new Scores(ResponseLikelihood.Of(policy, heldOut, padId), null));
+        policy => new Scores(ResponseLikelihood.Of(policy, heldOut), null));
 
     /// <summary>
     /// The α of the policy that a run of DPR heads for. It divides its advantages A by their root mean square, so that its KL to π_SFT weighs β rms(A) beside r̂ itself:
@@ -111,7 +110,7 @@ public static class Advisor
     {
         if (!(dpr.Beta > 0)) throw new ArgumentException("Advisor: with β = 0 nothing holds DPR near π_SFT, so that no α of extrapolated decoding stands for it; give one.");
         if (!dpr.Whiten) return (float)(1 / dpr.Beta);
-        var batch = new ResponseBatch(responses, dpr.PadId);
+        var batch = new ResponseBatch(responses);
         float[] rHat = new DenseReward(sft, reference).Recover(batch).RHat;
         float[] advantages = Returns.MinusPositionMean(Returns.ToGo(rHat, batch.Starts, dpr.Gamma), batch.Starts);
         double rms = Math.Sqrt(advantages.Average(a => (double)a * a));

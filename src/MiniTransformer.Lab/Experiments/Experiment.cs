@@ -27,9 +27,6 @@ public sealed class Experiment(World world)
     // Points of a curve after the first, and the validation prompts that they are measured on.
     private const int CurvePoints = 5, CurvePrompts = 200;
 
-    /// <summary>The world.</summary>
-    public World World => world;
-
     /// <summary>Trains and measures a method; the last event is its <see cref="MethodDone"/>.</summary>
     /// <param name="method">The method.</param>
     /// <param name="curve">Whether its accuracy is followed during training.</param>

@@ -24,7 +24,7 @@ public sealed record WorldFacts(
         IReadOnlyList<TaskPrompt> prompts = world.Data.Validation;
         int[][] ids = [.. prompts.Select(p => p.Encode(world.Tokenizer).Ids)];
         SampledResponse[] responses = Sampler.Generate(world.Expert, ids, world.Tokenizer.Tokens.Ends, sampling);
-        var batch = new ResponseBatch([.. responses.Select((r, i) => new Example(ids[i], r.Ids))], world.Tokenizer.Tokens.Filler);
+        var batch = new ResponseBatch([.. responses.Select((r, i) => new Example(ids[i], r.Ids))]);
         PositionRewards[] positions = [.. world.References.Keys.Select(name => new PositionRewards(name, ByPosition(world.Reward(name).Recover(batch).RHat, batch.Starts)))];
         var advisor = new AdvisorOptions { Sampling = sampling, Continued = AdvisorOptions.ContinuedFor(world.SftOptions, world.DprOptions) };
         Advice advice = Advisor.Advise(world.Expert, [.. world.References.Select(r => (r.Key, r.Value))], prompts, world.Tokenizer, world.Demonstrations, advisor);

@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace MiniTransformer.Lab;
 
 /// <summary>Which accuracy is meant.</summary>
@@ -99,7 +97,7 @@ public sealed class Comparison
         }
 
         string spread = Seeds < Statistics.FewestForInterval
-            ? $"No intervals with {SeedCount(Seeds)}: run --seeds 5."
+            ? $"No intervals with {SeedCount(Seeds)}."
             : $"± is half of Student's 95% interval over {Seeds} seeds.";
         return new ReportTable(
             "Accuracy on held-out prompts", headers, rows,
@@ -118,7 +116,7 @@ public sealed class Comparison
         }
 
         string note = Seeds < Statistics.FewestForInterval
-            ? $"Differences taken seed by seed; no intervals with {SeedCount(Seeds)}: run --seeds 5."
+            ? $"Differences taken seed by seed; no intervals with {SeedCount(Seeds)}."
             : "Differences taken seed by seed, with Student's 95% interval (with few seeds a percentile bootstrap would be too narrow). "
               + "Each interval stands for itself: of twenty true zeros about one is excluded by chance.";
         return new ReportTable($"Difference to {baseline}", headers, rows, note);
@@ -167,18 +165,6 @@ public sealed class Comparison
         return verdicts;
     }
 
-    /// <summary>All tables and verdicts in Markdown.</summary>
-    public string ToMarkdown()
-    {
-        var text = new StringBuilder(AccuracyTable().ToMarkdown());
-        foreach (string baseline in Baselines) text.Append('\n').Append(DifferenceTable(baseline).ToMarkdown());
-        if (TaskTable() is { } tasks) text.Append('\n').Append(tasks.ToMarkdown());
-        IReadOnlyList<Verdict> verdicts = Verdicts();
-        if (verdicts.Count > 0) text.Append('\n');
-        foreach (Verdict verdict in verdicts) text.Append("- ").Append(verdict.Text).Append('\n');
-        return text.ToString();
-    }
-
     /// <summary>"1 seed", "5 seeds".</summary>
     public static string SeedCount(int count) => count == 1 ? "1 seed" : $"{count} seeds";
 
@@ -187,7 +173,8 @@ public sealed class Comparison
 
     internal static ReportCell Level(Estimate estimate) => estimate.Count == 0
         ? Numbers.None
-        : new ReportCell($"{Numbers.Fraction(estimate.Mean)} ± {Numbers.Fraction(estimate.Interval.HalfWidth)}", Spread(estimate, Numbers.Range));
+        : new ReportCell(
+            Numbers.Fraction(estimate.Mean) + (estimate.Interval.IsAvailable ? $" ± {Numbers.Fraction(estimate.Interval.HalfWidth)}" : ""), Spread(estimate, Numbers.Range));
 
     internal static ReportCell Gain(PairedDifference difference)
     {
@@ -195,7 +182,8 @@ public sealed class Comparison
         return estimate.Count == 0
             ? Numbers.None
             : new ReportCell(
-                $"{Numbers.SignedFraction(estimate.Mean)} {Numbers.SignedRange(estimate.Interval)}", Spread(estimate, Numbers.SignedRange), difference.Outcome);
+                Numbers.SignedFraction(estimate.Mean) + (estimate.Interval.IsAvailable ? $" {Numbers.SignedRange(estimate.Interval)}" : ""),
+                Spread(estimate, Numbers.SignedRange), difference.Outcome);
     }
 
     private static string? Spread(Estimate estimate, Func<Interval, string> range) => estimate.Bootstrap.IsAvailable

@@ -33,7 +33,7 @@ public sealed record Verdict(string Label, string Baseline, Outcome Greedy, Outc
             : string.Join("; ", measured.Select(pair => Numbers(pair.Name, pair.Difference)));
         if (outcomes is [Outcome.Unmeasured])
         {
-            evidence += $"; no interval with {Comparison.SeedCount(measured.Max(pair => pair.Difference.Estimate.Count))}; run --seeds 5";
+            evidence += $"; no interval with {Comparison.SeedCount(measured.Max(pair => pair.Difference.Estimate.Count))}";
         }
 
         return new Verdict(label, baseline, greedy.Outcome, sampled.Outcome, claim, evidence);

@@ -124,7 +124,7 @@ public static class PlantedErrors
         PlantedExample[] planted = [.. changed.Where(p => wrong.Contains(p.Example))];
         return planted.Length == 0
             ? new PlantedErrorResult(seed, 0, answers.Length, double.NaN, double.NaN, [])
-            : Measure(expert, references, planted, answers.Length, tokenizer.Tokens.Filler, seed, tokenizer.Tokens.Ends);
+            : Measure(expert, references, planted, answers.Length, seed, tokenizer.Tokens.Ends);
 
         Example[] Judged(Example[] examples, bool isRight)
         {
@@ -139,13 +139,12 @@ public static class PlantedErrors
     /// <param name="references">The references, each with a name of its own; there may be none.</param>
     /// <param name="planted">Responses with an error, of <see cref="Plant"/>.</param>
     /// <param name="attempted">Of how many right responses they were made.</param>
-    /// <param name="padId">The token that pads a batch.</param>
     /// <param name="seed">The seed that they were planted with; resampling takes it too.</param>
     /// <param name="ends">The tokens that end a response; null takes those of the expert's configuration.</param>
     /// <param name="progress">Hears how many responses are scored.</param>
     /// <exception cref="ArgumentException">There is no planted error.</exception>
     public static PlantedErrorResult Measure(
-        Transformer expert, IReadOnlyList<NamedReference> references, IReadOnlyList<PlantedExample> planted, int attempted, int padId, ulong seed,
+        Transformer expert, IReadOnlyList<NamedReference> references, IReadOnlyList<PlantedExample> planted, int attempted, ulong seed,
         EndTokens? ends = null, Action<int>? progress = null)
     {
         if (planted.Count == 0)
@@ -164,7 +163,7 @@ public static class PlantedErrors
         int at = 0, scored = 0;
         foreach (Example[] examples in planted.Select(p => p.Example).Chunk(BatchSize))
         {
-            TokenScores scores = TokenCredit.Score(expert, models, new ResponseBatch(examples, padId), ends: ends);
+            TokenScores scores = TokenCredit.Score(expert, models, new ResponseBatch(examples), ends: ends);
             for (int i = 0; i < scores.LogProb.Length; i++, at++)
             {
                 logPolicy[at] = scores.LogProb[i];

@@ -54,18 +54,20 @@ public static class Checkpoint
 
     /// <summary>
     /// Reads a model from a Hugging Face folder of one of the families: config.json, and weights in float32, float16 or bfloat16, in one file or several. The
-    /// configuration is checked against the weights before anything is loaded. The parameters are trainable, and float32 in memory.
-    /// </summary>
+    /// configuration is checked against the weights before anything is loaded. </summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="device">Where the model is put.</param>
+    /// <param name="trainable">Whether it is to be trained, in float32; a frozen model's matrices stay in memory in the type of the file, to the same results.</param>
     /// <exception cref="FileNotFoundException">A file is missing; the message says which, and what is there instead.</exception>
     /// <exception cref="TransformerConfigException">The configuration asks for what is not implemented, or does not fit the weights.</exception>
     /// <exception cref="SafetensorsException">The weights are damaged, or of a type that is not read.</exception>
     /// <exception cref="ChecksumException">A file is not what this library wrote.</exception>
-    public static Transformer LoadModel(string folder, Device device) => Read(folder, IsOfModel, current =>
+    public static Transformer LoadModel(string folder, Device device, bool trainable = true) => Read(folder, IsOfModel, current =>
     {
         TransformerConfig config = TransformerConfig.Load(current);
         using ITensorFile weights = ModelWeights.Open(current);
         config.CheckAgainst(weights);
-        return Transformer.Load(config, device, weights);
+        return Transformer.Load(config, device, weights, trainable);
     }, device.Stop);
 
     /// <summary>The configuration of a model's folder; the weights are not looked at.</summary>

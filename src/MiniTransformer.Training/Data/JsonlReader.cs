@@ -33,12 +33,6 @@ public static class JsonlReader
         return ReadFile(path, tokenizer, vocabSize, options);
     }
 
-    /// <summary>The examples of several files, one after another.</summary>
-    /// <exception cref="FileNotFoundException">One of the files does not exist.</exception>
-    /// <exception cref="DataException">Thrown while enumerating, at the first line that cannot be used.</exception>
-    public static IEnumerable<Example> Read(IEnumerable<string> paths, ITokenizer? tokenizer, int? vocabSize = null) =>
-        paths.Select(path => Read(path, tokenizer, vocabSize)).ToArray().SelectMany(examples => examples);
-
     /// <summary>The examples of a stream, named <paramref name="file"/> in errors.</summary>
     /// <exception cref="DataException">Thrown while enumerating, at the first line that cannot be used.</exception>
     public static IEnumerable<Example> Read(Stream stream, string file, ITokenizer? tokenizer, int? vocabSize = null, JsonlOptions? options = null)

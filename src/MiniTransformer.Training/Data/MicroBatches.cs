@@ -11,14 +11,14 @@ public sealed class MicroBatches
 {
     /// <summary>Cuts the examples into consecutive pieces of at most <paramref name="size"/>; a piece in which no token carries loss is left out.</summary>
     /// <exception cref="DataException">No token of the whole batch carries loss.</exception>
-    public MicroBatches(IReadOnlyList<Example> examples, int size, int padId)
+    public MicroBatches(IReadOnlyList<Example> examples, int size)
     {
         ArgumentNullException.ThrowIfNull(examples);
         ArgumentOutOfRangeException.ThrowIfLessThan(size, 1);
         Example[][] pieces = examples.Chunk(size).Where(piece => piece.Any(e => e.Learned.Count > 0)).ToArray();
         Pieces = pieces.Length > 0
-            ? Array.ConvertAll(pieces, piece => ResponseBatch.OfTurns(piece, padId))
-            : [ResponseBatch.OfTurns(examples, padId)];  // carries no loss either, and says so
+            ? Array.ConvertAll(pieces, ResponseBatch.OfTurns)
+            : [ResponseBatch.OfTurns(examples)];  // carries no loss either, and says so
         TokenCount = Pieces.Sum(piece => piece.N);
     }
 

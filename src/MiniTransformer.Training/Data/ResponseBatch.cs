@@ -1,30 +1,29 @@
 namespace MiniTransformer.Data;
 
 /// <summary>
-/// A batch of B examples, and the one place where labels are shifted. A sequence s = prompt + response has inputs s₀ … s_{L−2}, and its
+/// A batch of B examples, one after another, and the one place where labels are shifted. A sequence s = prompt + response has inputs s₀ … s_{L−2}, and its
 /// position t predicts s_{t+1}; so response token j (counted from 0) is predicted at position P − 1 + j, the first one by the prompt's last token:
 /// <code>
-/// sequence    p₀ p₁ p₂ | r₀ r₁ end          P = 3
-/// inputs      p₀ p₁ p₂   r₀ r₁
-/// predicts    ·  ·  r₀   r₁ end             rows 2, 3, 4
+/// sequences   p₀ p₁ p₂ | r₀ r₁ end      q₀ | r₀ end
+/// inputs      p₀ p₁ p₂   r₀ r₁        , q₀   r₀               InputStarts 0 5 7
+/// predicts    ·  ·  r₀   r₁ end         r₀   end              rows 2 3 4, 5 6; Starts 0 3 5
 /// </code>
-/// Rows are padded on the right to T = max L − 1. Which positions carry loss follows from lengths alone, never from a token's value, so the
-/// end token is learned even where the padding token equals it.
+/// A sequence has no input after the last that predicts a token with loss; an empty response has none at all. Which positions carry loss follows from lengths alone,
+/// never from a token's value.
 /// </summary>
 public sealed class ResponseBatch
 {
-    /// <summary>Lays out prompts and responses, padded with the given token, which no result depends on.</summary>
+    /// <summary>Lays out prompts and responses.</summary>
     /// <exception cref="DataException">A prompt is empty, an id is negative, or no token of the batch carries loss; the message names the examples' sources.</exception>
-    public ResponseBatch(IReadOnlyList<Example> examples, int padId = 0)
-        : this(examples, padId, e => e.Answered)
+    public ResponseBatch(IReadOnlyList<Example> examples)
+        : this(examples, e => e.Answered)
     {
     }
 
-    private ResponseBatch(IReadOnlyList<Example> examples, int padId, Func<Example, TokenSequence> sequenceOf)
+    private ResponseBatch(IReadOnlyList<Example> examples, Func<Example, TokenSequence> sequenceOf)
     {
         ArgumentNullException.ThrowIfNull(examples);
         if (examples.Count == 0) throw new ArgumentException("A batch needs at least one example.", nameof(examples));
-        ArgumentOutOfRangeException.ThrowIfNegative(padId);
         foreach (Example example in examples) Check(example);
         TokenSequence[] sequences = [.. examples.Select(sequenceOf)];
         Examples = examples;
@@ -36,23 +35,21 @@ public sealed class ResponseBatch
                 "remove these examples or give them a response (an end token suffices).");
         }
 
-        T = sequences.Max(s => s.Ids.Length) - 1;
-        Inputs = new int[B * T];
-        Positions = new int[B * T];
+        InputStarts = new int[B + 1];
+        for (int b = 0; b < B; b++) InputStarts[b + 1] = checked(InputStarts[b] + InputsOf(sequences[b]));
+        Inputs = new int[InputStarts[B]];
         Rows = new int[N];
         Targets = new int[N];
-        Inputs.AsSpan().Fill(padId);
         List<int> starts = [0];
         int n = 0;
         for (int b = 0; b < B; b++)
         {
             int[] ids = sequences[b].Ids;
-            int inputs = sequences[b].Count > 0 ? ids.Length - 1 : Math.Min(ids.Length, T);  // a prompt without response has no last token to predict
-            ids.AsSpan(0, inputs).CopyTo(Inputs.AsSpan(b * T, T));
-            for (int t = 0; t < T; t++) Positions[b * T + t] = t;
+            int first = InputStarts[b];
+            ids.AsSpan(0, InputStarts[b + 1] - first).CopyTo(Inputs.AsSpan(first));
             foreach ((int start, int end) in sequences[b].Loss)
             {
-                for (int t = start; t < end; t++, n++) (Rows[n], Targets[n]) = (b * T + t - 1, ids[t]);
+                for (int t = start; t < end; t++, n++) (Rows[n], Targets[n]) = (first + t - 1, ids[t]);
                 starts.Add(n);
             }
         }
@@ -65,27 +62,24 @@ public sealed class ResponseBatch
     /// its own in <see cref="Starts"/>, which has then more than B + 1 entries.
     /// </summary>
     /// <exception cref="DataException">As of the constructor.</exception>
-    public static ResponseBatch OfTurns(IReadOnlyList<Example> examples, int padId = 0) => new(examples, padId, e => e.Learned);
+    public static ResponseBatch OfTurns(IReadOnlyList<Example> examples) => new(examples, e => e.Learned);
 
-    /// <summary>The examples, one a row.</summary>
+    /// <summary>The examples, one a sequence.</summary>
     public IReadOnlyList<Example> Examples { get; }
 
     /// <summary>Number of sequences.</summary>
     public int B { get; }
 
-    /// <summary>Positions of a row.</summary>
-    public int T { get; }
-
     /// <summary>Number of tokens that carry loss, the weight of this batch in a gradient accumulated over several.</summary>
     public int N { get; }
 
-    /// <summary>Input tokens, (B·T).</summary>
+    /// <summary>Input tokens of all sequences.</summary>
     public int[] Inputs { get; }
 
-    /// <summary>Positions 0 … T−1 of every row, (B·T).</summary>
-    public int[] Positions { get; }
+    /// <summary>Sequence b's tokens are entries InputStarts[b] … InputStarts[b+1]−1 of <see cref="Inputs"/>, (B+1).</summary>
+    public int[] InputStarts { get; }
 
-    /// <summary>Flat index b·T + t of every position that predicts a response token, (N), sequence by sequence.</summary>
+    /// <summary>The entry of <see cref="Inputs"/> that predicts each token with loss, (N), sequence by sequence.</summary>
     public int[] Rows { get; }
 
     /// <summary>The response token that each of <see cref="Rows"/> predicts, (N).</summary>
@@ -93,6 +87,8 @@ public sealed class ResponseBatch
 
     /// <summary>Sequence b's response tokens are entries Starts[b] … Starts[b+1]−1 of <see cref="Rows"/> and <see cref="Targets"/>, (B+1).</summary>
     public int[] Starts { get; }
+
+    private static int InputsOf(TokenSequence sequence) => sequence.Loss.Where(turn => turn.End > turn.Start).Select(turn => turn.End - 1).DefaultIfEmpty(0).Max();
 
     private static void Check(Example example)
     {

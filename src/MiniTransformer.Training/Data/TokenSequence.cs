@@ -5,12 +5,4 @@ public sealed record TokenSequence(int[] Ids, IReadOnlyList<(int Start, int End)
 {
     /// <summary>Number of tokens that carry loss.</summary>
     public int Count => Loss.Sum(turn => turn.End - turn.Start);
-
-    /// <summary>Whether each token carries loss.</summary>
-    public bool[] Mask()
-    {
-        bool[] mask = new bool[Ids.Length];
-        foreach ((int start, int end) in Loss) mask.AsSpan(start, end - start).Fill(true);
-        return mask;
-    }
 }

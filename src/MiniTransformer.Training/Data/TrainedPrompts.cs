@@ -19,9 +19,6 @@ public sealed class TrainedPrompts
 
     private TrainedPrompts(IEnumerable<ulong> hashes) => this.hashes = [.. hashes];
 
-    /// <summary>Number of different prompts.</summary>
-    public int Count => hashes.Count;
-
     /// <summary>Those of a model's folder; none where it does not say.</summary>
     /// <exception cref="InvalidDataException">The file is damaged.</exception>
     public static TrainedPrompts Of(CompanionFiles files)

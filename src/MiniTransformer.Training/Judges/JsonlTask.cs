@@ -14,9 +14,6 @@ public sealed class JsonlTask : ITask
     private readonly IJudge verifier;
     private readonly Dictionary<string, Example[]> records;
 
-    /// <summary>What could not be judged so far.</summary>
-    public JudgeLog? Log => verifier.Log;
-
     /// <summary>The task of some examples, as <see cref="JsonlReader"/> reads them.</summary>
     /// <param name="name">What tables call it.</param>
     /// <param name="examples">The data, at least one example.</param>

@@ -39,7 +39,7 @@ public sealed record Accuracy(double Total, IReadOnlyDictionary<string, double> 
 
 /// <summary>What is measured of a policy on held-out prompts.</summary>
 /// <param name="Greedy">Accuracy of the most probable tokens.</param>
-/// <param name="Sampled">Accuracy of one response drawn at the arm's temperature.</param>
+/// <param name="Sampled">Accuracy of one response drawn at the method's temperature.</param>
 /// <param name="Kl">
 /// Mean over sampled responses of Σ_t KL(π(·|s_t) ‖ π_SFT(·|s_t)), in nats; π is the policy that they were drawn from, at its temperature, π_SFT at 1. NaN where
 /// draws were cut to the most probable tokens.
@@ -73,7 +73,7 @@ public static class Evaluation
     public static Measurement Measure(
         Policy policy, DenseReward reward, IReadOnlyList<TaskPrompt> prompts, ITokenizer tokenizer, SamplingOptions sampling) => Measure(
         policy, reward, [.. prompts.Select(p => p.Encode(tokenizer).Ids)], responses => Judge(prompts, responses, tokenizer),
-        tokenizer.Tokens.Ends, tokenizer.Tokens.Filler, sampling);
+        tokenizer.Tokens.Ends, sampling);
 
     /// <summary>All measures of one policy, on prompts that need no task.</summary>
     /// <param name="policy">The policy: a model, or an <see cref="Extrapolation"/>.</param>
@@ -81,11 +81,9 @@ public static class Evaluation
     /// <param name="prompts">Token ids of held-out prompts.</param>
     /// <param name="judge">Says which of the responses, one a prompt, are right.</param>
     /// <param name="ends">The tokens that end a response.</param>
-    /// <param name="padId">The token that pads a batch.</param>
     /// <param name="sampling">Longest response, seed, and the temperature of the sampled column.</param>
     public static Measurement Measure(
-        Policy policy, DenseReward reward, IReadOnlyList<int[]> prompts, Func<SampledResponse[], Accuracy> judge, EndTokens ends, int padId,
-        SamplingOptions sampling)
+        Policy policy, DenseReward reward, IReadOnlyList<int[]> prompts, Func<SampledResponse[], Accuracy> judge, EndTokens ends, SamplingOptions sampling)
     {
         Accuracy greedy = judge(policy.Generate(prompts, ends, sampling with { Temperature = 0 }));
         Accuracy sampled = judge(policy.Generate(prompts, ends, sampling));
@@ -95,7 +93,7 @@ public static class Evaluation
         Example[] scored = Array.FindAll(responses, e => e.ResponseIds.Length > 0 && e.Positions <= reward.MaxPositions);
         foreach (Example[] examples in scored.Chunk(256))
         {
-            var batch = new ResponseBatch(examples, padId);
+            var batch = new ResponseBatch(examples);
             using Tape tape = Tape.NoGrad(policy.Device);
             Tensor expert = reward.Expert.Logits(tape, batch);
             (double batchKl, double batchEntropy) = AsDrawn(policy.Logits(tape, batch), expert, tape.Targets(batch), sampling);
@@ -124,9 +122,9 @@ public static class Evaluation
     }
 
     /// <summary>Mean over responses of log π(response), and the same per token, on demonstrations: for data without a verifier.</summary>
-    public static (double PerResponse, double PerToken) LogLikelihood(Policy policy, IReadOnlyList<Example> examples, int padId)
+    public static (double PerResponse, double PerToken) LogLikelihood(Policy policy, IReadOnlyList<Example> examples)
     {
-        double sum = ResponseLikelihood.Of(policy, examples, padId).Sum();
+        double sum = ResponseLikelihood.Of(policy, examples).Sum();
         int tokens = examples.Sum(e => e.ResponseIds.Length);
         return (sum / Math.Max(1, examples.Count), sum / Math.Max(1, tokens));
     }

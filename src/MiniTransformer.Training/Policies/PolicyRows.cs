@@ -10,7 +10,7 @@ public static class PolicyRows
 {
     /// <summary>The logits that predict the batch's response tokens, (N, V), row i for <see cref="ResponseBatch.Targets"/>[i].</summary>
     public static Tensor Logits(this Transformer model, Tape tape, ResponseBatch batch) => model.Logits(
-        tape.Ids(batch.Inputs, new Shape(batch.B, batch.T)), tape.Ids(batch.Rows, new Shape(batch.N)));
+        tape.Rows(batch.Inputs, batch.InputStarts), tape.Ids(batch.Rows, new Shape(batch.N)));
 
     /// <summary>The response tokens themselves, (N).</summary>
     public static TokenIds Targets(this Tape tape, ResponseBatch batch) => tape.Ids(batch.Targets, new Shape(batch.N));

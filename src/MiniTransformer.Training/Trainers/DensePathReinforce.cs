@@ -45,7 +45,7 @@ public static class DensePathReinforce
 
         // 1. Responses from the policy as it is.
         Example[] rollout = Rollout.Draw(policy, prompts, order, update, options, out double ended, reward.MaxPositions);
-        var batch = new ResponseBatch(rollout, options.PadId);
+        var batch = new ResponseBatch(rollout);
         using Tape tape = Tape.Record(policy.Device);
         TokenIds tokens = tape.Targets(batch);
 

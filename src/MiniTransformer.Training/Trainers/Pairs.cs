@@ -12,12 +12,12 @@ internal static class Pairs
 {
     /// <summary>Draws the answers. Demonstrations and draws are functions of (seed, update), so that a resumed run meets the same pairs.</summary>
     public static ResponseBatch Draw(
-        Transformer opponent, IReadOnlyList<Example> demonstrations, BatchOrder order, int update, int pairs, int maxTokens, ulong seed, EndTokens ends, int padId)
+        Transformer opponent, IReadOnlyList<Example> demonstrations, BatchOrder order, int update, int pairs, int maxTokens, ulong seed, EndTokens ends)
     {
         Example[] chosen = [.. order.IndicesOf(update, pairs).Select(i => demonstrations[i])];
         var sampling = new SamplingOptions { MaxTokens = maxTokens, Seed = seed, FirstStream = (ulong)update * (ulong)pairs };
         SampledResponse[] answers = Sampler.Generate(opponent, [.. chosen.Select(e => e.PromptIds)], ends, sampling);
-        return new ResponseBatch([.. chosen, .. answers.Select((a, i) => new Example(chosen[i].PromptIds, a.Ids))], padId);
+        return new ResponseBatch([.. chosen, .. answers.Select((a, i) => new Example(chosen[i].PromptIds, a.Ids))]);
     }
 
     /// <summary>The fraction of pairs whose demonstration has the larger log-ratio; a tie counts half.</summary>

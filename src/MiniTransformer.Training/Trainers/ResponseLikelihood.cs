@@ -17,14 +17,13 @@ public static class ResponseLikelihood
     /// </summary>
     /// <param name="policy">π.</param>
     /// <param name="examples">Prompts and responses.</param>
-    /// <param name="padId">The token that pads a batch.</param>
-    public static double[] Of(Policy policy, IReadOnlyList<Example> examples, int padId)
+    public static double[] Of(Policy policy, IReadOnlyList<Example> examples)
     {
         double[] sums = new double[examples.Count];
         int[] scored = [.. Enumerable.Range(0, sums.Length).Where(i => examples[i].ResponseIds.Length > 0)];
         foreach (int[] piece in scored.Chunk(BatchSize))
         {
-            var batch = new ResponseBatch([.. piece.Select(i => examples[i])], padId);
+            var batch = new ResponseBatch([.. piece.Select(i => examples[i])]);
             using Tape tape = Tape.NoGrad(policy.Device);
             float[] logProb = LogitsException.Check(policy.Logits(tape, batch).GatherLogSoftmax(tape.Targets(batch)).ToArray(), "the policy"); // (N)
             for (int b = 0; b < piece.Length; b++)

@@ -69,7 +69,7 @@ public static class Rloo
             int update = optimizer.Updates;
 
             // 1. k responses to each prompt, and the reward of each.
-            var batch = new ResponseBatch(Rollout.Draw(policy, prompts, order, update, options, out double ended, reward.MaxPositions), options.PadId);
+            var batch = new ResponseBatch(Rollout.Draw(policy, prompts, order, update, options, out double ended, reward.MaxPositions));
             using Tape tape = Tape.Record(policy.Device);
             Tensor expertLogits = reward.Expert.FrozenLogits(tape, batch); // (N, V)
             double[] rewards = Returns.Sums(reward.Score(tape, expertLogits, batch).Values, batch.Starts); // (B)

@@ -46,9 +46,6 @@ public sealed record SftOptions
     /// <summary>Optimizer settings.</summary>
     public AdamWOptions Optimizer { get; init; } = new();
 
-    /// <summary>The token that fills the shorter rows of a batch; no result depends on it.</summary>
-    public int PadId { get; init; }
-
     /// <summary>Updates of a run over the given number of demonstrations; a whole epoch has ⌈demonstrations / batch⌉, so that every one is seen.</summary>
     public int StepsFor(int demonstrations) =>
         Steps > 0 ? Steps : Math.Max(1, (int)Math.Round(Epochs * new BatchOrder(demonstrations, Seed).StepsPerEpoch(BatchSize)));
@@ -99,7 +96,7 @@ public static class Sft
             Example[] examples = [.. order.IndicesOf(step, options.BatchSize).Select(i => demonstrations[i])];
 
             // One number divides the whole update's loss, so that micro-batches of different length weigh as in one batch.
-            var batches = new MicroBatches(examples, options.MicroBatchSize == 0 ? examples.Length : options.MicroBatchSize, options.PadId);
+            var batches = new MicroBatches(examples, options.MicroBatchSize == 0 ? examples.Length : options.MicroBatchSize);
             int tokens = batches.TokenCount;
             double loss = 0;
             foreach (ResponseBatch batch in batches.Pieces)

@@ -59,7 +59,7 @@ public static class Spin
 
             // 1. n demonstrations y, then the opponent's n answers y′ to the same prompts.
             ResponseBatch batch = Pairs.Draw(
-                opponent, demonstrations, order, update, options.PairsPerUpdate, options.MaxTokens, options.Seed, options.EndsOf(policy), options.PadId);
+                opponent, demonstrations, order, update, options.PairsPerUpdate, options.MaxTokens, options.Seed, options.EndsOf(policy));
             int n = batch.B / 2;
             using Tape tape = Tape.Record(policy.Device);
             TokenIds tokens = tape.Targets(batch);

@@ -28,15 +28,15 @@ public sealed record StepMemory(long Parameters, long Gradients, long Optimizer,
     {
         using var device = Device.DryRun();
         using var model = new Transformer(config, ParameterSource.Zeros(device)) { Recompute = recompute };
-        long parameters = device.PersistentElements;
+        long parameters = device.PersistentBytes;
         using var optimizer = new AdamW(model.Parameters);
-        long optimizerState = device.PersistentElements - parameters;
+        long optimizerState = device.PersistentBytes - parameters;
         using Tape tape = Tape.Record(device);
         Tensor loss = new Objective().Loss(tape, model.Logits(tape, batch), batch, 1f / batch.N);
-        parameters = device.PersistentElements - optimizerState; // now with the rotation tables of these positions
+        parameters = device.PersistentBytes - optimizerState; // now with the rotation tables of these positions
         tape.Backward(loss);
         optimizer.Step(0);
-        long gradients = device.PersistentElements - parameters - optimizerState;
-        return new StepMemory(4 * parameters, 4 * gradients, 4 * optimizerState, 4 * tape.Arena.Peak);
+        long gradients = device.PersistentBytes - parameters - optimizerState;
+        return new StepMemory(parameters, gradients, optimizerState, 4 * tape.Arena.Peak);
     }
 }

@@ -31,9 +31,6 @@ public abstract record TuningOptions
     /// <summary>The tokens that end a response; null takes those of the policy's configuration.</summary>
     public EndTokens? Ends { get; init; }
 
-    /// <summary>The token that fills the shorter rows of a batch; no result depends on it.</summary>
-    public int PadId { get; init; }
-
     /// <summary>What ends the responses of a policy.</summary>
     /// <exception cref="ArgumentException">Neither these settings nor the policy's configuration say it.</exception>
     internal EndTokens EndsOf(Transformer policy) => Ends ?? (policy.Config.Ends is { Count: > 0 } own

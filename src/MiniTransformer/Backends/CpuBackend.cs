@@ -13,11 +13,12 @@ internal sealed unsafe class CpuBackend : IBackend
     private const int PointwiseGrain = 16_384;
 
     private readonly Workers workers;
+    private readonly AttentionPlan plan;
     private double* partials;
     private int partialsLength;
 
     /// <summary>A backend on the given number of threads.</summary>
-    public CpuBackend(int threads) => workers = new Workers(threads);
+    public CpuBackend(int threads) => (workers, plan) = (new Workers(threads), new AttentionPlan(threads));
 
     /// <inheritdoc/>
     public string Name => $"CPU ({VectorPath}, {workers.Threads} thread{(workers.Threads == 1 ? "" : "s")})";
@@ -29,6 +30,7 @@ internal sealed unsafe class CpuBackend : IBackend
     public void Dispose()
     {
         workers.Dispose();
+        plan.Dispose();
         NativeMemory.AlignedFree(partials);
         partials = null;
     }
@@ -37,7 +39,17 @@ internal sealed unsafe class CpuBackend : IBackend
     public DeviceBuffer Allocate(long length) => new CpuBuffer(length);
 
     /// <inheritdoc/>
-    public long MemoryBytes => CpuBuffer.Limit;
+    public DeviceBuffer AllocateMatrix(int rows, int columns, ElementType type) => new CpuMatrix(rows, columns, type);
+
+    /// <inheritdoc/>
+    public void Write(ReadOnlySpan<byte> rows, Storage to)
+    {
+        PackedMatrix matrix = ((CpuMatrix)to.Buffer).Packed;
+        fixed (byte* p = rows) matrix.Write(workers, (int)(to.Offset / matrix.K), p, to.Length / matrix.K);
+    }
+
+    /// <inheritdoc/>
+    public long MemoryBytes => CpuMemory.Limit;
 
     /// <inheritdoc/>
     public void Upload(ReadOnlySpan<float> from, Storage to) => from.CopyTo(new Span<float>(P(to), to.Length));
@@ -46,13 +58,17 @@ internal sealed unsafe class CpuBackend : IBackend
     public void Upload(ReadOnlySpan<int> from, Storage to) => from.CopyTo(new Span<int>(P(to), to.Length));
 
     /// <inheritdoc/>
-    public void Download(Storage from, Span<float> to) => new ReadOnlySpan<float>(P(from), from.Length).CopyTo(to);
+    public void Download(Storage from, Span<float> to)
+    {
+        if (from.Buffer is CpuMatrix matrix) matrix.Packed.Read(from.Offset, to[..from.Length]);
+        else new ReadOnlySpan<float>(P(from), from.Length).CopyTo(to);
+    }
 
     /// <inheritdoc/>
     public void Download(Storage from, Span<int> to) => new ReadOnlySpan<int>(P(from), from.Length).CopyTo(to);
 
     /// <inheritdoc/>
-    public void Copy(Storage from, Storage to) => new ReadOnlySpan<float>(P(from), from.Length).CopyTo(new Span<float>(P(to), to.Length));
+    public void Copy(Storage from, Storage to) => Download(from, new Span<float>(P(to), to.Length));
 
     /// <inheritdoc/>
     public void Fill(Storage x, float value) => workers.Run(new Fill(P(x), value), x.Length, PointwiseGrain);
@@ -114,8 +130,11 @@ internal sealed unsafe class CpuBackend : IBackend
     }
 
     /// <inheritdoc/>
-    public void MatMul(GemmForm form, Storage a, Storage b, Storage c, int m, int n, int k, bool accumulate) =>
-        Gemm.Multiply(workers, form, P(a), P(b), P(c), m, n, k, accumulate);
+    public void MatMul(GemmForm form, Storage a, Storage b, Storage c, int m, int n, int k, bool accumulate)
+    {
+        if (b.Buffer is CpuMatrix matrix) matrix.Packed.Multiply(workers, form, P(a), P(c), m, accumulate);
+        else Gemm.Multiply(workers, form, P(a), P(b), P(c), m, n, k, accumulate);
+    }
 
     /// <inheritdoc/>
     public void MatMulBatch(GemmForm form, Storage a, Storage b, Storage c, int batch, int m, int n, int k, bool accumulate)
@@ -133,20 +152,23 @@ internal sealed unsafe class CpuBackend : IBackend
     /// <inheritdoc/>
     public void LinearPacked(Storage x, Storage w, Storage y, int m, int n, int k, PackedWeight cache, int version)
     {
-        var packed = (PackedMatrix?)cache.Layout;
-        if (packed is null) cache.Layout = packed = new PackedMatrix(n, k);
-        if (cache.Version != version)
+        PackedMatrix? packed = (w.Buffer as CpuMatrix)?.Packed ?? (PackedMatrix?)cache.Layout;
+        if (packed is null) cache.Layout = packed = PackedMatrix.Of<Float32>(n, k);
+        if (packed == cache.Layout && cache.Version != version)
         {
-            packed.Pack(workers, P(w));
+            packed.Write(workers, 0, P(w), n);
             cache.Version = version;
         }
 
-        packed.Multiply(workers, P(x), P(y), m, accumulate: false);
+        packed.Multiply(workers, GemmForm.NT, P(x), P(y), m, accumulate: false);
     }
 
     /// <inheritdoc/>
-    public void Embedding(Storage table, Storage ids, Storage y, int rows, int c) =>
-        workers.Run(new EmbeddingForward(P(table), I(ids), P(y), c), rows, RowGrain(c));
+    public void Embedding(Storage table, Storage ids, Storage y, int rows, int c)
+    {
+        if (table.Buffer is CpuMatrix matrix) matrix.Packed.Rows(workers, I(ids), P(y), rows, RowGrain(c));
+        else workers.Run(new EmbeddingForward(P(table), I(ids), P(y), c), rows, RowGrain(c));
+    }
 
     /// <inheritdoc/>
     public void EmbeddingBackward(Storage ids, Storage dy, Storage dtable, int rows, int c) =>
@@ -194,14 +216,24 @@ internal sealed unsafe class CpuBackend : IBackend
         workers.Run(new Rope(P(x), I(positions), P(cos), P(sin), P(y), h, d, sign, accumulate), rows, RowGrain(h * d));
 
     /// <inheritdoc/>
-    public void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, int b, int t, int h, int hkv, int d, float scale, int window) =>
-        workers.Run(new AttentionForward(P(q), P(k), P(v), P(y), P(logSum), t, h, hkv, d, scale, window), b * h, AttentionGrain(t, d));
+    public void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, Sequences sequences, int h, int hkv, int d, float scale, int window)
+    {
+        plan.CutForward(sequences.Host, h, d, window);
+        workers.Run(
+            new AttentionForward(P(q), P(k), P(v), P(y), P(logSum), I(sequences.Starts), plan.Pieces, plan.Longest, sequences.Rows, h, hkv, d, scale, window), plan.Count * hkv);
+    }
 
     /// <inheritdoc/>
-    public void AttentionBackward(Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, int b, int t, int h, int hkv, int d, float scale, int window) =>
+    public void AttentionBackward(
+        Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, Sequences sequences, int h, int hkv, int d, float scale,
+        int window)
+    {
+        plan.CutBackward(sequences.Host, h, d, window);
         workers.Run(
-            new AttentionBackward(P(q), P(k), P(v), P(y), P(logSum), P(dy), P(dq), P(dk), P(dv), t, h, hkv, d, scale, window),
-            b * hkv, AttentionGrain(t, d));
+            new AttentionBackward(
+                P(q), P(k), P(v), P(y), P(logSum), P(dy), P(dq), P(dk), P(dv), I(sequences.Starts), plan.Pieces, plan.Longest, sequences.Rows, h, hkv, d, scale, window),
+            plan.Count * hkv);
+    }
 
     /// <inheritdoc/>
     public long CacheLength(int slots, int hkv, int d, int context) => checked((long)slots * hkv * d * context);
@@ -266,13 +298,18 @@ internal sealed unsafe class CpuBackend : IBackend
             new AdamW(P(parameter), P(gradient), P(m), P(v), s.LearningRate, s.Beta1, s.Beta2, s.Epsilon, s.Decay, s.GradientScale, s.Correction1, s.Correction2),
             parameter.Length, PointwiseGrain);
 
-    private static float* P(Storage s) => s.IsNone ? null : ((CpuBuffer)s.Buffer).Pointer + s.Offset;
+    private static float* P(Storage s) => s.Buffer switch
+    {
+        CpuBuffer buffer => buffer.Pointer + s.Offset,
+        null => null,
+        var matrix => throw new NotSupportedException(
+            $"A frozen weight of {matrix.Type.Name()} came where float32 is needed: it can be the right factor of a product and the table of an embedding. "
+            + "Load the model with trainable: true for float32."),
+    };
 
     private static int* I(Storage s) => (int*)P(s);
 
     private static int RowGrain(int rowLength) => Math.Max(1, PointwiseGrain / Math.Max(1, rowLength));
-
-    private static int AttentionGrain(int t, int d) => Math.Max(1, 32_768 / Math.Max(1, t * t * d / 8));
 
     private static int Blocks(int n, int size) => (n + size - 1) / size;
 
@@ -294,53 +331,5 @@ internal sealed unsafe class CpuBackend : IBackend
         double sum = 0;
         for (int i = 0; i < chunks; i++) sum += partials[i];
         return sum;
-    }
-}
-
-/// <summary>Native memory, aligned to 64 bytes: activations never lie on the collector's heap.</summary>
-internal sealed unsafe class CpuBuffer : DeviceBuffer
-{
-    // What the machine, or the container that the process is in, has; bytes of all buffers of the process.
-    public static readonly long Limit = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-
-    private static long held;
-
-    private readonly long bytes;
-
-    public CpuBuffer(long length)
-        : base(length)
-    {
-        long wanted = checked(Math.Max(16, length) * sizeof(float));
-        try
-        {
-            if (Interlocked.Add(ref held, wanted) > Limit) throw new OutOfMemoryException();
-            Pointer = (float*)NativeMemory.AlignedAlloc((nuint)wanted, 64);
-            bytes = wanted;
-        }
-        catch (OutOfMemoryException e)
-        {
-            long others = Interlocked.Add(ref held, -wanted);
-            throw new DeviceException(
-                $"the CPU's memory is too small: {DeviceException.Size(wanted)} more are needed, {DeviceException.Size(others)} are held, and there are {DeviceException.Size(Limit)}; " +
-                "lower the batch, the longest response or the model's size.", e);
-        }
-    }
-
-    ~CpuBuffer() => Free();
-
-    public float* Pointer { get; private set; }
-
-    public override void Dispose()
-    {
-        Free();
-        GC.SuppressFinalize(this);
-    }
-
-    private void Free()
-    {
-        if (Pointer == null) return;
-        NativeMemory.AlignedFree(Pointer);
-        Pointer = null;
-        Interlocked.Add(ref held, -bytes);
     }
 }

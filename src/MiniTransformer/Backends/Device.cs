@@ -84,12 +84,12 @@ public sealed class Device : IDisposable
     /// <summary>A device that computes nothing: what a step on it would need in memory can be read off, without needing it.</summary>
     public static Device DryRun() => new(new DryRunBackend());
 
-    /// <summary>Elements of 4 bytes held for parameters, optimizer state and caches; the steps' arenas are not counted.</summary>
-    public long PersistentElements
+    /// <summary>Bytes held for parameters, optimizer state and caches; the steps' arenas are not counted.</summary>
+    public long PersistentBytes
     {
         get
         {
-            lock (persistent) return persistent.Sum(buffer => buffer.Length);
+            lock (persistent) return persistent.Sum(buffer => buffer.Bytes);
         }
     }
 
@@ -116,7 +116,15 @@ public sealed class Device : IDisposable
         return storage;
     }
 
-    /// <summary>Returns memory that <see cref="Allocate"/> gave.</summary>
+    /// <summary>Memory for a matrix that is only read, of elements of any type: see <see cref="IBackend.AllocateMatrix"/>.</summary>
+    public Storage AllocateMatrix(int rows, int columns, ElementType type)
+    {
+        DeviceBuffer buffer = Backend.AllocateMatrix(rows, columns, type);
+        lock (persistent) persistent.Add(buffer);
+        return new Storage(buffer, 0, checked(rows * columns));
+    }
+
+    /// <summary>Returns memory that <see cref="Allocate"/> or <see cref="AllocateMatrix"/> gave.</summary>
     public void Free(Storage storage)
     {
         if (storage.IsNone) return;

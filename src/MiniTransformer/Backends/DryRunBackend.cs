@@ -16,6 +16,12 @@ internal sealed class DryRunBackend : IBackend
 
     public DeviceBuffer Allocate(long length) => new NoMemory(length);
 
+    public DeviceBuffer AllocateMatrix(int rows, int columns, ElementType type) => new NoMemory((long)rows * columns, type);
+
+    public void Write(ReadOnlySpan<byte> rows, Storage to)
+    {
+    }
+
     public long MemoryBytes => long.MaxValue;
 
     public void Upload(ReadOnlySpan<float> from, Storage to)
@@ -132,11 +138,13 @@ internal sealed class DryRunBackend : IBackend
     {
     }
 
-    public void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, int b, int t, int h, int hkv, int d, float scale, int window)
+    public void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, Sequences sequences, int h, int hkv, int d, float scale, int window)
     {
     }
 
-    public void AttentionBackward(Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, int b, int t, int h, int hkv, int d, float scale, int window)
+    public void AttentionBackward(
+        Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, Sequences sequences, int h, int hkv, int d, float scale,
+        int window)
     {
     }
 
@@ -198,7 +206,7 @@ internal sealed class DryRunBackend : IBackend
     {
     }
 
-    private sealed class NoMemory(long length) : DeviceBuffer(length)
+    private sealed class NoMemory(long length, ElementType type = ElementType.F32) : DeviceBuffer(length, type)
     {
         public override void Dispose()
         {

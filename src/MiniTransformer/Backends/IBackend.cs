@@ -6,7 +6,7 @@ namespace MiniTransformer.Backends;
 /// <summary>
 /// What a device must be able to compute: a small set of verbs on storages. Ops check shapes and devices; a backend trusts them.
 /// Forward verbs overwrite their result (named last); backward verbs add to the gradients (+=). Dimensions are the literature's:
-/// B batch, T time, H heads, D head size, C channels, V vocabulary, N rows.
+/// B sequences, T tokens of one, H heads, D head size, C channels, V vocabulary, N rows.
 /// </summary>
 public interface IBackend : IDisposable
 {
@@ -18,6 +18,17 @@ public interface IBackend : IDisposable
     /// <summary>A new block of uninitialised memory.</summary>
     DeviceBuffer Allocate(long length);
 
+    /// <summary>
+    /// A matrix that is only read, of elements of any type, in the layout that the device's products read fastest; <see cref="Write"/> fills it. It can be
+    /// the right factor of a product and the table of an embedding, which widen it as they read, exactly; and it can be copied to float32.
+    /// </summary>
+    DeviceBuffer AllocateMatrix(int rows, int columns, ElementType type);
+
+    /// <summary>Takes over whole rows of a matrix, in its own type.</summary>
+    /// <param name="rows">The elements, as a little-endian file has them.</param>
+    /// <param name="to">The rows, of an <see cref="AllocateMatrix"/>.</param>
+    void Write(ReadOnlySpan<byte> rows, Storage to);
+
     /// <summary>Memory of the device in bytes, in use or not.</summary>
     long MemoryBytes { get; }
 
@@ -27,13 +38,13 @@ public interface IBackend : IDisposable
     /// <summary>Copies token ids to the device.</summary>
     void Upload(ReadOnlySpan<int> from, Storage to);
 
-    /// <summary>Copies numbers from the device, waiting for all work before.</summary>
+    /// <summary>Copies numbers from the device, widened, waiting for all work before.</summary>
     void Download(Storage from, Span<float> to);
 
     /// <summary>Copies token ids from the device, waiting for all work before.</summary>
     void Download(Storage from, Span<int> to);
 
-    /// <summary>to ← from.</summary>
+    /// <summary>to ← from, widened; what is copied to is float32.</summary>
     void Copy(Storage from, Storage to);
 
     /// <summary>x ← value.</summary>
@@ -74,19 +85,19 @@ public interface IBackend : IDisposable
 
     // ---- products ----
 
-    /// <summary>c (M,N) = op(a)·op(b), or c += with <paramref name="accumulate"/>.</summary>
+    /// <summary>c (M,N) = op(a)·op(b), or c += with <paramref name="accumulate"/>; b may be a matrix of any type.</summary>
     void MatMul(GemmForm form, Storage a, Storage b, Storage c, int m, int n, int k, bool accumulate);
 
     /// <summary>For each i of a batch: cᵢ (M,N) = op(aᵢ)·op(bᵢ), or cᵢ +=; the matrices lie one after the other.</summary>
     void MatMulBatch(GemmForm form, Storage a, Storage b, Storage c, int batch, int m, int n, int k, bool accumulate);
 
     /// <summary>y (M,N) = x (M,K) · wᵀ with the rows of w laid out once for many products of few rows; the same bits as MatMul.</summary>
-    /// <remarks>The layout is kept in <c>cache</c>, and made again when <c>version</c>, that of the weight, has changed.</remarks>
+    /// <remarks>A matrix that is only read has its layout already. Of another weight the layout is kept in <c>cache</c>, and made again when <c>version</c>, that of the weight, has changed.</remarks>
     void LinearPacked(Storage x, Storage w, Storage y, int m, int n, int k, PackedWeight cache, int version);
 
     // ---- structured ops ----
 
-    /// <summary>yᵢ = table[idsᵢ], rows of C.</summary>
+    /// <summary>yᵢ = table[idsᵢ], rows of C; the table may be a matrix of any type.</summary>
     void Embedding(Storage table, Storage ids, Storage y, int rows, int c);
 
     /// <summary>dtable[idsᵢ] += dyᵢ.</summary>
@@ -122,16 +133,18 @@ public interface IBackend : IDisposable
     /// <summary>Rotates pairs (i, i + D/2) of each head by the angle of the row's position; sign −1 rotates back.</summary>
     void Rope(Storage x, Storage positions, Storage cos, Storage sin, Storage y, int rows, int h, int d, float sign, bool accumulate);
 
-    /// <summary>Causal attention; q, y (B,T,H,D), k, v (B,T,Hkv,D); saves the row's log-sum (B,H,T). A window of W tokens leaves t − W &lt; j ≤ t; 0 is none.</summary>
-    void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, int b, int t, int h, int hkv, int d, float scale, int window);
+    /// <summary>Causal attention within each sequence; q, y (N,H,D), k, v (N,Hkv,D); saves the row's log-sum (H,N). A window of W tokens leaves t − W &lt; j ≤ t; 0 is none.</summary>
+    void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, Sequences sequences, int h, int hkv, int d, float scale, int window);
 
     /// <summary>The gradient of <see cref="Attention"/>.</summary>
-    void AttentionBackward(Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, int b, int t, int h, int hkv, int d, float scale, int window);
+    void AttentionBackward(
+        Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, Sequences sequences, int h, int hkv, int d, float scale,
+        int window);
 
     /// <summary>Elements that a cache of keys, and one of values, needs for the given slots and context.</summary>
     long CacheLength(int slots, int hkv, int d, int context);
 
-    /// <summary>Writes row r of k and v (Hkv,D) to (slotsᵣ, positionsᵣ) of the cache; a negative position is skipped.</summary>
+    /// <summary>Writes row r of k and v (Hkv,D) to (slotsᵣ, positionsᵣ) of the cache.</summary>
     void CacheAppend(Storage k, Storage v, Storage slots, Storage positions, Storage cacheK, Storage cacheV, int rows, int hkv, int d, int context);
 
     /// <summary>Row r attends to positions 0..positionsᵣ of slotsᵣ, or to the last `window` of them; on the CPU the same bits as <see cref="Attention"/>.</summary>

@@ -1,13 +1,19 @@
 namespace MiniTransformer.Backends;
 
-/// <summary>A block of device memory, in elements of 4 bytes (a float, or an int for token ids).</summary>
+/// <summary>A block of device memory: of float32 (or of ints, for token ids), or a matrix of another type that is only read.</summary>
 public abstract class DeviceBuffer : IDisposable
 {
     /// <summary>Creates the handle of a block of the given number of elements.</summary>
-    protected DeviceBuffer(long length) => Length = length;
+    protected DeviceBuffer(long length, ElementType type = ElementType.F32) => (Length, Type) = (length, type);
 
     /// <summary>Number of elements.</summary>
     public long Length { get; }
+
+    /// <summary>Their type.</summary>
+    public ElementType Type { get; }
+
+    /// <summary>The memory that they take, in bytes.</summary>
+    public virtual long Bytes => Length * Type.Bytes();
 
     /// <summary>Returns the memory to the device.</summary>
     public abstract void Dispose();
@@ -21,6 +27,9 @@ public readonly record struct Storage(DeviceBuffer Buffer, long Offset, int Leng
 {
     /// <summary>True for the default value, which stands for "no storage".</summary>
     public bool IsNone => Buffer is null;
+
+    /// <summary>The type of the elements.</summary>
+    public ElementType Type => Buffer?.Type ?? ElementType.F32;
 
     /// <summary>The piece of <paramref name="length"/> elements that starts at element <paramref name="start"/>.</summary>
     public Storage Slice(int start, int length)

@@ -22,4 +22,11 @@ public interface ITensorFile : IDisposable
     /// <param name="into">Takes as many as it is long.</param>
     /// <exception cref="SafetensorsException">There is no such tensor, or its elements are of another type.</exception>
     void ReadFloat32(string name, long first, Span<float> into);
+
+    /// <summary>Reads a part of a tensor of float32, float16 or bfloat16, row-major, in its own type, as this machine has its bytes.</summary>
+    /// <param name="name">The tensor.</param>
+    /// <param name="first">The first element.</param>
+    /// <param name="into">Takes as many elements as it has room for.</param>
+    /// <exception cref="SafetensorsException">There is no such tensor, or its elements are of another type.</exception>
+    void ReadElements(string name, long first, Span<byte> into);
 }

@@ -118,11 +118,7 @@ public sealed class SafetensorsReader : ITensorFile
     /// <inheritdoc/>
     public void ReadFloat32(string name, long first, Span<float> into)
     {
-        TensorEntry entry = Entry(name);
-        if (ElementTypes.Of(entry.Dtype) is not { } type) throw SafetensorsException.NotRead(Path, entry);
-        if (first < 0 || first + into.Length > entry.Count)
-            throw new ArgumentOutOfRangeException(nameof(first), $"Elements {first} to {first + into.Length - 1} of '{name}' were asked for; it has {entry.Count}.");
-        long start = dataStart + entry.Start + type.Bytes() * first;
+        (ElementType type, long start) = Place(name, first, into.Length);
         if (type != ElementType.F32) ReadHalves(name, type, start, into);
         else
         {
@@ -134,6 +130,24 @@ public sealed class SafetensorsReader : ITensorFile
                 Span<int> words = MemoryMarshal.Cast<float, int>(piece);
                 BinaryPrimitives.ReverseEndianness(words, words);
             }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void ReadElements(string name, long first, Span<byte> into)
+    {
+        TensorEntry entry = Entry(name);
+        int size = (ElementTypes.Of(entry.Dtype) ?? throw SafetensorsException.NotRead(Path, entry)).Bytes();
+        (_, long start) = Place(name, first, into.Length / size);
+        ReadExactly(into, start, name);
+        if (BitConverter.IsLittleEndian) return;
+        if (size == sizeof(float)) Reverse(MemoryMarshal.Cast<byte, int>(into));
+        else Reverse(MemoryMarshal.Cast<byte, short>(into));
+
+        static void Reverse<T>(Span<T> words)
+            where T : unmanaged
+        {
+            foreach (ref T word in words) MemoryMarshal.AsBytes(new Span<T>(ref word)).Reverse();
         }
     }
 
@@ -149,6 +163,16 @@ public sealed class SafetensorsReader : ITensorFile
 
     /// <summary>Closes the file.</summary>
     public void Dispose() => handle.Dispose();
+
+    // The type of a tensor, and where its elements from the first one on begin.
+    private (ElementType Type, long Start) Place(string name, long first, int count)
+    {
+        TensorEntry entry = Entry(name);
+        if (ElementTypes.Of(entry.Dtype) is not { } type) throw SafetensorsException.NotRead(Path, entry);
+        if (first < 0 || first + count > entry.Count)
+            throw new ArgumentOutOfRangeException(nameof(first), $"Elements {first} to {first + count - 1} of '{name}' were asked for; it has {entry.Count}.");
+        return (type, dataStart + entry.Start + type.Bytes() * first);
+    }
 
     private void ReadHalves(string name, ElementType type, long start, Span<float> into)
     {

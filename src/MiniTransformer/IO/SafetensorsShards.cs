@@ -57,6 +57,13 @@ internal sealed class SafetensorsShards : ITensorFile
         fileOf[name].ReadFloat32(name, first, into);
     }
 
+    /// <inheritdoc/>
+    public void ReadElements(string name, long first, Span<byte> into)
+    {
+        Entry(name);
+        fileOf[name].ReadElements(name, first, into);
+    }
+
     /// <summary>Closes the files.</summary>
     public void Dispose()
     {

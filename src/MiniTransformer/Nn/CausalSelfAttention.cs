@@ -39,27 +39,18 @@ internal sealed class CausalSelfAttention
         keyNorm = new Norm(source / "k_norm", form.Norm, d, config.RmsNormEps);
     }
 
-    /// <summary>What each token gathers from itself and the tokens before it: (B, T, C) → (B, T, H·D).</summary>
+    /// <summary>What each token gathers from itself and the tokens before it: (N, C) → (N, H·D).</summary>
     internal Tensor Mix(Tensor x, in Placement at)
     {
-        int b = x.Shape[0], t = x.Shape[1];
-        Tensor queries = Place(q.Forward(x).Reshape(new Shape(b, t, h, d)), queryNorm, at);
-        Tensor keys = Place(k.Forward(x).Reshape(new Shape(b, t, hkv, d)), keyNorm, at);
-        Tensor values = v.Forward(x).Reshape(new Shape(b, t, hkv, d));
-        Tensor y;
-        if (at.Cache is null)
-        {
-            y = queries.Attention(keys, values, scale, window);
-        }
-        else
-        {
-            at.Cache.Append(layer, keys, values, at.Slots, at.CachePositions);
-            y = at.OneToken
-                ? at.Cache.Attend(layer, queries.Reshape(new Shape(b * t, h, d)), at.Slots, at.CachePositions, scale, window)
-                : queries.Attention(keys, values, scale, window);
-        }
-
-        return y.Reshape(new Shape(b, t, h * d));
+        int n = x.Shape[0];
+        Tensor queries = Place(q.Forward(x).Reshape(new Shape(n, h, d)), queryNorm, at);
+        Tensor keys = Place(k.Forward(x).Reshape(new Shape(n, hkv, d)), keyNorm, at);
+        Tensor values = v.Forward(x).Reshape(new Shape(n, hkv, d));
+        at.Cache?.Append(layer, keys, values, at.Slots, at.Positions);
+        Tensor y = at.Starts is { } starts
+            ? queries.Attention(keys, values, starts, scale, window)
+            : at.Cache!.Attend(layer, queries, at.Slots, at.Positions, scale, window);
+        return y.Reshape(new Shape(n, h * d));
     }
 
     /// <summary>The heads' results brought together: (.., H·D) → (.., C).</summary>
@@ -78,7 +69,9 @@ internal sealed class CausalSelfAttention
 /// <summary>Rotation tables, (positions, D/2) each.</summary>
 internal readonly record struct Rotation(Tensor Cos, Tensor Sin);
 
-/// <summary>Where a batch's tokens stand: their positions, the rotation tables of layers without and with a window, and the cache if
-/// there is one.</summary>
+/// <summary>
+/// Where a batch's tokens stand: their positions; their sequences, or null where each is one new token of a sequence in the cache; the rotation tables of layers
+/// without and with a window; and the cache, if there is one, with the slot of each token.
+/// </summary>
 internal readonly record struct Placement(
-    TokenIds Positions, Rotation Rotation, Rotation Local, KvCache? Cache = null, TokenIds Slots = default, TokenIds CachePositions = default, bool OneToken = false);
+    TokenIds Positions, SequenceStarts? Starts, Rotation Rotation = default, Rotation Local = default, KvCache? Cache = null, TokenIds Slots = default);

@@ -5,8 +5,7 @@ using MiniTransformer.Tensors;
 namespace MiniTransformer.Nn;
 
 /// <summary>
-/// Keys and values of all layers for a number of sequences ("slots") that grow token by token. Each slot has a length of its own:
-/// prompts of different length need no left padding.
+/// Keys and values of all layers for a number of sequences ("slots") that grow token by token. Each slot has a length of its own.
 /// </summary>
 internal sealed class KvCache : IDisposable
 {
@@ -59,10 +58,10 @@ internal sealed class KvCache : IDisposable
     // Keys and values of all layers.
     private static double BytesOf(long length, TransformerConfig config) => 2.0 * sizeof(float) * config.NumLayers * length;
 
-    // k, v: one row (Hkv, D) for each of slots; rows at negative positions are padding and are skipped.
+    // k, v: one row (Hkv, D) for each of slots.
     internal void Append(int layer, Tensor k, Tensor v, TokenIds slots, TokenIds positions)
     {
-        if (slots.Smallest < 0 || slots.Largest >= Slots || positions.Largest >= Context)
+        if (slots.Smallest < 0 || slots.Largest >= Slots || positions.Smallest < 0 || positions.Largest >= Context)
         {
             throw new ArgumentException(
                 $"KvCache: slots {slots.Smallest} to {slots.Largest} and positions up to {positions.Largest} came; there are {Slots} slots of {Context} positions.");

@@ -42,7 +42,7 @@ public sealed class Embedding(ParameterSource source, int v, int c, float deviat
     /// <summary>The table, (V, C).</summary>
     public Parameter Weight { get; } = source.Take("weight", new Shape(v, c), new(0, deviation));
 
-    /// <summary>(B, T) → (B, T, C).</summary>
+    /// <summary>(N) → (N, C).</summary>
     public Tensor Forward(TokenIds ids) => ((Tensor)Weight).Embedding(ids);
 }
 

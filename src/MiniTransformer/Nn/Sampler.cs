@@ -177,7 +177,7 @@ public static class Sampler
             last = Array.ConvertAll(slots, slot => tokens[slot][^1]);
             positions = Array.ConvertAll(slots, slot => prompts[slot].Length + tokens[slot].Count - 1);
 
-            Tensor Next(Decoder d) => step == 0 ? d.Prompt(tape, prompts, padId: 0) : d.Step(tape, last, slots, positions);
+            Tensor Next(Decoder d) => step == 0 ? d.Prompt(tape, prompts) : d.Step(tape, last, slots, positions);
         }
 
         var responses = new SampledResponse[n];

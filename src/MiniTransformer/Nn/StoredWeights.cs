@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
@@ -15,6 +16,9 @@ internal static class StoredWeights
     /// <summary>Elements that are on their way at a time: beside the weights themselves, loading takes no more than that.</summary>
     public const int Piece = 1 << 20;
 
+    // Rows of a matrix are written in multiples of this, which backends may lay out together.
+    private const int RowsTogether = 64;
+
     // In a file that holds float32 for the sake of training, the types that the weights came in: what they are written in when it is done.
     private const string CameAs = "came_as";
 
@@ -23,6 +27,52 @@ internal static class StoredWeights
     {
         if (file.Entries.ContainsKey(tensor)) return tensor;
         return family.OtherName(tensor) is { } other && file.Entries.ContainsKey(other) ? other : null;
+    }
+
+    /// <summary>Bytes of an element of the parameters that a file's weights become while they stay in their types, on an average.</summary>
+    public static double ElementBytes(ITensorFile file)
+    {
+        double bytes = file.Entries.Values.Sum(e => e.Count * (double)(ElementTypes.Of(e.Dtype) ?? ElementType.F32).Bytes());
+        return bytes / Math.Max(1, file.Entries.Values.Sum(e => (double)e.Count));
+    }
+
+    /// <summary>A parameter of a file that was checked: float32 where it is to be trained, else a matrix in the file's type. Vectors are so small that they are always float32.</summary>
+    /// <exception cref="SafetensorsException">A weight is not finite.</exception>
+    public static Parameter Read(Device device, string name, Shape shape, ITensorFile file, Family family, bool trainable)
+    {
+        StoredParameter at = family.Stored(name);
+        TensorEntry entry = file.Entry(Find(file, family, at.Tensor) ?? at.Tensor);
+        if (trainable || shape.Rank != 2)
+        {
+            var parameter = new Parameter(device, name, shape, zeroed: false) { Trainable = trainable };
+            Fill(parameter, file, family);
+            return parameter;
+        }
+
+        ElementType type = ElementTypes.Of(entry.Dtype) ?? ElementType.F32;
+        var matrix = new Parameter(device, name, shape, type) { StoredAs = CameIn(file, at.Tensor) ?? type };
+        int rowsAtOnce = at.Transposed ? shape[0] : Math.Max(1, Piece / shape[1] / RowsTogether) * RowsTogether;
+        if (type == ElementType.F32) FillMatrix<float>(matrix, file, at, entry, rowsAtOnce);
+        else FillMatrix<ushort>(matrix, file, at, entry, rowsAtOnce);
+        return matrix;
+    }
+
+    // Rows piece by piece; of a transposed tensor all at once.
+    private static void FillMatrix<T>(Parameter matrix, ITensorFile file, StoredParameter at, TensorEntry entry, int rowsAtOnce)
+        where T : unmanaged
+    {
+        int columns = matrix.Shape[1];
+        var piece = new T[at.Transposed ? entry.Count : (long)Math.Min(rowsAtOnce, matrix.Shape[0]) * columns];
+        for (int row = 0; row < matrix.Shape[0]; row += rowsAtOnce)
+        {
+            int rows = Math.Min(rowsAtOnce, matrix.Shape[0] - row);
+            Span<T> elements = at.Transposed ? piece : piece.AsSpan(0, rows * columns);
+            long first = (long)row * columns;
+            file.ReadElements(entry.Name, first, MemoryMarshal.AsBytes(elements));
+            CheckFinite(MemoryMarshal.AsBytes(elements), matrix.Type, file, entry.Name, first);
+            if (at.Transposed) elements = at.FromFile(piece, matrix.Shape.ToArray());
+            matrix.Write(row, MemoryMarshal.AsBytes(elements));
+        }
     }
 
     /// <summary>Reads a parameter from a file that was checked.</summary>
@@ -91,6 +141,30 @@ internal static class StoredWeights
         {
             throw new SafetensorsException(file.Path, null, $"__metadata__ '{CameAs}' is not valid JSON: {e.Message}", e);
         }
+    }
+
+    private static void CheckFinite(ReadOnlySpan<byte> elements, ElementType type, ITensorFile file, string name, long first)
+    {
+        if (type == ElementType.F32)
+        {
+            CheckFinite(MemoryMarshal.Cast<byte, float>(elements), file, name, first);
+            return;
+        }
+
+        ReadOnlySpan<ushort> halves = MemoryMarshal.Cast<byte, ushort>(elements);
+        ushort mask = type == ElementType.BF16 ? (ushort)0x7F80 : (ushort)0x7C00;
+        var exponent = new Vector<ushort>(mask);
+        int i = 0;
+        for (; i <= halves.Length - Vector<ushort>.Count; i += Vector<ushort>.Count)
+        {
+            if (Vector.EqualsAny(new Vector<ushort>(halves[i..]) & exponent, exponent)) break;
+        }
+
+        while (i < halves.Length && (halves[i] & mask) != mask) i++;
+        if (i == halves.Length) return;
+        Span<float> wrong = stackalloc float[1];
+        HalfPrecision.Widen(halves.Slice(i, 1), wrong, type);
+        CheckFinite(wrong, file, name, first + i);
     }
 
     private static void CheckFinite(ReadOnlySpan<float> values, ITensorFile file, string name, long first)

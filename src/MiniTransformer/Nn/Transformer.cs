@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
 using MiniTransformer.IO;
@@ -38,13 +37,11 @@ internal sealed class Block
     }
 
     /// <summary>
-    /// (B, T, C) → (B, T, C); or → (N, C), the N named rows of it. Tokens meet in the attention alone: what follows is computed only
-    /// for the
-    /// rows that are asked for.
+    /// (N, C) → (N, C), or only the named rows of it. Tokens meet in the attention alone: what follows is computed only for the rows that are asked for.
     /// </summary>
     internal Tensor Forward(Tensor x, in Placement at, TokenIds? rows = null)
     {
-        Tensor mixed = attention.Mix(inputNorm.Forward(x), at); // (B, T, H·D)
+        Tensor mixed = attention.Mix(inputNorm.Forward(x), at); // (N, H·D)
         if (rows is { } wanted) (x, mixed) = (x.SelectRows(wanted), mixed.SelectRows(wanted));
         x = x + After(afterAttention, attention.Project(mixed));
         return x + After(afterMlp, mlp.Forward(mlpNorm.Forward(x)));
@@ -74,7 +71,7 @@ public sealed class Transformer : IDisposable
     {
         config.Validate();
         (Config, Device) = (config, source.Device);
-        Device.Require(sizeof(float) * config.ParameterCount, $"A model of {config.SizeInWords}", "a smaller one is needed, or a device with more memory");
+        Device.Require(source.ElementBytes * config.ParameterCount, $"A model of {config.SizeInWords}", "a smaller one is needed, or a device with more memory");
         TransformerForm form = config.Form;
         InitScale init = InitScale.For(config);
         ParameterSource model = source / "model";
@@ -92,8 +89,12 @@ public sealed class Transformer : IDisposable
     }
 
     /// <summary>Builds a model with the weights of a file that <see cref="TransformerConfig.CheckAgainst"/> has checked.</summary>
-    public static Transformer Load(TransformerConfig config, Device device, ITensorFile weights) =>
-        new(config, ParameterSource.From(device, weights, Family.Of(config.Form)));
+    /// <param name="config">The sizes.</param>
+    /// <param name="device">Where the model is put.</param>
+    /// <param name="weights">The file.</param>
+    /// <param name="trainable">Whether it is to be trained, in float32; a frozen model's matrices stay in the file's type, to the same results.</param>
+    public static Transformer Load(TransformerConfig config, Device device, ITensorFile weights, bool trainable = true) =>
+        new(config, ParameterSource.From(device, weights, Family.Of(config.Form), trainable));
 
     /// <summary>The sizes.</summary>
     public TransformerConfig Config { get; }
@@ -116,39 +117,39 @@ public sealed class Transformer : IDisposable
     /// </summary>
     public bool Recompute { get; set; }
 
-    /// <summary>Logits of every position: (B, T) → (B, T, V). Sequences are padded on the right.</summary>
-    public Tensor Forward(TokenIds ids) => Head(Hidden(ids));
+    /// <summary>Logits of every token: (N) → (N, V).</summary>
+    public Tensor Forward(in TokenRows tokens) => Head(Hidden(tokens));
 
-    /// <summary>The final hidden states, normalised: (B, T) → (B, T, C), or with rows (N) → (N, C). See <see cref="Head"/>.</summary>
-    /// <param name="ids">Tokens (B, T).</param>
-    /// <param name="rows">The flat positions b·T + t that are needed; without them, all.</param>
-    public Tensor Hidden(TokenIds ids, TokenIds? rows = null)
+    /// <summary>The final hidden states, normalised: (N) → (N, C), or as many as there are rows. See <see cref="Head"/>.</summary>
+    /// <param name="tokens">Sequences, each of at most the model's positions.</param>
+    /// <param name="rows">The rows that are needed; without them, all.</param>
+    public Tensor Hidden(in TokenRows tokens, TokenIds? rows = null)
     {
-        (int b, int t) = BatchOf(ids);
-        return Run(ids, At(t, new Placement(((Tape)ids.Owner).Positions(b, t), default, default)), rows);
+        if (tokens.Positions.Shape.Count > 0 && tokens.Positions.Largest >= Config.MaxPositions)
+        {
+            throw new ArgumentException(
+                $"Transformer: sequences of {tokens.Positions.Largest + 1} tokens came; the model has {Config.MaxPositions} positions (max_position_embeddings).");
+        }
+
+        return Run(tokens.Ids, new Placement(tokens.Positions, tokens.Starts), rows);
     }
 
-    /// <summary>Logits of hidden states: (.., C) → (.., V).</summary>
+    /// <summary>Logits of hidden states: (N, C) → (N, V).</summary>
     public Tensor Head(Tensor hidden) => hidden.Linear(head?.Weight ?? tokens.Weight);
 
     /// <summary>
-    /// Logits of the named positions only: ids (B, T), rows (N) flat positions b·T + t → (N, V). Training and scoring use it with the
-    /// positions that predict response tokens: neither the last block's perceptron nor the head is computed for the others.
+    /// Logits of the named rows only. Training and scoring use it with the rows that predict response tokens: neither the last block's perceptron nor the head is
+    /// computed for the others.
     /// </summary>
-    public Tensor Logits(TokenIds ids, TokenIds rows) => Head(Hidden(ids, rows));
+    public Tensor Logits(in TokenRows tokens, TokenIds rows) => Head(Hidden(tokens, rows));
 
-    /// <summary>A copy of the weights at this moment, on the same device.</summary>
+    /// <summary>A copy of the weights at this moment, on the same device. Of a frozen model a frozen copy takes no memory of its own.</summary>
     /// <param name="trainable">False for a frozen policy, such as π_SFT or π_ref.</param>
-    public Transformer Clone(bool trainable = false)
-    {
-        var copy = new Transformer(Config, ParameterSource.CopyOf(parameters, Device)) { Companions = Companions };
-        foreach (Parameter p in copy.parameters) p.Trainable = trainable;
-        return copy;
-    }
+    public Transformer Clone(bool trainable = false) => new(Config, ParameterSource.CopyOf(parameters, Device, trainable)) { Companions = Companions };
 
     /// <summary>Whether another model has the same weights, to the bit.</summary>
-    public bool HasWeightsOf(Transformer other) => parameters.Count == other.parameters.Count && parameters.Zip(other.parameters).All(
-        pair => pair.First.Name == pair.Second.Name && MemoryMarshal.AsBytes<float>(pair.First.ToArray()).SequenceEqual(MemoryMarshal.AsBytes<float>(pair.Second.ToArray())));
+    public bool HasWeightsOf(Transformer other) =>
+        parameters.Count == other.parameters.Count && parameters.Zip(other.parameters).All(pair => pair.First.Name == pair.Second.Name && pair.First.HasValueOf(pair.Second));
 
     /// <summary>Takes over the weights of a file that <see cref="TransformerConfig.CheckAgainst"/> has checked.</summary>
     public void Fill(ITensorFile weights)
@@ -182,19 +183,28 @@ public sealed class Transformer : IDisposable
         if (localRotation != rotation) localRotation.Dispose();
     }
 
-    // Tokens with a cache: either whole prompts (B, T), or one new token for each of B slots.
-    internal Tensor Hidden(TokenIds ids, KvCache cache, TokenIds positions, TokenIds slots, TokenIds cachePositions, TokenIds? rows = null) =>
-        Run(ids, At(positions.Largest + 1, new(positions, default, default, cache, slots, cachePositions, OneToken: ids.Shape[1] == 1)), rows);
+    // Whole prompts, whose keys and values the cache keeps.
+    internal Tensor Hidden(in TokenRows tokens, KvCache cache, TokenIds slots, TokenIds rows) =>
+        Run(tokens.Ids, new Placement(tokens.Positions, tokens.Starts, Cache: cache, Slots: slots), rows);
+
+    // One new token for each of some slots of the cache.
+    internal Tensor Hidden(TokenIds ids, TokenIds positions, KvCache cache, TokenIds slots) =>
+        Run(ids, new Placement(positions, Starts: null, Cache: cache, Slots: slots), rows: null);
 
     // With the rotation tables, where the family has them.
-    private Placement At(int positions, in Placement at) =>
-        Config.Form.LearnedPositions ? at : at with { Rotation = rotation.For(positions), Local = localRotation.For(positions) };
-
-    private Tensor Run(TokenIds ids, in Placement at, TokenIds? rows)
+    private Placement Rotated(in Placement at)
     {
-        Tensor x = tokens.Forward(ids); // (B, T, C)
+        if (Config.Form.LearnedPositions || at.Positions.Shape.Count == 0) return at;
+        int positions = at.Positions.Largest + 1;
+        return at with { Rotation = rotation.For(positions), Local = localRotation.For(positions) };
+    }
+
+    private Tensor Run(TokenIds ids, in Placement placement, TokenIds? rows)
+    {
+        Placement at = Rotated(placement);
+        Tensor x = tokens.Forward(ids); // (N, C)
         if (Config.Form.ScaledEmbedding) x = x.Scale(MathF.Sqrt(Config.HiddenSize));
-        if (learnedPositions is not null) x = x + learnedPositions.Forward(at.Positions).Reshape(x.Shape);
+        if (learnedPositions is not null) x = x + learnedPositions.Forward(at.Positions);
         foreach (Block block in blocks)
         {
             var here = new BlockAt(block, at, block == blocks[^1] ? rows : null);
@@ -209,13 +219,5 @@ public sealed class Transformer : IDisposable
         public Shape ShapeOf(Tensor x) => rows is { } wanted ? new Shape(wanted.Shape.Count, x.Shape.Last) : x.Shape;
 
         public Tensor Forward(Tensor x) => block.Forward(x, at, rows);
-    }
-
-    private (int B, int T) BatchOf(TokenIds ids)
-    {
-        if (ids.Shape.Rank != 2) throw new ArgumentException($"Transformer: ids of shape {ids.Shape} came; (B, T) is needed.");
-        if (ids.Shape[1] > Config.MaxPositions)
-            throw new ArgumentException($"Transformer: sequences of {ids.Shape[1]} tokens came; the model has {Config.MaxPositions} positions (max_position_embeddings).");
-        return (ids.Shape[0], ids.Shape[1]);
     }
 }

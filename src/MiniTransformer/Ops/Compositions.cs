@@ -11,7 +11,7 @@ namespace MiniTransformer.Ops;
 public static class Compositions
 {
     /// <summary>
-    /// Causal attention of one sequence, head by head: y = softmax(s · Q Kᵀ + mask) V, the mask −∞ where a token may not look.
+    /// Causal attention within one sequence, head by head: y = softmax(s · Q Kᵀ + mask) V, the mask −∞ where a token may not look.
     /// Fused: <see cref="AttentionOps.Attention"/>, which never stores the (T, T) scores.
     /// </summary>
     /// <param name="q">Queries, (T, H, D).</param>

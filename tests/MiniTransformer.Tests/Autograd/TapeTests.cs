@@ -149,7 +149,10 @@ public class TapeTests
         Assert.Equal("Ids: shape (2) needs 2 ids, not 1.", Assert.Throws<ArgumentException>(() => tape.Ids(new int[1], Two)).Message);
         Tensor x = tape.Constant([1f, 2f], Two);
         Assert.Contains("not one element", Assert.Throws<InvalidOperationException>(() => x.Item()).Message, StringComparison.Ordinal);
-        Assert.Equal([0, 1, 2, 0, 1, 2], tape.Positions(2, 3).ToArray());
+        TokenRows rows = tape.Sequences([7, 8, 9], [], [5, 6]);
+        Assert.Equal([7, 8, 9, 5, 6], rows.Ids.ToArray());
+        Assert.Equal([0, 1, 2, 0, 1], rows.Positions.ToArray());
+        Assert.Equal((3, 5, 3, 3), (rows.Starts.Count, rows.Starts.Rows, rows.Starts[1], rows.Starts[2]));
     }
 
     [DeviceTheory, OnEveryDevice]

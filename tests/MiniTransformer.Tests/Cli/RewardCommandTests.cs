@@ -3,7 +3,6 @@ using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
 using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Nn;
-using MiniTransformer.Tensors;
 using MiniTransformer.Tests.IO;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
@@ -141,7 +140,7 @@ public sealed class RewardCommandTests
     {
         int[] ids = [.. prompt, .. response];
         using Tape tape = Tape.NoGrad(model.Device);
-        float[] all = model.Forward(tape.Ids(ids, new Shape(1, ids.Length))).ToArray();
+        float[] all = model.Forward(tape.Sequences(ids)).ToArray();
         int v = model.Config.VocabSize;
         return [.. Enumerable.Range(prompt.Length - 1, response.Length).Select(t => all[(t * v)..((t + 1) * v)].Select(x => (double)x).ToArray())];
     }

@@ -49,10 +49,10 @@ public sealed class RunSettingsTests
         Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, .. flags, "--out", folder["sft"]]);
         SftRun run = RunSettings.Read<SftRun>(folder["sft"]);
         Assert.Equal(SealedJson.Read(folder["sft/run.json"]).ToJsonString(), run.ToJson().ToJsonString());
-        SftOptions options = run.Options(7);
+        SftOptions options = run.Options();
         Assert.Equal(new Objective(ObjectiveKind.InverseQChi2, .9, 3), options.Objective);
-        Assert.Equal((1, 16, .001, 1, .5, 2f, false, ulong.MaxValue, 7, 0), (options.Steps, options.BatchSize, options.LearningRate, options.WarmupSteps,
-            options.FinalFraction, options.Optimizer.ClipNorm, options.Shuffle, options.Seed, options.PadId, options.KeepAt.Count));
+        Assert.Equal((1, 16, .001, 1, .5, 2f, false, ulong.MaxValue, 0), (options.Steps, options.BatchSize, options.LearningRate, options.WarmupSteps,
+            options.FinalFraction, options.Optimizer.ClipNorm, options.Shuffle, options.Seed, options.KeepAt.Count));
     }
 
     [Fact]

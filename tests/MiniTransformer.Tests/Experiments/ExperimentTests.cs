@@ -58,7 +58,7 @@ public sealed class ExperimentTests(ExperimentTests.Prepared prepared) : IClassF
     public void Extrapolation_goes_as_far_as_its_α()
     {
         string main = world.Regime.MainReference;
-        double Likelihood(Policy policy) => Evaluation.LogLikelihood(policy, [.. world.Demonstrations.Take(8)], world.Tokenizer.Tokens.Filler).PerToken;
+        double Likelihood(Policy policy) => Evaluation.LogLikelihood(policy, [.. world.Demonstrations.Take(8)]).PerToken;
         double At(double alpha) => Likelihood(new ExtrapolationMethod(main, alpha, Varied: true).PolicyOf(world, world.Expert));
         foreach (double alpha in new[] { .25, 1, 2 }) Assert.Equal(Likelihood(new Extrapolation(world.Expert, world.Reference(main), (float)alpha)), At(alpha), 12);
         Assert.NotEqual(At(1), At(.25), 3);

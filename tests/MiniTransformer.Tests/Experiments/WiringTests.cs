@@ -179,7 +179,7 @@ public sealed class WiringTests
 
         // r̂ at a position is the mean over the responses that reach it, where 20 do.
         SampledResponse[] sampled = Sampler.Generate(world.Expert, Ids(world.Data.Validation), Tokenizer.Tokens.Ends, Sampling(world, "validation", 1));
-        var batch = new ResponseBatch([.. sampled.Select((r, i) => new Example(Ids(world.Data.Validation)[i], r.Ids))], Tokenizer.Tokens.Filler);
+        var batch = new ResponseBatch([.. sampled.Select((r, i) => new Example(Ids(world.Data.Validation)[i], r.Ids))]);
         Assert.Contains(Enumerable.Range(0, 8), t => sampled.Count(r => r.Ids.Length > t) is >= 20 and < 60);
         foreach (PositionRewards positions in facts.Positions)
         {
@@ -237,8 +237,8 @@ public sealed class WiringTests
         using Device device = Device.Cpu(1);
         using var model = new Transformer(Small("lazyshift").Model, ParameterSource.Random(device, 1));
         Example[] examples = [.. Enumerable.Range(0, 140).Select(i => Example.FromText($"{i}", $"{i * 7}", Tokenizer))];
-        double[] together = ResponseLikelihood.Of(model, examples, Tokenizer.Tokens.Pad ?? 0);
-        foreach (int i in new[] { 0, 1, 127, 128, 139 }) Assert.Equal(ResponseLikelihood.Of(model, [examples[i]], Tokenizer.Tokens.Pad ?? 0)[0], together[i], 5);
+        double[] together = ResponseLikelihood.Of(model, examples);
+        foreach (int i in new[] { 0, 1, 127, 128, 139 }) Assert.Equal(ResponseLikelihood.Of(model, [examples[i]])[0], together[i], 5);
     }
 
     // What each label means, with nothing taken from the method.

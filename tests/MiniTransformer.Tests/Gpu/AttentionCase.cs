@@ -6,31 +6,35 @@ using MiniTransformer.Tests.Reference;
 namespace MiniTransformer.Tests.Gpu;
 
 /// <summary>Operands of one attention, and the kernels of one form: "tiled" for GPUs, "serial" for devices that compute on a CPU.</summary>
-internal sealed class AttentionCase(string form, int B, int T, int H, int Hkv, int D, int window = 0)
+internal sealed class AttentionCase(string form, int[] lengths, int H, int Hkv, int D, int window = 0)
 {
     private readonly float scale = 1 / MathF.Sqrt(D);
+    private readonly int[] starts = [0, .. lengths.Select((_, b) => lengths[..(b + 1)].Sum())];
 
-    public float[] Q { get; } = Operand.Normal(B * T * H * D, seed: 1);
+    public float[] Q { get; } = Operand.Normal(lengths.Sum() * H * D, seed: 1);
 
-    public float[] K { get; } = Operand.Normal(B * T * Hkv * D, seed: 2);
+    public float[] K { get; } = Operand.Normal(lengths.Sum() * Hkv * D, seed: 2);
 
-    public float[] V { get; } = Operand.Normal(B * T * Hkv * D, seed: 3);
+    public float[] V { get; } = Operand.Normal(lengths.Sum() * Hkv * D, seed: 3);
 
-    private AttentionShape Shape => new(T, H, Hkv, D, scale, quads: D % 4 == 0 ? 1 : 0, window: window == 0 ? int.MaxValue : window);
+    private int N => starts[^1];
 
-    public double[] Y() => AttentionReference.Forward(Q.Doubles(), K.Doubles(), V.Doubles(), B, T, H, Hkv, D, scale, window);
+    private AttentionShape Shape => new(N, lengths.Length, H, Hkv, D, scale, quads: D % 4 == 0 ? 1 : 0, window: window == 0 ? int.MaxValue : window);
 
-    public double[] LogSum() => AttentionReference.LogSum(Q.Doubles(), K.Doubles(), B, T, H, Hkv, D, scale, window);
+    public double[] Y() => AttentionReference.Forward(Q.Doubles(), K.Doubles(), V.Doubles(), starts, H, Hkv, D, scale, window);
+
+    public double[] LogSum() => AttentionReference.LogSum(Q.Doubles(), K.Doubles(), starts, H, Hkv, D, scale, window);
 
     public (double[] Dq, double[] Dk, double[] Dv) Gradients(float[] dy) =>
-        AttentionReference.Backward(Q.Doubles(), K.Doubles(), V.Doubles(), dy.Doubles(), B, T, H, Hkv, D, scale, window);
+        AttentionReference.Backward(Q.Doubles(), K.Doubles(), V.Doubles(), dy.Doubles(), starts, H, Hkv, D, scale, window);
 
     public (float[] Y, float[] LogSum) Forward(Accelerator accelerator)
     {
         using Memory<float> q = new(accelerator, Q), k = new(accelerator, K), v = new(accelerator, V);
-        using Memory<float> y = new(accelerator, Uninitialised(Q.Length)), logSum = new(accelerator, Uninitialised(B * H * T));
-        if (form == "tiled") accelerator.Kernel(a => new AttentionForward(a)).Run(q, k, v, y, logSum, B, Shape);
-        else accelerator.Kernel(a => new AttentionForwardSerial(a)).Run(q, k, v, y, logSum, B, Shape);
+        using Memory<int> begins = new(accelerator, starts);
+        using Memory<float> y = new(accelerator, Uninitialised(Q.Length)), logSum = new(accelerator, Uninitialised(N * H));
+        if (form == "tiled") accelerator.Kernel(a => new AttentionForward(a)).Run(q, k, v, y, logSum, begins, Shape);
+        else accelerator.Kernel(a => new AttentionForwardSerial(a)).Run(q, k, v, y, logSum, begins, Shape);
         accelerator.Synchronize();
         return (y.ToArray(), logSum.ToArray());
     }
@@ -39,11 +43,12 @@ internal sealed class AttentionCase(string form, int B, int T, int H, int Hkv, i
     {
         (float[] yValues, float[] logSums) = Forward(accelerator);
         using Memory<float> q = new(accelerator, Q), k = new(accelerator, K), v = new(accelerator, V), y = new(accelerator, yValues);
+        using Memory<int> begins = new(accelerator, starts);
         using Memory<float> logSum = new(accelerator, logSums), dys = new(accelerator, dy);
-        using Memory<float> scratch = new(accelerator, Uninitialised(AttentionBackward.ScratchLength(B, T, H)));
+        using Memory<float> scratch = new(accelerator, Uninitialised(AttentionBackward.ScratchLength(N, H)));
         using Memory<float> dq = new(accelerator, dqBefore), dk = new(accelerator, dkBefore), dv = new(accelerator, dvBefore);
-        if (form == "tiled") accelerator.Kernel(a => new AttentionBackward(a)).Run(q, k, v, y, logSum, dys, scratch, dq, dk, dv, B, Shape);
-        else accelerator.Kernel(a => new AttentionBackwardSerial(a)).Run(q, k, v, y, logSum, dys, scratch, dq, dk, dv, B, Shape);
+        if (form == "tiled") accelerator.Kernel(a => new AttentionBackward(a)).Run(q, k, v, y, logSum, dys, scratch, dq, dk, dv, begins, Shape);
+        else accelerator.Kernel(a => new AttentionBackwardSerial(a)).Run(q, k, v, y, logSum, dys, scratch, dq, dk, dv, begins, Shape);
         accelerator.Synchronize();
         return (dq.ToArray(), dk.ToArray(), dv.ToArray());
     }

@@ -40,18 +40,18 @@ public class AttentionTests
     [InlineData("serial", 1, 7, 2, 1, 6)]
     [InlineData("serial", 2, 70, 2, 1, 18)]
     public void Attention_and_its_gradient_agree_with_the_definition(string form, int B, int T, int H, int Hkv, int D) =>
-        Check(Accelerators.Threads, form, B, T, H, Hkv, D);
+        Check(Accelerators.Threads, form, [.. Enumerable.Repeat(T, B)], H, Hkv, D);
 
     [OpenClTheory]
     [MemberData(nameof(Sizes))]
     public void Attention_and_its_gradient_agree_with_the_definition_on_OpenCL(string form, int B, int T, int H, int Hkv, int D) =>
-        Check(Accelerators.OpenCl, form, B, T, H, Hkv, D);
+        Check(Accelerators.OpenCl, form, [.. Enumerable.Repeat(T, B)], H, Hkv, D);
 
     [Theory]
     [InlineData("tiled", 1, 67, 1, 1, 4, 3)]
     [InlineData("serial", 1, 70, 2, 1, 6, 33)]
     public void With_a_window_they_agree_with_the_definition(string form, int B, int T, int H, int Hkv, int D, int window) =>
-        Check(Accelerators.Threads, form, B, T, H, Hkv, D, window);
+        Check(Accelerators.Threads, form, [.. Enumerable.Repeat(T, B)], H, Hkv, D, window);
 
     // Windows of one token, within a tile, over some tiles: tiles of which some rows, or all, see nothing.
     [OpenClTheory]
@@ -63,7 +63,26 @@ public class AttentionTests
     [InlineData("serial", 1, 150, 2, 1, 20, 5)]
     [InlineData("serial", 1, 200, 2, 2, 32, 70)]
     public void With_a_window_they_agree_with_the_definition_on_OpenCL(string form, int B, int T, int H, int Hkv, int D, int window) =>
-        Check(Accelerators.OpenCl, form, B, T, H, Hkv, D, window);
+        Check(Accelerators.OpenCl, form, [.. Enumerable.Repeat(T, B)], H, Hkv, D, window);
+
+    [Theory]
+    [InlineData("tiled", 0)]
+    [InlineData("serial", 0)]
+    [InlineData("serial", 3)]
+    public void Sequences_of_any_lengths_one_after_another_agree_with_the_definition(string form, int window) =>
+        Check(Accelerators.Threads, form, [1, 0, 7, 0, 0, 2], 2, 1, 6, window);
+
+    // Ends within a tile, at its edge and one past it; sequences of one token and of none, at the beginning, in between and at the end.
+    [OpenClTheory]
+    [InlineData("tiled", 0)]
+    [InlineData("serial", 0)]
+    [InlineData("tiled", 40)]
+    [InlineData("serial", 40)]
+    public void Sequences_of_any_lengths_one_after_another_agree_with_the_definition_on_OpenCL(string form, int window)
+    {
+        Check(Accelerators.OpenCl, form, [0, 1, 64, 65, 0, 33, 130, 63, 32, 1, 1, 97, 0], 4, 2, 20, window);
+        Check(Accelerators.OpenCl, form, [.. Enumerable.Range(0, 40)], 1, 1, 8, window);
+    }
 
     [OpenClTheory]
     [InlineData("tiled")]
@@ -71,7 +90,7 @@ public class AttentionTests
     public void A_token_does_not_see_later_tokens_nor_other_sequences(string form) => Accelerators.On(Accelerators.OpenCl, accelerator =>
     {
         const int T = 80, H = 2, D = 20, seen = 41;
-        var c = new AttentionCase(form, 2, T, H, 1, D);
+        var c = new AttentionCase(form, [T, T], H, 1, D);
         float[] before = c.Forward(accelerator).Y;
         c.K.AsSpan(seen * D).Fill(50f);
         c.V.AsSpan(seen * D).Fill(-1e20f);
@@ -83,7 +102,7 @@ public class AttentionTests
     [InlineData("serial")]
     public void Large_scores_do_not_overflow(string form) => Accelerators.On(Accelerators.OpenCl, accelerator =>
     {
-        var c = new AttentionCase(form, 1, 100, 1, 1, 4);
+        var c = new AttentionCase(form, [100], 1, 1, 4);
         for (int i = 0; i < c.Q.Length; i++) c.Q[i] *= 700;
         (float[] y, float[] logSum) = c.Forward(accelerator);
         Operand.Close(c.Y(), y, 1e-3); // scores near 1000 are known to 1e-4
@@ -93,14 +112,15 @@ public class AttentionTests
     [Fact]
     public void The_reference_gradient_agrees_with_central_differences()
     {
-        const int B = 2, T = 5, H = 4, Hkv = 2, D = 3;
+        const int N = 10, H = 4, Hkv = 2, D = 3;
         const double scale = 0.7;
-        double[] q = Operand.Normal(B * T * H * D, seed: 1).Doubles(), k = Operand.Normal(B * T * Hkv * D, seed: 2).Doubles();
-        double[] v = Operand.Normal(B * T * Hkv * D, seed: 3).Doubles(), dy = Operand.Normal(B * T * H * D, seed: 4).Doubles();
-        (double[] dq, double[] dk, double[] dv) = AttentionReference.Backward(q, k, v, dy, B, T, H, Hkv, D, scale);
-        Near(CentralDifference.Gradient(at => AttentionReference.Forward(at, k, v, B, T, H, Hkv, D, scale), q, dy), dq);
-        Near(CentralDifference.Gradient(at => AttentionReference.Forward(q, at, v, B, T, H, Hkv, D, scale), k, dy), dk);
-        Near(CentralDifference.Gradient(at => AttentionReference.Forward(q, k, at, B, T, H, Hkv, D, scale), v, dy), dv);
+        int[] starts = [0, 3, 3, 4, N];
+        double[] q = Operand.Normal(N * H * D, seed: 1).Doubles(), k = Operand.Normal(N * Hkv * D, seed: 2).Doubles();
+        double[] v = Operand.Normal(N * Hkv * D, seed: 3).Doubles(), dy = Operand.Normal(N * H * D, seed: 4).Doubles();
+        (double[] dq, double[] dk, double[] dv) = AttentionReference.Backward(q, k, v, dy, starts, H, Hkv, D, scale);
+        Near(CentralDifference.Gradient(at => AttentionReference.Forward(at, k, v, starts, H, Hkv, D, scale), q, dy), dq);
+        Near(CentralDifference.Gradient(at => AttentionReference.Forward(q, at, v, starts, H, Hkv, D, scale), k, dy), dk);
+        Near(CentralDifference.Gradient(at => AttentionReference.Forward(q, k, at, starts, H, Hkv, D, scale), v, dy), dv);
 
         static void Near(double[] expected, double[] actual)
         {
@@ -108,9 +128,9 @@ public class AttentionTests
         }
     }
 
-    private static void Check(string on, string form, int B, int T, int H, int Hkv, int D, int window = 0) => Accelerators.On(on, accelerator =>
+    private static void Check(string on, string form, int[] lengths, int H, int Hkv, int D, int window = 0) => Accelerators.On(on, accelerator =>
     {
-        var c = new AttentionCase(form, B, T, H, Hkv, D, window);
+        var c = new AttentionCase(form, lengths, H, Hkv, D, window);
         (float[] y, float[] logSum) = c.Forward(accelerator);
         Operand.Close(c.Y(), y, Tolerance);
         Operand.Close(c.LogSum(), logSum, Tolerance);

@@ -63,5 +63,5 @@ public sealed class GemmTensorCoresTests
     private static Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int> Load<TA, TB>(Accelerator accelerator)
         where TA : struct, IGemmTileSource
         where TB : struct, IGemmTileSource =>
-        accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int>(GemmTensorCores.Multiply<TA, TB, EmulatedTensorCores>);
+        accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int>(GemmTensorCores.Multiply<TA, TB, MiniTransformer.Kernels.Gpu.Float32, EmulatedTensorCores>);
 }

@@ -1,9 +1,10 @@
+using System.Runtime.InteropServices;
 using ILGPU;
 using ILGPU.Runtime;
-using MiniTransformer.Kernels.Cpu;
+using MiniTransformer.Backends;
 using MiniTransformer.Kernels.Gpu;
 using MiniTransformer.Tests.Kernels;
-using Gemm = MiniTransformer.Kernels.Gpu.Gemm;
+using GemmForm = MiniTransformer.Kernels.Cpu.GemmForm;
 
 namespace MiniTransformer.Tests.Gpu;
 
@@ -86,6 +87,34 @@ public sealed class GemmTests
                 {
                     Assert.Equal(naive, GemmRun.Multiply(accelerator, gemm, (GemmVariant)variant, sample, index % 4, 1, 2));
                     Assert.Equal(naive, GemmRun.Multiply(accelerator, gemm, (GemmVariant)variant, sample));
+                }
+            }
+        }
+    });
+
+    [Fact]
+    public void Tiny_products_with_a_weight_of_16_bits_have_the_bits_of_the_widened_one_s() => HaveTheBitsOfTheWidenedOne(Accelerators.Threads, [(3, 5, 4), (2, 9, 7)]);
+
+    [OpenClFact]
+    public void Products_with_a_weight_of_16_bits_have_the_bits_of_the_widened_one_s_on_OpenCL() => HaveTheBitsOfTheWidenedOne(Accelerators.OpenCl, Sizes);
+
+    private static void HaveTheBitsOfTheWidenedOne(string device, (int M, int N, int K)[] sizes) => GemmRun.On(device, (accelerator, gemm) =>
+    {
+        foreach ((int m, int n, int k) in sizes)
+        {
+            foreach (GemmForm form in EachForm)
+            {
+                foreach (ElementType type in new[] { ElementType.BF16, ElementType.F16 })
+                {
+                    (byte[] raw, float[] wide) = ElementTests.Weight(type, k * n, seed: m + n + k);
+                    float[] words = MemoryMarshal.Cast<byte, float>((byte[])[.. raw, .. new byte[4 - (raw.Length % 4)]]).ToArray();
+                    GemmSample sample = new GemmSample(form, accumulate: m % 2 == 0, m, n, k, seed: 2).WithB(wide);
+                    foreach (GemmVariant variant in Variants)
+                    {
+                        Assert.Equal(GemmRun.Multiply(accelerator, gemm, variant, sample), type == ElementType.BF16
+                            ? GemmRun.Multiply<BFloat16>(accelerator, gemm, variant, sample, words)
+                            : GemmRun.Multiply<Float16>(accelerator, gemm, variant, sample, words));
+                    }
                 }
             }
         }
@@ -174,7 +203,7 @@ public sealed class GemmTests
         {
             long before = GC.GetAllocatedBytesForCurrentThread();
             for (int repeat = 0; repeat < 10; repeat++)
-                gemm.Multiply((GemmVariant)variant, accelerator.DefaultStream, form, a.View, b.View, c.View, size, size, size, true, scratch.View);
+                gemm.Multiply<Float32>((GemmVariant)variant, accelerator.DefaultStream, form, a.View, b.View, c.View, size, size, size, true, scratch.View);
             long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
             if (warm == 1) Assert.Equal(0, allocated);
         }

@@ -18,7 +18,8 @@ public unsafe class AttentionDecodeTests
         float scale = 1 / MathF.Sqrt(D);
         float[] q = Operand.Normal(B * T * rowQ, seed: 1), k = Operand.Normal(B * T * rowK, seed: 2), v = Operand.Normal(B * T * rowK, seed: 3);
         using Buffer<float> qs = new(q), ks = new(k), vs = new(v), y = new(Operand.Zeros(q.Length)), logSum = new(Operand.Zeros(B * H * T));
-        new AttentionForward(qs, ks, vs, y, logSum, T, H, Hkv, D, scale).Run(0, B * H);
+        using AttentionRun run = new(AttentionRun.Equal(B, T), H, Hkv, D, scale);
+        run.Forward(qs, ks, vs, y, logSum);
 
         // The cache starts as garbage. Sequence b lives in slot 2 − b; every step decodes one token of each.
         float[] garbage = [.. Enumerable.Range(0, B * context * rowK).Select(i => i % 2 == 0 ? float.NaN : 1e30f)];
@@ -41,21 +42,6 @@ public unsafe class AttentionDecodeTests
         }
     }
 
-    [Fact]
-    public void A_negative_position_leaves_the_cache_alone_and_gives_zero()
-    {
-        const int H = 2, Hkv = 1, D = 6, context = 16;
-        float[] before = Operand.Normal(context * D, seed: 1);
-        using Buffer<float> k = new(Operand.Normal(D, seed: 2)), cacheK = new(before), cacheV = new(before);
-        using Buffer<float> q = new(Operand.Normal(H * D, seed: 3)), y = new(Operand.Normal(H * D, seed: 4));
-        using Buffer<int> slots = new(0), positions = new(-1);
-        new CacheAppend(k, k, slots, positions, cacheK, cacheV, Hkv, D, context).Run(0, 1);
-        new AttentionDecode(q, cacheK, cacheV, slots, positions, y, H, Hkv, D, context, 1f).Run(0, H);
-        Operand.Identical(before, cacheK.Span);
-        Operand.Identical(before, cacheV.Span);
-        Operand.Identical(new float[H * D], y.Span);
-    }
-
     [Theory]
     [InlineData(5)]
     [InlineData(23)]
@@ -67,7 +53,8 @@ public unsafe class AttentionDecodeTests
         {
             int n = length * H * D;
             using Buffer<float> qs = new(q[..n]), ks = new(k[..n]), vs = new(v[..n]), y = new(Operand.Zeros(n)), logSum = new(Operand.Zeros(H * length));
-            new AttentionForward(qs, ks, vs, y, logSum, length, H, H, D, 0.2f).Run(0, H);
+            using AttentionRun run = new([0, length], H, H, D, 0.2f);
+            run.Forward(qs, ks, vs, y, logSum);
             return y.ToArray();
         }
 

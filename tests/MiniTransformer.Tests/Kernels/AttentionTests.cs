@@ -1,4 +1,3 @@
-using MiniTransformer.Kernels.Cpu;
 using MiniTransformer.Tests.Reference;
 
 namespace MiniTransformer.Tests.Kernels;
@@ -87,6 +86,33 @@ public unsafe class AttentionTests
         Assert.All(logSum, x => Assert.True(float.IsFinite(x)));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(100)]
+    [InlineData(333)]
+    public void However_a_long_sequence_among_short_ones_is_cut_the_bits_are_the_same(int window)
+    {
+        const int H = 4, Hkv = 2, D = 20;
+        int[] starts = [0, 5, 5, 711, 712, 800];
+        float[] q = Operand.Normal(800 * H * D, seed: 1), k = Operand.Normal(800 * Hkv * D, seed: 2), v = Operand.Normal(800 * Hkv * D, seed: 3);
+        float[] dys = Operand.Normal(q.Length, seed: 4);
+        (float[][] whole, int few) = Run(threads: 1);
+        (float[][] cut, int many) = Run(threads: 7);
+        for (int i = 0; i < whole.Length; i++) Operand.Identical(whole[i], cut[i]);
+        Assert.True(many >= 2 * few, $"{few} and {many} pieces");
+
+        (float[][] Results, int Pieces) Run(int threads)
+        {
+            using Buffer<float> qs = new(q), ks = new(k), vs = new(v), y = new(Operand.Zeros(q.Length)), logSum = new(Operand.Zeros(800 * H)), dy = new(dys);
+            using Buffer<float> dq = new(Operand.Zeros(q.Length)), dk = new(Operand.Zeros(k.Length)), dv = new(Operand.Zeros(k.Length));
+            using AttentionRun run = new(starts, H, Hkv, D, 0.3f, window, threads);
+            run.Forward(qs, ks, vs, y, logSum);
+            int pieces = run.Pieces;
+            run.Backward(qs, ks, vs, y, logSum, dy, dq, dk, dv);
+            return ([y.ToArray(), logSum.ToArray(), dq.ToArray(), dk.ToArray(), dv.ToArray()], Math.Min(pieces, run.Pieces));
+        }
+    }
+
     private static void Check(double[] expected, float[] before, float[] actual) =>
         Operand.Close([.. expected.Select((g, i) => g + before[i])], actual, Tolerance, floor: 3); // sums of up to T terms near 1
 
@@ -106,12 +132,13 @@ public unsafe class AttentionTests
 
         public float[] V { get; } = Operand.Normal(B * T * Hkv * D, seed: 3);
 
-        public double[] Reference(double[] q, double[] k, double[] v) => AttentionReference.Forward(q, k, v, B, T, H, Hkv, D, scale);
+        public double[] Reference(double[] q, double[] k, double[] v) => AttentionReference.Forward(q, k, v, AttentionRun.Equal(B, T), H, Hkv, D, scale);
 
         public (float[] Y, float[] LogSum) Forward()
         {
             using Buffer<float> q = new(Q), k = new(K), v = new(V), y = new(Operand.Zeros(Q.Length)), logSum = new(Operand.Zeros(B * H * T));
-            new AttentionForward(q, k, v, y, logSum, T, H, Hkv, D, scale).Run(0, B * H);
+            using AttentionRun run = new(AttentionRun.Equal(B, T), H, Hkv, D, scale);
+            run.Forward(q, k, v, y, logSum);
             return (y.ToArray(), logSum.ToArray());
         }
 
@@ -120,7 +147,8 @@ public unsafe class AttentionTests
             (float[] yValues, float[] logSums) = Forward();
             using Buffer<float> q = new(Q), k = new(K), v = new(V), y = new(yValues), logSum = new(logSums), dys = new(dy);
             using Buffer<float> dq = new(dqBefore), dk = new(dkBefore), dv = new(dvBefore);
-            new AttentionBackward(q, k, v, y, logSum, dys, dq, dk, dv, T, H, Hkv, D, scale).Run(0, B * Hkv);
+            using AttentionRun run = new(AttentionRun.Equal(B, T), H, Hkv, D, scale);
+            run.Backward(q, k, v, y, logSum, dys, dq, dk, dv);
             return (dq.ToArray(), dk.ToArray(), dv.ToArray());
         }
     }

@@ -107,8 +107,8 @@ public sealed class GemmInvarianceTests
 
     private static unsafe PackedMatrix Pack(Workers workers, GemmSample sample)
     {
-        PackedMatrix packed = new(sample.N, sample.K);
-        fixed (float* b = sample.B) packed.Pack(workers, b);
+        var packed = PackedMatrix.Of<Float32>(sample.N, sample.K);
+        fixed (float* b = sample.B) packed.Write(workers, 0, b, sample.N);
         return packed;
     }
 

@@ -16,6 +16,9 @@ internal sealed unsafe class GemmSample
         C0 = Random(rng, m * n);
     }
 
+    /// <summary>The same product with other numbers in B.</summary>
+    public GemmSample WithB(float[] b) => new(Form, Accumulate, M, N, K, A, b, C0);
+
     private GemmSample(GemmForm form, bool accumulate, int m, int n, int k, float[] a, float[] b, float[] c0) =>
         (Form, Accumulate, M, N, K, A, B, C0) = (form, accumulate, m, n, k, a, b, c0);
 
@@ -71,7 +74,7 @@ internal sealed unsafe class GemmSample
     public float[] MultiplyPacked(Workers workers, PackedMatrix packed, int first, int count)
     {
         float[] c = Start(C0[(first * N)..((first + count) * N)]);
-        fixed (float* a = A, pc = c) packed.Multiply(workers, a + (first * K), pc, count, Accumulate);
+        fixed (float* a = A, pc = c) packed.Multiply(workers, GemmForm.NT, a + (first * K), pc, count, Accumulate);
         return c;
     }
 

@@ -165,13 +165,13 @@ public sealed unsafe class GemmTests
         float[] c = new float[130 * 130];
         fixed (float* a = sample.A, b = sample.B, pc = c)
         {
-            using PackedMatrix packed = new(130, 130);
-            packed.Pack(workers, b);
+            using var packed = PackedMatrix.Of<Float32>(130, 130);
+            packed.Write(workers, 0, b, 130);
             for (int warm = 0; warm < 2; warm++)
             {
                 long before = GC.GetAllocatedBytesForCurrentThread();
                 foreach (GemmForm form in (ReadOnlySpan<GemmForm>)[GemmForm.NN, GemmForm.NT, GemmForm.TN]) Gemm.Multiply(workers, form, a, b, pc, 130, 130, 130, true);
-                packed.Multiply(workers, a, pc, 130, true);
+                packed.Multiply(workers, GemmForm.NT, a, pc, 130, true);
                 long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
                 if (warm == 1) Assert.Equal(0, allocated);
             }

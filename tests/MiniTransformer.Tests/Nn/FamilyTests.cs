@@ -73,7 +73,7 @@ public sealed class FamilyTests : IDisposable
         float[] weights = Operand.Normal(ids.Length - 1, seed: 5);
         using (Tape tape = Tape.Record(device))
         {
-            Tensor logProb = model.Forward(tape.Ids(ids[..^1], new Shape(1, ids.Length - 1))).Reshape(new Shape(ids.Length - 1, 19))
+            Tensor logProb = model.Forward(tape.Sequences(ids[..^1])).Reshape(new Shape(ids.Length - 1, 19))
                 .GatherLogSoftmax(tape.Ids(ids[1..], new Shape(ids.Length - 1)));
             Operand.Close(from.Reference().LogProbs(ids), logProb.ToArray(), 2e-5, floor: 1);
             tape.Backward(logProb.WeightedSum(tape.Constant(weights, logProb.Shape)));
@@ -122,7 +122,7 @@ public sealed class FamilyTests : IDisposable
             foreach (int batch in (int[])[1, 4, 9])
             {
                 SampledResponse[] responses = Sampler.Generate(model, prompts, EndTokens.None, new SamplingOptions { MaxTokens = 24, BatchSize = batch });
-                var examples = new ResponseBatch([.. responses.Select((r, i) => new Example(prompts[i], r.Ids))], padId: 0);
+                var examples = new ResponseBatch([.. responses.Select((r, i) => new Example(prompts[i], r.Ids))]);
                 using Tape tape = Tape.Record(device);
                 float[] scored = model.Logits(tape, examples).GatherLogSoftmax(tape.Targets(examples)).ToArray();
                 Operand.Identical(scored, [.. responses.SelectMany(r => r.LogProbs)]);
@@ -272,7 +272,7 @@ public sealed class FamilyTests : IDisposable
     private static float[] LogProbs(Transformer model, int[] ids)
     {
         using Tape tape = Tape.NoGrad(model.Device);
-        return model.Forward(tape.Ids(ids[..^1], new Shape(1, ids.Length - 1))).Reshape(new Shape(ids.Length - 1, model.Config.VocabSize))
+        return model.Forward(tape.Sequences(ids[..^1])).Reshape(new Shape(ids.Length - 1, model.Config.VocabSize))
             .GatherLogSoftmax(tape.Ids(ids[1..], new Shape(ids.Length - 1))).ToArray();
     }
 }

@@ -23,7 +23,7 @@ public class SamplerTests
         using Device device = Devices.Open(name);
         using Transformer model = Models.Random(device, Models.Odd, seed: 1);
         SampledResponse[] responses = Sampler.Generate(model, Prompts, End, new SamplingOptions { MaxTokens = 12, BatchSize = 16 });
-        var batch = new ResponseBatch([.. responses.Select((r, i) => new Example(Prompts[i], r.Ids))], padId: End);
+        var batch = new ResponseBatch([.. responses.Select((r, i) => new Example(Prompts[i], r.Ids))]);
         using Tape tape = Tape.Record(device);
         float[] teacherForced = model.Logits(tape, batch).GatherLogSoftmax(tape.Targets(batch)).ToArray();
         Devices.Agree(name, teacherForced, [.. responses.SelectMany(r => r.LogProbs)]);

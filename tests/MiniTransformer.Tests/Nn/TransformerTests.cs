@@ -33,7 +33,7 @@ public class TransformerTests
         PlainLlama reference = Plain.Of(model.Config, Weights(model));
         int[] ids = Operand.Ids(2 * 33, model.Config.VocabSize, seed: 2);
         using Tape tape = Tape.NoGrad(device);
-        float[] logits = model.Forward(tape.Ids(ids, new Shape(2, 33))).ToArray();
+        float[] logits = model.Forward(tape.OfLength(ids, 33)).ToArray();
 
         // Some hundred float operations in sequence through up to three layers, on logits near 1.
         double[][] expected = [.. reference.Logits(ids[..33]), .. reference.Logits(ids[33..])];
@@ -49,7 +49,7 @@ public class TransformerTests
     {
         using Device device = Devices.Open(name);
         using Transformer model = Models.Random(device, Forms[form], seed: 3);
-        var batch = new ResponseBatch(Models.Examples(3, model.Config.VocabSize, seed: 4), padId: 0);
+        var batch = new ResponseBatch(Models.Examples(3, model.Config.VocabSize, seed: 4));
         float[] weights = Operand.Normal(batch.N, seed: 5);
         using (Tape tape = Tape.Record(device))
         {
@@ -96,27 +96,28 @@ public class TransformerTests
     }
 
     [DeviceTheory, OnEveryDevice]
-    public void A_rows_logits_do_not_depend_on_its_neighbours_nor_on_padding_to_the_last_bit(string name)
+    public void A_sequences_logits_do_not_depend_on_its_neighbours_nor_on_what_follows_to_the_last_bit(string name)
     {
         using Device device = Devices.Open(name);
         using Transformer model = Models.Random(device, Models.Odd, seed: 1);
         int v = model.Config.VocabSize;
         int[] ids = Operand.Ids(5, v, seed: 2);
-        float[] alone = Logits(1, 5, ids);
-        foreach ((int b, int t) in ((int, int)[])[(1, 6), (2, 5), (3, 17), (9, 33)])
+        float[] alone = Logits(ids);
+        Operand.Identical(alone, Logits([.. ids, 3, 1]).AsSpan(0, alone.Length));
+        foreach (int[] lengths in (int[][])[[1], [6, 2], [17, 0, 1], [33, 40, 1, 1, 0, 12, 5, 39]])
         {
-            foreach (int row in (int[])[0, b - 1])
+            foreach (int place in (int[])[0, lengths.Length / 2, lengths.Length])
             {
-                int[] batch = Operand.Ids(b * t, v, seed: 3); // whatever stands behind the row's tokens is padding to it
-                ids.CopyTo(batch, row * t);
-                Operand.Identical(alone, Logits(b, t, batch).AsSpan(row * t * v, 5 * v));
+                List<int[]> batch = [.. lengths.Select((length, b) => Operand.Ids(length, v, seed: 3 + (ulong)b))];
+                batch.Insert(place, ids);
+                Operand.Identical(alone, Logits([.. batch]).AsSpan(lengths[..place].Sum() * v, 5 * v));
             }
         }
 
-        float[] Logits(int b, int t, int[] batch)
+        float[] Logits(params int[][] batch)
         {
             using Tape tape = Tape.NoGrad(device);
-            return model.Forward(tape.Ids(batch, new Shape(b, t))).ToArray();
+            return model.Forward(tape.Sequences(batch)).ToArray();
         }
     }
 
@@ -127,7 +128,7 @@ public class TransformerTests
         using Transformer model = Models.Random(device, Models.Odd, seed: 1);
         int[] ids = Operand.Ids(12, model.Config.VocabSize, seed: 2);
         using Tape recorded = Tape.Record(device), free = Tape.NoGrad(device);
-        Operand.Identical(model.Forward(recorded.Ids(ids, new Shape(3, 4))).ToArray(), model.Forward(free.Ids(ids, new Shape(3, 4))).ToArray());
+        Operand.Identical(model.Forward(recorded.OfLength(ids, 4)).ToArray(), model.Forward(free.OfLength(ids, 4)).ToArray());
     }
 
     [Fact]
@@ -138,7 +139,7 @@ public class TransformerTests
         int v = model.Config.VocabSize;
         int[] ids = Operand.Ids(12, v, seed: 2), rows = [11, 0, 7];
         using Tape tape = Tape.NoGrad(device);
-        TokenIds tokens = tape.Ids(ids, new Shape(3, 4));
+        TokenRows tokens = tape.Sequences(ids[..3], ids[3..]);
         float[] all = model.Forward(tokens).ToArray(), some = model.Logits(tokens, tape.Ids(rows, new Shape(3))).ToArray();
         for (int i = 0; i < rows.Length; i++) Operand.Identical(all.AsSpan(rows[i] * v, v), some.AsSpan(i * v, v));
     }
@@ -182,8 +183,7 @@ public class TransformerTests
         using Device device = Device.Cpu(1);
         using Transformer model = Models.Random(device, Models.Odd, seed: 1);
         using Tape tape = Tape.NoGrad(device);
-        TokenIds flat = tape.Ids([0, 1], new Shape(2)), foreign = tape.Ids([0, 19], new Shape(1, 2)), longer = tape.Ids(new int[41], new Shape(1, 41));
-        Assert.Equal("Transformer: ids of shape (2) came; (B, T) is needed.", Assert.Throws<ArgumentException>(() => model.Forward(flat)).Message);
+        TokenRows foreign = tape.Sequences([0, 19]), longer = tape.Sequences([1], new int[41]);
         Assert.Equal("Embedding: token id 19 came; they run from 0 to 18.", Assert.Throws<ArgumentException>(() => model.Forward(foreign)).Message);
         Assert.Equal(
             "Transformer: sequences of 41 tokens came; the model has 40 positions (max_position_embeddings).",

@@ -4,6 +4,7 @@ using MiniTransformer.Nn;
 using MiniTransformer.Ops;
 using MiniTransformer.Tensors;
 using MiniTransformer.Tests.Kernels;
+using MiniTransformer.Tests.Nn;
 
 namespace MiniTransformer.Tests.Ops;
 
@@ -32,8 +33,8 @@ public class CachedAttentionTests
         float[] q = Operand.Normal(b * t * h * d, seed: 1), k = Operand.Normal(b * t * hkv * d, seed: 2), v = Operand.Normal(b * t * hkv * d, seed: 3);
         using Device device = Devices.Open(name);
         using Tape tape = Tape.NoGrad(device);
-        Tensor keys = tape.Constant(k, new Shape(b, t, hkv, d)), values = tape.Constant(v, new Shape(b, t, hkv, d));
-        float[] full = tape.Constant(q, new Shape(b, t, h, d)).Attention(keys, values, 0.4f, window).ToArray();
+        Tensor keys = tape.Constant(k, new Shape(b * t, hkv, d)), values = tape.Constant(v, new Shape(b * t, hkv, d));
+        float[] full = tape.Constant(q, new Shape(b * t, h, d)).Attention(keys, values, tape.StartsOf(b, t), 0.4f, window).ToArray();
 
         using var cache = new KvCache(device, Config(h, hkv, d), slots: b, context: t);
         int[] slots = [2, 0, 1]; // sequence i in slot slots[i]
@@ -56,9 +57,10 @@ public class CachedAttentionTests
         using Tape tape = Tape.NoGrad(device);
         using var cache = new KvCache(device, Config(1, 1, 2), slots: 2, context: 16);
         Tensor x = tape.Constant(new float[2], new Shape(1, 1, 2));
-        TokenIds zero = tape.Ids([0], new Shape(1)), two = tape.Ids([2], new Shape(1)), sixteen = tape.Ids([16], new Shape(1));
+        TokenIds zero = tape.Ids([0], new Shape(1)), two = tape.Ids([2], new Shape(1)), sixteen = tape.Ids([16], new Shape(1)), before = tape.Ids([-1], new Shape(1));
         Assert.Throws<ArgumentException>(() => cache.Append(0, x, x, two, zero));
         Assert.Throws<ArgumentException>(() => cache.Append(0, x, x, zero, sixteen));
+        Assert.Throws<ArgumentException>(() => cache.Append(0, x, x, zero, before));
         Assert.Throws<ArgumentException>(() => cache.Attend(0, x, zero, sixteen, 1, 0));
     }
 

@@ -5,6 +5,7 @@ using MiniTransformer.Nn;
 using MiniTransformer.Ops;
 using MiniTransformer.Tensors;
 using MiniTransformer.Tests.Kernels;
+using MiniTransformer.Tests.Nn;
 
 namespace MiniTransformer.Tests.Ops;
 
@@ -76,9 +77,7 @@ public class CompositionTests
     }
 
     private static Pair Attend(Shape q, Shape k, float? scale, int window) => new(
-        (_, x) => Batch(x[0]).Attention(Batch(x[1]), Batch(x[2]), scale, window).Reshape(q), (_, x) => Compositions.Attention(x[0], x[1], x[2], scale, window), q, k, k);
-
-    private static Tensor Batch(Tensor x) => x.Reshape(new Shape(1, x.Shape[0], x.Shape[1], x.Shape[2]));
+        (tape, x) => x[0].Attention(x[1], x[2], tape.StartsOf(1, q[0]), scale, window), (_, x) => Compositions.Attention(x[0], x[1], x[2], scale, window), q, k, k);
 
     private static TokenIds In(Tape tape, int[] ids) => tape.Ids(ids, new Shape(ids.Length));
 

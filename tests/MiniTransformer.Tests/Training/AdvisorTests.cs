@@ -21,7 +21,7 @@ public class AdvisorTests
     {
         using var world = new TinyWorld(device);
         Example[] examples = [.. world.Responses.Select(y => new Example(TinyWorld.Prompt, y)), new Example(TinyWorld.Prompt, [])];
-        double[] actual = ResponseLikelihood.Of(new Extrapolation(world.Expert, world.Reference, alpha), examples, padId: TinyWorld.End);
+        double[] actual = ResponseLikelihood.Of(new Extrapolation(world.Expert, world.Reference, alpha), examples);
         double[] expected = [.. world.Responses.Select(y =>
         {
             double[][] a = TinyWorld.Rows(world.ExpertInDouble, y), b = TinyWorld.Rows(world.ReferenceInDouble, y);
@@ -54,7 +54,7 @@ public class AdvisorTests
     {
         using Device device = Device.Cpu(1);
         using Transformer sft = Toy.Model(device);
-        AdvisedPolicy[] rows = [.. Advisor.ByLikelihood(sft, [("itself", sft)], Toy.Examples, Toy.End, Toy.Pad, Toy.Examples, Options with { Continued = null })];
+        AdvisedPolicy[] rows = [.. Advisor.ByLikelihood(sft, [("itself", sft)], Toy.Examples, Toy.End, Toy.Examples, Options with { Continued = null })];
         Assert.Equal(0, rows[1].Gain, 1e-4); // (1 + α) Q − α Q in float32, over 125 tokens of log-probabilities near −2
         Assert.Equal(AdviceAction.Stop, Advisor.Decide(rows, AdviceScore.LogLikelihood, Toy.Examples.Length, Options).Action);
     }
@@ -65,9 +65,9 @@ public class AdvisorTests
         using Device device = Device.Cpu(1);
         using Transformer sft = Toy.Model(device), continued = sft.Clone(trainable: true);
         float[] before = sft.Parameters[0].ToArray();
-        AdvisedPolicy row = Advisor.ByLikelihood(sft, [], Toy.Examples, Toy.End, Toy.Pad, Toy.Examples, Options).Last();
+        AdvisedPolicy row = Advisor.ByLikelihood(sft, [], Toy.Examples, Toy.End, Toy.Examples, Options).Last();
         Assert.Equal(12, Sft.Train(continued, Toy.Examples, Options.Continued!).Count());
-        Assert.Equal(ResponseLikelihood.Of(continued, Toy.Examples, Toy.Pad).Average(), row.Score, 1e-12);
+        Assert.Equal(ResponseLikelihood.Of(continued, Toy.Examples).Average(), row.Score, 1e-12);
         Assert.True(row.Gain > .1, $"twelve updates gained {row.Gain} nats on what they were trained on");
         Assert.Equal(before, sft.Parameters[0].ToArray());
     }
@@ -83,8 +83,7 @@ public class AdvisorTests
             using Device device = Device.Cpu(threads);
             TransformerConfig config = Toy.Config with { VocabSize = tokenizer.VocabSize, MaxPositions = 24 };
             using Transformer sft = new(config, ParameterSource.Random(device, 1)), early = new(config, ParameterSource.Random(device, 2));
-            SftOptions continued = Options.Continued! with { PadId = ByteTokenizer.Pad };
-            return Advisor.Advise(sft, [("early", early)], splits.Validation, tokenizer, demonstrations, Options with { Continued = continued });
+            return Advisor.Advise(sft, [("early", early)], splits.Validation, tokenizer, demonstrations, Options);
         })];
         Assert.Equal(advice[0].Policies, advice[1].Policies);
         Assert.Equal(12, advice[0].Cases);
@@ -105,7 +104,7 @@ public class AdvisorTests
         })];
         double[] advantages = [.. returns.SelectMany(g => g.Select((x, t) => x - returns.Where(other => other.Length > t).Average(other => other[t])))];
         double rms = Math.Sqrt(advantages.Average(a => a * a));
-        var dpr = new DprOptions { Beta = .5, Gamma = gamma, PadId = TinyWorld.End, Ends = TinyWorld.End };
+        var dpr = new DprOptions { Beta = .5, Gamma = gamma, Ends = TinyWorld.End };
         Example[] examples = [.. responses.Select(y => new Example(TinyWorld.Prompt, y))];
         Assert.Equal(1 / (.5 * rms), Advisor.MatchedAlpha(world.Expert, world.Reference, examples, dpr), 1e-3 / rms);
         Assert.Equal(2f, Advisor.MatchedAlpha(world.Expert, world.Reference, examples, dpr with { Whiten = false }));
@@ -130,12 +129,12 @@ public class AdvisorTests
         Assert.Contains("neither a candidate", Refused([], Toy.Examples, Options with { Continued = null }), StringComparison.Ordinal);
 
         string Refused((string, Transformer)[] references, Example[] validation, AdvisorOptions options) => Assert.Throws<ArgumentException>(
-            () => Advisor.ByLikelihood(sft, references, validation, Toy.End, Toy.Pad, Toy.Examples, options)).Message;
+            () => Advisor.ByLikelihood(sft, references, validation, Toy.End, Toy.Examples, options)).Message;
     }
 
     private static AdvisorOptions Options { get; } = new()
     {
         Sampling = new SamplingOptions { MaxTokens = 5 },
-        Continued = new SftOptions { Steps = 12, BatchSize = 14, LearningRate = 2e-3, KeepAt = [], PadId = Toy.Pad },
+        Continued = new SftOptions { Steps = 12, BatchSize = 14, LearningRate = 2e-3, KeepAt = [] },
     };
 }

@@ -5,7 +5,6 @@ using MiniTransformer.Data;
 using MiniTransformer.IO;
 using MiniTransformer.Nn;
 using MiniTransformer.Optim;
-using MiniTransformer.Tensors;
 using MiniTransformer.Tests.IO;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
@@ -25,7 +24,6 @@ public sealed class CheckpointTests
         MaxPositions = 32,
         BeginId = 256,
         Ends = 257,
-        PadId = 258,
     };
 
     private static readonly Example[] Demonstrations =
@@ -207,7 +205,7 @@ public sealed class CheckpointTests
     private static float[] Logits(Transformer model)
     {
         using Tape tape = Tape.NoGrad(model.Device);
-        return model.Forward(tape.Ids([256, 5, 9, 70, 257, 1], new Shape(2, 3))).ToArray();
+        return model.Forward(tape.Sequences([256, 5, 9], [70, 257, 1])).ToArray();
     }
 
     private static string WeightsOf(Transformer model) => Convert.ToHexString(SHA256.HashData(

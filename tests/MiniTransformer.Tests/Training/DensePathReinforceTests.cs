@@ -19,7 +19,6 @@ public class DensePathReinforceTests
         LearningRate = 3e-3,
         WarmupUpdates = 2,
         Ends = Toy.End,
-        PadId = Toy.Pad,
     };
 
     [DeviceTheory, OnEveryDevice]
@@ -109,7 +108,7 @@ public class DensePathReinforceTests
             Device = Devices.Open(name);
             Policy = Toy.Model(Device);
             Transformer reference = Policy.Clone();
-            var options = new SftOptions { Steps = 25, BatchSize = 21, LearningRate = 3e-3, PadId = Toy.Pad };
+            var options = new SftOptions { Steps = 25, BatchSize = 21, LearningRate = 3e-3 };
             Assert.Equal(25, Sft.Train(Policy, Toy.Examples, options).Count());
             Reward = new DenseReward(Policy.Clone(), reference);
         }

@@ -196,7 +196,7 @@ public class DenseRewardTests
             Expert = Models.Random(Device, Models.Odd, seed: 1);
             Reference = Models.Random(Device, Models.Odd, seed: 2);
             Other = Models.Random(Device, Models.Odd, seed: 4);
-            Batch = new ResponseBatch(Models.Examples(6, Models.Odd.VocabSize, seed: 3), padId: 0);
+            Batch = new ResponseBatch(Models.Examples(6, Models.Odd.VocabSize, seed: 3));
         }
 
         public Device Device { get; }

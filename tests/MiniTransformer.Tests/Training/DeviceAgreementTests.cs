@@ -12,7 +12,7 @@ namespace MiniTransformer.Tests.Training;
 /// <summary>What the same seed and data give on the CPU and on another device.</summary>
 public class DeviceAgreementTests
 {
-    private static readonly SftOptions Options = new() { Steps = 50, BatchSize = 21, LearningRate = 3e-3, PadId = Toy.Pad };
+    private static readonly SftOptions Options = new() { Steps = 50, BatchSize = 21, LearningRate = 3e-3 };
     private static readonly int[][] Prompts = [.. Toy.Examples.Select(e => e.PromptIds)];
     private static readonly SamplingOptions Greedy = SamplingOptions.Greedy with { MaxTokens = 5 };
 
@@ -87,8 +87,8 @@ public class DeviceAgreementTests
     {
         (Transformer policy, Transformer expert, Transformer start) = Toy.Tuned(device);
         var reward = new DenseReward(expert, start);
-        float[] rHat = reward.Recover(new ResponseBatch(Toy.Examples, Toy.Pad)).RHat;
-        var options = new DprOptions { Updates = 3, PromptsPerUpdate = 42, MaxTokens = 5, LearningRate = 1e-3, Ends = Toy.End, PadId = Toy.Pad };
+        float[] rHat = reward.Recover(new ResponseBatch(Toy.Examples)).RHat;
+        var options = new DprOptions { Updates = 3, PromptsPerUpdate = 42, MaxTokens = 5, LearningRate = 1e-3, Ends = Toy.End };
         return (rHat, [.. DensePathReinforce.Train(policy, reward, Prompts, options)]);
     }
 }

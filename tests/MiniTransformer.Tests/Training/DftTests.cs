@@ -24,6 +24,6 @@ public class DftTests
         Assert.True(TinyWorld.Distance(expected, world.Gradient(() => -LogProbs().Sum(l => Math.Exp(l) * l) / n)) > 0.01);
 
         (double[] Gradient, SftStep Step) Update(Objective objective) => world.FirstUpdate((policy, optimizer) => Sft.Train(
-            policy, demonstrations, new SftOptions { Steps = 1, BatchSize = 6, PadId = TinyWorld.End, Objective = objective }, optimizer).Single());
+            policy, demonstrations, new SftOptions { Steps = 1, BatchSize = 6, Objective = objective }, optimizer).Single());
     }
 }

@@ -22,7 +22,7 @@ public class EvaluationTests
         foreach (float temperature in (float[])[.5f, 1, 2])
         {
             var sampling = new SamplingOptions { Temperature = temperature, MaxTokens = 5, Seed = 8 };
-            Measurement measured = Evaluation.Measure(policy, new DenseReward(expert, expert), Prompts, Judge, End, 0, sampling);
+            Measurement measured = Evaluation.Measure(policy, new DenseReward(expert, expert), Prompts, Judge, End, sampling);
             var batch = new ResponseBatch([.. measured.Sampled.Responses.Select((r, i) => new Example(Prompts[i], r.Ids))]);
             double[][] drawn = LogPolicy(policy, batch, temperature), sft = LogPolicy(expert, batch, 1);
             double kl = drawn.Zip(sft, (p, q) => p.Zip(q, (a, b) => Math.Exp(a) * (a - b)).Sum()).Sum() / Prompts.Length;
@@ -37,7 +37,7 @@ public class EvaluationTests
     {
         using Device device = Device.Cpu(1);
         using Transformer expert = Trained(device, 20);
-        Measurement At(SamplingOptions sampling) => Evaluation.Measure(expert, new DenseReward(expert, expert), Prompts, Judge, End, 0, sampling with { MaxTokens = 5 });
+        Measurement At(SamplingOptions sampling) => Evaluation.Measure(expert, new DenseReward(expert, expert), Prompts, Judge, End, sampling with { MaxTokens = 5 });
         Measurement plain = At(new SamplingOptions()), cool = At(new SamplingOptions { Temperature = .5f }), greedy = At(new SamplingOptions { Temperature = 0 });
         Assert.Equal(0, plain.Kl);
         Assert.True(cool.Kl > .05 && cool.Entropy < .8 * plain.Entropy, $"{cool.Kl} nats, entropy {cool.Entropy} and {plain.Entropy}");

@@ -23,7 +23,7 @@ public class ExtrapolationTests
     {
         using var c = new Case(name);
         SampledResponse[] responses = c.Extrapolated(alpha).Generate(Prompts, End, Sampling);
-        var batch = new ResponseBatch([.. responses.Select((r, i) => new Example(Prompts[i], r.Ids))], padId: End);
+        var batch = new ResponseBatch([.. responses.Select((r, i) => new Example(Prompts[i], r.Ids))]);
         using Tape tape = Tape.NoGrad(c.Device);
         float[] logProb = c.Extrapolated(alpha).Logits(tape, batch).GatherLogSoftmax(tape.Targets(batch)).ToArray();
         Devices.Agree(name, logProb, [.. responses.SelectMany(r => r.LogProbs)]);
@@ -37,7 +37,7 @@ public class ExtrapolationTests
         const double alpha = 1.7;
         foreach (int[] y in world.Responses)
         {
-            var batch = new ResponseBatch([new Example(TinyWorld.Prompt, y)], padId: TinyWorld.End);
+            var batch = new ResponseBatch([new Example(TinyWorld.Prompt, y)]);
             using Tape tape = Tape.NoGrad(world.Policy.Device);
             float[] logProb = new Extrapolation(world.Expert, world.Reference, (float)alpha).Logits(tape, batch).GatherLogSoftmax(tape.Targets(batch)).ToArray();
             double[][] expert = TinyWorld.Rows(world.ExpertInDouble, y), reference = TinyWorld.Rows(world.ReferenceInDouble, y);
@@ -65,9 +65,9 @@ public class ExtrapolationTests
     {
         using var c = new Case(name);
         var reward = new DenseReward(c.Expert, c.Reference);
-        Measurement measured = Evaluation.Measure(c.Extrapolated(1), reward, Prompts, Judge, End, End, Sampling);
-        Measurement unmoved = Evaluation.Measure(c.Extrapolated(0), reward, Prompts, Judge, End, End, Sampling);
-        Measurement expert = Evaluation.Measure(c.Expert, reward, Prompts, Judge, End, End, Sampling);
+        Measurement measured = Evaluation.Measure(c.Extrapolated(1), reward, Prompts, Judge, End, Sampling);
+        Measurement unmoved = Evaluation.Measure(c.Extrapolated(0), reward, Prompts, Judge, End, Sampling);
+        Measurement expert = Evaluation.Measure(c.Expert, reward, Prompts, Judge, End, Sampling);
 
         double kl = 0, entropy = 0, sum = 0;
         int tokens = 0;

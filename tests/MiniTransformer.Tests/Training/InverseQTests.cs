@@ -89,7 +89,7 @@ public class InverseQTests
         int vocabulary = Models.Odd.VocabSize;
         (double kept, float[][] gradient) = random.Evaluate((tape, logits, batch, scale) =>
         {
-            var whole = new ResponseBatch([.. batch.Examples.Select(e => new Example([.. e.PromptIds, .. e.ResponseIds], [vocabulary - 1]))], padId: 0);
+            var whole = new ResponseBatch([.. batch.Examples.Select(e => new Example([.. e.PromptIds, .. e.ResponseIds], [vocabulary - 1]))]);
             Tensor tail = random.Model.Logits(tape, whole).LogSumExp().Sum().Scale(scale);
             return new Objective(ObjectiveKind.InverseQ).Loss(tape, logits, batch, scale) + tail;
         });
@@ -102,7 +102,7 @@ public class InverseQTests
     {
         using Device device = Devices.Open(name);
         using Transformer sft = Toy.Model(device), inverseQ = Toy.Model(device);
-        var options = new SftOptions { Steps = 100, BatchSize = 12, LearningRate = 1e-3, PadId = Toy.Pad };
+        var options = new SftOptions { Steps = 100, BatchSize = 12, LearningRate = 1e-3 };
         double worst = 0, first = 0, last = 0;
         foreach ((SftStep a, SftStep b) in Sft.Train(sft, Toy.Examples, options)
             .Zip(Sft.Train(inverseQ, Toy.Examples, options with { Objective = new Objective(ObjectiveKind.InverseQ) })))
@@ -128,7 +128,7 @@ public class InverseQTests
         {
             device = Devices.Open(name);
             Model = Models.Random(device, Models.Odd with { TieEmbeddings = seed % 2 == 0 }, seed);
-            batch = new ResponseBatch(Models.Examples(6, Models.Odd.VocabSize, seed + 100), padId: 0);
+            batch = new ResponseBatch(Models.Examples(6, Models.Odd.VocabSize, seed + 100));
         }
 
         public Transformer Model { get; }

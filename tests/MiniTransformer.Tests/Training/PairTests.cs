@@ -19,7 +19,7 @@ public class PairTests
     {
         using var world = new TinyWorld(name);
         (Example[] demonstrations, int[][] chosen, int[][] answers) = Draw(world);
-        var options = new SpinOptions { Updates = 1, WarmupUpdates = 0, PairsPerUpdate = N, MaxTokens = TinyWorld.Horizon, Ends = TinyWorld.End, PadId = TinyWorld.End, Lambda = lambda, Seed = 3 };
+        var options = new SpinOptions { Updates = 1, WarmupUpdates = 0, PairsPerUpdate = N, MaxTokens = TinyWorld.Horizon, Ends = TinyWorld.End, Lambda = lambda, Seed = 3 };
         (double[] gradient, SpinStep step) = world.FirstUpdate((policy, optimizer) =>
             Spin.Train(policy, world.Expert, world.Reference, demonstrations, options, optimizer).Single());
 
@@ -43,7 +43,6 @@ public class PairTests
             PairsPerUpdate = N,
             MaxTokens = TinyWorld.Horizon,
             Ends = TinyWorld.End,
-            PadId = TinyWorld.End,
             Ratio = ratio,
             Lambda = lambda,
             Shift = shift,
@@ -132,7 +131,7 @@ public class PairTests
         using Device device = Device.Cpu(1);
         using Transformer opponent = Toy.Model(device);
         var order = new BatchOrder(Toy.Examples.Length, seed: 2);
-        ResponseBatch[] batches = [.. Enumerable.Range(0, 4).Select(u => Pairs.Draw(opponent, Toy.Examples, order, u, 21, 6, 2, Toy.End, Toy.Pad))];
+        ResponseBatch[] batches = [.. Enumerable.Range(0, 4).Select(u => Pairs.Draw(opponent, Toy.Examples, order, u, 21, 6, 2, Toy.End))];
         foreach (ResponseBatch batch in batches)
         {
             Assert.Equal(42, batch.B);
@@ -167,7 +166,6 @@ public class PairTests
         WarmupUpdates = 2,
         Lambda = 1,
         Ends = Toy.End,
-        PadId = Toy.Pad,
     };
 
     private static readonly GsilOptions Gsils = new()
@@ -179,7 +177,6 @@ public class PairTests
         WarmupUpdates = 2,
         Lambda = 1,
         Ends = Toy.End,
-        PadId = Toy.Pad,
     };
 
     // The formulas as they stand: ℓ₊(f) and ℓ₋(f).

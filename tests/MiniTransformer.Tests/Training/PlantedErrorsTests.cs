@@ -119,7 +119,7 @@ public class PlantedErrorsTests
             Assert.Equal(0, atError + afterIt, 1e-5);
         }
 
-        TokenScores Score(Example example) => TokenCredit.Score(model, [reference], new ResponseBatch([example], ByteTokenizer.Pad));
+        TokenScores Score(Example example) => TokenCredit.Score(model, [reference], new ResponseBatch([example]));
     }
 
     [Fact]
@@ -133,9 +133,9 @@ public class PlantedErrorsTests
         PlantedExample[] planted = [.. PlantedErrors.Plant([.. prompts.Select(p => Example.FromText(p.Text, p.Task.Answer(p.Text), Tokenizer))], Kinds, seed: 6)];
         int[] places = [.. planted.Select(p => p.Position)], starts = [0, .. planted.Select(p => p.Example.ResponseIds.Length)];
         for (int i = 1; i < starts.Length; i++) starts[i] += starts[i - 1];
-        RecoveredRewards[] plain = [.. planted.Select(p => new DenseReward(model, late).Recover(new ResponseBatch([p.Example], ByteTokenizer.Pad)))];
+        RecoveredRewards[] plain = [.. planted.Select(p => new DenseReward(model, late).Recover(new ResponseBatch([p.Example])))];
         RecoveredRewards[] centred =
-            [.. planted.Select(p => new DenseReward(model, late, new RewardOptions { Centred = true }).Recover(new ResponseBatch([p.Example], ByteTokenizer.Pad)))];
+            [.. planted.Select(p => new DenseReward(model, late, new RewardOptions { Centred = true }).Recover(new ResponseBatch([p.Example])))];
         (CreditScore Score, string? Reference, double[] Values)[] expected =
         [
             (CreditScore.RHat, "late", Values(plain, r => r.RHat)),
@@ -169,14 +169,14 @@ public class PlantedErrorsTests
         using Device device = Device.Cpu(1);
         using var model = new Transformer(Toy.Config, ParameterSource.Random(device, 1));
         using Transformer untrained = model.Clone();
-        foreach (SftStep _ in Sft.Train(model, Toy.Examples, new SftOptions { Steps = 300, BatchSize = 42, LearningRate = 5e-3, KeepAt = [], PadId = Toy.Pad })) { }
+        foreach (SftStep _ in Sft.Train(model, Toy.Examples, new SftOptions { Steps = 300, BatchSize = 42, LearningRate = 5e-3, KeepAt = [] })) { }
         PlantedExample[] planted = [.. PlantedErrors.Plant(Toy.Examples, new TokenKinds(null, Toy.End), seed: 3)];
         NamedReference[] references = [new("untrained", untrained)];
-        PlantedErrorResult trained = PlantedErrors.Measure(model, references, planted, planted.Length, Toy.Pad, 3);
+        PlantedErrorResult trained = PlantedErrors.Measure(model, references, planted, planted.Length, 3);
         ScoreLocalisation logPolicy = trained.Scores.Single(s => s.Score == CreditScore.LogPolicy), rHat = trained.Scores.Single(s => s.Score == CreditScore.RHat);
         Assert.True(logPolicy.Auc > .95 && logPolicy.HitRate > .8, $"log π_SFT: AUC {logPolicy.Auc}, hit rate {logPolicy.HitRate}");
         Assert.True(rHat.Auc > .95, $"r̂: AUC {rHat.Auc}");
-        ScoreLocalisation blind = PlantedErrors.Measure(untrained, [], planted, planted.Length, Toy.Pad, 3).Scores.Single(s => s.Score == CreditScore.LogPolicy);
+        ScoreLocalisation blind = PlantedErrors.Measure(untrained, [], planted, planted.Length, 3).Scores.Single(s => s.Score == CreditScore.LogPolicy);
         Assert.True(blind.Auc < logPolicy.AucLow, $"untrained: AUC {blind.Auc}");
     }
 
@@ -188,10 +188,10 @@ public class PlantedErrorsTests
         int n = Toy.Config.MaxPositions - 1; // with a prompt of two tokens the context is full: V after the last token is not known
         PlantedExample[] planted = [.. Enumerable.Range(0, n - 1).Select(at => new PlantedExample(new Example([Toy.Begin, 3], [.. Enumerable.Range(0, n).Select(t => t == at ? 5 : 4)]), at, 4))];
         int[] starts = [.. Enumerable.Range(0, n).Select(b => b * n)], places = [.. planted.Select(p => p.Position)];
-        float[] rQ = TokenCredit.Score(model, [], new ResponseBatch([.. planted.Select(p => p.Example)], Toy.Pad), ends: Toy.End).RQ;
+        float[] rQ = TokenCredit.Score(model, [], new ResponseBatch([.. planted.Select(p => p.Example)]), ends: Toy.End).RQ;
         Assert.Equal(n - 1, rQ.Count(float.IsNaN));
         double[] values = [.. rQ.Select(r => float.IsNaN(r) ? double.PositiveInfinity : r)];
-        ScoreLocalisation row = PlantedErrors.Measure(model, [], planted, planted.Length, Toy.Pad, 1, Toy.End).Scores.Single(s => s.Score == CreditScore.RQ);
+        ScoreLocalisation row = PlantedErrors.Measure(model, [], planted, planted.Length, 1, Toy.End).Scores.Single(s => s.Score == CreditScore.RQ);
         Assert.Equal(Localisation.Auc(values, starts, places), row.Auc, 1e-3);
         Assert.Equal(Localisation.HitRate(values, starts, places), row.HitRate, 1e-9);
     }

@@ -20,7 +20,6 @@ public class RlooTests
         LearningRate = 3e-3,
         WarmupUpdates = 2,
         Ends = Toy.End,
-        PadId = Toy.Pad,
     };
 
     [DeviceTheory, OnEveryDevice]
@@ -68,7 +67,6 @@ public class RlooTests
             SamplesPerPrompt = 4,
             MaxTokens = TinyWorld.Horizon,
             Ends = TinyWorld.End,
-            PadId = TinyWorld.End,
             Whiten = whiten,
             Beta = beta,
             Seed = 5,

@@ -40,7 +40,7 @@ public class RolloutTests
         Assert.Equal(1, DensePathReinforce.Train(policy, new DenseReward(policy.Clone(), shorter), prompts[..1], Options with { Updates = 1 }).Single().Length);
     }
 
-    private static readonly DprOptions Options = new() { PromptsPerUpdate = Each, MaxTokens = 6, Ends = Toy.End, PadId = Toy.Pad, Seed = 3 };
+    private static readonly DprOptions Options = new() { PromptsPerUpdate = Each, MaxTokens = 6, Ends = Toy.End, Seed = 3 };
 
     [DeviceTheory, OnEveryDevice]
     public void What_an_update_draws_is_a_function_of_its_number(string name)
@@ -79,7 +79,7 @@ public class RolloutTests
         using Transformer model = Toy.Model(device);
         int[][] prompts = [.. Toy.Examples.Select(e => e.PromptIds)];
         var order = new BatchOrder(prompts.Length, seed: 3);
-        var options = new RlooOptions { PromptsPerUpdate = 10, SamplesPerPrompt = 4, MaxTokens = 6, Ends = Toy.End, PadId = Toy.Pad, Seed = 3 };
+        var options = new RlooOptions { PromptsPerUpdate = 10, SamplesPerPrompt = 4, MaxTokens = 6, Ends = Toy.End, Seed = 3 };
         Example[] first = Rollout.Draw(model, prompts, order, 0, options, out _), second = Rollout.Draw(model, prompts, order, 1, options, out _);
         Assert.Equal(order.IndicesOf(0, 10).SelectMany(i => Enumerable.Repeat(prompts[i], 4)), first.Select(e => e.PromptIds));
         Assert.Equal(order.IndicesOf(1, 10).SelectMany(i => Enumerable.Repeat(prompts[i], 4)), second.Select(e => e.PromptIds));

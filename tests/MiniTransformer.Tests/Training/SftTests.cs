@@ -13,16 +13,14 @@ namespace MiniTransformer.Tests.Training;
 
 public class SftTests
 {
-    private static readonly SftOptions Learning = new() { Steps = 150, BatchSize = 42, LearningRate = 5e-3, PadId = Toy.Pad };
+    private static readonly SftOptions Learning = new() { Steps = 150, BatchSize = 42, LearningRate = 5e-3 };
 
-    [DeviceTheory]
-    [OnEveryDevice(Toy.Pad)]
-    [OnEveryDevice(Toy.End)] // padding with the end token teaches it no less
-    public void Sft_learns_the_task_from_the_first_answer_token_to_the_end_token(string name, int padId)
+    [DeviceTheory, OnEveryDevice]
+    public void Sft_learns_the_task_from_the_first_answer_token_to_the_end_token(string name)
     {
         using Device device = Devices.Open(name);
         using Transformer model = Toy.Model(device);
-        SftStep[] steps = [.. Sft.Train(model, Toy.Examples, Learning with { PadId = padId })];
+        SftStep[] steps = [.. Sft.Train(model, Toy.Examples, Learning)];
         Assert.InRange(steps[0].Loss, 1, 5); // near log 9 = 2.2
         Assert.True(steps[^1].Loss < 0.1, $"loss {steps[^1].Loss}");
         SampledResponse[] answers = Sampler.Generate(model, [.. Toy.Examples.Select(e => e.PromptIds)], Toy.End, SamplingOptions.Greedy with { MaxTokens = 6 });
@@ -34,10 +32,9 @@ public class SftTests
     }
 
     [DeviceTheory]
-    [OnEveryDevice(0, 0)]
-    [OnEveryDevice(0, 18)]
-    [OnEveryDevice(2, 0)]
-    public void The_loss_is_the_mean_over_response_tokens_of_the_cross_entropy_computed_one_sequence_at_a_time(string name, int microBatch, int padId)
+    [OnEveryDevice(0)]
+    [OnEveryDevice(2)]
+    public void The_loss_is_the_mean_over_response_tokens_of_the_cross_entropy_computed_one_sequence_at_a_time(string name, int microBatch)
     {
         using Device device = Devices.Open(name);
         using Transformer model = Models.Random(device, Models.Odd, seed: 1);
@@ -46,7 +43,7 @@ public class SftTests
         double[][] perResponse = [.. examples.Select(e => reference.LogProbs([.. e.PromptIds, .. e.ResponseIds])[(e.PromptIds.Length - 1)..])];
         double expected = -perResponse.Sum(r => r.Sum()) / perResponse.Sum(r => r.Length);
 
-        var options = new SftOptions { Steps = 1, BatchSize = 7, MicroBatchSize = microBatch, PadId = padId };
+        var options = new SftOptions { Steps = 1, BatchSize = 7, MicroBatchSize = microBatch };
         SftStep step = Sft.Train(model, examples, options).Single();
         Assert.Equal(expected, step.Loss, 1e-5 * expected); // float through two layers
         Assert.Equal(examples.Sum(e => e.ResponseIds.Length), step.Tokens);
@@ -80,7 +77,7 @@ public class SftTests
         float[][] Gradient(int size, bool meanOfMeans)
         {
             foreach (Parameter p in model.Parameters) p.ZeroGradient();
-            var batches = new MicroBatches(examples, size, padId: 0);
+            var batches = new MicroBatches(examples, size);
             foreach (ResponseBatch batch in batches.Pieces)
             {
                 using Tape tape = Tape.Record(device);
@@ -104,7 +101,7 @@ public class SftTests
         float[][] Gradient(params Example[] examples)
         {
             foreach (Parameter p in model.Parameters) p.ZeroGradient();
-            var batch = new ResponseBatch(examples, padId: 0);
+            var batch = new ResponseBatch(examples);
             using Tape tape = Tape.Record(device);
             tape.Backward(new Objective().Loss(tape, model.Logits(tape, batch), batch, scale: 1));
             return model.Gradients();
@@ -118,7 +115,7 @@ public class SftTests
         using Transformer model = Toy.Model(device);
         Example[] empty = [new([1, 3], [], Source: "demos.jsonl:7")];
         float[][] before = model.Weights();
-        string message = Assert.Throws<DataException>(() => Sft.Train(model, empty, new SftOptions { Steps = 3, PadId = Toy.Pad }).Count()).Message;
+        string message = Assert.Throws<DataException>(() => Sft.Train(model, empty, new SftOptions { Steps = 3 }).Count()).Message;
         Assert.StartsWith("demos.jsonl:7: no token of this batch carries loss", message, StringComparison.Ordinal);
         Toy.Identical(before, model.Weights());
     }
@@ -128,7 +125,7 @@ public class SftTests
     {
         using Device device = Device.Cpu(1);
         using Transformer model = Toy.Model(device);
-        var options = new SftOptions { Steps = 10, BatchSize = 2, PadId = Toy.Pad, KeepAt = [0.25, 0.5, 0.95, 1] };
+        var options = new SftOptions { Steps = 10, BatchSize = 2, KeepAt = [0.25, 0.5, 0.95, 1] };
         (int, double?)[] kept = [.. Sft.Train(model, Toy.Examples, options).Where(s => s.KeepAt is not null).Select(s => (s.Step, s.KeepAt))];
         Assert.Equal([(3, 0.25), (5, 0.5), (10, 1.0)], kept); // 0.95 and 1 are reached together
     }

@@ -21,8 +21,7 @@ public class StepMemoryTests
     };
 
     private static readonly ResponseBatch Batch = new(
-        [.. Enumerable.Range(0, 8).Select(i => new Example([1, .. Enumerable.Range(0, 60).Select(j => (i + j) % 40)], [.. Enumerable.Range(0, 40 + i).Select(j => (3 * j + i) % 40)]))],
-        padId: 0);
+        [.. Enumerable.Range(0, 8).Select(i => new Example([1, .. Enumerable.Range(0, 60).Select(j => (i + j) % 40)], [.. Enumerable.Range(0, 40 + i).Select(j => (3 * j + i) % 40)]))]);
 
     [Theory]
     [InlineData(false)]

@@ -106,7 +106,7 @@ internal sealed class TinyWorld : IDisposable
     public double[] TapeGradient(IReadOnlyList<int[]> responses, Func<int[], double[]> weightsOf)
     {
         foreach (Parameter p in Policy.Parameters) p.ZeroGradient();
-        var batch = new ResponseBatch([.. responses.Select(y => new Example(Prompt, y))], padId: End);
+        var batch = new ResponseBatch([.. responses.Select(y => new Example(Prompt, y))]);
         float[] w = [.. responses.SelectMany(weightsOf).Select(x => (float)x)];
         using Tape tape = Tape.Record(device);
         Tensor logProb = Policy.Logits(tape, batch).GatherLogSoftmax(tape.Targets(batch));
@@ -119,7 +119,7 @@ internal sealed class TinyWorld : IDisposable
     /// <summary>The gradient that DPR's first update takes, and what it drew.</summary>
     public (double[] Gradient, int[][] Drawn, DprStep Step) Update(DprOptions options, ITokenReward? reward = null)
     {
-        options = options with { Updates = 1, WarmupUpdates = 0, MaxTokens = Horizon, Ends = End, PadId = End };
+        options = options with { Updates = 1, WarmupUpdates = 0, MaxTokens = Horizon, Ends = End };
         int[][] prompts = [.. Enumerable.Repeat(Prompt, options.PromptsPerUpdate)];
         Example[] rollout = Rollout.Draw(Policy, prompts, new BatchOrder(prompts.Length, options.Seed), 0, options, out _);
         (double[] gradient, DprStep step) = FirstUpdate(

@@ -12,13 +12,13 @@ public class TokenCreditTests
     {
         using Device device = Devices.Open(name);
         using Transformer expert = Toy.Model(device, 1), reference = Toy.Model(device, 2);
-        var batch = new ResponseBatch(Toy.Examples, Toy.Pad);
+        var batch = new ResponseBatch(Toy.Examples);
         TokenScores scores = TokenCredit.Score(expert, [reference], batch);
         for (int b = 0; b < batch.B; b++)
         {
             // log π(y|x) by the function that evaluates held-out demonstrations, one response at a time.
-            double logExpert = Evaluation.LogLikelihood(expert, [Toy.Examples[b]], Toy.Pad).PerResponse;
-            double logReference = Evaluation.LogLikelihood(reference, [Toy.Examples[b]], Toy.Pad).PerResponse;
+            double logExpert = Evaluation.LogLikelihood(expert, [Toy.Examples[b]]).PerResponse;
+            double logReference = Evaluation.LogLikelihood(reference, [Toy.Examples[b]]).PerResponse;
             Range of = batch.Starts[b]..batch.Starts[b + 1];
             double rHat = scores.LogProb[of].Zip(scores.References[0].LogProb[of], (p, q) => (double)p - q).Sum();
             Assert.Equal(logExpert - logReference, rHat, 1e-5); // up to 3 tokens in float32, of size below 5
@@ -33,7 +33,7 @@ public class TokenCreditTests
         using Transformer expert = Toy.Model(device, 1), reference = Toy.Model(device, 2);
         Example example = Toy.Examples[7];
         int v = Toy.Config.VocabSize;
-        TokenAlternatives most = TokenCredit.Score(expert, [reference], new ResponseBatch([example], Toy.Pad), alternatives: 4).Alternatives!;
+        TokenAlternatives most = TokenCredit.Score(expert, [reference], new ResponseBatch([example]), alternatives: 4).Alternatives!;
         Assert.Equal(4, most.K);
         for (int t = 0; t < example.ResponseIds.Length; t++)
         {
@@ -49,13 +49,13 @@ public class TokenCreditTests
             }
         }
 
-        TokenAlternatives whole = TokenCredit.Score(expert, [], new ResponseBatch([example], Toy.Pad), alternatives: 99).Alternatives!;
+        TokenAlternatives whole = TokenCredit.Score(expert, [], new ResponseBatch([example]), alternatives: 99).Alternatives!;
         Assert.Equal(v, whole.K); // no more than there are
         Assert.Equal(1, whole.LogProb.Take(v).Sum(Math.Exp), 1e-5);
-        Assert.Null(TokenCredit.Score(expert, [], new ResponseBatch([example], Toy.Pad)).Alternatives);
+        Assert.Null(TokenCredit.Score(expert, [], new ResponseBatch([example])).Alternatives);
 
         double[] All(Transformer model, int t) => [.. Enumerable.Range(0, v).Select(id =>
-            (double)TokenCredit.Score(model, [], new ResponseBatch([example with { ResponseIds = [.. example.ResponseIds[..t], id] }], Toy.Pad)).LogProb[t])];
+            (double)TokenCredit.Score(model, [], new ResponseBatch([example with { ResponseIds = [.. example.ResponseIds[..t], id] }])).LogProb[t])];
     }
 
     [Fact]
@@ -63,7 +63,7 @@ public class TokenCreditTests
     {
         using Device device = Device.Cpu(1);
         using Transformer expert = Toy.Model(device, 1), other = new(Toy.Config with { VocabSize = 10 }, ParameterSource.Random(device, 1));
-        string message = Assert.Throws<ArgumentException>(() => TokenCredit.Score(expert, [other], new ResponseBatch(Toy.Examples, Toy.Pad))).Message;
+        string message = Assert.Throws<ArgumentException>(() => TokenCredit.Score(expert, [other], new ResponseBatch(Toy.Examples))).Message;
         Assert.Contains("a vocabulary of 9, the reference one of 10", message, StringComparison.Ordinal);
     }
 }

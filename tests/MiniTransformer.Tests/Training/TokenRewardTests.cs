@@ -121,7 +121,7 @@ public class TokenRewardTests
 
     private static (float[] Values, ResponseBatch Batch) Rewards(TinyWorld world, ITokenReward reward)
     {
-        var batch = new ResponseBatch([.. world.Responses.Select(y => new Example(TinyWorld.Prompt, y))], padId: TinyWorld.End);
+        var batch = new ResponseBatch([.. world.Responses.Select(y => new Example(TinyWorld.Prompt, y))]);
         using Tape tape = Tape.NoGrad(world.Expert.Device);
         return (reward.Score(tape, world.Expert.FrozenLogits(tape, batch), batch).Values, batch);
     }

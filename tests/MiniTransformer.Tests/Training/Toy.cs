@@ -75,7 +75,7 @@ internal static class Toy
     public static (Transformer Policy, Transformer Expert, Transformer Base) Tuned(Device device, int steps = 25)
     {
         Transformer policy = Model(device), start = policy.Clone();
-        Assert.Equal(steps, Sft.Train(policy, Examples, new SftOptions { Steps = steps, BatchSize = 21, LearningRate = 3e-3, PadId = Pad }).Count());
+        Assert.Equal(steps, Sft.Train(policy, Examples, new SftOptions { Steps = steps, BatchSize = 21, LearningRate = 3e-3 }).Count());
         return (policy, policy.Clone(), start);
     }
 

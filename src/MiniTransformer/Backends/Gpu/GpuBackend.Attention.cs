@@ -7,26 +7,29 @@ namespace MiniTransformer.Backends.Gpu;
 internal sealed partial class GpuBackend
 {
     /// <inheritdoc/>
-    public void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, int b, int t, int h, int hkv, int d, float scale, int window)
+    public void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, Sequences sequences, int h, int hkv, int d, float scale, int window)
     {
         if (y.Length == 0) return;
         using GpuMachine.Turn turn = machine.Enter();
-        AttentionShape shape = Shape(t, h, hkv, d, scale, window, q, k, v, y);
-        if (machine.Device.IsGpu) Kernel(static a => new AttentionForward(a)).Run(F(q), F(k), F(v), F(y), F(logSum), b, shape);
-        else Kernel(static a => new AttentionForwardSerial(a)).Run(F(q), F(k), F(v), F(y), F(logSum), b, shape);
+        AttentionShape shape = Shape(sequences, h, hkv, d, scale, window, q, k, v, y);
+        if (machine.Device.IsGpu) Kernel(static a => new AttentionForward(a)).Run(F(q), F(k), F(v), F(y), F(logSum), I(sequences.Starts), shape);
+        else Kernel(static a => new AttentionForwardSerial(a)).Run(F(q), F(k), F(v), F(y), F(logSum), I(sequences.Starts), shape);
     }
 
     /// <inheritdoc/>
-    public void AttentionBackward(Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, int b, int t, int h, int hkv, int d, float scale, int window)
+    public void AttentionBackward(
+        Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, Sequences sequences, int h, int hkv, int d, float scale,
+        int window)
     {
         if (y.Length == 0) return;
         using GpuMachine.Turn turn = machine.Enter();
-        AttentionShape shape = Shape(t, h, hkv, d, scale, window, q, k, v, y, dy, dq, dk, dv);
-        ArrayView<float> delta = machine.Scratch(Kernels.Gpu.AttentionBackward.ScratchLength(b, t, h));
+        AttentionShape shape = Shape(sequences, h, hkv, d, scale, window, q, k, v, y, dy, dq, dk, dv);
+        ArrayView<float> delta = machine.Scratch(Kernels.Gpu.AttentionBackward.ScratchLength(sequences.Rows, h));
+        ArrayView<int> begins = I(sequences.Starts);
         if (machine.Device.IsGpu)
-            Kernel(static a => new Kernels.Gpu.AttentionBackward(a)).Run(F(q), F(k), F(v), F(y), F(logSum), F(dy), delta, F(dq), F(dk), F(dv), b, shape);
+            Kernel(static a => new Kernels.Gpu.AttentionBackward(a)).Run(F(q), F(k), F(v), F(y), F(logSum), F(dy), delta, F(dq), F(dk), F(dv), begins, shape);
         else
-            Kernel(static a => new AttentionBackwardSerial(a)).Run(F(q), F(k), F(v), F(y), F(logSum), F(dy), delta, F(dq), F(dk), F(dv), b, shape);
+            Kernel(static a => new AttentionBackwardSerial(a)).Run(F(q), F(k), F(v), F(y), F(logSum), F(dy), delta, F(dq), F(dk), F(dv), begins, shape);
     }
 
     /// <inheritdoc/>
@@ -52,11 +55,11 @@ internal sealed partial class GpuBackend
     }
 
     // Four elements are one load where all rows start at a multiple of 16 bytes.
-    private static AttentionShape Shape(int t, int h, int hkv, int d, float scale, int window, params ReadOnlySpan<Storage> operands)
+    private static AttentionShape Shape(Sequences sequences, int h, int hkv, int d, float scale, int window, params ReadOnlySpan<Storage> operands)
     {
         bool quads = d % 4 == 0;
         foreach (Storage operand in operands) quads &= operand.Offset % 4 == 0;
-        return new AttentionShape(t, h, hkv, d, scale, quads ? 1 : 0, Window(window));
+        return new AttentionShape(sequences.Rows, sequences.Count, h, hkv, d, scale, quads ? 1 : 0, Window(window));
     }
 
     // A window that no context fills is none.

@@ -9,7 +9,12 @@ internal sealed partial class GpuBackend
     public void Embedding(Storage table, Storage ids, Storage y, int rows, int c)
     {
         using GpuMachine.Turn turn = machine.Enter();
-        Kernel(static a => new EmbeddingForward(a)).Run(F(table), I(ids), F(y), rows, c);
+        switch (table.Type)
+        {
+            case ElementType.BF16: Kernel(static a => new EmbeddingForward<BFloat16>(a)).Run(Words(table), I(ids), F(y), rows, c); break;
+            case ElementType.F16: Kernel(static a => new EmbeddingForward<Float16>(a)).Run(Words(table), I(ids), F(y), rows, c); break;
+            default: Kernel(static a => new EmbeddingForward<Float32>(a)).Run(F(table), I(ids), F(y), rows, c); break;
+        }
     }
 
     /// <inheritdoc/>

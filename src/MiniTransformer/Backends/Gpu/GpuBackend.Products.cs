@@ -1,6 +1,6 @@
 using ILGPU;
-using MiniTransformer.Kernels.Cpu;
-using Gemm = MiniTransformer.Kernels.Gpu.Gemm;
+using MiniTransformer.Kernels.Gpu;
+using GemmForm = MiniTransformer.Kernels.Cpu.GemmForm;
 
 namespace MiniTransformer.Backends.Gpu;
 
@@ -19,7 +19,13 @@ internal sealed partial class GpuBackend
         gemm.Tf32 = Tf32;
         long needed = gemm.ScratchLength(form, m, n, k);
         ArrayView<float> scratch = needed > 0 ? machine.Scratch(needed) : default;
-        gemm.Multiply(machine.Accelerator.DefaultStream, form, F(a), F(b), F(c), m, n, k, accumulate, scratch);
+        ILGPU.Runtime.AcceleratorStream stream = machine.Accelerator.DefaultStream;
+        switch (b.Type)
+        {
+            case ElementType.BF16: gemm.Multiply<BFloat16>(stream, form, F(a), Words(b), F(c), m, n, k, accumulate, scratch); break;
+            case ElementType.F16: gemm.Multiply<Float16>(stream, form, F(a), Words(b), F(c), m, n, k, accumulate, scratch); break;
+            default: gemm.Multiply(stream, form, F(a), F(b), F(c), m, n, k, accumulate, scratch); break;
+        }
     }
 
     /// <inheritdoc/>

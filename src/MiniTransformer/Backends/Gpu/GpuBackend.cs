@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using ILGPU;
 using ILGPU.Runtime;
+using MiniTransformer.Kernels.Gpu;
 
 namespace MiniTransformer.Backends.Gpu;
 
@@ -31,6 +32,16 @@ internal sealed partial class GpuBackend : IBackend
     public DeviceBuffer Allocate(long length) => machine.Allocate(length);
 
     /// <inheritdoc/>
+    public DeviceBuffer AllocateMatrix(int rows, int columns, ElementType type) => machine.Allocate((long)rows * columns, type);
+
+    /// <inheritdoc/>
+    public void Write(ReadOnlySpan<byte> rows, Storage to)
+    {
+        using GpuMachine.Turn turn = machine.Enter();
+        machine.Upload(rows, Words(to));
+    }
+
+    /// <inheritdoc/>
     public long MemoryBytes => machine.Device.Memory > 0 ? machine.Device.Memory : long.MaxValue;
 
     /// <inheritdoc/>
@@ -51,7 +62,15 @@ internal sealed partial class GpuBackend : IBackend
     public void Download(Storage from, Span<float> to)
     {
         using GpuMachine.Turn turn = machine.Enter();
-        machine.Download(F(from), MemoryMarshal.AsBytes(to[..from.Length]));
+        if (from.Type == ElementType.F32)
+        {
+            machine.Download(F(from), MemoryMarshal.AsBytes(to[..from.Length]));
+            return;
+        }
+
+        ArrayView<float> widened = machine.Scratch(from.Length);
+        Widen(from, widened);
+        machine.Download(widened, MemoryMarshal.AsBytes(to[..from.Length]));
     }
 
     /// <inheritdoc/>
@@ -66,7 +85,8 @@ internal sealed partial class GpuBackend : IBackend
     {
         if (from.Length == 0) return;
         using GpuMachine.Turn turn = machine.Enter();
-        F(from).CopyTo(machine.Accelerator.DefaultStream, F(to).SubView(0, from.Length));
+        if (from.Type == ElementType.F32) F(from).CopyTo(machine.Accelerator.DefaultStream, F(to).SubView(0, from.Length));
+        else Widen(from, F(to).SubView(0, from.Length));
     }
 
     /// <summary>Starts kernels of one's own.</summary>
@@ -77,7 +97,25 @@ internal sealed partial class GpuBackend : IBackend
         start(machine.Kernel(compile));
     }
 
-    private static ArrayView<float> F(Storage s) => ((GpuBuffer)s.Buffer).View.SubView(s.Offset, s.Length);
+    private void Widen(Storage from, ArrayView<float> to)
+    {
+        ArrayView<float> words = ((GpuBuffer)from.Buffer).View;
+        if (from.Type == ElementType.BF16) Kernel(static a => new Widen<BFloat16>(a)).Run(words, from.Offset, to);
+        else Kernel(static a => new Widen<Float16>(a)).Run(words, from.Offset, to);
+    }
+
+    private static ArrayView<float> F(Storage s) => s.Type == ElementType.F32
+        ? ((GpuBuffer)s.Buffer).View.SubView(s.Offset, s.Length)
+        : throw new NotSupportedException(
+            $"A frozen weight of {s.Type.Name()} came where float32 is needed: it can be the right factor of a product and the table of an embedding. "
+            + "Load the model with trainable: true for float32.");
+
+    // The 32-bit words of a matrix of any type, from an even element on.
+    private static ArrayView<float> Words(Storage s)
+    {
+        int perWord = sizeof(float) / s.Type.Bytes();
+        return ((GpuBuffer)s.Buffer).View.SubView(s.Offset / perWord, (s.Length + perWord - 1) / perWord);
+    }
 
     private static ArrayView<float>? Optional(Storage s) => s.IsNone ? null : F(s);
 

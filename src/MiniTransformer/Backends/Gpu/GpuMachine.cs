@@ -79,10 +79,10 @@ internal sealed class GpuMachine : IDisposable
 
     /// <summary>A block of memory.</summary>
     /// <exception cref="DeviceException">The device has not enough.</exception>
-    public GpuBuffer Allocate(long length)
+    public GpuBuffer Allocate(long length, ElementType type = ElementType.F32)
     {
         using Turn turn = Enter();
-        return new GpuBuffer(this, spare.Take(length), length);
+        return new GpuBuffer(this, spare.Take(((length * type.Bytes()) + sizeof(float) - 1) / sizeof(float)), length, type);
     }
 
     /// <summary>Takes back a block: it is kept for the next request of its size. Work under way that reads it is done before any that follows.</summary>
@@ -110,7 +110,7 @@ internal sealed class GpuMachine : IDisposable
         for (int at = 0; at < from.Length;)
         {
             if (staged == StagingBytes) Wait();
-            int bytes = Math.Min(from.Length - at, StagingBytes - staged), length = bytes / sizeof(float);
+            int bytes = Math.Min(from.Length - at, StagingBytes - staged), length = (bytes + sizeof(float) - 1) / sizeof(float);
             from.Slice(at, bytes).CopyTo(new Span<byte>(staging + staged, bytes));
             to.SubView(at / sizeof(float), length).CopyFromCPUUnsafeAsync(Accelerator.DefaultStream, ref *(float*)(staging + staged), length);
             staged = (int)Math.Min(StagingBytes, (staged + (long)bytes + 63) / 64 * 64);

@@ -57,7 +57,7 @@ internal static class GpuMachines
         {
             Close(machine);
             if (e is DeviceException) throw;
-            throw new DeviceException($"{device.Specification} ({device.Name}) could not be opened: {e.Message} --device cpu always works.", e);
+            throw new DeviceException($"{device.Specification} ({device.Name}) could not be opened: {e.Message}", e);
         }
     }
 
@@ -80,7 +80,7 @@ internal static class GpuMachines
             ? "ILGPU found none at all"
             : "found: " + string.Join(", ", context.Devices.Select(d => $"{d.Specification} ({d.Name})"));
         string reasons = string.Join("; ", context.Refused.Select(r => $"{r.Name}: {r.Reason}"));
-        return $"--device {wanted}: there is no such device here; {found}.{(reasons.Length > 0 ? $" {reasons}." : "")} `devices` lists what there is; --device cpu always works.";
+        return $"{wanted}: there is no such device here; {found}.{(reasons.Length > 0 ? $" {reasons}." : "")}";
     }
 
     private static void Release(GpuMachine machine)

@@ -38,7 +38,7 @@ internal static class SelfTest
         if (accelerator.MaxNumThreadsPerGroup >= Launch.GroupSize && accelerator.MaxSharedMemoryPerGroup >= Launch.SharedBytes) return;
         throw new DeviceException(
             $"{machine.Device.Specification} ({machine.Device.Name}) allows groups of {accelerator.MaxNumThreadsPerGroup} work items and {accelerator.MaxSharedMemoryPerGroup} bytes of shared memory; " +
-            $"{Launch.GroupSize} and {Launch.SharedBytes} are needed. --device cpu always works.");
+            $"{Launch.GroupSize} and {Launch.SharedBytes} are needed.");
     }
 
     /// <summary>Throws where a device's result is wrong.</summary>
@@ -50,7 +50,7 @@ internal static class SelfTest
             if (Math.Abs(actual[r] - expected[r]) <= Tolerance * Math.Abs(expected[r])) continue;
             throw new DeviceException(FormattableString.Invariant(
                 $"{device.Specification} ({device.Name}) computes wrongly: row {r} of its self-test gave {actual[r]:G9} instead of {expected[r]:G9}. ") +
-                "Update its driver, or use another device: `devices` lists them, and --device cpu always works.");
+                "Update its driver, or use another device.");
         }
     }
 }

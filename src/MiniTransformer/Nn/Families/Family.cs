@@ -82,10 +82,10 @@ internal readonly record struct StoredParameter(string Tensor, bool Transposed =
     };
 
     /// <summary>The parameter's values from the tensor's: w[o, i] = tensor[i, part · rows + o].</summary>
-    public float[] FromFile(float[] tensor, long[] shape)
+    public T[] FromFile<T>(T[] tensor, long[] shape)
     {
         int rows = (int)shape[0], columns = tensor.Length / rows / Parts, width = rows * Parts;
-        var values = new float[rows * columns];
+        var values = new T[rows * columns];
         for (int i = 0; i < columns; i++)
             for (int o = 0; o < rows; o++) values[o * columns + i] = tensor[i * width + Part * rows + o];
         return values;

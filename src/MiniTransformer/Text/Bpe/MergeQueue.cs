@@ -6,9 +6,6 @@ internal sealed class MergeQueue
     private ulong[] heap = new ulong[64];
     private int count;
 
-    /// <summary>Forgets everything.</summary>
-    public void Clear() => count = 0;
-
     /// <summary>Adds a merge.</summary>
     public void Add(int rank, int position)
     {

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 
 namespace MiniTransformer.Text.Bpe;
 
@@ -65,9 +64,6 @@ internal static class UnicodeText
 
     /// <summary>Its two letters in the standard, such as Lu.</summary>
     public static string Name(UnicodeCategory category) => CategoryNames[(int)category];
-
-    /// <summary>The text of one code point.</summary>
-    public static string Of(int c) => new Rune(c).ToString();
 
     private static readonly string[] CategoryNames =
     [
