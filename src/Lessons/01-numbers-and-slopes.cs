@@ -1,5 +1,5 @@
 // Lesson 1: numbers and slopes.
-// A tensor is numbers in a shape. A tape writes down what is computed from them; read backwards, it gives the result's slope by each number.
+// A tensor is numbers in a shape. A tape writes down what is computed; read backwards, it gives the result's slope by each number.
 #:project ../MiniTransformer/MiniTransformer.csproj
 using MiniTransformer.Autograd;
 using MiniTransformer.Backends;

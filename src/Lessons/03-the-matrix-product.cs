@@ -1,5 +1,5 @@
 // Lesson 3: the matrix product in four steps.
-// Nearly all work of a transformer is C = A·B. Four programs for the same 2 n³ operations; each says what it mends (~ this machine's speed).
+// Nearly all work of a transformer is C = A·B. Four programs for the same 2 n³ operations; each says what it mends (~ its speed here).
 #:project ../MiniTransformer/MiniTransformer.csproj
 using System.Diagnostics;
 using System.Numerics;

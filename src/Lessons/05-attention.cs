@@ -33,7 +33,7 @@ Tensor queries = Normal(16, 4, 8), keys = Normal(16, 2, 8), values = Normal(16, 
 Tensor composed = Compositions.Attention(queries, keys, values);
 
 // ---- the fused op computes the same in blocks, and keeps the log-sum of each row instead of T² probabilities ----
-Tensor fused = Batch(queries).Attention(Batch(keys), Batch(values)).Reshape(queries.Shape);
+Tensor fused = queries.Attention(keys, values, tape.Starts([0, 16], rows: 16)); // one sequence, from row 0 to row 16
 Console.WriteLine($"from parts and fused differ by {Difference(composed.ToArray(), fused.ToArray())}");
 
 // ---- so do their gradients ----
@@ -58,8 +58,6 @@ Tensor Causal(int heads, int t) =>
 
 Tensor Normal(int t, int h, int d) =>
     tape.Variable([.. Enumerable.Range(0, t * h * d).Select(_ => (float)rng.NextNormal())], new Shape(t, h, d));
-
-Tensor Batch(Tensor x) => x.Reshape(new Shape(1, x.Shape[0], x.Shape[1], x.Shape[2]));
 
 Tensor Rounded(Tensor x) => tape.Constant([.. x.ToArray().Select(v => MathF.Round(v, 3))], x.Shape);
 

@@ -54,12 +54,12 @@ Tensor Weight(string name) => model.Parameters.First(p => p.Name == $"model.laye
 int[] ids = [3, 1, 4, 1, 5, 9, 2];
 using (Tape tape = Tape.NoGrad(device))
 {
-    Tensor logits = model.Forward(tape.Ids(ids, new Shape(1, T)));
+    Tensor logits = model.Forward(tape.Sequences(ids));
     Console.WriteLine($"the library's model and the plain one differ by {Difference(plain.Logits(ids), logits)}");
 
     // What a token's logits are depends on the tokens before it alone.
     ids[^1] = 7;
-    float[] changed = model.Forward(tape.Ids(ids, new Shape(1, T))).ToArray(), before = logits.ToArray();
+    float[] changed = model.Forward(tape.Sequences(ids)).ToArray(), before = logits.ToArray();
     int same = Enumerable.Range(0, T).Count(t => changed.AsSpan(t * 11, 11).SequenceEqual(before.AsSpan(t * 11, 11)));
     Console.WriteLine($"with another last token, {same} of {T} rows of logits are the same to the last bit");
 }
