@@ -154,6 +154,7 @@ internal sealed class DprCommand
             ReferenceSha256 = terminal.Stop.Await<string[]>(() => [.. ModelFolder.References(sftRun, referenceName).Select(folder => RunInput.HashOf(folder, isModel: true))]),
             PromptsSha256 = settings.Get(prompts) is { } answered ? terminal.Stop.Await(() => RunInput.HashOf(answered, isModel: false)) : null,
         };
+        TrainingMemory.WarnDpr(expert.Config, asked, others.Length, options, device, terminal.Say);
         if (options.WarmupUpdates > options.Updates)
             terminal.Say($"Warning: --warmup {options.WarmupUpdates} is longer than the run of {options.Updates} update(s); the learning rate never reaches --lr.");
         using TrainingRun training = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
@@ -185,7 +186,7 @@ internal sealed class DprCommand
                         if (!warned && step.AdvantageRms is { } rms && rms < AllButNothing)
                         {
                             warned = true;
-                            terminal.Say(Warning(rms, step.Step, referenceName));
+                            terminal.Say(Warning(rms, step.Step, referenceName, options, ids.Length));
                         }
 
                         training.Folder.Metrics.Append(step);
@@ -215,9 +216,17 @@ internal sealed class DprCommand
         bool IsDue(int step) => curveEvery > 0 && (step % curveEvery == 0 || step == options.Updates);
     }
 
-    private static string Warning(double rms, int update, string reference) => string.Create(CultureInfo.InvariantCulture,
-        $"Warning: the reward is all but nothing: its returns have a root mean square of {rms:0.######} nats at update {update}. The reference {reference} is all but π_SFT itself, "
-        + $"and dividing by so little makes much of small differences; the least that is divided by is {Returns.SmallestRms}. Take an earlier reference, such as base or 0.1.");
+    private static string Warning(double rms, int update, string reference, DprOptions options, int prompts)
+    {
+        string found = string.Create(
+            CultureInfo.InvariantCulture, $"Warning: the reward is all but nothing: its returns have a root mean square of {rms:0.######} nats at update {update}. ");
+        return Math.Min(options.PromptsPerUpdate, prompts) == 1 && options.Baseline == Baseline.PositionMean
+            ? $"{found}An update has one response, and a return minus the mean of its own position is 0: take more --prompts-per-update, or --no-baseline."
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $"{found}The reference {reference} is all but π_SFT itself, and dividing by so little makes much of small differences; the least that is divided by is "
+                + $"{Returns.SmallestRms}. Take an earlier reference, such as base or 0.1.");
+    }
 
     // r̂ against π_SFT's own weights is 0 everywhere: there would be nothing to reinforce but rounding.
     private static void RefuseSame(Transformer expert, string reference, Transformer[] others, RewardKind kind, Terminal terminal)

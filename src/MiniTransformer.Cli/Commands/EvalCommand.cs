@@ -130,7 +130,8 @@ internal sealed class EvalCommand
         string[] names = name == "all"
             ? [.. ModelFolder.Checkpoints(path).Where(c => c is not (ModelFolder.Last or ModelFolder.Final)), ModelFolder.Final]
             : [name];
-        return [.. names.Select(n => (n, ModelFolder.Named(run.Name, path, n)))];
+        string flag = settings.Given(checkpoint) ? checkpoint.Name : run.Name;
+        return [.. names.Select(n => (n, ModelFolder.Named(flag, path, n)))];
     }
 
     private DataSource Source(Settings settings, TrainingSettings? training, string path, CancellationToken stop)

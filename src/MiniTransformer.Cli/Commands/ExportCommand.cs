@@ -45,7 +45,7 @@ internal sealed class ExportCommand
             var other => throw new UsageException($"--dtype {other}: needed is f16, bf16 or f32."),
         };
         if (Directory.Exists(file)) throw new UsageException($"--gguf {Invocation.Shown(file)} is a folder; give a file's name.");
-        string flag = settings.Get(model) is null ? run.Name : model.Name;
+        string flag = settings.Given(checkpoint) ? checkpoint.Name : settings.Get(model) is null ? run.Name : model.Name;
         using Device device = common.Device(settings, terminal.Stop);
         using var loaded = LoadedModel.Named(flag, path, device, settings.Get(checkpoint) ?? ModelFolder.Final);
         (_, Transformer transformer, Vocabulary vocabulary) = loaded;

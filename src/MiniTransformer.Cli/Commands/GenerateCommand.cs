@@ -66,7 +66,7 @@ internal sealed class GenerateCommand
         if (settings.Get(prompt) is null && settings.Get(data) is null && !talks && terminal.InIsTerminal)
             throw new UsageException("--prompt is needed, or prompts on standard input, one a line: generate --model DIR < prompts.txt.");
         using Device device = common.Device(settings, terminal.Stop);
-        using var loaded = LoadedModel.Named(model.Name, path, device, settings.Get(checkpoint) ?? ModelFolder.Final);
+        using var loaded = LoadedModel.Named(settings.Given(checkpoint) ? checkpoint.Name : model.Name, path, device, settings.Get(checkpoint) ?? ModelFolder.Final);
         (_, Transformer transformer, Vocabulary vocabulary) = loaded;
         using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
         if (talks) return Talk(settings, terminal, transformer, vocabulary, results);

@@ -175,6 +175,7 @@ internal sealed class CompareSource
             DataSource.RequireFile("--data", file);
             var examples = Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { Say = say });
             Demonstrations? evaluated = settings.Get(verify.EvalData) is { } gold ? Demonstrations.Load(gold, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { HeldOut = true, Say = say }) : null;
+            OpenEnds.Warn(examples, vocabulary, sentence => say($"{NameOf(file)}: {sentence}"));
             if (config is not null) examples.CheckLength(config.MaxPositions);
             if (config is not null) evaluated?.CheckLength(config.MaxPositions);
             var own = OwnData.Split(

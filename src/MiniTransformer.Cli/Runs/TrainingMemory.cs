@@ -37,6 +37,26 @@ internal static class TrainingMemory
             $"{(references.Count > 1 ? ", or fewer references (--reference)" : "")}.");
     }
 
+    /// <summary>
+    /// Says so where an update of DPR, whose responses have all the tokens that they may have, would need more memory than there is: what its weights
+    /// need is refused, but how long responses become nobody knows before.
+    /// </summary>
+    public static void WarnDpr(TransformerConfig expert, IReadOnlyList<Prompt> prompts, int references, DprOptions options, Device device, Action<string> say)
+    {
+        Example[] longest =
+        [
+            .. prompts.OrderByDescending(p => p.Ids.Length).Take(options.PromptsPerUpdate)
+                .Select(p => new Example(p.Ids, new int[Math.Max(1, Math.Min(options.MaxTokens, Sampler.Room(p.Ids.Length, expert.MaxPositions)))])),
+        ];
+        var batch = new ResponseBatch(longest);
+        double activations = StepMemory.OfSft(expert, batch).Activations + (1.0 + references) * sizeof(float) * batch.N * expert.VocabSize;
+        double needed = (Trained + 1 + references) * (double)sizeof(float) * expert.ParameterCount + activations;
+        if (needed <= device.Backend.MemoryBytes) return;
+        say($"Warning: an update of {longest.Length} responses of {longest.Max(e => e.ResponseIds.Length)} tokens needs {DeviceException.Size(needed)} of memory, "
+            + $"{DeviceException.Size(activations)} of it for activations, and {device.Name} has {DeviceException.Size(device.Backend.MemoryBytes)}: where responses become that "
+            + "long the run ends without memory. Lower --prompts-per-update or --max-tokens.");
+    }
+
     private static void Require(TransformerConfig config, Device device, double activations, string forActivations)
     {
         double weights = sizeof(float) * config.ParameterCount, needed = (Trained + Frozen) * weights + activations;

@@ -21,10 +21,17 @@ internal sealed class ResultFile : IDisposable
         }
 
         if (Path.Exists(path)) throw new UsageException($"--out: '{Invocation.Shown(path)}' exists already; name another file.");
-        if (Path.GetDirectoryName(path) is { } folder) Directory.CreateDirectory(folder);
-        RemoveLeftovers(path);
-        temporary = $"{path}.tmp-{Environment.ProcessId}";
-        Writer = new StreamWriter(temporary, append: false, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { NewLine = "\n" };
+        try
+        {
+            if (Path.GetDirectoryName(path) is { } folder) Directory.CreateDirectory(folder);
+            RemoveLeftovers(path);
+            temporary = $"{path}.tmp-{Environment.ProcessId}";
+            Writer = new StreamWriter(temporary, append: false, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { NewLine = "\n" };
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"--out: '{Invocation.Shown(path)}' cannot be written: {e.Message}", e);
+        }
     }
 
     /// <summary>Write the results here.</summary>
