@@ -48,8 +48,8 @@ float[][] one = Slopes(composed), other = Slopes(fused);
 for (int i = 0; i < 3; i++) Console.WriteLine($"the slopes by {"qkv"[i]} differ by {Difference(one[i], other[i])}");
 
 // ---- a window: each token sees the last two alone ----
-float[][] local = [.. Compositions.Attention(queries, keys, values, window: 2).ToArray().Chunk(32)], all = [.. composed.ToArray().Chunk(32)];
-int same = local.Zip(all, Difference).Count(difference => difference == "less than 1e-5");
+Tensor local = Compositions.Attention(queries, keys, values, window: 2);
+int same = local.ToArray().Chunk(32).Zip(composed.ToArray().Chunk(32), Difference).Count(difference => difference == "less than 1e-5");
 Console.WriteLine($"with a window of 2, {same} of 16 tokens have the same result: the first two, who have no others to see");
 
 Tensor Causal(int heads, int t) =>
