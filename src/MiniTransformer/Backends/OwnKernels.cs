@@ -36,14 +36,14 @@ public static class OwnKernels
     }
 
     /// <summary>The elements in the CPU's memory; valid as long as the step.</summary>
-    /// <exception cref="InvalidOperationException">They lie on another device.</exception>
-    public static unsafe Span<float> Span(this Storage storage) => storage.Buffer is CpuBuffer cpu
+    /// <exception cref="InvalidOperationException">They lie on another device, or are no float32.</exception>
+    public static unsafe Span<float> Span(this Storage storage) => storage is { Buffer: CpuBuffer cpu, Type: ElementType.F32 }
         ? new Span<float>(cpu.Pointer + storage.Offset, storage.Length)
-        : throw new InvalidOperationException("Span: the storage does not lie in the CPU's memory; View() is an ILGPU device's, and backend.Download(...) copies from any.");
+        : throw new InvalidOperationException("Span: the storage holds no float32 in the CPU's memory; View() is an ILGPU device's, and backend.Download(...) copies from any.");
 
     /// <summary>The elements in the memory of an ILGPU device.</summary>
-    /// <exception cref="InvalidOperationException">They lie on another device.</exception>
-    public static ArrayView<float> View(this Storage storage) => storage.Buffer is GpuBuffer gpu
+    /// <exception cref="InvalidOperationException">They lie on another device, or are no float32.</exception>
+    public static ArrayView<float> View(this Storage storage) => storage is { Buffer: GpuBuffer gpu, Type: ElementType.F32 }
         ? gpu.View.SubView(storage.Offset, storage.Length)
-        : throw new InvalidOperationException("View: the storage does not lie on an ILGPU device; Span() is the CPU's.");
+        : throw new InvalidOperationException("View: the storage holds no float32 on an ILGPU device; Span() is the CPU's.");
 }
