@@ -76,6 +76,5 @@ float[] Logits(JsonElement settings, SafetensorsReader file, bool whole)
         n = Norm(x, name + "post_attention_layernorm");
         x += Project(Project(n, mlp + "gate_proj").SiluMultiply(Project(n, mlp + "up_proj")), mlp + "down_proj");
     }
-
     return Norm(x, "model.norm").Linear(W(file.Contains("lm_head.weight") ? "lm_head.weight" : "model.embed_tokens.weight")).ToArray();
 }
