@@ -21,7 +21,7 @@ public static class CommandLine
     [
         DemoCommand.Create(), SftCommand.Create(), AdviseCommand.Create(), RewardCommand.Create(), DprCommand.Create(), EvalCommand.Create(),
         GenerateCommand.Create(), InspectCommand.Create(), TasksCommand.Create(), CreditCommand.Create(), VerifyCommand.Create(), CompareCommand.Create(),
-        ExportCommand.Create(), DevicesCommand.Create(), CompletionCommand.Create(),
+        ExportCommand.Create(), MergeCommand.Create(), DevicesCommand.Create(), CompletionCommand.Create(),
     ];
 
     /// <summary>Runs a command line.</summary>
