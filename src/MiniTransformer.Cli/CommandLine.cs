@@ -21,7 +21,7 @@ public static class CommandLine
     [
         DemoCommand.Create(), SftCommand.Create(), AdviseCommand.Create(), RewardCommand.Create(), DprCommand.Create(), EvalCommand.Create(),
         GenerateCommand.Create(), InspectCommand.Create(), TasksCommand.Create(), CreditCommand.Create(), VerifyCommand.Create(), CompareCommand.Create(),
-        ExportCommand.Create(), DevicesCommand.Create(),
+        ExportCommand.Create(), MergeCommand.Create(), DevicesCommand.Create(), CompletionCommand.Create(),
     ];
 
     /// <summary>Runs a command line.</summary>
@@ -158,10 +158,14 @@ public static class CommandLine
 
         public override int Invoke(ParseResult parsed)
         {
+            TextWriter output = parsed.InvocationConfiguration.Output;
+            var text = new StringWriter();
+            parsed.InvocationConfiguration.Output = text; // its usage line has the name of whatever file was started
             int code = help.Invoke(parsed);
+            parsed.InvocationConfiguration.Output = output;
+            output.Write(text.ToString().Replace($"  {RootCommand.ExecutableName}", $"  {Invocation.Program}", StringComparison.Ordinal));
             CliCommand? command = Array.Find(commands, c => c.Command == parsed.CommandResult.Command);
             string[] examples = command?.Examples ?? ["demo", "sft --task reverse,sort --out runs/sft", "dpr --run runs/sft --out runs/dpr", "eval --run runs/dpr"];
-            TextWriter output = parsed.InvocationConfiguration.Output;
             output.WriteLine("Examples:");
             foreach (string example in examples) output.WriteLine($"  {Invocation.Program} {example}");
             output.WriteLine();

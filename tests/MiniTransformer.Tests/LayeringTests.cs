@@ -58,7 +58,7 @@ public class LayeringTests
                 Assert.Contains(friend.Attribute("Include")!.Value, (string[])["MiniTransformer.Tests", "MiniTransformer.Benchmarks", "ILGPURuntime"]));
             if (Path.GetFileNameWithoutExtension(path) is "MiniTransformer" or "MiniTransformer.Training")
             {
-                Assert.All(project.Descendants("PackageReference"), package =>
+                Assert.All(project.Descendants("PackageReference").Where(p => p.Attribute("PrivateAssets")?.Value != "all"), package => // what only the build needs
                     Assert.StartsWith("ILGPU", package.Attribute("Include")!.Value, StringComparison.Ordinal));
             }
         }

@@ -95,6 +95,9 @@ internal sealed class DemoCommand
         terminal.Print("");
         terminal.Print($"Report: {Invocation.Shown(folder.ReportPath)}  (numbers: {Invocation.Shown(Path.Combine(folder.Path, "results.jsonl"))})");
         terminal.Print($"Took {time}, at most {memory} of memory.");
+        terminal.Print(numbers.Length < Statistics.FewestForInterval
+            ? $"Next, for intervals: {Invocation.Of("demo", "--out", Invocation.Shown(folder.Path), "--seeds", "5", "--resume")}"
+            : $"Next, with models of your own: {Invocation.Of("sft", "--task", "reverse,next,upper,swap", "--good", "0.2", "--epochs", "10", "--out", "runs/base")}");
         return ExitCode.Done;
     }
 

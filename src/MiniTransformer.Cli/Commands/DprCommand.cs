@@ -107,7 +107,7 @@ internal sealed class DprCommand
         // π_SFT, π_ref, and the data of the SFT run.
         string expertFolder = ModelFolder.Named(run.Name, sftRun);
         string[] named = settings.Get(reference) == Auto ? [expertFolder] : ModelFolder.References(sftRun, ReferenceOf(settings, sft));
-        TrainingMemory.RequireDpr(Checkpoint.LoadConfig(expertFolder), [.. named.Select(Checkpoint.LoadConfig)], device);
+        TrainingMemory.RequireDpr(expertFolder, named, device);
         using var loaded = LoadedModel.Open(expertFolder, device);
         (_, Transformer expert, Vocabulary vocabulary) = loaded;
         if (began?.Sft.DataSha256 is { } known && known != sft.DataSha256)
@@ -154,7 +154,7 @@ internal sealed class DprCommand
             ReferenceSha256 = terminal.Stop.Await<string[]>(() => [.. ModelFolder.References(sftRun, referenceName).Select(folder => RunInput.HashOf(folder, isModel: true))]),
             PromptsSha256 = settings.Get(prompts) is { } answered ? terminal.Stop.Await(() => RunInput.HashOf(answered, isModel: false)) : null,
         };
-        TrainingMemory.WarnDpr(expert.Config, asked, others.Length, options, device, terminal.Say);
+        TrainingMemory.WarnDpr(expert, asked, others.Length, options, device, terminal.Say);
         if (options.WarmupUpdates > options.Updates)
             terminal.Say($"Warning: --warmup {options.WarmupUpdates} is longer than the run of {options.Updates} update(s); the learning rate never reaches --lr.");
         using TrainingRun training = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);

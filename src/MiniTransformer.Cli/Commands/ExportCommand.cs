@@ -48,7 +48,8 @@ internal sealed class ExportCommand
         string flag = settings.Given(checkpoint) ? checkpoint.Name : settings.Get(model) is null ? run.Name : model.Name;
         using Device device = common.Device(settings, terminal.Stop);
         using var loaded = LoadedModel.Named(flag, path, device, settings.Get(checkpoint) ?? ModelFolder.Final);
-        (_, Transformer transformer, Vocabulary vocabulary) = loaded;
+        using Transformer transformer = loaded.Model.Merged();
+        Vocabulary vocabulary = loaded.Vocabulary;
         if (vocabulary.Tokenizer is null) terminal.Say($"note: the file has no tokenizer. {vocabulary.WhyNone}");
         if (transformer.Config.Form is { Windows: not null, ModelType: not "gemma3_text" })
             terminal.Say("note: llama.cpp has no sliding window for this family; the file's context ends where the window would begin to matter.");

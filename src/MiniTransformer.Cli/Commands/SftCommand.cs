@@ -58,6 +58,10 @@ internal sealed class SftCommand
     private readonly Flag<double> alpha = Flags.Number("--alpha", "weight of the chi2 regulariser; larger is closer to linear", 10, open: true);
     private readonly Flag<bool> recompute = Flags.Switch(
         "--recompute", "compute the blocks again in the backward pass: activations of one block instead of all, for one more forward pass; the same bits");
+    private readonly Flag<string?> lora = Flags.Text(
+        "--lora", "train low-rank adapters of the base, which stays as it is: r=16,alpha=32,targets=all, targets from q,k,v,o,gate,up,down (q+v), and rslora for the scale alpha/√r; "
+        + "there is no dropout", "r=N,...");
+    private readonly Flag<string?> trainable = Flags.Text("--trainable", "with --lora, what else is trained: norms, embeddings, head, or all", "NAME,...");
     private readonly Flag<bool> dryRun = Flags.Switch("--dry-run", "train nothing; print the memory that a step will need", saved: false);
     private readonly Flag<string?> saveType = TypeFlag.Create();
     private readonly ModelFlags model = new();
@@ -72,7 +76,7 @@ internal sealed class SftCommand
         {
             sft.task, sft.data, sft.resume, sft.baseModel, sft.steps, sft.epochs, sft.batch, sft.microBatch, sft.lr, sft.warmup, sft.finalFraction, sft.maxGradNorm,
             sft.keepAt, sft.checkpointEvery, sft.evaluateEvery, sft.demonstrations, sft.good, sft.heldOut, sft.lossOn, sft.inOrder, sft.objective, sft.gamma, sft.alpha,
-            sft.recompute, sft.dryRun, sft.saveType,
+            sft.recompute, sft.lora, sft.trainable, sft.dryRun, sft.saveType,
         }) sft.command.Add(flag);
         foreach (Option flag in sft.verify.All.Concat(sft.model.All)) sft.command.Add(flag);
         string[] examples =
@@ -82,6 +86,7 @@ internal sealed class SftCommand
             "sft --task reverse,next,upper,swap --good 0.2 --epochs 10 --out runs/base",
             "sft --base runs/base --task reverse,next,upper,swap --good 0.4 --seed 2 --out runs/better",
             "sft --data demonstrations.jsonl --epochs 3 --held-out 0.1 --out runs/mine",
+            "sft --data demonstrations.jsonl --base models/qwen --lora r=16,alpha=32,targets=all --out runs/adapters",
             "sft --data problems.jsonl --verify numeric --eval-data gold.jsonl --out runs/problems",
         ];
         return new CliCommand(sft.command, sft.common, examples, sft.Run) { Resume = sft.resume };
@@ -105,7 +110,7 @@ internal sealed class SftCommand
 
         // The model to start from, and what its ids mean.
         string? start = settings.Get(baseModel) is { } folder ? ModelFolder.Named(baseModel.Name, folder) : null;
-        using LoadedModel? origin = start is null ? null : LoadedModel.Open(start, device, trainable: true);
+        using LoadedModel? origin = start is null ? null : LoadedModel.Open(start, device);
         (Transformer? loaded, Vocabulary vocabulary) = (origin?.Model, origin?.Vocabulary ?? Vocabulary.Bytes());
         using RunData runData = terminal.Stop.Await(() =>
         {
@@ -117,8 +122,10 @@ internal sealed class SftCommand
         RunEvaluation.CheckLength(runData, config);
         SftOptions options = asked.Options();
         UsageException.Check(options.Validate);
-        if (measuring) return DryRun(config, runData.Train, options, asked.Recompute, terminal);
-        TrainingMemory.Require(config, device, Longest(runData.Train, options), asked.Recompute);
+        LoraOptions? adapters = Adapters(asked, loaded);
+        ElementType frozen = loaded?.StoredAs ?? ElementType.F32;
+        if (measuring) return DryRun(config, adapters, frozen, runData.Train, options, asked.Recompute, terminal);
+        TrainingMemory.Require(config, adapters, frozen, fromBase: loaded is not null, device, Longest(runData.Train, options), asked.Recompute);
         runData.Begin(terminal.Say);
         int total = options.StepsFor(runData.Train.Count), every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, total / 10))!.Value;
         int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, total / 10))!.Value;
@@ -134,23 +141,23 @@ internal sealed class SftCommand
         using TrainingRun run = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
         return run.Work("sft", total, verify.Again(settings), () =>
         {
-            Transformer policy = loaded ?? new Transformer(config, ParameterSource.Random(device, options.Seed));
+            using Transformer policy = PolicyOf(config, loaded, adapters, device, options.Seed);
+            if (adapters is not null) policy.Base ??= new AdaptedBase(Path.GetFullPath(start!), terminal.Stop.Await(() => Checkpoint.Sha256(start!)));
             policy.Recompute = effective.Recompute;
-            using Transformer first = policy.Clone();
+            using Transformer first = loaded is not null && adapters is null ? loaded.Clone() : policy.Clone();
             policy.Companions = TrainedPrompts.Of(policy.Companions).With(runData.Train.Select(e => e.PromptIds)).AddTo(policy.Companions);
             if (!Checkpoint.IsModel(run.Folder.CheckpointPath(ModelFolder.Base))) run.Keep(ModelFolder.Base, first);
             using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
             int done = resuming ? run.TakeUp(policy, optimizer, updates => TrainerState.Sft(updates, options, runData.Train.Count), total) : 0;
             terminal.Say(FormattableString.Invariant(
-                $"SFT: {runData.Train.Count} demonstrations, {policy.ParameterCount:#,0} parameters, {total} updates of {options.BatchSize}, on {device.Name}."));
+                $"SFT: {runData.Train.Count} demonstrations, {policy.ParameterCount:#,0} parameters{(adapters is null ? "" : FormattableString.Invariant($", of which {policy.Parameters.Where(p => p.Trainable).Sum(p => (long)p.Shape.Count):#,0} are trained"))}, {total} updates of {options.BatchSize}, on {device.Name}."));
             if (done >= total) terminal.Say("All updates are done.");
             var evaluation = new RunEvaluation(runData, vocabulary, options.Seed);
             Progress.Show(terminal, open => Train(open("SFT", total, done)));
 
             run.Keep(ModelFolder.Final, policy);
-            using Transformer expert = policy.Clone();
-            var reward = new DenseReward(expert, first);
-            RunReport.Write(run.Folder, evaluation, effective, reward, [(loaded is null ? "random weights" : "base", first), ("SFT", expert)], terminal, "SFT");
+            var reward = new DenseReward(policy, first);
+            RunReport.Write(run.Folder, evaluation, effective, reward, [(loaded is null ? "random weights" : "base", first), ("SFT", policy)], terminal, "SFT");
 
             // Updates, checkpoints and points of the curve; what a measurement could lose is saved before it.
             int Train(ITrack track)
@@ -201,13 +208,36 @@ internal sealed class SftCommand
         return [.. demonstrations.OrderByDescending(e => e.Positions).Take(together)];
     }
 
-    private static int DryRun(TransformerConfig config, IReadOnlyList<Example> demonstrations, SftOptions options, bool recompute, Terminal terminal)
+    // What is trained: everything, in float32, or adapters of a base, which a base with adapters has already.
+    private static Transformer PolicyOf(TransformerConfig config, Transformer? loaded, LoraOptions? adapters, Device device, ulong seed) =>
+        loaded is null ? new Transformer(config, ParameterSource.Random(device, seed))
+        : adapters is null || loaded.Lora is not null ? loaded.Clone(trainable: true)
+        : loaded.Adapted(adapters, seed);
+
+    private static LoraOptions? Adapters(SftRun asked, Transformer? loaded)
+    {
+        if (asked.Lora is null && asked.Trainable is not null) throw new UsageException("--trainable says what is trained beside adapters; give --lora, too.");
+        LoraOptions? adapters = asked.Lora is null ? null : LoraFlag.Parse(asked.Lora, asked.Trainable);
+        if (adapters is null) return loaded?.Lora;
+        if (loaded is null) throw new UsageException("--lora adapts a base; name it with --base.");
+        if (loaded.Lora is { } had)
+        {
+            return LoraFlag.Same(had, adapters) ? had
+                : throw new UsageException("--lora: the base has other adapters; leave the flag out to go on training those, or make a model of them first with merge.");
+        }
+
+        UsageException.Check(() => adapters.Validate(loaded.Config));
+        return adapters;
+    }
+
+    private static int DryRun(
+        TransformerConfig config, LoraOptions? adapters, ElementType frozen, IReadOnlyList<Example> demonstrations, SftOptions options, bool recompute, Terminal terminal)
     {
         Example[] longest = Longest(demonstrations, options);
-        StepMemory memory = StepMemory.OfSft(config, ResponseBatch.OfTurns(longest), recompute);
+        StepMemory memory = StepMemory.OfSft(config, ResponseBatch.OfTurns(longest), recompute, adapters, frozen);
         terminal.Print(string.Create(CultureInfo.InvariantCulture, $"""
             A step of {longest.Length} sequences of at most {longest[0].Positions} tokens needs, in MB:
-              parameters   {memory.Parameters / 1e6,10:0.00}
+              parameters   {memory.Parameters / 1e6,10:0.00}{(adapters is null ? "   less with --lora, from a --base" : $"   of which the base, frozen in {frozen.Name()}, {memory.Frozen / 1e6:0.00}")}
               gradients    {memory.Gradients / 1e6,10:0.00}
               optimizer    {memory.Optimizer / 1e6,10:0.00}
               activations  {memory.Activations / 1e6,10:0.00}{(recompute ? "   with --recompute" : "   less with --recompute or --micro-batch")}

@@ -61,9 +61,6 @@ internal sealed class DemoReport(Regime regime, IReadOnlyList<WorldResult> seeds
         $"Accuracy is exact match on {regime.Sizes.Evaluation} held-out prompts, {(seeds.Count == 1 ? "one seed" : $"{seeds.Count} seeds")}." +
         (quick ? " This was a reduced run (--quick): its numbers say nothing about the method." : "");
 
-    // Said once: the tables of few seeds have no place for it.
-    private string Intervals() => comparison.Seeds >= Statistics.FewestForInterval ? "" : $" {Comparison.SeedCount(comparison.Seeds)} give no intervals: demo --seeds 5 does.";
-
     // In plain words, from the means over seeds.
     private string Conclusion()
     {
@@ -77,7 +74,7 @@ internal sealed class DemoReport(Regime regime, IReadOnlyList<WorldResult> seeds
             (true, false) => $"DPR {With} does better than SFT, but not than the same number of further SFT sequences {differences}: here DPR is not worth its cost.",
             (false, true) => $"DPR {With} does not do better than SFT in every way {differences}.",
             _ => $"DPR {With} is not better than SFT in every way, nor than as much further SFT {differences}: here it is not worth its cost.",
-        } + Cooler() + Intervals();
+        } + Cooler();
     }
 
     // Sampling at a lower temperature costs nothing; where it does as much, DPR has sharpened the policy and not improved it.

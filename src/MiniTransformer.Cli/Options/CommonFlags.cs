@@ -30,7 +30,7 @@ internal sealed class CommonFlags
     /// <summary>Where to compute; a run that is resumed may move to another device.</summary>
     public Flag<string> DeviceName { get; } = new(
         "--device", "where to compute: cpu; cuda or opencl, or one of several, such as cuda:1; auto for CUDA, else a GPU through OpenCL, else the CPU", DeviceText, "cpu", hasDefault: true)
-    { HelpName = "NAME", MayChange = true };
+    { HelpName = "NAME", MayChange = true, Choices = ["auto", "cpu", "cuda", "opencl"] };
 
     /// <summary>Threads.</summary>
     public Flag<int> Threads { get; } = Flags.Int("--threads", "threads of the CPU to compute with, 0 for one a core; the results are the same for every number", 0, max: 1024, mayChange: true);
@@ -39,7 +39,7 @@ internal sealed class CommonFlags
     public Flag<string> Precision { get; } = new(
         "--precision", "factors of matrix products: float32, or tf32 to round them to 11 bits on CUDA devices with tensor cores (elsewhere the same as float32)",
         text => text is "float32" or "tf32" ? text : throw new UsageException($"'{text}' is none of float32, tf32."), "float32", hasDefault: true)
-    { HelpName = "WORD", MayChange = true };
+    { HelpName = "WORD", MayChange = true, Choices = ["float32", "tf32"] };
 
     /// <summary>The configuration file.</summary>
     public Flag<string?> Config { get; } = Flags.Path("--config", "JSON file with flags as keys; flags on the command line override it", "FILE", saved: false);

@@ -31,6 +31,12 @@ internal interface IFlag
     /// <summary>Whether it is a switch: its value is true or false.</summary>
     bool IsSwitch { get; }
 
+    /// <summary>The words that it may be; empty where it may be others.</summary>
+    IReadOnlyList<string> Choices { get; }
+
+    /// <summary>Whether it names files or folders.</summary>
+    bool IsPath { get; }
+
     /// <summary>A value as JSON.</summary>
     JsonNode? ToJson(object? value);
 
@@ -88,6 +94,12 @@ internal sealed class Flag<T> : Option<T>, IFlag
 
     /// <inheritdoc/>
     public string? Formerly { get; init; }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Choices { get; init; } = [];
+
+    /// <inheritdoc/>
+    public bool IsPath => HelpName is "DIR" or "FILE";
 
     /// <inheritdoc/>
     public bool TakesList => HelpName?.Contains(',', StringComparison.Ordinal) == true;

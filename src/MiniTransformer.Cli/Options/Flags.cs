@@ -52,7 +52,7 @@ internal static class Flags
             ? text
             : throw new UsageException($"'{text}' is none of {string.Join(", ", choices)}.{Nearest.Hint(text, choices)}"),
         defaultValue, hasDefault: true)
-    { HelpName = "WORD", Formerly = formerly };
+    { HelpName = "WORD", Formerly = formerly, Choices = choices };
 
     /// <summary>Some words of a list, separated by commas, or "all".</summary>
     public static Flag<string> Words(string name, string description, string[] words, string defaultValue) => new(
@@ -67,7 +67,7 @@ internal static class Flags
             return text;
         },
         defaultValue, hasDefault: true)
-    { HelpName = "WORD,..." };
+    { HelpName = "WORD,...", Choices = ["all", .. words] };
 
     /// <summary>A switch.</summary>
     public static Flag<bool> Switch(string name, string description, bool saved = true) => new(

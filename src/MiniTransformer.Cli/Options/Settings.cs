@@ -20,6 +20,9 @@ internal sealed class Settings(Command command, ParseResult result, IReadOnlySet
     /// <summary>The flag's value.</summary>
     public T Get<T>(Flag<T> flag) => resolved.TryGetValue(flag, out object? value) ? (T)value! : result.GetValue(flag)!;
 
+    /// <summary>The value of what is given without a flag.</summary>
+    public T? Get<T>(Argument<T> argument) => result.GetValue(argument);
+
     /// <summary>A flag's value that has to be given.</summary>
     /// <exception cref="UsageException">It was not.</exception>
     public string Required(Flag<string?> flag) =>

@@ -76,6 +76,12 @@ internal sealed record SftRun : TrainingSettings
     /// <summary>--recompute.</summary>
     public bool Recompute { get; init; }
 
+    /// <summary>--lora.</summary>
+    public string? Lora { get; init; }
+
+    /// <summary>--trainable.</summary>
+    public string? Trainable { get; init; }
+
     /// <summary>--layers.</summary>
     public int? Layers { get; init; }
 

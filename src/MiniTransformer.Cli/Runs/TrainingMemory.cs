@@ -6,64 +6,91 @@ using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Runs;
 
-/// <summary>What an SFT run needs of memory, against what there is, before any of it is taken.</summary>
+/// <summary>What a training run needs of memory, against what there is, before any of it is taken.</summary>
 internal static class TrainingMemory
 {
-    // Of what a run keeps for each weight: the weight, its gradient, two moments; and two frozen copies, what it starts from and what is measured in the end.
-    private const int Trained = 4, Frozen = 2;
+    // Of what a run keeps for each weight that it trains: the weight, its gradient and two moments; and the weight once more, as sampling reads it.
+    private const int Trained = 5;
 
-    /// <summary>Refuses a model whose weights alone are too large.</summary>
+    /// <summary>Refuses a model whose weights alone are too large to be trained from random ones.</summary>
     /// <exception cref="UsageException">They are; the message says how much is needed and how much there is.</exception>
-    public static void Require(TransformerConfig config, Device device) => Require(config, device, 0, "");
+    public static void Require(TransformerConfig config, Device device) => Require(config, sizeof(float), device, 0, "");
 
     /// <summary>Refuses a model and a batch that are too large.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="lora">What adapts it; null where all of it is trained.</param>
+    /// <param name="frozen">The type of the base, which is kept as it was.</param>
+    /// <param name="fromBase">Whether there is one; else the random weights are kept.</param>
+    /// <param name="device">Where.</param>
+    /// <param name="longest">The longest demonstrations.</param>
+    /// <param name="recompute">Whether blocks are computed again in the backward pass.</param>
     /// <exception cref="UsageException">They are; the message says how much is needed and how much there is.</exception>
-    public static void Require(TransformerConfig config, Device device, Example[] longest, bool recompute)
+    public static void Require(
+        TransformerConfig config, LoraOptions? lora, ElementType frozen, bool fromBase, Device device, Example[] longest, bool recompute)
     {
-        Require(config, device);
-        long activations = StepMemory.OfSft(config, ResponseBatch.OfTurns(longest), recompute).Activations;
-        Require(config, device, activations, $", {DeviceException.Size(activations)} for the activations of {longest.Length} sequences of at most {longest[0].Positions} tokens");
+        double kept = fromBase ? frozen.Bytes() : sizeof(float);
+        if (lora is null) Require(config, kept, device, 0, "");
+        StepMemory step = StepMemory.OfSft(config, ResponseBatch.OfTurns(longest), recompute, lora, frozen);
+        string what = $"{DeviceException.Size(step.Activations)} for the activations of {longest.Length} sequences of at most {longest[0].Positions} tokens";
+        if (lora is null)
+        {
+            Require(config, kept, device, step.Activations, ", " + what);
+            return;
+        }
+
+        if (step.Total <= device.Backend.MemoryBytes) return;
+        throw new UsageException(
+            $"training adapters needs {DeviceException.Size(step.Total)} of memory, and {device.Name} has {DeviceException.Size(device.Backend.MemoryBytes)}: {DeviceException.Size(step.Frozen)} for the base "
+            + $"in {frozen.Name()}, {DeviceException.Size(step.Total - step.Frozen - step.Activations)} for the adapters, their gradients and moments, and {what}. "
+            + "Lower --batch or --micro-batch, let --recompute keep fewer activations, or take a smaller --base.");
     }
 
     /// <summary>Refuses a DPR run whose weights are too large: the policy's, with gradients and moments, and those of π_SFT and the references, which are frozen.</summary>
+    /// <param name="expert">The folder of π_SFT.</param>
+    /// <param name="references">The references' folders.</param>
+    /// <param name="device">Where.</param>
     /// <exception cref="UsageException">They are; the message says how much is needed and how much there is.</exception>
-    public static void RequireDpr(TransformerConfig expert, IReadOnlyList<TransformerConfig> references, Device device)
+    public static void RequireDpr(string expert, IReadOnlyList<string> references, Device device)
     {
-        double policy = sizeof(float) * expert.ParameterCount, frozen = references.Sum(r => sizeof(float) * r.ParameterCount), needed = (Trained + 1) * policy + frozen;
+        // Adapters are small, and all of one base share it.
+        ModelSize policy = Checkpoint.SizeOf(expert);
+        double trained = policy.IsAdapted ? 0 : Trained * sizeof(float) * policy.Parameters, ofExpert = policy.FrozenBytes;
+        double frozen = references.Select(Checkpoint.SizeOf).Where(r => !(policy.IsAdapted && r.IsAdapted)).Sum(r => r.FrozenBytes), needed = trained + ofExpert + frozen;
         if (needed <= device.Backend.MemoryBytes) return;
         throw new UsageException(
-            $"DPR needs {DeviceException.Size(needed)} of memory, and {device.Name} has {DeviceException.Size(device.Backend.MemoryBytes)}: {DeviceException.Size(policy)} for each of the policy's " +
-            $"weights, gradients and two moments and of π_SFT's frozen weights, and {DeviceException.Size(frozen)} for {references.Count} reference(s). Take the --run of a smaller model" +
-            $"{(references.Count > 1 ? ", or fewer references (--reference)" : "")}.");
+            $"DPR needs {DeviceException.Size(needed)} of memory, and {device.Name} has {DeviceException.Size(device.Backend.MemoryBytes)}: {DeviceException.Size(trained)} for the policy's " +
+            $"weights, gradients, two moments and the weights as sampling reads them, {DeviceException.Size(ofExpert)} for π_SFT's frozen weights, and {DeviceException.Size(frozen)} for {references.Count} " +
+            $"reference(s). Take the --run of a smaller model{(references.Count > 1 ? ", or fewer references (--reference)" : "")}.");
     }
 
     /// <summary>
     /// Says so where an update of DPR, whose responses have all the tokens that they may have, would need more memory than there is: what its weights
     /// need is refused, but how long responses become nobody knows before.
     /// </summary>
-    public static void WarnDpr(TransformerConfig expert, IReadOnlyList<Prompt> prompts, int references, DprOptions options, Device device, Action<string> say)
+    public static void WarnDpr(Transformer expert, IReadOnlyList<Prompt> prompts, int references, DprOptions options, Device device, Action<string> say)
     {
+        TransformerConfig config = expert.Config;
         Example[] longest =
         [
             .. prompts.OrderByDescending(p => p.Ids.Length).Take(options.PromptsPerUpdate)
-                .Select(p => new Example(p.Ids, new int[Math.Max(1, Math.Min(options.MaxTokens, Sampler.Room(p.Ids.Length, expert.MaxPositions)))])),
+                .Select(p => new Example(p.Ids, new int[Math.Max(1, Math.Min(options.MaxTokens, Sampler.Room(p.Ids.Length, config.MaxPositions)))])),
         ];
         var batch = new ResponseBatch(longest);
-        double activations = StepMemory.OfSft(expert, batch).Activations + (1.0 + references) * sizeof(float) * batch.N * expert.VocabSize;
-        double needed = (Trained + 1 + references) * (double)sizeof(float) * expert.ParameterCount + activations;
+        double activations = StepMemory.OfSft(config, batch, lora: expert.Lora, frozen: expert.StoredAs).Activations + (1.0 + references) * sizeof(float) * batch.N * config.VocabSize;
+        double needed = device.PersistentBytes + (expert.Lora is null ? Trained * (double)sizeof(float) * config.ParameterCount : 0) + activations;
         if (needed <= device.Backend.MemoryBytes) return;
         say($"Warning: an update of {longest.Length} responses of {longest.Max(e => e.ResponseIds.Length)} tokens needs {DeviceException.Size(needed)} of memory, "
             + $"{DeviceException.Size(activations)} of it for activations, and {device.Name} has {DeviceException.Size(device.Backend.MemoryBytes)}: where responses become that "
             + "long the run ends without memory. Lower --prompts-per-update or --max-tokens.");
     }
 
-    private static void Require(TransformerConfig config, Device device, double activations, string forActivations)
+    private static void Require(TransformerConfig config, double keptBytes, Device device, double activations, string forActivations)
     {
-        double weights = sizeof(float) * config.ParameterCount, needed = (Trained + Frozen) * weights + activations;
+        double weights = sizeof(float) * config.ParameterCount, kept = keptBytes * config.ParameterCount, needed = Trained * weights + kept + activations;
         if (needed <= device.Backend.MemoryBytes) return;
         throw new UsageException(
             $"training needs {DeviceException.Size(needed)} of memory, and {device.Name} has {DeviceException.Size(device.Backend.MemoryBytes)}: {DeviceException.Size(weights)} for each of weights, " +
-            $"gradients, two moments and {Frozen} frozen copies{forActivations}. Lower --hidden, --layers or --ffn, or take a smaller --base; lower --batch or --micro-batch; or let --recompute keep " +
-            "fewer activations.");
+            $"gradients, two moments and the weights as sampling reads them, {DeviceException.Size(kept)} for the model that training starts from{forActivations}. Lower --hidden, --layers or --ffn, or take a " +
+            "smaller --base, or adapters of it (--lora); lower --batch or --micro-batch; or let --recompute keep fewer activations.");
     }
 }

@@ -8,7 +8,10 @@ namespace MiniTransformer.Cli.Terminals;
 internal sealed class Terminal
 {
     // Columns that a row's name needs at least; a longer one may be broken at its blanks.
-    private const int NarrowestName = 18;
+    private const int NarrowestName = 16;
+
+    // Between two columns, and around them, where there is room.
+    private const int RoomyGap = 3;
 
     private readonly IAnsiConsole results;
 
@@ -65,18 +68,25 @@ internal sealed class Terminal
             return;
         }
 
-        // A number broken over two lines cannot be read: where the columns do not fit, each row becomes a block of lines.
-        int[] widths = [.. table.Headers.Select((header, c) => table.Rows.Select(row => row[c].Text.Length).Append(header.Length).Max() + 3)];
-        if (widths.Skip(1).Sum() + Math.Min(widths[0], NarrowestName) > results.Profile.Width)
+        Write(results, table);
+    }
+
+    /// <summary>A table on a screen.</summary>
+    internal static void Write(IAnsiConsole screen, ReportTable table)
+    {
+        // A number broken over two lines cannot be read: where columns do not fit, not even close together, each row becomes a block of lines.
+        int[] widths = [.. table.Headers.Select((header, c) => table.Rows.Select(row => Cells(row[c].Text)).Append(Cells(header)).Max())];
+        bool roomy = widths.Sum() + RoomyGap * widths.Length <= screen.Profile.Width;
+        if (!roomy && widths.Skip(1).Sum() + widths.Length + 1 + Math.Min(widths[0], NarrowestName) > screen.Profile.Width)
         {
-            results.WriteLine(table.Title);
+            screen.WriteLine(table.Title);
             foreach (IReadOnlyList<ReportCell> row in table.Rows)
             {
-                results.WriteLine(row[0].Text);
-                for (int c = 1; c < row.Count; c++) results.WriteLine($"  {table.Headers[c]}: {row[c].Text}");
+                screen.WriteLine(row[0].Text);
+                for (int c = 1; c < row.Count; c++) screen.WriteLine($"  {table.Headers[c]}: {row[c].Text}");
             }
 
-            if (table.Note is { } remark) results.WriteLine(remark);
+            if (table.Note is { } remark) screen.WriteLine(remark);
             return;
         }
 
@@ -84,12 +94,14 @@ internal sealed class Terminal
         for (int c = 0; c < table.Headers.Count; c++)
         {
             var column = new TableColumn(Markup.Escape(table.Headers[c]));
+            if (!roomy) column.Padding = new Padding(0, 0);
             grid.AddColumn(c == 0 ? column : column.RightAligned().NoWrap());
         }
 
-        foreach (IReadOnlyList<ReportCell> row in table.Rows) grid.AddRow([.. row.Select(cell => new Spectre.Console.Text(cell.Text, StyleOf(cell.Outcome)))]);
-        results.Write(grid);
-        if (table.Note is { } note) results.WriteLine(note);
+        foreach (IReadOnlyList<ReportCell> row in table.Rows)
+            grid.AddRow([.. row.Select(cell => new Spectre.Console.Text(cell.Text, StyleOf(cell.Outcome)))]);
+        screen.Write(grid);
+        if (table.Note is { } note) screen.WriteLine(note);
     }
 
     /// <summary>Text in pieces, each on a background of its own where the output can show it.</summary>
@@ -103,6 +115,9 @@ internal sealed class Terminal
 
         Out.WriteLine();
     }
+
+    // Columns of the screen: r̂ is two code points and one column.
+    private static int Cells(string text) => new StringInfo(text).LengthInTextElements;
 
     private static Style StyleOf(Outcome outcome) => outcome switch
     {

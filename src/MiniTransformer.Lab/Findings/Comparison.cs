@@ -116,7 +116,7 @@ public sealed class Comparison
         }
 
         string note = Seeds < Statistics.FewestForInterval
-            ? $"Differences taken seed by seed; no intervals with {SeedCount(Seeds)}."
+            ? "Differences taken seed by seed."
             : "Differences taken seed by seed, with Student's 95% interval (with few seeds a percentile bootstrap would be too narrow). "
               + "Each interval stands for itself: of twenty true zeros about one is excluded by chance.";
         return new ReportTable($"Difference to {baseline}", headers, rows, note);

@@ -31,11 +31,6 @@ public sealed record Verdict(string Label, string Baseline, Outcome Greedy, Outc
         string evidence = outcomes.Length == 0
             ? "they were measured in no common seed"
             : string.Join("; ", measured.Select(pair => Numbers(pair.Name, pair.Difference)));
-        if (outcomes is [Outcome.Unmeasured])
-        {
-            evidence += $"; no interval with {Comparison.SeedCount(measured.Max(pair => pair.Difference.Estimate.Count))}";
-        }
-
         return new Verdict(label, baseline, greedy.Outcome, sampled.Outcome, claim, evidence);
     }
 

@@ -50,7 +50,7 @@ public static class Checkpoint
     }
 
     /// <summary>Whether a folder holds a model.</summary>
-    public static bool IsModel(string folder) => File.Exists(Path.Combine(AtomicDirectory.Current(folder), "config.json"));
+    public static bool IsModel(string folder) => AtomicDirectory.Current(folder) is var current && (File.Exists(Path.Combine(current, "config.json")) || PeftFiles.IsIn(current));
 
     /// <summary>
     /// Reads a model from a Hugging Face folder of one of the families: config.json, and weights in float32, float16 or bfloat16, in one file or several. The
@@ -62,8 +62,10 @@ public static class Checkpoint
     /// <exception cref="TransformerConfigException">The configuration asks for what is not implemented, or does not fit the weights.</exception>
     /// <exception cref="SafetensorsException">The weights are damaged, or of a type that is not read.</exception>
     /// <exception cref="ChecksumException">A file is not what this library wrote.</exception>
+    /// <remarks>Of adapters the base is found where they say, and must be what they were trained on; adapters of one base on one device share its memory.</remarks>
     public static Transformer LoadModel(string folder, Device device, bool trainable = true) => Read(folder, IsOfModel, current =>
     {
+        if (PeftFiles.IsIn(current)) return LoadAdapted(current, device, trainable);
         TransformerConfig config = TransformerConfig.Load(current);
         using ITensorFile weights = ModelWeights.Open(current);
         config.CheckAgainst(weights);
@@ -73,7 +75,30 @@ public static class Checkpoint
     /// <summary>The configuration of a model's folder; the weights are not looked at.</summary>
     /// <exception cref="TransformerConfigException">It asks for what is not implemented.</exception>
     /// <exception cref="ChecksumException">The file is not what this library wrote.</exception>
-    public static TransformerConfig LoadConfig(string folder) => Read(folder, name => name == "config.json", TransformerConfig.Load);
+    public static TransformerConfig LoadConfig(string folder) => Read(
+        folder, name => name == "config.json",
+        current => File.Exists(Path.Combine(current, "config.json")) || !PeftFiles.IsIn(current) ? TransformerConfig.Load(current) : TransformerConfig.Load(FrozenBases.Find(current)));
+
+    /// <summary>How large a model's folder will be in memory: its configuration's numbers, in the types that the weights' header has.</summary>
+    public static ModelSize SizeOf(string folder) => Read(folder, name => name == "config.json", current =>
+    {
+        bool adapted = PeftFiles.IsIn(current);
+        string whole = adapted ? AtomicDirectory.Current(FrozenBases.Find(current)) : current;
+        using ITensorFile weights = ModelWeights.Open(whole);
+        double count = weights.Entries.Values.Sum(e => (double)e.Count), bytes = weights.Entries.Values.Sum(e => e.Count * (double)(ElementTypes.Of(e.Dtype) ?? ElementType.F32).Bytes());
+        double parameters = TransformerConfig.Load(whole).ParameterCount;
+        return new ModelSize(parameters, bytes / Math.Max(1, count) * parameters, adapted);
+    });
+
+    private static Transformer LoadAdapted(string folder, Device device, bool trainable)
+    {
+        (Transformer model, AdaptedBase origin) = FrozenBases.Of(folder, device);
+        Transformer adapted = PeftFiles.Load(folder, model, trainable);
+        adapted.Base = origin;
+        CompanionFiles own = CompanionFiles.Read(folder);
+        adapted.Companions = CompanionFiles.Names.Aggregate(model.Companions, (all, name) => own.Find(name) is { } file ? all.With(name, file) : all);
+        return adapted;
+    }
 
     /// <summary>
     /// The tokenizer of a model's folder, with all end tokens that the model's configuration has; or null and the reason where it has none or one that is not implemented.
@@ -82,7 +107,8 @@ public static class Checkpoint
     public static ITokenizer? LoadTokenizer(string folder, TransformerConfig config, out string? whyNone)
     {
         (ITokenizer? tokenizer, whyNone) = Read(
-            folder, name => IsOfModel(name) && !name.EndsWith(".safetensors", StringComparison.Ordinal), current => (TokenizerFile.Load(current, out string? why), why));
+            folder, name => IsOfModel(name) && !name.EndsWith(".safetensors", StringComparison.Ordinal), current =>
+            (TokenizerFile.Load(!File.Exists(Path.Combine(current, TokenizerFile.FileName)) && PeftFiles.IsIn(current) ? FrozenBases.Find(current) : current, out string? why), why));
 
         // Added tokens at the end that a text model lacks (Gemma 3's for images) are no token of its texts.
         int needed = tokenizer is BpeTokenizer bpe ? bpe.OrdinarySize : tokenizer?.VocabSize ?? 0;
@@ -109,10 +135,19 @@ public static class Checkpoint
         {
             TrainerState state = TrainerState.Load(current);
             policy.Config.CheckSame(TransformerConfig.Load(current), current);
-            using ITensorFile weights = ModelWeights.Open(current);
             using SafetensorsReader moments = SafetensorsReader.Open(Path.Combine(current, OptimizerFile));
-            policy.Config.CheckAgainst(weights);
-            policy.Fill(weights);
+            if (policy.Lora is null)
+            {
+                using ITensorFile weights = ModelWeights.Open(current);
+                policy.Config.CheckAgainst(weights);
+                policy.Fill(weights);
+            }
+            else
+            {
+                FrozenBases.CheckSame(PeftFiles.BaseOf(current).Sha256, policy.Base?.Sha256, policy.Base?.Folder, current);
+                PeftFiles.Fill(current, policy);
+            }
+
             optimizer.Restore(state.Updates, moments.ReadFinite);
             return state;
         }, policy.Device.Stop);
@@ -140,7 +175,7 @@ public static class Checkpoint
             try
             {
                 CheckThere(folder, current);
-                if (which(ModelFile)) _ = ModelWeights.Find(current);
+                if (which(ModelFile) && !PeftFiles.IsIn(current)) _ = ModelWeights.Find(current);
                 Verify(current, which, stop);
                 T value = read(current);
                 if (attempt == Attempts || !Replaced()) return value;
@@ -174,7 +209,7 @@ public static class Checkpoint
         {
             Checksums.Verify(folder, which, stop);
         }
-        catch (ChecksumException e)
+        catch (ChecksumException e) when (!PeftFiles.IsIn(folder))
         {
             try
             {
@@ -194,9 +229,10 @@ public static class Checkpoint
     private static void WriteModel(
         string folder, Transformer model, ITokenizer? tokenizer, ElementType? type, bool toResume, long shardBytes)
     {
-        model.Config.Save(folder, type ?? model.StoredAs);
+        model.Config.Save(folder, model.Lora is null ? type ?? model.StoredAs : model.StoredAs);
         model.Companions.Write(folder);
-        ModelWeights.Write(folder, model.Tensors(type), model.Metadata(toResume), shardBytes);
+        if (model.Lora is null) ModelWeights.Write(folder, model.Tensors(type), model.Metadata(toResume), shardBytes);
+        else PeftFiles.Write(folder, model, type ?? ElementType.F32);
         if (tokenizer is not null && model.Companions.Find(TokenizerFile.FileName) is null) TokenizerFile.Save(tokenizer, folder);
     }
 
@@ -211,3 +247,9 @@ public static class Checkpoint
         if (needed != found) throw new InvalidDataException($"{folder}: its config.json describes another model than the run that is resumed.");
     }
 }
+
+/// <summary>How large a model is.</summary>
+/// <param name="Parameters">Its numbers, of an adapted one those of the base.</param>
+/// <param name="FrozenBytes">What they take where they are not trained.</param>
+/// <param name="IsAdapted">Whether it is adapters of a base, which is then what the numbers are about.</param>
+public sealed record ModelSize(double Parameters, double FrozenBytes, bool IsAdapted);

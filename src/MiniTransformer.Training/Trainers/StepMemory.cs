@@ -14,6 +14,9 @@ namespace MiniTransformer.Training;
 /// <param name="Activations">The step's arena at its fullest: activations and their gradients.</param>
 public sealed record StepMemory(long Parameters, long Gradients, long Optimizer, long Activations)
 {
+    /// <summary>Of the parameters, what is not trained: an adapted model's base.</summary>
+    public long Frozen { get; init; }
+
     /// <summary>All together. Packing scratch of the matrix products, a few MB a thread, comes on top.</summary>
     public long Total => Parameters + Gradients + Optimizer + Activations;
 
@@ -24,10 +27,14 @@ public sealed record StepMemory(long Parameters, long Gradients, long Optimizer,
     /// <param name="config">The model's form.</param>
     /// <param name="batch">A batch of the sizes in question; the largest decides.</param>
     /// <param name="recompute">Whether blocks are computed again in the backward pass.</param>
-    public static StepMemory OfSft(TransformerConfig config, ResponseBatch batch, bool recompute = false)
+    /// <param name="lora">What adapts the model; null where all of it is trained.</param>
+    /// <param name="frozen">The type of an adapted model's base.</param>
+    public static StepMemory OfSft(
+        TransformerConfig config, ResponseBatch batch, bool recompute = false, LoraOptions? lora = null, ElementType frozen = ElementType.F32)
     {
         using var device = Device.DryRun();
-        using var model = new Transformer(config, ParameterSource.Zeros(device)) { Recompute = recompute };
+        using var model = Transformer.Blank(config, device, lora, frozen);
+        model.Recompute = recompute;
         long parameters = device.PersistentBytes;
         using var optimizer = new AdamW(model.Parameters);
         long optimizerState = device.PersistentBytes - parameters;
@@ -37,6 +44,7 @@ public sealed record StepMemory(long Parameters, long Gradients, long Optimizer,
         tape.Backward(loss);
         optimizer.Step(0);
         long gradients = device.PersistentBytes - parameters - optimizerState;
-        return new StepMemory(parameters, gradients, optimizerState, 4 * tape.Arena.Peak);
+        long frozenBytes = model.Parameters.Where(p => !p.Trainable).Sum(p => (long)p.Shape.Count * p.Type.Bytes());
+        return new StepMemory(parameters, gradients, optimizerState, 4 * tape.Arena.Peak) { Frozen = frozenBytes };
     }
 }

@@ -4,7 +4,7 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Nn;
 
-/// <summary>y = x · wᵀ, or x · wᵀ + b; w is (out, in).</summary>
+/// <summary>y = x · wᵀ, or x · wᵀ + b; w is (out, in). Where the source adapts it, w is w + s·B·A.</summary>
 public sealed class Linear(ParameterSource source, int dIn, int dOut, float deviation, bool biased = false)
 {
     /// <summary>The weight, (out, in).</summary>
@@ -13,8 +13,15 @@ public sealed class Linear(ParameterSource source, int dIn, int dOut, float devi
     /// <summary>The bias, (out), zero at first; null where there is none.</summary>
     public Parameter? Bias { get; } = biased ? source.Take("bias", new Shape(dOut), new(0, 0)) : null;
 
+    /// <summary>What adapts the weight; null where nothing does.</summary>
+    public Adapter? Adapter { get; } = Adapter.Of(source, dIn, dOut);
+
     /// <summary>(.., in) → (.., out).</summary>
-    public Tensor Forward(Tensor x) => Bias is null ? x.Linear(Weight) : x.Linear(Weight).AddRow(Bias);
+    public Tensor Forward(Tensor x)
+    {
+        Tensor y = Adapter?.Forward(x, Weight) ?? x.Linear(Weight);
+        return Bias is null ? y : y.AddRow(Bias);
+    }
 }
 
 /// <summary>The norm of a family, over the last dimension.</summary>

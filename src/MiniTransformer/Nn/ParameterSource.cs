@@ -16,10 +16,9 @@ public sealed class ParameterSource
 
     private readonly List<Parameter> parameters;
     private readonly Func<string, Shape, Init, Parameter> make;
-    private readonly string path;
 
-    private ParameterSource(Device device, List<Parameter> parameters, string path, Func<string, Shape, Init, Parameter> make) =>
-        (Device, this.parameters, this.path, this.make) = (device, parameters, path, make);
+    private ParameterSource(Device device, List<Parameter> parameters, string path, Func<string, Shape, Init, Parameter> make, LoraOptions? lora = null) =>
+        (Device, this.parameters, Path, this.make, Lora) = (device, parameters, path, make, lora);
 
     /// <summary>How a new parameter starts: normal with a deviation, or constant.</summary>
     /// <param name="Mean">Mean, or the constant.</param>
@@ -31,6 +30,12 @@ public sealed class ParameterSource
 
     /// <summary>The parameters taken so far, here and along every path: what the optimizer trains and a file keeps.</summary>
     public IReadOnlyList<Parameter> Parameters => parameters;
+
+    /// <summary>What adapts the model; null where nothing does.</summary>
+    internal LoraOptions? Lora { get; }
+
+    /// <summary>The path of the module that takes parameters here.</summary>
+    internal string Path { get; }
 
     /// <summary>Bytes that a parameter's element takes, on an average.</summary>
     internal double ElementBytes { get; private init; } = sizeof(float);
@@ -47,7 +52,7 @@ public sealed class ParameterSource
             else
             {
                 // One stream a parameter: its draws do not depend on the sizes of the others.
-                var rng = new Rng(seed, stream: (ulong)parameters.Count);
+                var rng = new Rng(seed, stream: (ulong)parameters.Count(p => !Adapter.IsPartOf(p.Name)));
                 for (int i = 0; i < values.Length; i++)
                 {
                     if (i % DrawsBetweenStops == 0) device.Stop.ThrowIfCancellationRequested();
@@ -81,32 +86,58 @@ public sealed class ParameterSource
     /// <param name="others">The other model's parameters.</param>
     /// <param name="device">Where the copies are put.</param>
     /// <param name="trainable">Whether the copies are to be trained.</param>
-    public static ParameterSource CopyOf(IReadOnlyList<Parameter> others, Device device, bool trainable = true)
+    public static ParameterSource CopyOf(IReadOnlyList<Parameter> others, Device device, bool trainable = true) => CopyOf(others, device, _ => trainable, null, (_, _) => null);
+
+    /// <summary>Copies of another model's weights, adapted.</summary>
+    /// <param name="others">The other model's parameters.</param>
+    /// <param name="device">Where the copies are put.</param>
+    /// <param name="trainable">Whether what the options train is to be trained; all else is frozen, and shared where it can be.</param>
+    /// <param name="lora">What adapts the model.</param>
+    /// <param name="start">The values of a parameter that are not the other model's; null for those that are.</param>
+    internal static ParameterSource Adapted(IReadOnlyList<Parameter> others, Device device, bool trainable, LoraOptions lora, Func<string, Shape, float[]?> start) =>
+        CopyOf(others, device, name => trainable && lora.Trains(name), lora, start);
+
+    private static ParameterSource CopyOf(
+        IReadOnlyList<Parameter> others, Device device, Func<string, bool> trains, LoraOptions? lora, Func<string, Shape, float[]?> start)
     {
         Dictionary<string, Parameter> byName = others.ToDictionary(p => p.Name);
         return new ParameterSource(device, [], "", (name, shape, _) =>
         {
-            Parameter other = byName[name];
-            if (other.Device == device && !trainable) return other.Frozen();
-            var parameter = new Parameter(device, name, shape, zeroed: false) { StoredAs = other.StoredAs, Trainable = trainable };
-            if (other.Device == device) parameter.CopyFrom(other);
-            else parameter.Set(other.ToArray());
+            float[]? values = start(name, shape);
+            Parameter? other = values is null ? byName[name] : byName.GetValueOrDefault(name);
+            if (values is null && other!.Device == device && !trains(name)) return other.Frozen();
+            var parameter = new Parameter(device, name, shape, zeroed: false) { StoredAs = other?.StoredAs ?? ElementType.F32, Trainable = trains(name) };
+            if (values is null && other!.Device == device) parameter.CopyFrom(other);
+            else parameter.Set(values ?? other!.ToArray());
             return parameter;
-        })
+        }, lora)
         {
-            ElementBytes = trainable || others.Any(p => p.Trainable || p.Device != device) ? sizeof(float) : 0,
+            ElementBytes = others.Any(p => trains(p.Name) || p.Trainable || p.Device != device) && lora is null ? sizeof(float) : 0,
         };
     }
 
+    /// <summary>Copies of the weights of an adapted model, with the adapters' products added where there are any.</summary>
+    internal static ParameterSource Merged(IReadOnlyList<Parameter> others, Device device, LoraOptions lora)
+    {
+        Dictionary<string, Parameter> byName = others.ToDictionary(p => p.Name);
+        return new ParameterSource(device, [], "", (name, _, _) => Adapter.Merge(byName, name, lora));
+    }
+
+    /// <summary>Weights of zero in which matrices that are not trained have a type of their own: for the sizes of a model that is loaded frozen, or adapted.</summary>
+    internal static ParameterSource FrozenZeros(Device device, ElementType type, LoraOptions? lora) => new(device, [], "", (name, shape, _) =>
+        lora?.Trains(name) == true ? new Parameter(device, name, shape)
+        : shape.Rank == 2 ? new Parameter(device, name, shape, type)
+        : new Parameter(device, name, shape) { Trainable = false }, lora);
+
     /// <summary>The same source, one step down the path.</summary>
     public static ParameterSource operator /(ParameterSource source, string name) =>
-        new(source.Device, source.parameters, source.path.Length == 0 ? name : $"{source.path}.{name}", source.make) { ElementBytes = source.ElementBytes };
+        new(source.Device, source.parameters, source.Path.Length == 0 ? name : $"{source.Path}.{name}", source.make, source.Lora) { ElementBytes = source.ElementBytes };
 
     /// <summary>Makes the parameter of this path and name, and fills it from the origin.</summary>
     public Parameter Take(string name, Shape shape, Init init)
     {
         Device.Stop.ThrowIfCancellationRequested();
-        Parameter parameter = make(path.Length == 0 ? name : $"{path}.{name}", shape, init);
+        Parameter parameter = make(Path.Length == 0 ? name : $"{Path}.{name}", shape, init);
         parameters.Add(parameter);
         return parameter;
     }

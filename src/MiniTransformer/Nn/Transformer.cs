@@ -81,7 +81,7 @@ public sealed class Transformer : IDisposable
         for (int i = 0; i < blocks.Length; i++) blocks[i] = new Block(model / "layers" / $"{i}", config, i, init);
         norm = new Norm(model / "norm", form.Norm, config.HiddenSize, config.RmsNormEps);
         if (!config.TieEmbeddings) head = new Linear(source / "lm_head", config.HiddenSize, config.VocabSize, init.Inner);
-        parameters = source.Parameters;
+        (parameters, Lora) = (source.Parameters, source.Lora);
         rotation = new RotationTables(Device, config.MaxPositions, RotaryScaling.Frequencies(config.HeadDim, config.RopeTheta, form.Scaling));
         localRotation = form.LocalTheta is { } theta
             ? new RotationTables(Device, config.MaxPositions, RotaryScaling.Frequencies(config.HeadDim, theta, scaling: null))
@@ -101,6 +101,12 @@ public sealed class Transformer : IDisposable
 
     /// <summary>The files that go with the model, at first those that its configuration came with.</summary>
     public CompanionFiles Companions { get => field ?? Config.Companions; set; }
+
+    /// <summary>What adapts the model; null where nothing does.</summary>
+    public LoraOptions? Lora { get; }
+
+    /// <summary>Of an adapted model, what its base is and where.</summary>
+    public AdaptedBase? Base { get; set; }
 
     /// <summary>The device that the model is on.</summary>
     public Device Device { get; }
@@ -151,7 +157,34 @@ public sealed class Transformer : IDisposable
 
     /// <summary>A copy of the weights at this moment, on the same device. Of a frozen model a frozen copy takes no memory of its own.</summary>
     /// <param name="trainable">False for a frozen policy, such as π_SFT or π_ref.</param>
-    public Transformer Clone(bool trainable = false) => new(Config, ParameterSource.CopyOf(parameters, Device, trainable)) { Companions = Companions };
+    /// <remarks>Of an adapted model the base stays frozen and shared; its adapters, and what else they train, are copied.</remarks>
+    public Transformer Clone(bool trainable = false) => new(Config, Lora is null
+        ? ParameterSource.CopyOf(parameters, Device, trainable)
+        : ParameterSource.Adapted(parameters, Device, trainable, Lora, (_, _) => null)) { Companions = Companions, Base = Base };
+
+    /// <summary>This model, frozen and shared, with new adapters that change nothing yet.</summary>
+    /// <param name="lora">Which, and what else is to be trained.</param>
+    /// <param name="seed">Of the adapters' first factors.</param>
+    /// <exception cref="ArgumentException">The options do not fit the model.</exception>
+    public Transformer Adapted(LoraOptions lora, ulong seed)
+    {
+        lora.Validate(Config);
+        if (Lora is not null) throw new ArgumentException("LoRA: the model has adapters already; merge them first.");
+        float[]? Start(string name, Shape shape) => Adapter.IsPartOf(name) ? Adapter.Start(name, shape, seed) : null;
+        return new Transformer(Config, ParameterSource.Adapted(parameters, Device, trainable: true, lora, Start)) { Companions = Companions };
+    }
+
+    /// <summary>The model with its adapters' products added to the weights: one without adapters, frozen.</summary>
+    public Transformer Merged() =>
+        Lora is null ? Clone() : new Transformer(Config, ParameterSource.Merged(parameters, Device, Lora)) { Companions = Companions };
+
+    /// <summary>A model of a form whose weights are zero: for the memory that it takes.</summary>
+    /// <param name="config">The sizes.</param>
+    /// <param name="device">Where it is put, such as <see cref="Device.DryRun"/>.</param>
+    /// <param name="lora">What adapts it; null for a model that is trained as a whole.</param>
+    /// <param name="frozen">The type of what is not trained.</param>
+    public static Transformer Blank(TransformerConfig config, Device device, LoraOptions? lora = null, ElementType frozen = ElementType.F32) =>
+        new(config, lora is null ? ParameterSource.Zeros(device) : ParameterSource.FrozenZeros(device, frozen, lora));
 
     /// <summary>Whether another model has the same weights, to the bit.</summary>
     public bool HasWeightsOf(Transformer other) =>
@@ -160,6 +193,7 @@ public sealed class Transformer : IDisposable
     /// <summary>Takes over the weights of a file that <see cref="TransformerConfig.CheckAgainst"/> has checked.</summary>
     public void Fill(ITensorFile weights)
     {
+        if (Lora is not null) throw new InvalidOperationException("Fill: an adapted model takes over adapters, by PeftFiles.Fill.");
         foreach (Parameter p in parameters) StoredWeights.Fill(p, weights, Family.Of(Config.Form));
     }
 
@@ -168,7 +202,9 @@ public sealed class Transformer : IDisposable
 
     /// <summary>The weights as tensors for a file, with the names and layout of the family.</summary>
     /// <param name="type">The type of all; null for the one that each came in.</param>
-    public IEnumerable<TensorData> Tensors(ElementType? type = null) => StoredWeights.Tensors(parameters, Family.Of(Config.Form), type);
+    public IEnumerable<TensorData> Tensors(ElementType? type = null) => Lora is null
+        ? StoredWeights.Tensors(parameters, Family.Of(Config.Form), type)
+        : throw new InvalidOperationException("Tensors: an adapted model is written as adapters (PeftFiles.Write), or merged first.");
 
     /// <summary>The metadata of a file of weights.</summary>
     /// <param name="keepTypes">For a float32 file to go on from: whether it says in which types the weights came.</param>

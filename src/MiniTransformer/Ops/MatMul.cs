@@ -44,12 +44,30 @@ public static class MatMulOps
         Tape tape = Tape.Of("Linear", x, w);
         int m = x.Shape.Rows, n = w.Shape[0], k = w.Shape[1];
         Tensor y = tape.New(x.Shape.WithLast(n), x, w);
+        Multiply(tape, x, w, y, m, n, k);
+        tape.Record(new LinearBackward(x, w, y, m, n, k));
+        return y;
+    }
+
+    /// <summary>Two linear layers into one sum, x · wᵀ + z · bᵀ: (.., K) × (N, K) + (.., R) × (N, R) → (.., N), without the two terms in memory.</summary>
+    internal static Tensor LinearPlus(this Tensor x, Tensor w, Tensor z, Tensor b)
+    {
+        Tape tape = Tape.Of("LinearPlus", x, z);
+        int m = x.Shape.Rows, n = w.Shape[0], k = w.Shape[1], r = b.Shape[1];
+        Tensor y = tape.New(x.Shape.WithLast(n), [x, w, z, b]);
+        Multiply(tape, x, w, y, m, n, k);
+        tape.Backend.MatMul(GemmForm.NT, z.Storage, b.Storage, y.Storage, m, n, r, accumulate: true);
+        tape.Record(new LinearPlusBackward(x, w, z, b, y, m, n, k, r));
+        return y;
+    }
+
+    // y = x·wᵀ, where few rows and no gradient come by the layout that the weight has for that.
+    private static void Multiply(Tape tape, Tensor x, Tensor w, Tensor y, int m, int n, int k)
+    {
         if (!tape.Recording && m <= FewRows && w.Owner is Parameter weight && w.Shape == weight.Shape)
             tape.Backend.LinearPacked(x.Storage, w.Storage, y.Storage, m, n, k, weight.Packed, weight.Version);
         else
             tape.Backend.MatMul(GemmForm.NT, x.Storage, w.Storage, y.Storage, m, n, k, accumulate: false);
-        tape.Record(new LinearBackward(x, w, y, m, n, k));
-        return y;
     }
 
     /// <summary>
@@ -92,6 +110,18 @@ public static class MatMulOps
         {
             if (x.NeedsGrad) backend.MatMul(GemmForm.NT, y.GradStorage, w.Storage, x.TakeGradStorage(out bool addX), m, k, n, addX);
             if (w.NeedsGrad) backend.MatMul(GemmForm.TN, x.Storage, y.GradStorage, w.TakeGradStorage(out bool addW), k, n, m, addW);
+        }
+    }
+
+    // y = x·wᵀ + z·bᵀ:   the gradients of both terms
+    private readonly struct LinearPlusBackward(Tensor x, Tensor w, Tensor z, Tensor b, Tensor y, int m, int n, int k, int r) : IBackward
+    {
+        public Tensor Output => y;
+
+        public void Run(IBackend backend)
+        {
+            new LinearBackward(x, w, y, m, n, k).Run(backend);
+            new LinearBackward(z, b, y, m, n, r).Run(backend);
         }
     }
 

@@ -6,11 +6,8 @@ namespace MiniTransformer.Tests.Cli;
 /// <summary>Every text of the product that names a flag: only the tool does, and only flags that it has.</summary>
 public sealed partial class WordsTests
 {
-    // Of a program that is not ours: dotnet run --project.
-    private static readonly string[] OfOthers = ["--project"];
-
     private static string[] Known { get; } =
-        [.. CommandLine.Commands.SelectMany(c => c.Command.Options).Select(o => o.Name).Concat(["--help", "--version"]).Concat(OfOthers).Distinct()];
+        [.. CommandLine.Commands.SelectMany(c => c.Command.Options).Select(o => o.Name).Concat(["--help", "--version"]).Distinct()];
 
     [Fact]
     public void The_tool_names_no_flag_that_no_command_has()

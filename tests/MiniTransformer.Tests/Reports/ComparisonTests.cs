@@ -73,7 +73,7 @@ public class ComparisonTests
         var comparison = new Comparison(Results(2, _ => (.25, .125)), "SFT");
         Verdict verdict = Assert.Single(comparison.Verdicts());
         Assert.Equal(
-            "DPR minus SFT: +.250 greedy, better in 2 of 2 seeds; +.125 sampled, better in 2 of 2 seeds; no interval with 2 seeds.",
+            "DPR minus SFT: +.250 greedy, better in 2 of 2 seeds; +.125 sampled, better in 2 of 2 seeds.",
             verdict.Text);
         Assert.Equal(Outcome.Unmeasured, verdict.Greedy);
         Assert.Matches(@"\| +\.150 \|", comparison.AccuracyTable().ToMarkdown());

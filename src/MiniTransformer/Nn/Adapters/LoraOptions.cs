@@ -1,0 +1,100 @@
+using System.Text.RegularExpressions;
+
+namespace MiniTransformer.Nn;
+
+/// <summary>What else of a model is trained beside its adapters.</summary>
+[Flags]
+public enum AlsoTrained
+{
+    /// <summary>Nothing.</summary>
+    Nothing = 0,
+
+    /// <summary>The norms.</summary>
+    Norms = 1,
+
+    /// <summary>The tables of tokens and positions; a tied head with them.</summary>
+    Embeddings = 2,
+
+    /// <summary>The head, where it is a matrix of its own.</summary>
+    Head = 4,
+
+    /// <summary>Everything.</summary>
+    All = 8,
+}
+
+/// <summary>
+/// Low-rank adaptation (E. Hu et al., "LoRA", ICLR 2022): a projection computes x·Wᵀ + s (x·Aᵀ)·Bᵀ with W frozen, A (r, in), B (out, r) and s = α/r. B is
+/// zero at first, so that the model is its base. There is no dropout.
+/// </summary>
+public sealed record LoraOptions
+{
+    /// <summary>The projections that can be adapted.</summary>
+    public static readonly IReadOnlyList<string> Projections = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+
+    // A pattern of a file is somebody's regular expression.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
+    /// <summary>r, of all projections that no pattern names.</summary>
+    public int Rank { get; init; } = 16;
+
+    /// <summary>α, of all projections that no pattern names.</summary>
+    public double Alpha { get; init; } = 32;
+
+    /// <summary>s = α/√r instead of α/r (D. Kalajdzievski, "A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA", 2023).</summary>
+    public bool RankStabilised { get; init; }
+
+    /// <summary>Which projections are adapted: names, or ends of paths such as layers.0.self_attn.q_proj.</summary>
+    public IReadOnlyList<string> Targets { get; init; } = Projections;
+
+    /// <summary>Ranks of projections whose path ends in what a regular expression matches.</summary>
+    public IReadOnlyDictionary<string, int> Ranks { get; init; } = new Dictionary<string, int>();
+
+    /// <summary>α of projections whose path ends in what a regular expression matches.</summary>
+    public IReadOnlyDictionary<string, double> Alphas { get; init; } = new Dictionary<string, double>();
+
+    /// <summary>What else is trained, and kept with the adapters.</summary>
+    public AlsoTrained Also { get; init; }
+
+    /// <summary>Whether a projection is adapted.</summary>
+    /// <param name="path">Its path, such as model.layers.0.self_attn.q_proj.</param>
+    public bool Adapts(string path) =>
+        Projections.Contains(path.Split('.')[^1]) && Targets.Any(t => path == t || path.EndsWith("." + t, StringComparison.Ordinal));
+
+    /// <summary>r of a projection.</summary>
+    public int RankOf(string path) => Ranks.FirstOrDefault(pattern => Matches(pattern.Key, path)) is { Key: not null } found ? found.Value : Rank;
+
+    /// <summary>s of a projection.</summary>
+    public float ScaleOf(string path)
+    {
+        double alpha = Alphas.FirstOrDefault(pattern => Matches(pattern.Key, path)) is { Key: not null } found ? found.Value : Alpha, rank = RankOf(path);
+        return (float)(alpha / (RankStabilised ? Math.Sqrt(rank) : rank));
+    }
+
+    /// <summary>Whether a parameter is trained.</summary>
+    public bool Trains(string parameter) => Adapter.IsPartOf(parameter) || Also.HasFlag(AlsoTrained.All)
+        || (Also.HasFlag(AlsoTrained.Norms) && parameter.Split('.')[^2].EndsWith("norm", StringComparison.Ordinal))
+        || (Also.HasFlag(AlsoTrained.Embeddings) && parameter.Contains(".embed_", StringComparison.Ordinal))
+        || (Also.HasFlag(AlsoTrained.Head) && parameter.StartsWith("lm_head.", StringComparison.Ordinal));
+
+    /// <summary>Throws if the options fit no model, or not this one.</summary>
+    /// <exception cref="ArgumentException">They do not; the message says which and why.</exception>
+    public void Validate(TransformerConfig config)
+    {
+        if (Rank < 1 || Ranks.Values.Any(r => r < 1)) throw new ArgumentException($"LoRA: the rank must be at least 1, not {Ranks.Values.Append(Rank).Min()}.");
+        if (!(Alpha > 0) || double.IsInfinity(Alpha)) throw new ArgumentException($"LoRA: alpha must be positive, not {Alpha}.");
+        if (config.Form.ModelType == "gpt2")
+            throw new ArgumentException("LoRA is not implemented for gpt2, whose files have queries, keys and values as one projection (c_attn); train it whole.");
+        string[] paths = [.. config.ParameterShapes().Select(p => p.Name).Where(n => n.EndsWith(".weight", StringComparison.Ordinal)).Select(n => n[..^".weight".Length])];
+        foreach (string target in Targets)
+        {
+            if (!paths.Any(path => (this with { Targets = [target] }).Adapts(path)))
+                throw new ArgumentException($"LoRA: '{target}' is no projection of this model; there are {string.Join(", ", Projections.Where(p => paths.Any(path => path.EndsWith(p, StringComparison.Ordinal))))}.");
+        }
+
+        if (Also.HasFlag(AlsoTrained.Head) && config.TieEmbeddings)
+            throw new ArgumentException("LoRA: the head of this model is its table of tokens (tie_word_embeddings); train the embeddings instead.");
+    }
+
+    // As PEFT matches: the pattern is the path, or what follows a dot of it.
+    private static bool Matches(string pattern, string path) => Regex.IsMatch(path, $@"^(.*\.)?({pattern})$", RegexOptions.CultureInvariant, Patience);
+}

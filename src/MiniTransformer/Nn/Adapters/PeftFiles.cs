@@ -1,0 +1,226 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using MiniTransformer.Autograd;
+using MiniTransformer.Backends;
+using MiniTransformer.IO;
+using MiniTransformer.Tensors;
+
+namespace MiniTransformer.Nn;
+
+/// <summary>The model that adapters adapt.</summary>
+/// <param name="Folder">Its folder, or the name that a file gives it.</param>
+/// <param name="Sha256">Its hash, by which it is known again; null where a file says none.</param>
+public sealed record AdaptedBase(string Folder, string? Sha256);
+
+/// <summary>
+/// Adapters in the form of Hugging Face's PEFT: adapter_config.json, and adapter_model.safetensors with the factors and whatever else was trained, under
+/// base_model.model.NAME. The hash of the base is in the metadata, where PEFT does not look.
+/// </summary>
+public static class PeftFiles
+{
+    /// <summary>The settings' file.</summary>
+    public const string Config = "adapter_config.json";
+
+    /// <summary>The factors' file.</summary>
+    public const string Weights = "adapter_model.safetensors";
+
+    private const string Prefix = "base_model.model.", BaseHash = "base_sha256";
+
+    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>Whether a folder holds adapters.</summary>
+    public static bool IsIn(string folder) => File.Exists(Path.Combine(folder, Config));
+
+    /// <summary>Writes the adapters of a model, and what else of it is trained.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="type">The type of the numbers in the file.</param>
+    public static void Write(string folder, Transformer model, ElementType type = ElementType.F32)
+    {
+        LoraOptions lora = model.Lora ?? throw new ArgumentException("PEFT: this model has no adapters.");
+        Parameter[] kept = [.. model.Parameters.Where(p => lora.Trains(p.Name))];
+        string[] modules = [.. kept.Where(p => !Adapter.IsPartOf(p.Name)).Select(p => p.Name.Split('.')[^2]).Distinct().Order(StringComparer.Ordinal)];
+        var config = new JsonObject
+        {
+            ["alpha_pattern"] = new JsonObject(lora.Alphas.Select(a => KeyValuePair.Create(a.Key, (JsonNode?)a.Value))),
+            ["auto_mapping"] = null,
+            ["base_model_name_or_path"] = model.Base?.Folder,
+            ["bias"] = "none",
+            ["fan_in_fan_out"] = false,
+            ["inference_mode"] = true,
+            ["init_lora_weights"] = true,
+            ["layers_pattern"] = null,
+            ["layers_to_transform"] = null,
+            ["lora_alpha"] = lora.Alpha,
+            ["lora_dropout"] = 0.0,
+            ["modules_to_save"] = modules.Length == 0 ? null : Texts(modules),
+            ["peft_type"] = "LORA",
+            ["r"] = lora.Rank,
+            ["rank_pattern"] = new JsonObject(lora.Ranks.Select(r => KeyValuePair.Create(r.Key, (JsonNode?)r.Value))),
+            ["revision"] = null,
+            ["target_modules"] = Texts(lora.Targets),
+            ["task_type"] = "CAUSAL_LM",
+            ["use_dora"] = false,
+            ["use_rslora"] = lora.RankStabilised,
+        };
+        AtomicFile.WriteAllText(Path.Combine(folder, Config), config.ToJsonString(Json) + "\n");
+        var metadata = new Dictionary<string, string> { ["format"] = "pt" };
+        if (model.Base?.Sha256 is { } hash) metadata[BaseHash] = hash;
+        SafetensorsWriter.Write(
+            Path.Combine(folder, Weights), kept.Select(p => new TensorData(Prefix + p.Name, p.Shape.ToArray(), p.Read) { Type = type }), metadata);
+
+        static JsonArray Texts(IEnumerable<string> texts) => [.. texts.Select(t => JsonValue.Create(t))];
+    }
+
+    /// <summary>The base that the adapters of a folder say.</summary>
+    /// <exception cref="InvalidDataException">A file is damaged.</exception>
+    public static AdaptedBase BaseOf(string folder)
+    {
+        string? path = Open(folder)["base_model_name_or_path"]?.GetValue<string>();
+        using SafetensorsReader file = SafetensorsReader.Open(Path.Combine(folder, Weights));
+        return new AdaptedBase(path ?? "", file.Metadata.GetValueOrDefault(BaseHash));
+    }
+
+    /// <summary>A base with the adapters of a folder; the base's memory is shared.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="model">The base, frozen.</param>
+    /// <param name="trainable">Whether what the adapters' settings train is to be trained.</param>
+    /// <exception cref="InvalidDataException">The settings ask for what is not implemented, or the file does not fit them or the base.</exception>
+    public static Transformer Load(string folder, Transformer model, bool trainable)
+    {
+        LoraOptions lora = Read(folder, model.Config);
+        using SafetensorsReader file = SafetensorsReader.Open(Path.Combine(folder, Weights));
+        var adapted = new Transformer(model.Config, ParameterSource.Adapted(model.Parameters, model.Device, trainable, lora, (name, shape) => Values(file, name, shape)));
+        try
+        {
+            CheckAllUsed(file, adapted);
+            return adapted;
+        }
+        catch
+        {
+            adapted.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Takes over what is trained of a model from the file of a folder.</summary>
+    /// <exception cref="InvalidDataException">The settings are others than the model's.</exception>
+    public static void Fill(string folder, Transformer model)
+    {
+        LoraOptions found = Read(folder, model.Config), needed = model.Lora!;
+        foreach (Parameter p in model.Parameters.Where(p => needed.Trains(p.Name)))
+        {
+            using SafetensorsReader file = SafetensorsReader.Open(Path.Combine(folder, Weights));
+            p.Set(Values(file, p.Name, p.Shape) ?? throw new InvalidDataException($"{folder}: {Weights} has no '{Prefix + p.Name}', which the run trains."));
+        }
+
+        if (found.RankStabilised != needed.RankStabilised || found.Alpha != needed.Alpha || found.Rank != needed.Rank)
+            throw new InvalidDataException($"{folder}: its adapters have r = {found.Rank}, alpha = {found.Alpha}; those of the run have r = {needed.Rank}, alpha = {needed.Alpha}.");
+    }
+
+    private static float[]? Values(SafetensorsReader file, string parameter, Shape shape)
+    {
+        string name = Prefix + parameter;
+        if (!file.Contains(name))
+        {
+            return Adapter.IsPartOf(parameter)
+                ? throw new SafetensorsException(file.Path, name, $"it is missing: by {Config} its projection is adapted")
+                : null;
+        }
+
+        TensorEntry entry = file.Entry(name);
+        if (!entry.Shape.SequenceEqual(shape.ToArray()))
+            throw new SafetensorsException(file.Path, name, $"it has shape {TensorEntry.Show(entry.Shape)}; by {Config} and the base it has {shape}");
+        var values = new float[shape.Count];
+        file.ReadFinite(name, values);
+        return values;
+    }
+
+    private static void CheckAllUsed(SafetensorsReader file, Transformer model)
+    {
+        var known = model.Parameters.Select(p => Prefix + p.Name).ToHashSet(StringComparer.Ordinal);
+        if (file.Entries.Keys.FirstOrDefault(name => !known.Contains(name)) is { } unknown)
+        {
+            throw new SafetensorsException(file.Path, unknown,
+                $"there is no such parameter of the adapted model; projections are adapted ({string.Join(", ", LoraOptions.Projections)}), and norms, embeddings and a head of its own can be kept whole");
+        }
+    }
+
+    // The settings, for a base.
+    private static LoraOptions Read(string folder, TransformerConfig config)
+    {
+        string path = Path.Combine(folder, Config);
+        JsonObject json = Open(folder);
+        if (Text("peft_type") is var kind && kind != "LORA") throw Refused("peft_type", $"\"{kind}\"; only LORA is implemented");
+        if (Text("bias") is { } bias and not "none") throw Refused("bias", $"\"{bias}\"; biases are not trained");
+        foreach (string flag in new[] { "use_dora", "lora_bias", "fan_in_fan_out", "use_qalora" })
+            if (json[flag]?.GetValueKind() == JsonValueKind.True) throw Refused(flag, "true, which is not implemented");
+        string[] absent =
+            ["layers_to_transform", "layer_replication", "megatron_config", "target_parameters", "trainable_token_indices", "exclude_modules", "alora_invocation_tokens"];
+        foreach (string field in absent)
+            if (json[field] is { } value && !(value is JsonArray { Count: 0 } or JsonObject { Count: 0 })) throw Refused(field, "set, which is not implemented");
+        string[] modules = json["modules_to_save"] is JsonArray saved ? [.. saved.Select(m => m!.GetValue<string>())] : [];
+        var lora = new LoraOptions
+        {
+            Rank = json["r"]?.GetValue<int>() ?? 8,
+            Alpha = json["lora_alpha"]?.GetValue<double>() ?? 8,
+            RankStabilised = json["use_rslora"]?.GetValueKind() == JsonValueKind.True,
+            Ranks = json["rank_pattern"] is JsonObject ranks ? ranks.ToDictionary(r => r.Key, r => r.Value!.GetValue<int>()) : [],
+            Alphas = json["alpha_pattern"] is JsonObject alphas ? alphas.ToDictionary(a => a.Key, a => a.Value!.GetValue<double>()) : [],
+            Targets = Targets(json["target_modules"], config),
+            Also = modules.Aggregate(AlsoTrained.Nothing, (all, module) => all | AlsoOf(module)),
+        };
+        try
+        {
+            lora.Validate(config);
+            return lora;
+        }
+        catch (ArgumentException e)
+        {
+            throw new InvalidDataException($"{path}: {e.Message}", e);
+        }
+
+        string? Text(string field) => json[field] is { } value && value.GetValueKind() == JsonValueKind.String ? value.GetValue<string>() : null;
+
+        AlsoTrained AlsoOf(string module) => module switch
+        {
+            "embed_tokens" => AlsoTrained.Embeddings,
+            "lm_head" => AlsoTrained.Head,
+            _ when module.EndsWith("norm", StringComparison.Ordinal) => AlsoTrained.Norms,
+            _ when LoraOptions.Projections.Contains(module) => AlsoTrained.All,
+            _ => throw Refused("modules_to_save", $"\"{module}\"; there is no such module"),
+        };
+
+        InvalidDataException Refused(string field, string why) => new($"{path}: {field} = {why}.");
+    }
+
+    // A list of names, "all-linear", or a regular expression of whole paths. Of a list, what the model does not have is passed over, as PEFT does.
+    private static IReadOnlyList<string> Targets(JsonNode? targets, TransformerConfig config)
+    {
+        string[] paths = [.. config.ParameterShapes().Select(p => p.Name).Where(n => n.EndsWith(".weight", StringComparison.Ordinal)).Select(n => n[..^".weight".Length])];
+        if (targets is JsonArray list)
+        {
+            string[] names = [.. list.Select(t => t!.GetValue<string>())];
+            return [.. names.Where(name => paths.Any(path => (path == name || path.EndsWith("." + name, StringComparison.Ordinal)) && LoraOptions.Projections.Contains(path.Split('.')[^1])))];
+        }
+
+        string pattern = targets?.GetValue<string>() ?? "";
+        if (pattern == "all-linear") return [.. LoraOptions.Projections.Where(p => paths.Any(path => path.EndsWith("." + p, StringComparison.Ordinal)))];
+        return [.. paths.Where(path => LoraOptions.Projections.Contains(path.Split('.')[^1]) && Regex.IsMatch(path, $"^(?:{pattern})$", RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1)))];
+    }
+
+    private static JsonObject Open(string folder)
+    {
+        string path = Path.Combine(folder, Config);
+        try
+        {
+            return JsonNode.Parse(File.ReadAllText(path))?.AsObject() ?? throw new JsonException("it holds null");
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            throw new InvalidDataException($"{path}: not the settings of adapters: {e.Message}", e);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+using MiniTransformer.Backends;
+using MiniTransformer.Cli.Invocations;
+using MiniTransformer.Cli.Options;
+using MiniTransformer.Nn;
+using MiniTransformer.Tests.IO;
+using MiniTransformer.Training;
+
+namespace MiniTransformer.Tests.Cli;
+
+/// <summary>Adapters from the command line, from the base to the merged model.</summary>
+public sealed class LoraTests
+{
+    [Fact]
+    public void Adapters_are_trained_resumed_reinforced_scored_and_merged()
+    {
+        using var folder = new TemporaryFolder();
+        Cli.Done(["sft", .. Cli.Tiny, "--steps", "6", "--save-dtype", "bfloat16", "--out", folder["base"], .. Cli.NoCurve]);
+        string[] lora = ["sft", "--task", "reverse,sort", "--demonstrations", "60", "--batch", "16", "--threads", "1", "--base", folder["base"], "--lora", "r=2,alpha=8,targets=q,v,down", .. Cli.NoCurve];
+        Assert.Contains("frozen in bfloat16", Cli.Done([.. lora, "--steps", "4", "--dry-run"]).Out, StringComparison.Ordinal);
+        Cli.Done([.. lora, "--steps", "4", "--lr", "1e-2", "--checkpoint-every", "2", "--out", folder["run"]]);
+        Assert.False(File.Exists(Path.Combine(folder["run"], "checkpoints", "final", "model.safetensors")));
+        string[] dpr = ["dpr", "--run", folder["run"], "--prompts-per-update", "8", "--threads", "1", "--checkpoint-every", "1", .. Cli.NoCurve];
+        Cli.Done([.. dpr, "--updates", "2", "--out", folder["dpr"]]);
+
+        // One update, and one more: the same bits.
+        Cli.Done([.. dpr, "--updates", "1", "--warmup", "0", "--out", folder["once"]]);
+        Cli.Done("dpr", "--out", folder["once"], "--updates", "2", "--resume");
+        Cli.Done([.. dpr, "--updates", "2", "--warmup", "0", "--out", folder["twice"]]);
+        Assert.Equal(Adapters("twice"), Adapters("once"));
+
+        File.WriteAllText(folder["data.jsonl"], """{"prompt":"reverse: abc","completion":"cba"}""" + "\n");
+        CliResult scored = Cli.Done("reward", "--policy", folder["run"], "--reference", "base", "--data", folder["data.jsonl"], "--json", "--threads", "1");
+        Cli.Done("merge", "--run", folder["run"], "--out", folder["merged"], "--save-dtype", "float32", "--threads", "1");
+        CliResult whole = Cli.Done("reward", "--policy", folder["merged"], "--reference", folder["base"], "--data", folder["data.jsonl"], "--json", "--threads", "1");
+        double[] expected = Numbers(scored), merged = Numbers(whole);
+        for (int i = 0; i < expected.Length; i++) Assert.Equal(expected[i], merged[i], 1e-4); // log-probabilities of some nats, of another order of products
+        using (Device device = Device.Cpu(1))
+        using (Transformer model = Checkpoint.LoadModel(folder["merged"], device)) Assert.Null(model.Lora);
+        Cli.Done("merge", "--run", folder["run"], "--out", folder["merged16"], "--threads", "1");
+        Assert.Contains("bfloat16", File.ReadAllText(Path.Combine(folder["merged16"], "config.json")), StringComparison.Ordinal);
+        Assert.Contains("no adapters", Cli.Run("merge", "--model", folder["merged"], "--out", folder["again"]).Error, StringComparison.Ordinal);
+
+        string Adapters(string run) => Convert.ToHexString(File.ReadAllBytes(Path.Combine(folder[run], "checkpoints", "final", "adapter_model.safetensors")));
+
+        static double[] Numbers(CliResult result) => [.. result.Json[0].GetProperty("rHat").EnumerateArray().Select(x => x.GetDouble())];
+    }
+
+    [Fact]
+    public void The_flag_says_rank_alpha_scale_and_targets_in_any_order()
+    {
+        LoraOptions lora = LoraFlag.Parse("targets=q,v,rslora,r=4", "norms,embeddings");
+        Assert.Equal((4, 8.0, true, AlsoTrained.Norms | AlsoTrained.Embeddings), (lora.Rank, lora.Alpha, lora.RankStabilised, lora.Also));
+        Assert.Equal(["q_proj", "v_proj"], lora.Targets);
+        Assert.Equal(LoraOptions.Projections, LoraFlag.Parse("r=8,alpha=1,targets=all", null).Targets);
+    }
+
+    [Theory]
+    [InlineData("r=0", null, "'r=0'")]
+    [InlineData("rank=4", null, "'rank=4'")]
+    [InlineData("targets=q,z", null, "'z' is no target")]
+    [InlineData("q", null, "'q' is not known")]
+    [InlineData("r=4", "biases", "'biases' is not known")]
+    public void What_it_does_not_know_is_named(string lora, string? trainable, string message) =>
+        Assert.Contains(message, Assert.Throws<UsageException>(() => LoraFlag.Parse(lora, trainable)).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Adapters_without_a_base_are_refused() => Assert.Contains(
+        "--lora adapts a base; name it with --base", Cli.Run(["sft", .. Cli.Tiny, "--steps", "1", "--lora", "r=2", "--out", Path.GetTempPath() + Guid.NewGuid()]).Error, StringComparison.Ordinal);
+}

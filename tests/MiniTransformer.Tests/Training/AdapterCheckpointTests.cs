@@ -1,0 +1,189 @@
+using System.Text.Json.Nodes;
+using MiniTransformer.Backends;
+using MiniTransformer.Data;
+using MiniTransformer.IO;
+using MiniTransformer.Nn;
+using MiniTransformer.Optim;
+using MiniTransformer.Tests.IO;
+using MiniTransformer.Tests.Nn;
+using MiniTransformer.Text;
+using MiniTransformer.Training;
+
+namespace MiniTransformer.Tests.Training;
+
+/// <summary>Adapters in folders: in PEFT's form, with the base's identity, and resumed to the bit.</summary>
+public sealed class AdapterCheckpointTests : IDisposable
+{
+    private static readonly TransformerConfig Config = new()
+    {
+        VocabSize = 262,
+        HiddenSize = 16,
+        IntermediateSize = 24,
+        NumLayers = 2,
+        NumHeads = 4,
+        NumKeyValueHeads = 2,
+        MaxPositions = 32,
+        BeginId = 256,
+        Ends = 257,
+    };
+
+    private static readonly Example[] Demonstrations =
+        [.. Enumerable.Range(0, 30).Select(i => Example.FromText($"{i}?", new string((char)('a' + i % 7), 1 + i % 4), new ByteTokenizer()))];
+
+    private static readonly SftOptions Options = new() { Steps = 7, BatchSize = 8, LearningRate = 1e-2, Seed = 3 };
+    private static readonly LoraOptions Lora = new() { Rank = 2, Alpha = 4, Also = AlsoTrained.Norms };
+
+    private readonly TemporaryFolder folder = new();
+    private readonly Device device = Device.Cpu(1);
+
+    public AdapterCheckpointTests()
+    {
+        using var model = new Transformer(Config, ParameterSource.Random(device, 1));
+        Checkpoint.Save(folder["base"], model, new ByteTokenizer(), ElementType.BF16);
+    }
+
+    public void Dispose()
+    {
+        device.Dispose();
+        folder.Dispose();
+    }
+
+    [Fact]
+    public void Saved_adapters_load_onto_their_base_bit_for_bit_and_share_it()
+    {
+        using Transformer policy = Policy();
+        LoraTests.Fill(policy, seed: 3);
+        Checkpoint.Save(folder["adapters"], policy, new ByteTokenizer());
+        Assert.Equal(
+            ["SHA256SUMS", "adapter_config.json", "adapter_model.safetensors", "config.json", "tokenizer.json"],
+            Directory.EnumerateFiles(folder["adapters"]).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal));
+        Assert.True(Checkpoint.IsModel(folder["adapters"]));
+
+        using Transformer first = Checkpoint.LoadModel(folder["adapters"], device, trainable: false);
+        Assert.True(first.HasWeightsOf(policy));
+        Assert.Equal(Checkpoint.Sha256(folder["base"]), first.Base!.Sha256);
+        Assert.Equal(257, Checkpoint.LoadTokenizer(folder["adapters"], first.Config, out _)!.Tokens.Ends.First);
+        long before = device.PersistentBytes;
+        using Transformer second = Checkpoint.LoadModel(folder["adapters"], device, trainable: false), third = Checkpoint.LoadModel(folder["adapters"], device);
+        long adapters = policy.Parameters.Where(p => p.Trainable).Sum(p => 4L * p.Shape.Count);
+        Assert.Equal(2 * adapters, device.PersistentBytes - before); // the base lies in memory once
+        Assert.All(third.Parameters, p => Assert.Equal(Lora.Trains(p.Name), p.Trainable));
+    }
+
+    [Fact]
+    public void A_run_that_is_resumed_ends_with_the_same_bits()
+    {
+        using Transformer straight = Policy();
+        foreach (SftStep _ in Sft.Train(straight, Demonstrations, Options)) { }
+
+        using (Transformer begun = Policy())
+        {
+            using var optimizer = new AdamW(begun.Parameters, Options.Optimizer);
+            foreach (SftStep step in Sft.Train(begun, Demonstrations, Options, optimizer))
+            {
+                if (step.Step == 3) break;
+            }
+
+            Checkpoint.Save(folder["last"], begun, new ByteTokenizer(), optimizer, TrainerState.Sft(3, Options, Demonstrations.Length));
+        }
+
+        using Transformer resumed = Policy();
+        using var moments = new AdamW(resumed.Parameters, Options.Optimizer);
+        Assert.Equal(3, Checkpoint.Resume(folder["last"], resumed, moments).Updates);
+        foreach (SftStep _ in Sft.Train(resumed, Demonstrations, Options, moments)) { }
+        Assert.True(resumed.HasWeightsOf(straight));
+        using Transformer start = Policy();
+        Assert.False(resumed.HasWeightsOf(start));
+    }
+
+    [Fact]
+    public void Another_base_under_the_same_name_is_refused_and_so_is_none()
+    {
+        using (Transformer policy = Policy()) Checkpoint.Save(folder["adapters"], policy, null);
+        using (var other = new Transformer(Config, ParameterSource.Random(device, 2))) Checkpoint.Save(folder["base"], other, new ByteTokenizer(), ElementType.BF16);
+        using Device another = Device.Cpu(1);
+        var error = Assert.Throws<InvalidDataException>(() => Checkpoint.LoadModel(folder["adapters"], another));
+        Assert.Contains("is not the base that these adapters were trained on", error.Message, StringComparison.Ordinal);
+        Directory.Delete(folder["base"], recursive: true);
+        Assert.Contains("base_model_name_or_path", Assert.Throws<FileNotFoundException>(() => Checkpoint.LoadModel(folder["adapters"], another)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_folder_as_PEFT_writes_it_loads_with_its_patterns()
+    {
+        using Transformer model = Checkpoint.LoadModel(folder["base"], device, trainable: false);
+        var lora = new LoraOptions
+        {
+            Rank = 2,
+            Alpha = 4,
+            Targets = ["q_proj", "down_proj"],
+            Ranks = new Dictionary<string, int> { ["layers.1.self_attn.q_proj"] = 3, ["down_.*"] = 1 },
+            Alphas = new Dictionary<string, double> { ["q_proj"] = 5 },
+            RankStabilised = true,
+        };
+        using Transformer policy = model.Adapted(lora, seed: 1);
+        LoraTests.Fill(policy, seed: 3);
+        Assert.Equal([2, 1, 3, 1], policy.Parameters.Where(p => p.Name.Contains("lora_A", StringComparison.Ordinal)).Select(p => p.Shape[0]));
+        Assert.Equal((float)(5 / Math.Sqrt(3)), lora.ScaleOf("model.layers.1.self_attn.q_proj"));
+        Assert.Equal(4f, lora.ScaleOf("model.layers.0.mlp.down_proj"));
+        policy.Base = new AdaptedBase(folder["base"], null);
+        Directory.CreateDirectory(folder["peft"]);
+        PeftFiles.Write(folder["peft"], policy);
+
+        // No config.json, no hash, the targets by a regular expression, and fields of a later version.
+        Change("peft", json =>
+        {
+            json["target_modules"] = @".*\.(q_proj|down_proj)";
+            json["eva_config"] = null;
+            json["lora_dropout"] = 0.05;
+        });
+        using Transformer loaded = Checkpoint.LoadModel(folder["peft"], device, trainable: false);
+        Assert.True(loaded.HasWeightsOf(policy));
+        Assert.IsType<ByteTokenizer>(Checkpoint.LoadTokenizer(folder["peft"], Checkpoint.LoadConfig(folder["peft"]), out _));
+    }
+
+    [Theory]
+    [InlineData("use_dora", "true")]
+    [InlineData("bias", "\"all\"")]
+    [InlineData("peft_type", "\"IA3\"")]
+    [InlineData("layers_to_transform", "[0]")]
+    [InlineData("modules_to_save", "[\"score\"]")]
+    [InlineData("fan_in_fan_out", "true")]
+    [InlineData("r", "0")]
+    public void What_is_not_implemented_is_refused_by_the_field_s_name(string field, string value)
+    {
+        using (Transformer policy = Policy()) Checkpoint.Save(folder["adapters"], policy, null);
+        File.Delete(Path.Combine(folder["adapters"], "SHA256SUMS"));
+        Change("adapters", json => json[field] = JsonNode.Parse(value));
+        var error = Assert.Throws<InvalidDataException>(() => Checkpoint.LoadModel(folder["adapters"], device));
+        Assert.Contains("adapter_config.json", error.Message, StringComparison.Ordinal);
+        Assert.Contains(field == "r" ? "rank" : field, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Factors_that_do_not_fit_are_refused_by_the_tensor_s_name()
+    {
+        using (Transformer policy = Policy()) Checkpoint.Save(folder["adapters"], policy, null);
+        File.Delete(Path.Combine(folder["adapters"], "SHA256SUMS"));
+        Change("adapters", json => json["r"] = 3);
+        Assert.Contains("q_proj.lora_A.weight", Assert.Throws<SafetensorsException>(() => Checkpoint.LoadModel(folder["adapters"], device)).Message, StringComparison.Ordinal);
+        Change("adapters", json => (json["r"], json["target_modules"]) = (2, new JsonArray("v_proj")));
+        Assert.Contains("q_proj", Assert.Throws<SafetensorsException>(() => Checkpoint.LoadModel(folder["adapters"], device)).Message, StringComparison.Ordinal);
+    }
+
+    private Transformer Policy()
+    {
+        using Transformer model = Checkpoint.LoadModel(folder["base"], device, trainable: false);
+        Transformer policy = model.Adapted(Lora, seed: 1);
+        policy.Base = new AdaptedBase(folder["base"], Checkpoint.Sha256(folder["base"]));
+        return policy;
+    }
+
+    private void Change(string name, Action<JsonObject> change)
+    {
+        string path = Path.Combine(folder[name], "adapter_config.json");
+        JsonObject json = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
+        change(json);
+        File.WriteAllText(path, json.ToJsonString());
+    }
+}
