@@ -68,7 +68,7 @@ public sealed class Tape : TensorOwner, IDisposable
     private Tape(Device device)
     {
         Device = device;
-        Arena = new Arena(device.Backend);
+        Arena = new Arena(device.Backend, device.Took);
     }
 
     /// <inheritdoc/>
