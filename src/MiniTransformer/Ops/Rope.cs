@@ -4,8 +4,8 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Ops;
 
-/// <summary>Rotary position embedding (J. Su et al., "RoFormer", 2021), in the pairing of Hugging Face's Llama.</summary>
-public static class RopeOps
+// Rotary position embedding (J. Su et al., "RoFormer", 2021), in the pairing of Hugging Face's Llama.
+public static partial class TensorOps
 {
     /// <summary>
     /// Rotates the pairs (xᵢ, xᵢ₊D/2) of each head by the angle p·θ^(−2i/D) of the token's position p:
