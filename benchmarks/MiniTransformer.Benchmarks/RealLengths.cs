@@ -47,7 +47,7 @@ internal static class RealLengths
     private static void Train(Transformer model, ResponseBatch batch, AdamW optimizer)
     {
         using Tape tape = Tape.Record(model.Device);
-        Tensor loss = new Objective().Loss(tape, model.Logits(tape, batch), batch, 1f / batch.N);
+        Tensor loss = new Objective().Loss(tape, model.Rows(tape, batch), batch, 1f / batch.N);
         tape.Backward(loss);
         optimizer.Step(3e-4);
         if (!float.IsFinite(loss.Item())) throw new ArithmeticException("The loss is not a number.");

@@ -1,13 +1,14 @@
 using MiniTransformer.Autograd;
 using MiniTransformer.Data;
+using MiniTransformer.Nn;
 using MiniTransformer.Ops;
 using MiniTransformer.Tensors;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Prove;
 
-/// <summary>A loss of a batch from its rows of logits (N, V), times one over the response tokens that it is divided by.</summary>
-internal delegate Tensor Loss(Tape tape, Tensor logits, ResponseBatch batch, float scale);
+/// <summary>A loss of a batch from a policy's rows, times one over the response tokens that it is divided by.</summary>
+internal delegate Tensor Loss(Tape tape, PolicyRows policy, ResponseBatch batch, float scale);
 
 /// <summary>What is verified: the very functions that training calls. A wrong one in their place has to be found out.</summary>
 internal sealed record Formulas
@@ -24,7 +25,7 @@ internal sealed record Formulas
     /// <summary>The return to go.</summary>
     public Func<float[], int[], double, float[]> ToGo { get; init; } = (rewards, starts, gamma) => Returns.ToGo(rewards, starts, gamma);
 
-    /// <summary>KL of each state's policies from rows of logits.</summary>
+    /// <summary>KL of each state's policies from rows of logits, by the op that a policy's rows call.</summary>
     public Func<Tensor, Tensor, Tensor> Kl { get; init; } = (logits, reference) => logits.KlDivergence(reference);
 
     /// <summary>Settings of the reinforcement whose estimate is judged.</summary>

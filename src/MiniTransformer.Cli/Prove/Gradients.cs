@@ -14,7 +14,7 @@ internal static class Gradients
     {
         foreach (Parameter p in policy.Parameters) p.ZeroGradient();
         using Tape tape = Tape.Record(policy.Device);
-        Tensor value = loss(tape, policy.Logits(tape, batch), batch, 1f / batch.N);
+        Tensor value = loss(tape, policy.Rows(tape, batch), batch, 1f / batch.N);
         tape.Backward(value);
         float[][] gradient = [.. policy.Parameters.Select(p => p.GradientToArray())];
         foreach (Parameter p in policy.Parameters) p.ZeroGradient();

@@ -19,7 +19,7 @@ internal sealed class KlRows(Formulas formulas)
     public void Check(PolicyCase at)
     {
         using Tape tape = Tape.Record(at.Policy.Device);
-        Tensor reference = at.Reference!.FrozenLogits(tape, at.Batch), frozen = at.Policy.FrozenLogits(tape, at.Batch); // (N, V)
+        Tensor reference = at.Reference!.FrozenRows(tape, at.Batch).Logits(), frozen = at.Policy.FrozenRows(tape, at.Batch).Logits(); // (N, V)
         Tensor logits = tape.Variable(frozen.ToArray(), frozen.Shape);
         Tensor kl = formulas.Kl(logits, reference); // (N)
         float[] reversed = reference.KlDivergence(frozen).ToArray();

@@ -29,7 +29,7 @@ internal sealed class ObjectiveRows(Formulas formulas)
         (double sft, float[][] sftGradient) = Gradients.Of(policy, batch, formulas.Sft);
 
         // What cancels: Σ Q_t − Σ V_t, and their gradients. The value's size is that of mean |V|.
-        (_, float[][] termGradient) = Gradients.Of(policy, batch, (tape, logits, b, scale) => logits.Gather(tape.Targets(b)).Sum().Scale(scale));
+        (_, float[][] termGradient) = Gradients.Of(policy, batch, (tape, rows, b, scale) => rows.Q(tape.Targets(b)).Sum().Scale(scale));
         double terms = MeanSoftValue(policy, batch);
 
         (double Value, double Gradient) Errors(Loss loss)
@@ -50,8 +50,9 @@ internal sealed class ObjectiveRows(Formulas formulas)
 
     // ⟨dL/dlogits, logits⟩ with dL/dlogits from the theory, in double: a third way to the gradient, for on the tape the other two share
     // their softmax. (Its value means nothing.)
-    private static Loss TheoryOf(ResponseBatch batch) => (tape, logits, _, scale) =>
+    private static Loss TheoryOf(ResponseBatch batch) => (tape, policy, _, scale) =>
     {
+        Tensor logits = policy.Logits();
         double[][] q = [.. logits.ToArray().Chunk(logits.Shape.Last).Select(row => Array.ConvertAll(row, x => (double)x))];
         var gradient = new List<double>(logits.Shape.Count);
         for (int b = 0; b < batch.B; b++)
@@ -64,15 +65,15 @@ internal sealed class ObjectiveRows(Formulas formulas)
     };
 
     // With r_{T−1} = Q − V(s_T), as if the state after the last token were not terminal, the loss gains Σ V(s_T).
-    private Loss WithTail(Transformer policy, Example[] ended) => (tape, logits, batch, scale) =>
+    private Loss WithTail(Transformer policy, Example[] ended) => (tape, rows, batch, scale) =>
     {
         var whole = new ResponseBatch([.. ended.Select(e => new Example([.. e.PromptIds, .. e.ResponseIds], [0]))]);
-        return formulas.InverseQ(tape, logits, batch, scale) + policy.Logits(tape, whole).LogSumExp().Sum().Scale(scale);
+        return formulas.InverseQ(tape, rows, batch, scale) + policy.Rows(tape, whole).LogSumExp().Sum().Scale(scale);
     };
 
     private static double MeanSoftValue(Transformer policy, ResponseBatch batch)
     {
         using Tape tape = Tape.NoGrad(policy.Device);
-        return policy.Logits(tape, batch).LogSumExp().ToArray().Average(v => Math.Abs((double)v));
+        return policy.Rows(tape, batch).LogSumExp().ToArray().Average(v => Math.Abs((double)v));
     }
 }

@@ -1,7 +1,6 @@
 using MiniTransformer.Autograd;
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
-using MiniTransformer.Tensors;
 using MiniTransformer.Theory;
 using MiniTransformer.Training;
 
@@ -81,10 +80,10 @@ internal sealed class RewardRows(Formulas formulas)
         for (int t = 0; t < example.ResponseIds.Length; t++)
         {
             using Tape tape = Tape.NoGrad(model.Device);
-            Tensor logits = t == 0
+            PolicyRows policy = t == 0
                 ? decoder.Prompt(tape, [example.PromptIds])
                 : decoder.Step(tape, [example.ResponseIds[t - 1]], [0], [example.PromptIds.Length + t - 1]);
-            logProb += SoftBellman.LogSoftmax(Doubles(logits.ToArray()))[example.ResponseIds[t]];
+            logProb += SoftBellman.LogSoftmax(Doubles(policy.Logits().ToArray()))[example.ResponseIds[t]];
         }
 
         return logProb;

@@ -67,7 +67,11 @@ internal sealed class TokenWorld : IDisposable
         double[][] reward = BaselineReward.Of(logSft, SoftBellman.LogPolicy(Table(Reference)));
         double[][] gradient = ExactPolicyGradient.OfObjective(mdp, Table(Policy), reward, Beta, logSft); // (S, K)
         float[] dLogits = [.. gradient.SelectMany(row => row).Select(x => (float)x)];
-        return Gradients.Of(Policy, States(), (tape, logits, _, _) => (logits * tape.Constant(dLogits, logits.Shape)).Sum()).Gradient;
+        return Gradients.Of(Policy, States(), (tape, rows, _, _) =>
+        {
+            Tensor logits = rows.Logits();
+            return (logits * tape.Constant(dLogits, logits.Shape)).Sum();
+        }).Gradient;
     }
 
     /// <summary>G_t of every response token by training's own formulas, for the reward r̂ − β (log π_θ − log π_SFT).</summary>
@@ -99,7 +103,7 @@ internal sealed class TokenWorld : IDisposable
             for (int i = Responses.Starts[b]; i < Responses.Starts[b + 1]; i++) weights[i] *= (float)weightOf(b);
         return Gradients.Of(
             Policy, Responses,
-            (tape, logits, batch, _) => logits.GatherLogSoftmax(tape.Targets(batch)).WeightedSum(tape.Constant(weights, new Shape(batch.N)))).Gradient;
+            (tape, rows, batch, _) => rows.LogProb(tape.Targets(batch)).WeightedSum(tape.Constant(weights, new Shape(batch.N)))).Gradient;
     }
 
     /// <summary>π_θ(y) of each response.</summary>
@@ -159,6 +163,6 @@ internal sealed class TokenWorld : IDisposable
     private float[] LogProbs()
     {
         using Tape tape = Tape.NoGrad(Policy.Device);
-        return Policy.Logits(tape, Responses).GatherLogSoftmax(tape.Targets(Responses)).ToArray();
+        return Policy.Rows(tape, Responses).LogProb(tape.Targets(Responses)).ToArray();
     }
 }

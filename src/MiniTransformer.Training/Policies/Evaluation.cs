@@ -95,8 +95,8 @@ public static class Evaluation
         {
             var batch = new ResponseBatch(examples);
             using Tape tape = Tape.NoGrad(policy.Device);
-            Tensor expert = reward.Expert.Logits(tape, batch);
-            (double batchKl, double batchEntropy) = AsDrawn(policy.Logits(tape, batch), expert, tape.Targets(batch), sampling);
+            PolicyRows expert = reward.Expert.Rows(tape, batch);
+            (double batchKl, double batchEntropy) = AsDrawn(policy.Rows(tape, batch), expert, tape.Targets(batch), sampling);
             (kl, entropy) = (kl + batchKl, entropy + batchEntropy);
             rewards += reward.Score(tape, expert, batch).Values.Sum(x => (double)x);
             tokens += batch.N;
@@ -111,12 +111,12 @@ public static class Evaluation
 
     // Σ KL(π_T ‖ π_SFT) and Σ H(π_T) over the states of a batch, π_T being the policy that was drawn from: softmax of Q/T, or at T = 0 all on one token.
     // Of a policy cut to its most probable tokens (top-k, top-p) neither is computed.
-    private static (double Kl, double Entropy) AsDrawn(Tensor logits, Tensor expert, TokenIds drawn, SamplingOptions sampling)
+    private static (double Kl, double Entropy) AsDrawn(PolicyRows policy, PolicyRows expert, TokenIds drawn, SamplingOptions sampling)
     {
         if (sampling.TopK > 0 || sampling.TopP < 1) return (double.NaN, double.NaN);
-        if (sampling.Temperature == 0) return (-Sum(expert.GatherLogSoftmax(drawn)), 0);
-        Tensor cooled = sampling.Temperature == 1 ? logits : logits.Scale(1 / sampling.Temperature);
-        return (Sum(cooled.KlDivergence(expert)), Sum(cooled.Entropy()));
+        if (sampling.Temperature == 0) return (-Sum(expert.LogProb(drawn)), 0);
+        Tensor[] measured = policy.Scaled(1 / sampling.Temperature).Measure(RowMeasure.Kl(expert), RowMeasure.Entropy);
+        return (Sum(measured[0]), Sum(measured[1]));
 
         static double Sum(Tensor x) => LogitsException.Check(x.ToArray(), "the policy").Sum(v => (double)v);
     }

@@ -2,8 +2,6 @@ using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
-using MiniTransformer.Ops;
-using MiniTransformer.Tensors;
 using MiniTransformer.Text;
 
 namespace MiniTransformer.Training;
@@ -26,8 +24,8 @@ public abstract class Policy
     /// <param name="options">How to draw.</param>
     public abstract SampledResponse[] Generate(IReadOnlyList<int[]> prompts, EndTokens ends, SamplingOptions options);
 
-    /// <summary>The logits that predict a batch's response tokens, (N, V); log-softmax of a row is log π(·|s_t).</summary>
-    public abstract Tensor Logits(Tape tape, ResponseBatch batch);
+    /// <summary>The policy at the states of a batch's response tokens.</summary>
+    public abstract PolicyRows Rows(Tape tape, ResponseBatch batch);
 
     private sealed class ModelPolicy(Transformer model) : Policy
     {
@@ -36,7 +34,7 @@ public abstract class Policy
         public override SampledResponse[] Generate(IReadOnlyList<int[]> prompts, EndTokens ends, SamplingOptions options) =>
             Sampler.Generate(model, prompts, ends, options);
 
-        public override Tensor Logits(Tape tape, ResponseBatch batch) => model.Logits(tape, batch);
+        public override PolicyRows Rows(Tape tape, ResponseBatch batch) => model.Rows(tape, batch);
     }
 }
 
@@ -57,8 +55,7 @@ public sealed class Extrapolation(Transformer expert, Transformer reference, flo
     public override SampledResponse[] Generate(IReadOnlyList<int[]> prompts, EndTokens ends, SamplingOptions options) =>
         Sampler.Extrapolate(expert, reference, alpha, prompts, ends, options);
 
-    // log π_SFT + α (log π_SFT − log π_ref) and (1 + α) Q_SFT − α Q_ref differ by a number a state, which softmax does not see.
     /// <inheritdoc/>
-    public override Tensor Logits(Tape tape, ResponseBatch batch) =>
-        expert.FrozenLogits(tape, batch).Scale(1 + alpha) - reference.FrozenLogits(tape, batch).Scale(alpha);
+    public override PolicyRows Rows(Tape tape, ResponseBatch batch) =>
+        PolicyRows.Extrapolated(expert.FrozenRows(tape, batch), reference.FrozenRows(tape, batch), alpha);
 }

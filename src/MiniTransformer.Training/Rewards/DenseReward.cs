@@ -1,7 +1,6 @@
 using MiniTransformer.Autograd;
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
-using MiniTransformer.Ops;
 using MiniTransformer.Tensors;
 using MiniTransformer.Text;
 
@@ -107,23 +106,23 @@ public sealed class DenseReward : ITokenReward
     {
         var after = ResponseEnds.Of(Expert, batch, ends ?? Expert.Config.Ends);
         using Tape tape = Tape.NoGrad(Expert.Device);
-        Tensor logits = Expert.Logits(tape, batch), referenceLogits = Mixture.Logits(References, tape, batch);
-        (float[] logProb, float[] rQ, float[] value) = TokenCredit.OfExpert(tape, logits, batch, after);
-        float[] referenceLogProb = LogitsException.Check(referenceLogits.GatherLogSoftmax(tape.Targets(batch)).ToArray(), "π_ref");
-        float[]? stateMean = Options.Centred ? StateMean(logits, referenceLogits) : null;
+        PolicyRows expert = Expert.Rows(tape, batch), reference = References.Mean(tape, batch);
+        (float[] logProb, float[] rQ, float[] value) = TokenCredit.OfExpert(tape, expert, batch, after);
+        float[] referenceLogProb = LogitsException.Check(reference.LogProb(tape.Targets(batch)).ToArray(), "π_ref");
+        float[]? stateMean = Options.Centred ? StateMean(expert, reference) : null;
         return new RecoveredRewards(logProb, referenceLogProb, rQ, value, RHat(logProb, referenceLogProb, stateMean), after);
     }
 
     /// <inheritdoc/>
-    public TokenRewards Score(Tape tape, Tensor expertLogits, ResponseBatch batch)
+    public TokenRewards Score(Tape tape, PolicyRows expert, ResponseBatch batch)
     {
         TokenIds targets = tape.Targets(batch);
-        float[] logProb = LogitsException.Check(expertLogits.GatherLogSoftmax(targets).ToArray(), "π_SFT");
+        float[] logProb = LogitsException.Check(expert.LogProb(targets).ToArray(), "π_SFT");
         if (Options.Kind == RewardKind.LogPolicy) return new TokenRewards(RHat(logProb, null, null));
-        Tensor referenceLogits = Mixture.Logits(References, tape, batch);
-        float[] referenceLogProb = LogitsException.Check(referenceLogits.GatherLogSoftmax(targets).ToArray(), "π_ref");
-        float[]? stateMean = Options.Centred ? StateMean(expertLogits, referenceLogits) : null;
-        return new TokenRewards(RHat(logProb, referenceLogProb, stateMean), referenceLogits);
+        PolicyRows reference = References.Mean(tape, batch);
+        float[] referenceLogProb = LogitsException.Check(reference.LogProb(targets).ToArray(), "π_ref");
+        float[]? stateMean = Options.Centred ? StateMean(expert, reference) : null;
+        return new TokenRewards(RHat(logProb, referenceLogProb, stateMean), reference);
     }
 
     // r̂ = log π_SFT − log π_ref;   with a floor: log((π_SFT + δ) / (π_ref + δ));   centred: minus its mean at the state;   then clipped
@@ -144,24 +143,6 @@ public sealed class DenseReward : ITokenReward
         Options.Floor > 0 ? Math.Log((Math.Exp(logP) + Options.Floor) / (Math.Exp(logQ) + Options.Floor)) : logP - logQ;
 
     // Σ_a π_SFT(a|s) r̂(s, a) at each state, (N). Without a floor that is the KL of the two.
-    private float[] StateMean(Tensor logits, Tensor referenceLogits)
-    {
-        if (Options.Floor == 0) return logits.KlDivergence(referenceLogits).ToArray();
-        int v = logits.Shape.Last;
-        float[] q = logits.ToArray(), qZ = logits.LogSumExp().ToArray(), other = referenceLogits.ToArray(), otherZ = referenceLogits.LogSumExp().ToArray();
-        var means = new float[qZ.Length];
-        for (int i = 0; i < means.Length; i++)
-        {
-            double mean = 0;
-            for (int a = i * v; a < (i + 1) * v; a++)
-            {
-                double logP = (double)q[a] - qZ[i], p = Math.Exp(logP);
-                if (p > 0) mean += p * LogRatio(logP, (double)other[a] - otherZ[i]);
-            }
-
-            means[i] = (float)mean;
-        }
-
-        return means;
-    }
+    private float[] StateMean(PolicyRows expert, PolicyRows reference) =>
+        expert.Measure(RowMeasure.FlooredRatio(reference, (float)Options.Floor))[0].ToArray();
 }

@@ -1,7 +1,6 @@
 using MiniTransformer.Autograd;
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
-using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Training;
 
@@ -16,12 +15,12 @@ public interface ITokenReward
 
     /// <summary>The rewards of a batch of responses.</summary>
     /// <param name="tape">The step; whatever is computed here takes no gradient.</param>
-    /// <param name="expertLogits">π_SFT's logits at the batch's response tokens, (N, V).</param>
+    /// <param name="expert">π_SFT at the batch's response tokens.</param>
     /// <param name="batch">The responses, N tokens in all.</param>
-    TokenRewards Score(Tape tape, Tensor expertLogits, ResponseBatch batch);
+    TokenRewards Score(Tape tape, PolicyRows expert, ResponseBatch batch);
 }
 
 /// <summary>The rewards of a batch's response tokens, in the order of <see cref="ResponseBatch.Targets"/>.</summary>
 /// <param name="Values">One value a token, (N).</param>
-/// <param name="ReferenceLogits">π_ref's logits at the same tokens, (N, V), a constant; no tensor if the reward has no reference.</param>
-public readonly record struct TokenRewards(float[] Values, Tensor ReferenceLogits = default);
+/// <param name="Reference">π_ref at the same tokens, a constant; null if the reward has no reference.</param>
+public readonly record struct TokenRewards(float[] Values, PolicyRows? Reference = null);

@@ -2,7 +2,6 @@ using MiniTransformer.Autograd;
 using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
 using MiniTransformer.Nn;
-using MiniTransformer.Tensors;
 using MiniTransformer.Text;
 
 namespace MiniTransformer.Training;
@@ -38,7 +37,7 @@ public sealed class JudgedReward(Transformer expert, ResponseJudge verifier) : I
     }
 
     /// <inheritdoc/>
-    public TokenRewards Score(Tape tape, Tensor expertLogits, ResponseBatch batch)
+    public TokenRewards Score(Tape tape, PolicyRows expert, ResponseBatch batch)
     {
         var rewards = new float[batch.N];
         AddScores(verifier, 1, batch, rewards);
@@ -89,9 +88,9 @@ public sealed class MixedReward : ITokenReward
     public int MaxPositions => Dense.MaxPositions;
 
     /// <inheritdoc/>
-    public TokenRewards Score(Tape tape, Tensor expertLogits, ResponseBatch batch)
+    public TokenRewards Score(Tape tape, PolicyRows expert, ResponseBatch batch)
     {
-        TokenRewards dense = Dense.Score(tape, expertLogits, batch);
+        TokenRewards dense = Dense.Score(tape, expert, batch);
         float[] rewards = [.. dense.Values.Select(r => (float)(Alpha * r))];
         JudgedReward.AddScores(verifier, 1 - Alpha, batch, rewards);
         return dense with { Values = rewards };

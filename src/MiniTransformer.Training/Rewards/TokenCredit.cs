@@ -1,7 +1,6 @@
 using MiniTransformer.Autograd;
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
-using MiniTransformer.Ops;
 using MiniTransformer.Tensors;
 using MiniTransformer.Text;
 
@@ -55,7 +54,7 @@ public sealed record ResponseEnds(bool[] Ended, float[] FinalValue)
         // s′ is the whole sequence; any token after it makes a row of logits there.
         var next = new ResponseBatch([.. cutOff.Select(b => new Example([.. batch.Examples[b].PromptIds, .. batch.Examples[b].ResponseIds], [0]))]);
         using Tape tape = Tape.NoGrad(expert.Device);
-        float[] after = LogitsException.Check(expert.Logits(tape, next).LogSumExp().ToArray(), "π_SFT");
+        float[] after = LogitsException.Check(expert.Rows(tape, next).LogSumExp().ToArray(), "π_SFT");
         for (int i = 0; i < cutOff.Length; i++) values[cutOff[i]] = after[i];
         return new ResponseEnds(ended, values);
     }
@@ -76,32 +75,32 @@ public static class TokenCredit
         ArgumentOutOfRangeException.ThrowIfNegative(alternatives);
         foreach (Transformer reference in references) CheckVocabulary(expert, reference);
         using Tape tape = Tape.NoGrad(expert.Device);
-        Tensor logits = expert.Logits(tape, batch);
+        PolicyRows rows = expert.Rows(tape, batch);
         TokenIds targets = tape.Targets(batch);
         var after = ResponseEnds.Of(expert, batch, ends ?? expert.Config.Ends);
-        (float[] logProb, float[] rQ, float[] value) = OfExpert(tape, logits, batch, after);
+        (float[] logProb, float[] rQ, float[] value) = OfExpert(tape, rows, batch, after);
         int k = Math.Min(alternatives, expert.Config.VocabSize);
         double[] best = new double[k * batch.N];
-        int[] ids = k == 0 ? [] : MostProbable(logits.ToArray(), value, k, best);
+        int[] ids = k == 0 ? [] : MostProbable(rows, value, k, best);
         var scores = new List<ReferenceScores>(references.Count);
         var others = new List<double[]>(references.Count);
         foreach (Transformer reference in references)
         {
-            Tensor referenceLogits = reference.Logits(tape, batch);
+            PolicyRows other = reference.Rows(tape, batch);
             scores.Add(new ReferenceScores(
-                LogitsException.Check(referenceLogits.GatherLogSoftmax(targets).ToArray(), "π_ref"),
-                LogitsException.Check(logits.KlDivergence(referenceLogits).ToArray(), "π_ref")));
-            if (k > 0) others.Add(LogProbs(referenceLogits.ToArray(), referenceLogits.LogSumExp().ToArray(), ids, k));
+                LogitsException.Check(other.LogProb(targets).ToArray(), "π_ref"), LogitsException.Check(rows.Kl(other).ToArray(), "π_ref")));
+            if (k > 0) others.Add(LogProbs(other, other.LogSumExp().ToArray(), ids, k));
         }
 
         return new TokenScores(logProb, rQ, value, scores, k == 0 ? null : new TokenAlternatives(k, ids, best, others), after);
     }
 
     /// <summary>log π_SFT, r_Q and V at each response token, from the expert's logits there.</summary>
-    internal static (float[] LogProb, float[] RQ, float[] Value) OfExpert(Tape tape, Tensor logits, ResponseBatch batch, ResponseEnds ends)
+    internal static (float[] LogProb, float[] RQ, float[] Value) OfExpert(Tape tape, PolicyRows expert, ResponseBatch batch, ResponseEnds ends)
     {
         TokenIds targets = tape.Targets(batch);
-        float[] q = logits.Gather(targets).ToArray(), value = logits.LogSumExp().ToArray();
+        Tensor[] measured = expert.Measure(RowMeasure.Q(targets), RowMeasure.Value, RowMeasure.LogProb(targets));
+        float[] q = measured[0].ToArray(), value = measured[1].ToArray();
 
         // r_Q(s_t, a_t) = Q(s_t, a_t) − V(s_{t+1}); the state after an end token is terminal, V = 0
         var rQ = new float[batch.N];
@@ -110,7 +109,7 @@ public static class TokenCredit
             for (int i = batch.Starts[b]; i < batch.Starts[b + 1]; i++) rQ[i] = q[i] - (i + 1 < batch.Starts[b + 1] ? value[i + 1] : ends.FinalValue[b]);
         }
 
-        return (LogitsException.Check(logits.GatherLogSoftmax(targets).ToArray(), "π_SFT"), rQ, value);
+        return (LogitsException.Check(measured[2].ToArray(), "π_SFT"), rQ, value);
     }
 
     /// <summary>Refuses a reference whose ids mean something else than the expert's.</summary>
@@ -121,36 +120,43 @@ public static class TokenCredit
     }
 
     // The k largest logits of each row, in order, by insertion; log π = Q − V.
-    private static int[] MostProbable(float[] logits, float[] value, int k, double[] logProb)
+    private static int[] MostProbable(PolicyRows policy, float[] value, int k, double[] logProb)
     {
-        int rows = value.Length, v = logits.Length / rows;
-        int[] ids = new int[rows * k];
-        for (int row = 0; row < rows; row++)
+        int v = policy.Vocabulary;
+        int[] ids = new int[policy.Count * k];
+        policy.Chunks((first, chunk) =>
         {
-            ReadOnlySpan<float> q = logits.AsSpan(row * v, v);
-            Span<int> kept = ids.AsSpan(row * k, k);
-            int count = 0;
-            for (int id = 0; id < v; id++)
+            float[] logits = chunk.ToArray();
+            for (int row = first; row < first + chunk.Shape[0]; row++)
             {
-                int place = count;
-                while (place > 0 && q[id] > q[kept[place - 1]]) place--;
-                if (place == k) continue;
-                count = Math.Min(k, count + 1);
-                for (int j = count - 1; j > place; j--) kept[j] = kept[j - 1];
-                kept[place] = id;
+                ReadOnlySpan<float> q = logits.AsSpan((row - first) * v, v);
+                Span<int> kept = ids.AsSpan(row * k, k);
+                int count = 0;
+                for (int id = 0; id < v; id++)
+                {
+                    int place = count;
+                    while (place > 0 && q[id] > q[kept[place - 1]]) place--;
+                    if (place == k) continue;
+                    count = Math.Min(k, count + 1);
+                    for (int j = count - 1; j > place; j--) kept[j] = kept[j - 1];
+                    kept[place] = id;
+                }
+
+                for (int j = 0; j < k; j++) logProb[row * k + j] = (double)q[kept[j]] - value[row];
             }
-
-            for (int j = 0; j < k; j++) logProb[row * k + j] = (double)q[kept[j]] - value[row];
-        }
-
+        });
         return ids;
     }
 
-    private static double[] LogProbs(float[] logits, float[] value, int[] ids, int k)
+    private static double[] LogProbs(PolicyRows policy, float[] value, int[] ids, int k)
     {
-        int v = logits.Length / value.Length;
         double[] logProb = new double[ids.Length];
-        for (int i = 0; i < ids.Length; i++) logProb[i] = (double)logits[i / k * v + ids[i]] - value[i / k];
+        policy.Chunks((first, chunk) =>
+        {
+            float[] logits = chunk.ToArray();
+            for (int i = first * k; i < (first + chunk.Shape[0]) * k; i++)
+                logProb[i] = (double)logits[(i / k - first) * policy.Vocabulary + ids[i]] - value[i / k];
+        });
         return logProb;
     }
 }

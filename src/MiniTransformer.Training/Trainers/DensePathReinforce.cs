@@ -43,49 +43,58 @@ public static class DensePathReinforce
         long begin = Stopwatch.GetTimestamp();
         int update = optimizer.Updates;
 
-        // 1. Responses from the policy as it is.
+        // 1. Responses from the policy as it is, in pieces that are computed together.
         Example[] rollout = Rollout.Draw(policy, prompts, order, update, options, out double ended, reward.MaxPositions);
-        var batch = new ResponseBatch(rollout);
-        using Tape tape = Tape.Record(policy.Device);
-        TokenIds tokens = tape.Targets(batch);
+        var batch = MicroBatches.OfResponses(rollout, options.MicroBatchSize);
+        int responses = rollout.Length, tokens = batch.TokenCount;
 
         // 2. Their dense reward, from the frozen expert and reference.
-        Tensor expertLogits = reward.Expert.FrozenLogits(tape, batch);
-        (float[] rewards, Tensor referenceLogits) = reward.Score(tape, expertLogits, batch);
-        if (options.ReferenceBeta > 0 && referenceLogits.IsNone)
+        using Tape frozen = Tape.NoGrad(policy.Device);
+        ScoredPiece[] pieces = ScoredPiece.Score(frozen, reward, batch);
+        float[] rewards = [.. pieces.SelectMany(p => p.Rewards)];
+        if (options.ReferenceBeta > 0 && pieces[0].Reference is null)
             throw new ArgumentException($"DPR: β_ref is {options.ReferenceBeta}, but this reward has no reference to be near to; use r̂, or leave β_ref at 0.");
 
-        // 3. log π_θ of the drawn tokens, with gradient.
-        Tensor logits = policy.Logits(tape, batch); // (N, V)
-        Tensor logProb = logits.GatherLogSoftmax(tokens); // (N)
-        Tensor kl = logits.KlDivergence(expertLogits); // (N), nats at each visited state
-        Tensor entropy = logits.Entropy();
-
-        double meanKl = Sum(kl) / batch.B, meanEntropy = Sum(entropy) / batch.N;
-        PolicyCollapseException.ThrowIfFar("DPR", update, meanKl, options.CollapseKl, "; with r̂ as reward, add a floor");
-
-        // 4. Returns and advantages: constants in the gradient.
+        // 3. Returns and advantages over all: constants in the gradient.
         float[] shaped = [.. rewards];
         if (options.KlForm == KlForm.K1InReward)
         {
-            float[] policyLogProb = logProb.ToArray(), expert = expertLogits.GatherLogSoftmax(tokens).ToArray();
-            for (int i = 0; i < shaped.Length; i++) shaped[i] -= (float)options.Beta * (policyLogProb[i] - expert[i]);
+            for (int p = 0, i = 0; p < pieces.Length; p++)
+            {
+                TokenIds ids = frozen.Targets(pieces[p].Batch);
+                float[] now = policy.Rows(frozen, pieces[p].Batch).LogProb(ids).ToArray(), then = pieces[p].Expert.LogProb(ids).ToArray();
+                for (int j = 0; j < now.Length; j++, i++) shaped[i] -= (float)options.Beta * (now[j] - then[j]);
+            }
         }
 
         float[] advantages = options.SentenceLevel ? Returns.WholePath(shaped, batch.Starts) : Returns.ToGo(shaped, batch.Starts, options.Gamma);
         if (options.Baseline == Baseline.PositionMean) advantages = Returns.MinusPositionMean(advantages, batch.Starts);
         double? rms = options.Whiten ? Returns.DivideByRms(advantages) : null;
 
-        // 5. Loss per response token: −A log π_θ + β KL + β_ref KL_ref − bonus · H. All are divided by the same N.
-        float perToken = 1f / batch.N;
-        Tensor loss = logProb.WeightedSum(tape.Constant(advantages, logProb.Shape), -perToken);
-        if (options.Beta > 0 && options.KlForm == KlForm.Exact) loss += kl.Sum().Scale((float)options.Beta * perToken);
-        if (options.Beta > 0 && options.KlForm == KlForm.K3) loss += K3(logProb, expertLogits.GatherLogSoftmax(tokens)).Scale((float)options.Beta * perToken);
-        if (options.ReferenceBeta > 0) loss += logits.KlDivergence(referenceLogits).Sum().Scale((float)options.ReferenceBeta * perToken);
-        if (options.EntropyBonus > 0) loss += entropy.Sum().Scale(-(float)options.EntropyBonus * perToken);
-        double lossValue = loss.Item();
-        tape.Backward(loss);
+        // 4. Loss per response token: −A log π_θ + β KL + β_ref KL_ref − bonus · H, piece by piece. All are divided by the same N.
+        float perToken = 1f / tokens;
+        double lossValue = 0, sumKl = 0, sumEntropy = 0;
+        foreach (ScoredPiece piece in pieces)
+        {
+            using Tape tape = Tape.Record(policy.Device);
+            TokenIds ids = tape.Targets(piece.Batch);
+            PolicyRows expert = piece.Expert.On(tape);
+            Tensor[] measured = policy.Rows(tape, piece.Batch).Measure(
+                [RowMeasure.LogProb(ids), RowMeasure.Kl(expert), RowMeasure.Entropy, .. options.ReferenceBeta > 0 ? [RowMeasure.Kl(piece.Reference!.On(tape))] : (RowMeasure[])[]]);
+            (Tensor logProb, Tensor kl, Tensor entropy) = (measured[0], measured[1], measured[2]); // (N) each, nats at each visited state
+            (sumKl, sumEntropy) = (sumKl + Sum(kl), sumEntropy + Sum(entropy));
+            PolicyCollapseException.ThrowIfFar("DPR", update, sumKl / responses, options.CollapseKl, "; with r̂ as reward, add a floor");
 
+            Tensor loss = logProb.WeightedSum(tape.Constant(advantages.AsSpan(piece.First, piece.Batch.N), logProb.Shape), -perToken);
+            if (options.Beta > 0 && options.KlForm == KlForm.Exact) loss += kl.Sum().Scale((float)options.Beta * perToken);
+            if (options.Beta > 0 && options.KlForm == KlForm.K3) loss += K3(logProb, expert.LogProb(ids)).Scale((float)options.Beta * perToken);
+            if (options.ReferenceBeta > 0) loss += measured[3].Sum().Scale((float)options.ReferenceBeta * perToken);
+            if (options.EntropyBonus > 0) loss += entropy.Sum().Scale(-(float)options.EntropyBonus * perToken);
+            lossValue += loss.Item();
+            tape.Backward(loss);
+        }
+
+        double meanKl = sumKl / responses, meanEntropy = sumEntropy / tokens;
         double rate = schedule.At(update, options.Updates);
         double norm = optimizer.Step(rate);
         return new DprStep
@@ -95,12 +104,12 @@ public static class DensePathReinforce
             Loss = lossValue,
             GradientNorm = norm,
             LearningRate = rate,
-            Tokens = batch.N,
+            Tokens = tokens,
             Seconds = Stopwatch.GetElapsedTime(begin).TotalSeconds,
-            Reward = rewards.Sum(r => (double)r) / batch.B,
+            Reward = rewards.Sum(r => (double)r) / responses,
             Kl = meanKl,
             Entropy = meanEntropy,
-            Length = batch.N / (double)batch.B,
+            Length = tokens / (double)responses,
             Ended = ended,
             AdvantageRms = rms,
         };

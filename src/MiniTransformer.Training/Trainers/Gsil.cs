@@ -66,31 +66,33 @@ public static class Gsil
             long begin = Stopwatch.GetTimestamp();
             int update = optimizer.Updates;
 
-            // 1. n demonstrations y, then the opponent's n answers y′ to the same prompts.
-            ResponseBatch batch = Pairs.Draw(
-                opponent, demonstrations, order, update, options.PairsPerUpdate, options.MaxTokens, options.Seed, options.EndsOf(policy));
-            int n = batch.B / 2;
-            using Tape tape = Tape.Record(policy.Device);
-            TokenIds tokens = tape.Targets(batch);
-
-            // 2. log π_θ(y|x) − log π_t(y|x) of whole responses, (B): the only way in which the loss depends on θ.
-            Tensor logProb = policy.Logits(tape, batch).GatherLogSoftmax(tokens); // (N)
-            float[] before = LogitsException.Check(previous.FrozenLogits(tape, batch).GatherLogSoftmax(tokens).ToArray(), "π_t");
-            double[] logRatios = Returns.Sums([.. LogitsException.Check(logProb.ToArray(), "the policy").Zip(before, (now, then) => now - then)], batch.Starts);
-
-            // 3. The loss, and its derivative to each sequence's log-ratio u:   f = λ u + b
+            // 1. Demonstrations y, and the opponent's answers y′ to the same prompts, in pieces.
+            ResponseBatch[] pieces = Pairs.Draw(opponent, demonstrations, order, update, options.PairsPerUpdate, options, options.EndsOf(policy));
+            int all = pieces.Sum(piece => piece.B) / 2;
             double loss = 0;
-            var slopes = new double[2 * n];
-            for (int b = 0; b < slopes.Length; b++)
+            List<double> ofDemonstrations = [], ofAnswers = [];
+            foreach (ResponseBatch piece in pieces)
             {
-                double f = options.Lambda * logRatios[b] + options.Shift;
-                (double value, double slope) = b < n ? options.Ratio.Demonstration(f) : options.Ratio.Answer(f);
-                loss += value / n;
-                slopes[b] = options.Lambda * slope / n;
-            }
+                // 2. log π_θ(y|x) − log π_t(y|x) of whole responses.
+                using Tape tape = Tape.Record(policy.Device);
+                (double[] logRatios, Tensor logProb) = Pairs.Measure(tape, policy, previous, piece);
 
-            // 4. Its gradient by the chain rule: ∇L = Σ_b ∂L/∂u_b Σ_t ∇ log π_θ(a_t|s_t).
-            tape.Backward(logProb.WeightedSum(tape.Constant(Returns.Spread(slopes, batch.Starts), logProb.Shape)));
+                // 3. The loss, and its derivative to each sequence's log-ratio u:   f = λ u + b
+                int n = logRatios.Length / 2;
+                var slopes = new double[2 * n];
+                for (int b = 0; b < slopes.Length; b++)
+                {
+                    double f = options.Lambda * logRatios[b] + options.Shift;
+                    (double value, double slope) = b < n ? options.Ratio.Demonstration(f) : options.Ratio.Answer(f);
+                    loss += value / all;
+                    slopes[b] = options.Lambda * slope / all;
+                }
+
+                // 4. Its gradient by the chain rule.
+                Pairs.Backward(tape, logProb, slopes, piece);
+                ofDemonstrations.AddRange(logRatios[..n]);
+                ofAnswers.AddRange(logRatios[n..]);
+            }
 
             double rate = schedule.At(update, options.Updates);
             double norm = optimizer.Step(rate);
@@ -101,11 +103,11 @@ public static class Gsil
                 Loss = loss,
                 GradientNorm = norm,
                 LearningRate = rate,
-                Tokens = batch.N,
+                Tokens = pieces.Sum(piece => piece.N),
                 Seconds = Stopwatch.GetElapsedTime(begin).TotalSeconds,
-                DemonstrationLogRatio = logRatios[..n].Average(),
-                AnswerLogRatio = logRatios[n..].Average(),
-                Ranked = Pairs.Ranked(logRatios),
+                DemonstrationLogRatio = ofDemonstrations.Average(),
+                AnswerLogRatio = ofAnswers.Average(),
+                Ranked = Pairs.Ranked(ofDemonstrations, ofAnswers),
             };
         }
     }

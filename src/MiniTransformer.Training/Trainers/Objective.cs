@@ -1,5 +1,6 @@
 using MiniTransformer.Autograd;
 using MiniTransformer.Data;
+using MiniTransformer.Nn;
 using MiniTransformer.Ops;
 using MiniTransformer.Tensors;
 
@@ -24,7 +25,7 @@ public enum ObjectiveKind
     Dft,
 }
 
-/// <summary>The objectives as losses on rows of logits; the logits are Q.</summary>
+/// <summary>The objectives as losses on a policy's rows; its logits are Q.</summary>
 /// <param name="Kind">Which.</param>
 /// <param name="Gamma">Discount γ of the inverse-Q objectives.</param>
 /// <param name="Alpha">α of the χ² regulariser; larger is closer to linear.</param>
@@ -32,15 +33,15 @@ public sealed record Objective(ObjectiveKind Kind = ObjectiveKind.Sft, double Ga
 {
     /// <summary>Minus the objective of a batch, times <paramref name="scale"/>: one over the number of response tokens that the loss is divided by.</summary>
     /// <param name="tape">The step.</param>
-    /// <param name="logits">Q at each state that predicts a response token, (N, V).</param>
+    /// <param name="policy">π_θ at each state that predicts a response token.</param>
     /// <param name="batch">The responses.</param>
     /// <param name="scale">One over the response tokens of the whole update, over all its micro-batches.</param>
-    public Tensor Loss(Tape tape, Tensor logits, ResponseBatch batch, float scale) =>
+    public Tensor Loss(Tape tape, PolicyRows policy, ResponseBatch batch, float scale) =>
         Kind switch
         {
-            ObjectiveKind.Sft => CrossEntropy(tape, logits, batch, scale),
-            ObjectiveKind.Dft => Dynamic(tape, logits, batch, scale),
-            _ => InverseQ(tape, logits, batch, scale),
+            ObjectiveKind.Sft => CrossEntropy(tape, policy, batch, scale),
+            ObjectiveKind.Dft => Dynamic(tape, policy, batch, scale),
+            _ => InverseQ(tape, policy, batch, scale),
         };
 
     /// <summary>Throws if a setting is out of range.</summary>
@@ -51,19 +52,19 @@ public sealed record Objective(ObjectiveKind Kind = ObjectiveKind.Sft, double Ga
     }
 
     // L = −Σ_t log π(a_t|s_t)
-    private static Tensor CrossEntropy(Tape tape, Tensor logits, ResponseBatch batch, float scale) =>
-        logits.GatherLogSoftmax(tape.Targets(batch)).Sum().Scale(-scale);
+    private static Tensor CrossEntropy(Tape tape, PolicyRows policy, ResponseBatch batch, float scale) =>
+        policy.LogProb(tape.Targets(batch)).Sum().Scale(-scale);
 
     // L = −Σ_t sg(π_t) log π_t,   π_t = π(a_t|s_t)
-    private static Tensor Dynamic(Tape tape, Tensor logits, ResponseBatch batch, float scale)
+    private static Tensor Dynamic(Tape tape, PolicyRows policy, ResponseBatch batch, float scale)
     {
-        Tensor logProb = logits.GatherLogSoftmax(tape.Targets(batch));
+        Tensor logProb = policy.LogProb(tape.Targets(batch));
         float[] probability = Array.ConvertAll(logProb.ToArray(), MathF.Exp);
         return logProb.WeightedSum(tape.Constant(probability, logProb.Shape), -scale);
     }
 
     // L = −( Σ_t γ^t φ(r_t) − V(s_0) ),   r_t = Q(s_t,a_t) − γ V(s_{t+1}),   V(s) = log Σ_a exp Q(s,a),   V(terminal) = 0
-    private Tensor InverseQ(Tape tape, Tensor logits, ResponseBatch batch, float scale)
+    private Tensor InverseQ(Tape tape, PolicyRows policy, ResponseBatch batch, float scale)
     {
         int n = batch.N;
         int[] next = new int[n];
@@ -82,8 +83,8 @@ public sealed record Objective(ObjectiveKind Kind = ObjectiveKind.Sft, double Ga
         }
 
         var rows = new Shape(n);
-        Tensor q = logits.Gather(tape.Targets(batch)); // Q(s_t, a_t)
-        Tensor v = logits.LogSumExp(); // V(s_t)
+        Tensor[] measured = policy.Measure(RowMeasure.Q(tape.Targets(batch)), RowMeasure.Value);
+        (Tensor q, Tensor v) = (measured[0], measured[1]); // Q(s_t, a_t) and V(s_t)
         Tensor vNext = v.Reshape(new Shape(n, 1)).SelectRows(tape.Ids(next, rows)).Reshape(rows) * tape.Constant(nextWeight, rows);
         Tensor r = q - vNext; // (N)
         if (Kind == ObjectiveKind.InverseQChi2) r -= r.Square().Scale((float)(1 / (4 * Alpha)));

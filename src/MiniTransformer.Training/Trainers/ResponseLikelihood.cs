@@ -1,7 +1,6 @@
 using MiniTransformer.Autograd;
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
-using MiniTransformer.Ops;
 
 namespace MiniTransformer.Training;
 
@@ -25,7 +24,7 @@ public static class ResponseLikelihood
         {
             var batch = new ResponseBatch([.. piece.Select(i => examples[i])]);
             using Tape tape = Tape.NoGrad(policy.Device);
-            float[] logProb = LogitsException.Check(policy.Logits(tape, batch).GatherLogSoftmax(tape.Targets(batch)).ToArray(), "the policy"); // (N)
+            float[] logProb = LogitsException.Check(policy.Rows(tape, batch).LogProb(tape.Targets(batch)).ToArray(), "the policy"); // (N)
             for (int b = 0; b < piece.Length; b++)
             {
                 for (int n = batch.Starts[b]; n < batch.Starts[b + 1]; n++) sums[piece[b]] += logProb[n];

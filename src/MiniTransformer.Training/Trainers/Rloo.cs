@@ -69,26 +69,34 @@ public static class Rloo
             int update = optimizer.Updates;
 
             // 1. k responses to each prompt, and the reward of each.
-            var batch = new ResponseBatch(Rollout.Draw(policy, prompts, order, update, options, out double ended, reward.MaxPositions));
-            using Tape tape = Tape.Record(policy.Device);
-            Tensor expertLogits = reward.Expert.FrozenLogits(tape, batch); // (N, V)
-            double[] rewards = Returns.Sums(reward.Score(tape, expertLogits, batch).Values, batch.Starts); // (B)
+            Example[] rollout = Rollout.Draw(policy, prompts, order, update, options, out double ended, reward.MaxPositions);
+            var batch = MicroBatches.OfResponses(rollout, options.MicroBatchSize);
+            int responses = rollout.Length, tokens = batch.TokenCount;
+            using Tape frozen = Tape.NoGrad(policy.Device);
+            ScoredPiece[] pieces = ScoredPiece.Score(frozen, reward, batch);
+            double[] rewards = Returns.Sums([.. pieces.SelectMany(p => p.Rewards)], batch.Starts); // (B)
 
             // 2. Advantages: the reward minus the mean of the other responses to the same prompt.
             float[] advantages = Returns.Spread(Returns.LeaveOneOut(rewards, options.SamplesPerPrompt), batch.Starts); // (N)
             if (options.Whiten) Returns.DivideByRms(advantages);
 
-            // 3. Loss per response token: −A log π_θ + β KL.
-            Tensor logits = policy.Logits(tape, batch); // (N, V)
-            Tensor logProb = logits.GatherLogSoftmax(tape.Targets(batch)); // (N)
-            Tensor kl = logits.KlDivergence(expertLogits); // (N), nats at each visited state
-            double meanKl = kl.ToArray().Sum(x => (double)x) / batch.B;
-            PolicyCollapseException.ThrowIfFar("RLOO", update, meanKl, options.CollapseKl);
-            float perToken = 1f / batch.N;
-            Tensor loss = logProb.WeightedSum(tape.Constant(advantages, logProb.Shape), -perToken);
-            if (options.Beta > 0) loss += kl.Sum().Scale((float)options.Beta * perToken);
-            double lossValue = loss.Item();
-            tape.Backward(loss);
+            // 3. Loss per response token, −A log π_θ + β KL, piece by piece.
+            float perToken = 1f / tokens;
+            double lossValue = 0, sumKl = 0, sumEntropy = 0;
+            foreach (ScoredPiece piece in pieces)
+            {
+                using Tape tape = Tape.Record(policy.Device);
+                Tensor[] measured = policy.Rows(tape, piece.Batch).Measure(
+                    RowMeasure.LogProb(tape.Targets(piece.Batch)), RowMeasure.Kl(piece.Expert.On(tape)), RowMeasure.Entropy);
+                (Tensor logProb, Tensor kl) = (measured[0], measured[1]); // (N) each, nats at each visited state
+                sumKl += kl.ToArray().Sum(x => (double)x);
+                sumEntropy += measured[2].ToArray().Sum(x => (double)x);
+                PolicyCollapseException.ThrowIfFar("RLOO", update, sumKl / responses, options.CollapseKl);
+                Tensor loss = logProb.WeightedSum(tape.Constant(advantages.AsSpan(piece.First, piece.Batch.N), logProb.Shape), -perToken);
+                if (options.Beta > 0) loss += kl.Sum().Scale((float)options.Beta * perToken);
+                lossValue += loss.Item();
+                tape.Backward(loss);
+            }
 
             double rate = schedule.At(update, options.Updates);
             double norm = optimizer.Step(rate);
@@ -99,12 +107,12 @@ public static class Rloo
                 Loss = lossValue,
                 GradientNorm = norm,
                 LearningRate = rate,
-                Tokens = batch.N,
+                Tokens = tokens,
                 Seconds = Stopwatch.GetElapsedTime(begin).TotalSeconds,
                 Reward = rewards.Average(),
-                Kl = meanKl,
-                Entropy = logits.Entropy().ToArray().Average(x => (double)x),
-                Length = batch.N / (double)batch.B,
+                Kl = sumKl / responses,
+                Entropy = sumEntropy / tokens,
+                Length = tokens / (double)responses,
                 Ended = ended,
             };
         }

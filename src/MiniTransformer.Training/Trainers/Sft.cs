@@ -102,8 +102,7 @@ public static class Sft
             foreach (ResponseBatch batch in batches.Pieces)
             {
                 using Tape tape = Tape.Record(policy.Device);
-                Tensor logits = policy.Logits(tape, batch); // (N, V)
-                Tensor batchLoss = options.Objective.Loss(tape, logits, batch, 1f / tokens);
+                Tensor batchLoss = options.Objective.Loss(tape, policy.Rows(tape, batch), batch, 1f / tokens);
                 tape.Backward(batchLoss);
                 loss += batchLoss.Item();
             }

@@ -39,7 +39,7 @@ public sealed record StepMemory(long Parameters, long Gradients, long Optimizer,
         using var optimizer = new AdamW(model.Parameters);
         long optimizerState = device.PersistentBytes - parameters;
         using Tape tape = Tape.Record(device);
-        Tensor loss = new Objective().Loss(tape, model.Logits(tape, batch), batch, 1f / batch.N);
+        Tensor loss = new Objective().Loss(tape, model.Rows(tape, batch), batch, 1f / batch.N);
         parameters = device.PersistentBytes - optimizerState; // now with the rotation tables of these positions
         tape.Backward(loss);
         optimizer.Step(0);

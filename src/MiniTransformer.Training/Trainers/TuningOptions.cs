@@ -22,6 +22,9 @@ public abstract record TuningOptions
     /// <summary>The longest response that is drawn, in tokens, the end token included.</summary>
     public int MaxTokens { get; init; } = 64;
 
+    /// <summary>Sequences that are computed together, forward and backward; 0 means all of an update. The gradient is the same but for the order of its sums, the memory less.</summary>
+    public int MicroBatchSize { get; init; }
+
     /// <summary>Optimizer settings; no weight decay by default, which would pull away from π_SFT.</summary>
     public AdamWOptions Optimizer { get; init; } = new() { WeightDecay = 0 };
 
@@ -44,6 +47,7 @@ public abstract record TuningOptions
     {
         ArgumentOutOfRangeException.ThrowIfNegative(Updates);
         ArgumentOutOfRangeException.ThrowIfNegative(WarmupUpdates);
+        ArgumentOutOfRangeException.ThrowIfNegative(MicroBatchSize);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxTokens, 1);
         if (!(LearningRate > 0)) throw new ArgumentException($"The learning rate must be positive, not {LearningRate}.");
     }

@@ -84,6 +84,9 @@ public sealed class Tape : TensorOwner, IDisposable
 
     internal Arena Arena { get; }
 
+    /// <summary>Rows of logits over the vocabulary that the step keeps.</summary>
+    internal int KeptLogitRows { get; set; }
+
     /// <summary>The verbs of the step's device.</summary>
     public IBackend Backend => Device.Backend;
 
@@ -251,6 +254,7 @@ public sealed class Tape : TensorOwner, IDisposable
         CloseFrame(default);
         paused = 0;
         ranBackward = false;
+        KeptLogitRows = 0;
         Arena.Reset();
         Volatile.Write(ref open, false); // last: from here on another step may take this tape
     }

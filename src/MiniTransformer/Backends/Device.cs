@@ -6,6 +6,7 @@ namespace MiniTransformer.Backends;
 /// <summary>A machine to compute on: its backend, and memory that outlives a step.</summary>
 public sealed class Device : IDisposable
 {
+    private const int LogitBlock = 256;
     private readonly List<DeviceBuffer> persistent = [];
 
     private Device(IBackend backend) => Backend = backend;
@@ -22,6 +23,26 @@ public sealed class Device : IDisposable
     /// and optimizer are as the last finished one left them, and can be read and saved.
     /// </summary>
     public CancellationToken Stop { get; set; }
+
+    /// <summary>
+    /// Rows of logits over the vocabulary that exist at a time, a multiple of 256; 0, at first, is as many as a 64th of the device's memory holds, and at most
+    /// 256 MB of them. More is faster where rows are many, fewer takes less memory; no result depends on it.
+    /// </summary>
+    public int LogitRows
+    {
+        get;
+        set => field = value >= 0 && value % LogitBlock == 0
+            ? value
+            : throw new ArgumentException($"LogitRows: {value} came; 0 or a multiple of {LogitBlock} is needed.");
+    }
+
+    /// <summary>Rows of logits of a vocabulary that exist at a time.</summary>
+    public int RowsOfLogits(int vocabulary)
+    {
+        if (LogitRows > 0) return LogitRows;
+        long bytes = Math.Min(256L << 20, Backend.MemoryBytes / 64), rows = bytes / (sizeof(float) * (long)vocabulary);
+        return (int)Math.Clamp(rows / LogitBlock * LogitBlock, LogitBlock, int.MaxValue / vocabulary / LogitBlock * LogitBlock);
+    }
 
     /// <summary>State that higher layers attach to the device, such as its reusable tapes; disposed with it.</summary>
     internal Dictionary<Type, IDisposable> Attached { get; } = [];

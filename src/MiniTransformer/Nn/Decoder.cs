@@ -21,8 +21,8 @@ public sealed class Decoder : IDisposable
         cache = new KvCache(model.Device, model.Config, slots, context);
     }
 
-    /// <summary>Runs the prompts and returns the logits after each one's last token, (B, V). Prompt i takes slot i.</summary>
-    public Tensor Prompt(Tape tape, IReadOnlyList<int[]> prompts)
+    /// <summary>Runs the prompts and returns the policy after each one's last token. Prompt i takes slot i.</summary>
+    public PolicyRows Prompt(Tape tape, IReadOnlyList<int[]> prompts)
     {
         int b = prompts.Count;
         int[] slots = new int[prompts.Sum(p => p.Length)], last = new int[b];
@@ -35,14 +35,14 @@ public sealed class Decoder : IDisposable
         }
 
         TokenIds where = tape.Ids(slots, new Shape(slots.Length));
-        return model.Head(model.Hidden(tape.Sequences(prompts), cache, where, tape.Ids(last, new Shape(b))));
+        return model.PolicyOf(model.Hidden(tape.Sequences(prompts), cache, where, tape.Ids(last, new Shape(b))));
     }
 
-    /// <summary>Appends one token to each named slot and returns the logits after it, (N, V).</summary>
-    public Tensor Step(Tape tape, ReadOnlySpan<int> ids, ReadOnlySpan<int> slots, ReadOnlySpan<int> positions)
+    /// <summary>Appends one token to each named slot and returns the policy after it.</summary>
+    public PolicyRows Step(Tape tape, ReadOnlySpan<int> ids, ReadOnlySpan<int> slots, ReadOnlySpan<int> positions)
     {
         var shape = new Shape(ids.Length);
-        return model.Head(model.Hidden(tape.Ids(ids, shape), tape.Ids(positions, shape), cache, tape.Ids(slots, shape)));
+        return model.PolicyOf(model.Hidden(tape.Ids(ids, shape), tape.Ids(positions, shape), cache, tape.Ids(slots, shape)));
     }
 
     /// <summary>Frees the cache.</summary>

@@ -156,9 +156,9 @@ public static class Sampler
         for (int step = 0; slots.Length > 0; step++)
         {
             using Tape tape = Tape.NoGrad(model.Device);
-            Tensor logits = Next(decoder);
-            if (otherDecoder is not null) logits = logits.Scale(1 + alpha) - Next(otherDecoder).Scale(alpha);
-            (int[] ids, float[] logs) = Draw(tape, logits, slots, step);
+            PolicyRows policy = Next(decoder);
+            if (otherDecoder is not null) policy = PolicyRows.Extrapolated(policy, Next(otherDecoder), alpha);
+            (int[] ids, float[] logs) = Draw(tape, policy, slots, step);
 
             var growing = new List<int>(slots.Length);
             for (int i = 0; i < slots.Length; i++)
@@ -177,22 +177,21 @@ public static class Sampler
             last = Array.ConvertAll(slots, slot => tokens[slot][^1]);
             positions = Array.ConvertAll(slots, slot => prompts[slot].Length + tokens[slot].Count - 1);
 
-            Tensor Next(Decoder d) => step == 0 ? d.Prompt(tape, prompts) : d.Step(tape, last, slots, positions);
+            PolicyRows Next(Decoder d) => step == 0 ? d.Prompt(tape, prompts) : d.Step(tape, last, slots, positions);
         }
 
         var responses = new SampledResponse[n];
         for (int i = 0; i < n; i++) responses[i] = new SampledResponse([.. tokens[i]], [.. logProbs[i]], ended[i]);
         return responses;
 
-        (int[] Ids, float[] LogProbs) Draw(Tape tape, Tensor logits, int[] rows, int step)
+        (int[] Ids, float[] LogProbs) Draw(Tape tape, PolicyRows policy, int[] rows, int step)
         {
             int count = rows.Length;
             var uniforms = new float[count];
             for (int i = 0; i < count; i++) uniforms[i] = Rng.UniformAt(options.Seed, options.FirstStream + (ulong)places[rows[i]], (ulong)step);
             Tensor draws = tape.Constant(uniforms, new Shape(count));
             Storage both = tape.Scratch(2 * count); // ids, then log-probabilities: one wait for the device brings both
-            tape.Backend.Sample(
-                logits.Storage, draws.Storage, both.Slice(0, count), both.Slice(count, count), count, logits.Shape.Last, options.Temperature, options.TopK, options.TopP);
+            policy.Sample(draws, both, options);
             var drawn = new int[2 * count];
             tape.Backend.Download(both, drawn);
             return (drawn[..count], LogitsException.Check(Array.ConvertAll(drawn[count..], BitConverter.Int32BitsToSingle), "the policy"));

@@ -143,9 +143,15 @@ public sealed class Transformer : IDisposable
     /// <summary>Logits of hidden states: (N, C) → (N, V).</summary>
     public Tensor Head(Tensor hidden) => hidden.Linear(head?.Weight ?? tokens.Weight);
 
+    /// <summary>The policy at the states of named rows: what training, scoring and sampling ask for log-probabilities, divergences and tokens.</summary>
+    public PolicyRows Policy(in TokenRows tokens, TokenIds rows) => PolicyOf(Hidden(tokens, rows));
+
+    /// <summary>The policy at the states of hidden rows, (N, C).</summary>
+    internal PolicyRows PolicyOf(Tensor hidden) => PolicyRows.Of(hidden, head?.Weight ?? tokens.Weight);
+
     /// <summary>
-    /// Logits of the named rows only. Training and scoring use it with the rows that predict response tokens: neither the last block's perceptron nor the head is
-    /// computed for the others.
+    /// Logits of the named rows only: neither the last block's perceptron nor the head is computed for the others. See <see cref="Policy"/> for what does not need all
+    /// of them at once.
     /// </summary>
     public Tensor Logits(in TokenRows tokens, TokenIds rows) => Head(Hidden(tokens, rows));
 
@@ -235,16 +241,29 @@ public sealed class Transformer : IDisposable
         return at with { Rotation = rotation.For(positions), Local = localRotation.For(positions) };
     }
 
+    // Where nothing is recorded, no more is kept than the result, and meanwhile one block's activations.
     private Tensor Run(TokenIds ids, in Placement placement, TokenIds? rows)
     {
+        var tape = (Tape)ids.Owner;
+        if (tape.Recording) return Blocks(ids, placement, rows);
+        Tensor result = tape.New(new Shape(rows?.Shape.Count ?? ids.Shape.Count, Config.HiddenSize), needsGrad: false);
+        Arena.Mark mark = tape.Arena.Here;
+        tape.Backend.Copy(Blocks(ids, placement, rows).Storage, result.Storage);
+        tape.Arena.Release(mark);
+        return result;
+    }
+
+    private Tensor Blocks(TokenIds ids, in Placement placement, TokenIds? rows)
+    {
         Placement at = Rotated(placement);
+        var tape = (Tape)ids.Owner;
         Tensor x = tokens.Forward(ids); // (N, C)
         if (Config.Form.ScaledEmbedding) x = x.Scale(MathF.Sqrt(Config.HiddenSize));
         if (learnedPositions is not null) x = x + learnedPositions.Forward(at.Positions);
         foreach (Block block in blocks)
         {
             var here = new BlockAt(block, at, block == blocks[^1] ? rows : null);
-            x = Recompute ? Autograd.Recompute.Run(x, here) : here.Forward(x);
+            x = Recompute || !tape.Recording ? Autograd.Recompute.Run(x, here) : here.Forward(x);
         }
 
         return norm.Forward(x);

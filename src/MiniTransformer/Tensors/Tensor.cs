@@ -180,6 +180,10 @@ public readonly struct TokenIds
         });
     }
 
+    /// <summary>Some of a list of ids.</summary>
+    internal TokenIds Slice(int start, int length) =>
+        length == Shape.Count ? this : new(Owner, generation, data.Slice(start, length), new Shape(length), Smallest, Largest);
+
     /// <summary>Copies the ids from the device.</summary>
     public int[] ToArray()
     {

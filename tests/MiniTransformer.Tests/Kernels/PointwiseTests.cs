@@ -28,6 +28,21 @@ public unsafe class PointwiseTests
     public void Gelu_is_right() => Unary<Gelu>(GeluOf, x => 2 * x);
 
     [Fact]
+    public void LogAddExp_is_right() => Binary<LogAddExp>((a, b) => Math.Log(Math.Exp(a) + Math.Exp(b)));
+
+    [Fact]
+    public void LogAddExp_of_what_is_forbidden_or_far_apart_is_the_larger()
+    {
+        const float no = float.NegativeInfinity;
+        foreach ((float a, float b, float y) in ((float, float, float)[])[(no, no, no), (no, 3, 3), (-7, no, -7), (500, -500, 500), (-200, -200, -200 + MathF.Log(2))])
+        {
+            float vector = LogAddExp.Forward(Vector.Create(a), Vector.Create(b))[0], one = LogAddExp.Forward(a, b);
+            Assert.True(y == vector || Math.Abs(y - vector) < 1e-5f * Math.Abs(y), $"{vector} for {a} and {b}");
+            Assert.True(y == one || Math.Abs(y - one) < 1e-5f * Math.Abs(y), $"{one} for {a} and {b}");
+        }
+    }
+
+    [Fact]
     public void GeluMultiply_is_right() => Binary<GeluMultiply>((a, b) => GeluOf(a) * b);
 
     [Fact]

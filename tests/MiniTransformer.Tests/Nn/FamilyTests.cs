@@ -124,7 +124,7 @@ public sealed class FamilyTests : IDisposable
                 SampledResponse[] responses = Sampler.Generate(model, prompts, EndTokens.None, new SamplingOptions { MaxTokens = 24, BatchSize = batch });
                 var examples = new ResponseBatch([.. responses.Select((r, i) => new Example(prompts[i], r.Ids))]);
                 using Tape tape = Tape.Record(device);
-                float[] scored = model.Logits(tape, examples).GatherLogSoftmax(tape.Targets(examples)).ToArray();
+                float[] scored = model.Rows(tape, examples).LogProb(tape.Targets(examples)).ToArray();
                 Operand.Identical(scored, [.. responses.SelectMany(r => r.LogProbs)]);
                 first ??= [.. responses.Select(r => r.LogProbs)];
                 for (int i = 0; i < prompts.Length; i++) Operand.Identical(first[i], responses[i].LogProbs);

@@ -183,7 +183,7 @@ public sealed class LoraTests : IDisposable
         policy.Recompute = recompute;
         using var optimizer = new AdamW(policy.Parameters);
         using Tape tape = Tape.Record(device);
-        tape.Backward(new Objective().Loss(tape, policy.Logits(tape, batch), batch, 1f / batch.N));
+        tape.Backward(new Objective().Loss(tape, policy.Rows(tape, batch), batch, 1f / batch.N));
         optimizer.Step(0);
 
         StepMemory predicted = StepMemory.OfSft(config, batch, recompute, Lora, ElementType.BF16);
@@ -223,7 +223,7 @@ public sealed class LoraTests : IDisposable
     {
         var batch = new ResponseBatch(Models.Examples(6, 19, seed: 4));
         using Tape tape = Tape.Record(model.Device);
-        tape.Backward(new Objective().Loss(tape, model.Logits(tape, batch), batch, 1f / batch.N));
+        tape.Backward(new Objective().Loss(tape, model.Rows(tape, batch), batch, 1f / batch.N));
     }
 
     private static float[] Logits(Transformer model, int[] ids)

@@ -2,7 +2,6 @@ using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
-using MiniTransformer.Ops;
 using MiniTransformer.Tests.Kernels;
 using MiniTransformer.Tests.Reference;
 using MiniTransformer.Text;
@@ -25,7 +24,7 @@ public class SamplerTests
         SampledResponse[] responses = Sampler.Generate(model, Prompts, End, new SamplingOptions { MaxTokens = 12, BatchSize = 16 });
         var batch = new ResponseBatch([.. responses.Select((r, i) => new Example(Prompts[i], r.Ids))]);
         using Tape tape = Tape.Record(device);
-        float[] teacherForced = model.Logits(tape, batch).GatherLogSoftmax(tape.Targets(batch)).ToArray();
+        float[] teacherForced = model.Rows(tape, batch).LogProb(tape.Targets(batch)).ToArray();
         Devices.Agree(name, teacherForced, [.. responses.SelectMany(r => r.LogProbs)]);
         Assert.True(responses.Count(r => r.Ids.Length > 1) > 30);
     }

@@ -53,7 +53,7 @@ public class TransformerTests
         float[] weights = Operand.Normal(batch.N, seed: 5);
         using (Tape tape = Tape.Record(device))
         {
-            Tensor logProb = model.Logits(tape, batch).GatherLogSoftmax(tape.Targets(batch));
+            Tensor logProb = model.Rows(tape, batch).LogProb(tape.Targets(batch));
             tape.Backward(logProb.WeightedSum(tape.Constant(weights, logProb.Shape)));
         }
 

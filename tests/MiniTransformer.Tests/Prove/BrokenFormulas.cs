@@ -10,7 +10,7 @@ namespace MiniTransformer.Tests.Prove;
 internal static class BrokenFormulas
 {
     /// <summary>The inverse-Q loss with its three places where a mistake is easy: the start's value, the next state's row, the terminal state.</summary>
-    public static Loss InverseQ(float startSign = 1, int next = 1, bool terminalIsZero = true) => (tape, logits, batch, scale) =>
+    public static Loss InverseQ(float startSign = 1, int next = 1, bool terminalIsZero = true) => (tape, policy, batch, scale) =>
     {
         int n = batch.N;
         int[] rows = new int[n];
@@ -26,9 +26,9 @@ internal static class BrokenFormulas
         }
 
         var shape = new Shape(n);
-        Tensor v = logits.LogSumExp();
+        Tensor v = policy.LogSumExp();
         Tensor vNext = v.Reshape(new Shape(n, 1)).SelectRows(tape.Ids(rows, shape)).Reshape(shape) * tape.Constant(hasNext, shape);
-        return v.WeightedSum(tape.Constant(isFirst, shape), scale) - (logits.Gather(tape.Targets(batch)) - vNext).WeightedSum(tape.Constant(one, shape), scale);
+        return v.WeightedSum(tape.Constant(isFirst, shape), scale) - (policy.Q(tape.Targets(batch)) - vNext).WeightedSum(tape.Constant(one, shape), scale);
     };
 
     /// <summary>Each mistake, and the statements that it makes false.</summary>

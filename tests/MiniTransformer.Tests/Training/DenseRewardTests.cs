@@ -91,7 +91,7 @@ public class DenseRewardTests
         foreach (DenseReward reward in (DenseReward[])[.. variants.Select(c.Reward), new(c.Expert, [c.Reference, c.Other])])
         {
             using Tape tape = Tape.Record(c.Device);
-            Operand.Identical(reward.Recover(c.Batch).RHat, reward.Score(tape, c.Expert.FrozenLogits(tape, c.Batch), c.Batch).Values);
+            Operand.Identical(reward.Recover(c.Batch).RHat, reward.Score(tape, c.Expert.FrozenRows(tape, c.Batch), c.Batch).Values);
         }
     }
 

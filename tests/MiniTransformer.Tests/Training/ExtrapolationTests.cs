@@ -25,9 +25,9 @@ public class ExtrapolationTests
         SampledResponse[] responses = c.Extrapolated(alpha).Generate(Prompts, End, Sampling);
         var batch = new ResponseBatch([.. responses.Select((r, i) => new Example(Prompts[i], r.Ids))]);
         using Tape tape = Tape.NoGrad(c.Device);
-        float[] logProb = c.Extrapolated(alpha).Logits(tape, batch).GatherLogSoftmax(tape.Targets(batch)).ToArray();
+        float[] logProb = c.Extrapolated(alpha).Rows(tape, batch).LogProb(tape.Targets(batch)).ToArray();
         Devices.Agree(name, logProb, [.. responses.SelectMany(r => r.LogProbs)]);
-        Assert.NotEqual(logProb, Policy.Of(c.Expert).Logits(tape, batch).GatherLogSoftmax(tape.Targets(batch)).ToArray());
+        Assert.NotEqual(logProb, Policy.Of(c.Expert).Rows(tape, batch).LogProb(tape.Targets(batch)).ToArray());
     }
 
     [Fact]
@@ -39,7 +39,7 @@ public class ExtrapolationTests
         {
             var batch = new ResponseBatch([new Example(TinyWorld.Prompt, y)]);
             using Tape tape = Tape.NoGrad(world.Policy.Device);
-            float[] logProb = new Extrapolation(world.Expert, world.Reference, (float)alpha).Logits(tape, batch).GatherLogSoftmax(tape.Targets(batch)).ToArray();
+            float[] logProb = new Extrapolation(world.Expert, world.Reference, (float)alpha).Rows(tape, batch).LogProb(tape.Targets(batch)).ToArray();
             double[][] expert = TinyWorld.Rows(world.ExpertInDouble, y), reference = TinyWorld.Rows(world.ReferenceInDouble, y);
             for (int t = 0; t < y.Length; t++)
             {

@@ -36,7 +36,7 @@ public class InverseQTests
     {
         using var random = new RandomBatch(name, seed: 5);
         (double discounted, float[][] gradient) = random.Evaluate(new Objective(ObjectiveKind.InverseQ, gamma));
-        (double weighted, float[][] weightedGradient) = random.Evaluate((tape, logits, batch, scale) =>
+        (double weighted, float[][] weightedGradient) = random.Evaluate((tape, policy, batch, scale) =>
         {
             float[] weights = new float[batch.N];
             for (int b = 0; b < batch.B; b++)
@@ -44,7 +44,7 @@ public class InverseQTests
                 for (int i = batch.Starts[b]; i < batch.Starts[b + 1]; i++) weights[i] = (float)Math.Pow(gamma, i - batch.Starts[b]);
             }
 
-            return logits.GatherLogSoftmax(tape.Targets(batch)).WeightedSum(tape.Constant(weights, new Shape(batch.N)), -scale);
+            return policy.LogProb(tape.Targets(batch)).WeightedSum(tape.Constant(weights, new Shape(batch.N)), -scale);
         });
         Assert.Equal(weighted, discounted, Tolerance * weighted);
         Assert.True(random.Distance(weightedGradient, gradient) < Tolerance);
@@ -87,11 +87,11 @@ public class InverseQTests
 
         // With V(s_T) kept as if s_T were not terminal, r_{T−1} = Q − V(s_T): the loss gains Σ V(s_T), the soft value after the whole response.
         int vocabulary = Models.Odd.VocabSize;
-        (double kept, float[][] gradient) = random.Evaluate((tape, logits, batch, scale) =>
+        (double kept, float[][] gradient) = random.Evaluate((tape, policy, batch, scale) =>
         {
             var whole = new ResponseBatch([.. batch.Examples.Select(e => new Example([.. e.PromptIds, .. e.ResponseIds], [vocabulary - 1]))]);
-            Tensor tail = random.Model.Logits(tape, whole).LogSumExp().Sum().Scale(scale);
-            return new Objective(ObjectiveKind.InverseQ).Loss(tape, logits, batch, scale) + tail;
+            Tensor tail = random.Model.Rows(tape, whole).LogSumExp().Sum().Scale(scale);
+            return new Objective(ObjectiveKind.InverseQ).Loss(tape, policy, batch, scale) + tail;
         });
         Assert.True(Math.Abs(kept - sft) > 0.01 * sft);
         Assert.True(random.Distance(sftGradient, gradient) > 0.01);
@@ -139,11 +139,11 @@ public class InverseQTests
 
         public (double Loss, float[][] Gradient) Evaluate(Objective objective) => Evaluate(objective.Loss);
 
-        public (double Loss, float[][] Gradient) Evaluate(Func<Tape, Tensor, ResponseBatch, float, Tensor> objective)
+        public (double Loss, float[][] Gradient) Evaluate(Func<Tape, PolicyRows, ResponseBatch, float, Tensor> objective)
         {
             foreach (Parameter p in Model.Parameters) p.ZeroGradient();
             using Tape tape = Tape.Record(device);
-            Tensor loss = objective(tape, Model.Logits(tape, batch), batch, 1f / batch.N);
+            Tensor loss = objective(tape, Model.Rows(tape, batch), batch, 1f / batch.N);
             tape.Backward(loss);
             return (loss.Item(), Model.Gradients());
         }

@@ -131,7 +131,7 @@ public class PairTests
         using Device device = Device.Cpu(1);
         using Transformer opponent = Toy.Model(device);
         var order = new BatchOrder(Toy.Examples.Length, seed: 2);
-        ResponseBatch[] batches = [.. Enumerable.Range(0, 4).Select(u => Pairs.Draw(opponent, Toy.Examples, order, u, 21, 6, 2, Toy.End))];
+        ResponseBatch[] batches = [.. Enumerable.Range(0, 4).Select(u => Pairs.Draw(opponent, Toy.Examples, order, u, 21, new SpinOptions { MaxTokens = 6, Seed = 2 }, Toy.End).Single())];
         foreach (ResponseBatch batch in batches)
         {
             Assert.Equal(42, batch.B);

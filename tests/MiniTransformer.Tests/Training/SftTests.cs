@@ -82,7 +82,7 @@ public class SftTests
             {
                 using Tape tape = Tape.Record(device);
                 float scale = meanOfMeans ? 1f / batch.N / batches.Pieces.Count : 1f / batches.TokenCount;
-                tape.Backward(new Objective().Loss(tape, model.Logits(tape, batch), batch, scale));
+                tape.Backward(new Objective().Loss(tape, model.Rows(tape, batch), batch, scale));
             }
 
             return model.Gradients();
@@ -103,7 +103,7 @@ public class SftTests
             foreach (Parameter p in model.Parameters) p.ZeroGradient();
             var batch = new ResponseBatch(examples);
             using Tape tape = Tape.Record(device);
-            tape.Backward(new Objective().Loss(tape, model.Logits(tape, batch), batch, scale: 1));
+            tape.Backward(new Objective().Loss(tape, model.Rows(tape, batch), batch, scale: 1));
             return model.Gradients();
         }
     }

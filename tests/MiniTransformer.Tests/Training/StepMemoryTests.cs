@@ -31,7 +31,7 @@ public class StepMemoryTests
         using Device device = Device.Cpu(1);
         using var model = new Transformer(Config, ParameterSource.Random(device, 1)) { Recompute = recompute };
         using Tape tape = Tape.Record(device);
-        Tensor loss = new Objective().Loss(tape, model.Logits(tape, Batch), Batch, 1f / Batch.N);
+        Tensor loss = new Objective().Loss(tape, model.Rows(tape, Batch), Batch, 1f / Batch.N);
         tape.Backward(loss);
 
         Assert.Equal(4 * tape.Arena.Peak, StepMemory.OfSft(Config, Batch, recompute).Activations);
@@ -72,7 +72,7 @@ public class StepMemoryTests
         using Device device = Device.Cpu(2);
         using var model = new Transformer(Config, ParameterSource.Random(device, 1)) { Recompute = recompute };
         using Tape tape = Tape.Record(device);
-        Tensor loss = new Objective().Loss(tape, model.Logits(tape, Batch), Batch, 1f / Batch.N);
+        Tensor loss = new Objective().Loss(tape, model.Rows(tape, Batch), Batch, 1f / Batch.N);
         tape.Backward(loss);
         return (loss.Item(), [.. model.Parameters.Select(p => p.GradientToArray())]);
     }

@@ -109,7 +109,7 @@ internal sealed class TinyWorld : IDisposable
         var batch = new ResponseBatch([.. responses.Select(y => new Example(Prompt, y))]);
         float[] w = [.. responses.SelectMany(weightsOf).Select(x => (float)x)];
         using Tape tape = Tape.Record(device);
-        Tensor logProb = Policy.Logits(tape, batch).GatherLogSoftmax(tape.Targets(batch));
+        Tensor logProb = Policy.Rows(tape, batch).LogProb(tape.Targets(batch));
         tape.Backward(logProb.WeightedSum(tape.Constant(w, logProb.Shape)));
         double[] gradient = [.. Policy.Gradients().SelectMany(g => g.Doubles())];
         foreach (Parameter p in Policy.Parameters) p.ZeroGradient();

@@ -123,6 +123,6 @@ public class TokenRewardTests
     {
         var batch = new ResponseBatch([.. world.Responses.Select(y => new Example(TinyWorld.Prompt, y))]);
         using Tape tape = Tape.NoGrad(world.Expert.Device);
-        return (reward.Score(tape, world.Expert.FrozenLogits(tape, batch), batch).Values, batch);
+        return (reward.Score(tape, world.Expert.FrozenRows(tape, batch), batch).Values, batch);
     }
 }

@@ -46,7 +46,7 @@ public class WhiteningTests
     {
         public Transformer Expert => expert;
 
-        public TokenRewards Score(Tape tape, Tensor expertLogits, ResponseBatch batch) =>
+        public TokenRewards Score(Tape tape, PolicyRows expert, ResponseBatch batch) =>
             new([.. batch.Targets.Select(id => scale * (float)new Rng(5, (ulong)id).NextNormal())]);
     }
 }
