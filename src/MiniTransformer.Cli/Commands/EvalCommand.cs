@@ -78,9 +78,9 @@ internal sealed class EvalCommand
         (string expertFolder, string[] referenceFolders) = training is DprRun dpr
             ? terminal.Stop.Await(() => ExpertOf(dpr, path))
             : isRun ? (policies[^1].Folder, [ModelFolder.Named(run.Name, path, ModelFolder.Base)]) : (policies[^1].Folder, [policies[^1].Folder]);
-        using var expert = LoadedModel.Open(expertFolder, device);
-        LoadedModel[] references = [.. referenceFolders.Select(folder => LoadedModel.Open(folder, device))];
-        var reward = new DenseReward(expert.Model, [.. references.Select(r => r.Model)]);
+        using Transformer expert = Load(expertFolder);
+        Transformer[] references = [.. referenceFolders.Select(Load)];
+        var reward = new DenseReward(expert, references);
 
         using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
         var rows = new List<PolicyRow>();
@@ -88,11 +88,11 @@ internal sealed class EvalCommand
         {
             foreach ((string name, string folder) in policies)
             {
-                using var policy = LoadedModel.Open(folder, device);
+                using Transformer policy = Load(folder);
                 rows.Add(Progress.Show(terminal, open =>
                 {
                     ITrack track = open($"eval {name}", 1, 0);
-                    var row = PolicyRow.Measure(name, policy.Model, reward, runData.Evaluation, vocabulary, new Measuring(track, () => 0, name).Shown(sampling));
+                    var row = PolicyRow.Measure(name, policy, reward, runData.Evaluation, vocabulary, new Measuring(track, () => 0, name).Shown(sampling));
                     track.Report(1, "measured");
                     return row;
                 }));
@@ -108,6 +108,9 @@ internal sealed class EvalCommand
         WriteTables();
         results.Keep();
         return ExitCode.Done;
+
+        // What is in memory already is shared.
+        Transformer Load(string folder) => folder == loaded.Folder ? model.Clone() : LoadedModel.Open(folder, device).Model;
 
         void WriteTables()
         {

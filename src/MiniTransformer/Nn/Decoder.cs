@@ -22,19 +22,22 @@ public sealed class Decoder : IDisposable
     }
 
     /// <summary>Runs the prompts and returns the policy after each one's last token. Prompt i takes slot i.</summary>
-    public PolicyRows Prompt(Tape tape, IReadOnlyList<int[]> prompts)
+    public PolicyRows Prompt(Tape tape, IReadOnlyList<int[]> prompts) => Prompt(tape, prompts, [.. Enumerable.Range(0, prompts.Count)]);
+
+    /// <summary>Runs the prompts, each in a slot of its own, whatever was in it, and returns the policy after each one's last token.</summary>
+    public PolicyRows Prompt(Tape tape, IReadOnlyList<int[]> prompts, ReadOnlySpan<int> slots)
     {
         int b = prompts.Count;
-        int[] slots = new int[prompts.Sum(p => p.Length)], last = new int[b];
+        int[] ofRows = new int[prompts.Sum(p => p.Length)], last = new int[b];
         for (int i = 0, row = 0; i < b; i++)
         {
             if (prompts[i].Length == 0) throw new ArgumentException($"Decoder: prompt {i} is empty; a prompt needs at least the begin token.");
-            slots.AsSpan(row, prompts[i].Length).Fill(i);
+            ofRows.AsSpan(row, prompts[i].Length).Fill(slots[i]);
             row += prompts[i].Length;
             last[i] = row - 1;
         }
 
-        TokenIds where = tape.Ids(slots, new Shape(slots.Length));
+        TokenIds where = tape.Ids(ofRows, new Shape(ofRows.Length));
         return model.PolicyOf(model.Hidden(tape.Sequences(prompts), cache, where, tape.Ids(last, new Shape(b))));
     }
 

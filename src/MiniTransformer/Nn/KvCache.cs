@@ -40,11 +40,11 @@ internal sealed class KvCache : IDisposable
     /// <summary>Positions of each sequence.</summary>
     public int Context { get; }
 
-    /// <summary>The sequences of a length that a cache can hold beside others in half of the device's memory; at least one.</summary>
-    public static int MostSlots(Device device, TransformerConfig config, int context)
+    /// <summary>The sequences of a length that a cache can hold in so many bytes, 0 being half of the device's memory; at least one.</summary>
+    public static int MostSlots(Device device, TransformerConfig config, int context, long bytes = 0)
     {
         long length = device.Backend.CacheLength(1, config.NumKeyValueHeads, config.HeadDim, (int)Math.Min(int.MaxValue, (context + 15L) / 16 * 16));
-        double slots = Math.Min((double)int.MaxValue / length, device.Backend.MemoryBytes / 2.0 / BytesOf(length, config));
+        double slots = Math.Min((double)int.MaxValue / length, (bytes == 0 ? device.Backend.MemoryBytes / 2.0 : bytes) / BytesOf(length, config));
         return (int)Math.Clamp(slots, 1, int.MaxValue);
     }
 

@@ -1,6 +1,5 @@
 using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
-using MiniTransformer.Ops;
 using MiniTransformer.Tensors;
 using MiniTransformer.Text;
 
@@ -35,8 +34,17 @@ public sealed record SamplingOptions
     /// <summary>Number of the first prompt's random stream; prompt i draws from stream FirstStream + i.</summary>
     public ulong FirstStream { get; init; }
 
-    /// <summary>Sequences that are decoded together. The responses do not depend on it.</summary>
+    /// <summary>Sequences that are decoded together, at most: when one is finished the next prompt takes its place. The responses do not depend on it.</summary>
     public int BatchSize { get; init; } = 256;
+
+    /// <summary>Memory of the keys and values, in bytes, that limits the sequences that are decoded together; 0 is half of the device's. The responses do not depend on it.</summary>
+    public long CacheBytes { get; init; }
+
+    /// <summary>
+    /// Takes the prompts by length, in buckets of similar ones with caches of their own length, where prompts differ much and memory limits how many are decoded
+    /// together. The responses do not depend on it.
+    /// </summary>
+    public bool ByLength { get; init; }
 
     /// <summary>Hears after every token how far the drawing is; null where nobody listens.</summary>
     public Action<SamplingProgress>? Progress { get; init; }
@@ -50,6 +58,7 @@ public sealed record SamplingOptions
         if (TopK < 0) throw new ArgumentException($"TopK must be 0 (all) or more, not {TopK}.");
         if (!(TopP > 0 && TopP <= 1)) throw new ArgumentException($"TopP must be in (0, 1], not {TopP}.");
         if (MaxTokens < 1) throw new ArgumentException($"MaxTokens must be at least 1, not {MaxTokens}.");
+        if (CacheBytes < 0) throw new ArgumentException($"CacheBytes must be 0 or more, not {CacheBytes}.");
         if (BatchSize < 1) throw new ArgumentException($"BatchSize must be at least 1, not {BatchSize}.");
     }
 }
@@ -73,7 +82,7 @@ public sealed record SampledResponse(int[] Ids, float[] LogProbs, bool Ended)
 
 /// <summary>
 /// Draws responses with a key/value cache. The draw for token t of prompt i is a function of (seed, i, t) alone, and each response has the room that
-/// its own prompt leaves: the same seed gives the same text whatever the other prompts, the batch size and the number of threads.
+/// its own prompt leaves: the same seed gives the same text whatever the other prompts, the batch size, the memory and the number of threads.
 /// </summary>
 public static class Sampler
 {
@@ -111,90 +120,167 @@ public static class Sampler
         int[] answered = [.. Enumerable.Range(0, prompts.Count).Where(i => Room(prompts[i].Length, positions) > 0)];
         int finished = 0;
         long tokens = 0;
-        foreach (int[] batch in answered.Chunk(Together(model, other, answered.Select(i => prompts[i].Length + (long)RoomOf(i) - 1), options)))
+        foreach (int[] bucket in Buckets(answered, PositionsOf, options.ByLength))
         {
-            int[] room = Array.ConvertAll(batch, RoomOf);
-            SamplingOptions here = options.Progress is { } hear
-                ? options with { Progress = p => hear(new SamplingProgress(finished + p.Finished, answered.Length, tokens + p.Tokens)) }
-                : options;
-            SampledResponse[] drawn = GenerateBatch(model, other, alpha, Array.ConvertAll(batch, i => prompts[i]), room, ends, here, batch, told);
-            (finished, tokens) = (finished + batch.Length, tokens + drawn.Sum(r => (long)r.Ids.Length));
-            for (int i = 0; i < batch.Length; i++)
-                responses[batch[i]] = drawn[i] with { ContextFull = !drawn[i].Ended && drawn[i].Ids.Length < options.MaxTokens };
+            using var drawing = new Drawing(model, other, alpha, (int)bucket.Max(PositionsOf), bucket.Length, ends, options, told);
+            drawing.Run(bucket.Select(i => new Sequence(i, prompts[i], RoomOf(i))), done =>
+            {
+                finished++;
+                responses[done.Place] = new SampledResponse([.. done.Tokens], [.. done.LogProbs], done.Ended)
+                {
+                    ContextFull = !done.Ended && done.Tokens.Count < options.MaxTokens,
+                };
+            }, drawn => options.Progress?.Invoke(new SamplingProgress(finished, answered.Length, tokens += drawn)));
         }
 
         return responses;
 
         int RoomOf(int i) => Math.Min(options.MaxTokens, Room(prompts[i].Length, positions));
+
+        long PositionsOf(int i) => prompts[i].Length + (long)RoomOf(i) - 1;
     }
 
-    // Sequences of a batch: fewer than asked for where the caches of so many would not fit in the device's memory.
-    private static int Together(Transformer model, Transformer? other, IEnumerable<long> lengths, SamplingOptions options)
+    // The prompts as they come, in one bucket; or by length, the longest first, in buckets whose caches are at most twice as long as their shortest sequence needs.
+    private static IEnumerable<int[]> Buckets(int[] prompts, Func<int, long> positionsOf, bool byLength)
     {
-        int longest = (int)lengths.DefaultIfEmpty(1).Max();
-        int most = KvCache.MostSlots(model.Device, model.Config, longest);
-        if (other is not null) most = Math.Min(most, KvCache.MostSlots(other.Device, other.Config, longest)) / 2;
-        return Math.Max(1, Math.Min(options.BatchSize, most));
-    }
-
-    // room: the most tokens of each response; places: where each prompt stands among all, which names its stream.
-    private static SampledResponse[] GenerateBatch(
-        Transformer model, Transformer? other, float alpha, int[][] prompts, int[] room, EndTokens ends, SamplingOptions options, int[] places,
-        Action<int, int>? told)
-    {
-        int n = prompts.Length, context = prompts.Zip(room, (prompt, most) => prompt.Length + most - 1).Max();
-        using var decoder = new Decoder(model, n, context);
-        using Decoder? otherDecoder = other is null ? null : new Decoder(other, n, context);
-        var tokens = new List<int>[n];
-        var logProbs = new List<float>[n];
-        var ended = new bool[n];
-        for (int i = 0; i < n; i++) (tokens[i], logProbs[i]) = ([], []);
-
-        // slots: the sequences that still grow; their last token and its position
-        int[] slots = [.. Enumerable.Range(0, n)], last = [], positions = [];
-        long drawn = 0;
-        for (int step = 0; slots.Length > 0; step++)
+        if (!byLength && prompts.Length > 0) yield return prompts;
+        if (!byLength) yield break;
+        int[] sorted = [.. prompts.OrderByDescending(positionsOf)];
+        for (int from = 0, to; from < sorted.Length; from = to)
         {
-            using Tape tape = Tape.NoGrad(model.Device);
-            PolicyRows policy = Next(decoder);
-            if (otherDecoder is not null) policy = PolicyRows.Extrapolated(policy, Next(otherDecoder), alpha);
-            (int[] ids, float[] logs) = Draw(tape, policy, slots, step);
+            for (to = from + 1; to < sorted.Length && 2 * positionsOf(sorted[to]) >= positionsOf(sorted[from]); to++) { }
+            yield return sorted[from..to];
+        }
+    }
 
-            var growing = new List<int>(slots.Length);
-            for (int i = 0; i < slots.Length; i++)
-            {
-                int slot = slots[i];
-                tokens[slot].Add(ids[i]);
-                told?.Invoke(places[slot], ids[i]);
-                logProbs[slot].Add(logs[i]);
-                ended[slot] = ends.Contains(ids[i]);
-                if (!ended[slot] && tokens[slot].Count < room[slot]) growing.Add(slot);
-            }
+    // A sequence that grows; place: where its prompt stands among all, which names its random stream.
+    private sealed class Sequence(int place, int[] prompt, int room)
+    {
+        public int Place => place;
 
-            drawn += slots.Length;
-            slots = [.. growing];
-            options.Progress?.Invoke(new SamplingProgress(n - slots.Length, n, drawn));
-            last = Array.ConvertAll(slots, slot => tokens[slot][^1]);
-            positions = Array.ConvertAll(slots, slot => prompts[slot].Length + tokens[slot].Count - 1);
+        public int[] Prompt => prompt;
 
-            PolicyRows Next(Decoder d) => step == 0 ? d.Prompt(tape, prompts) : d.Step(tape, last, slots, positions);
+        public List<int> Tokens { get; } = [];
+
+        public List<float> LogProbs { get; } = [];
+
+        public bool Ended { get; set; }
+
+        public bool Grows => !Ended && Tokens.Count < room;
+
+        public int Slot { get; set; }
+
+        // Of its last token.
+        public int Position => prompt.Length + Tokens.Count - 1;
+    }
+
+    // Continuous decoding with a cache of some slots: whenever some are free, the next prompts begin in them.
+    private sealed class Drawing : IDisposable
+    {
+        // Tokens of prompts that are computed together, so that their activations stay small beside the cache.
+        private const int MostPromptTokens = 8192;
+
+        private readonly Transformer model;
+        private readonly Decoder decoder;
+        private readonly Decoder? other;
+        private readonly float alpha;
+        private readonly int slots;
+        private readonly EndTokens ends;
+        private readonly SamplingOptions options;
+        private readonly Action<int, int>? told;
+
+        public Drawing(
+            Transformer model, Transformer? other, float alpha, int context, int sequences, EndTokens ends, SamplingOptions options, Action<int, int>? told)
+        {
+            (this.model, this.alpha, this.ends, this.options, this.told) = (model, alpha, ends, options, told);
+
+            // Fewer than asked for where the caches of so many would not fit.
+            int most = KvCache.MostSlots(model.Device, model.Config, context, options.CacheBytes);
+            if (other is not null) most = Math.Min(most, KvCache.MostSlots(other.Device, other.Config, context, options.CacheBytes)) / 2;
+            slots = Math.Max(1, Math.Min(sequences, Math.Min(options.BatchSize, most)));
+            decoder = new Decoder(model, slots, context);
+            this.other = other is null ? null : new Decoder(other, slots, context);
         }
 
-        var responses = new SampledResponse[n];
-        for (int i = 0; i < n; i++) responses[i] = new SampledResponse([.. tokens[i]], [.. logProbs[i]], ended[i]);
-        return responses;
-
-        (int[] Ids, float[] LogProbs) Draw(Tape tape, PolicyRows policy, int[] rows, int step)
+        public void Run(IEnumerable<Sequence> sequences, Action<Sequence> finished, Action<int> drawn)
         {
-            int count = rows.Length;
+            var waiting = new Queue<Sequence>(sequences);
+            var free = new Stack<int>(Enumerable.Range(0, slots).Reverse());
+            List<Sequence> growing = [];
+            while (growing.Count + waiting.Count > 0)
+            {
+                using Tape tape = Tape.NoGrad(model.Device);
+
+                // Prompts begin several at a time: a product of few rows costs as much as one of some more.
+                Sequence[] begun = free.Count > slots / 8 || growing.Count == 0 ? Begin(waiting, free) : [];
+                if (growing.Count > 0) Draw(tape, Step(tape, growing), growing);
+                if (begun.Length > 0) Draw(tape, Prompt(tape, begun), begun);
+                growing.AddRange(begun);
+                int tokens = growing.Count;
+                foreach (Sequence done in growing.Where(s => !s.Grows))
+                {
+                    free.Push(done.Slot);
+                    finished(done);
+                }
+
+                growing.RemoveAll(s => !s.Grows);
+                drawn(tokens);
+            }
+        }
+
+        public void Dispose()
+        {
+            decoder.Dispose();
+            other?.Dispose();
+        }
+
+        private static Sequence[] Begin(Queue<Sequence> waiting, Stack<int> free)
+        {
+            List<Sequence> begun = [];
+            for (int tokens = 0; free.Count > 0 && waiting.TryPeek(out Sequence? next) && (begun.Count == 0 || tokens + next.Prompt.Length <= MostPromptTokens);)
+            {
+                tokens += next.Prompt.Length;
+                next.Slot = free.Pop();
+                begun.Add(waiting.Dequeue());
+            }
+
+            return [.. begun];
+        }
+
+        private PolicyRows Prompt(Tape tape, Sequence[] begun)
+        {
+            int[][] prompts = [.. begun.Select(s => s.Prompt)];
+            int[] at = [.. begun.Select(s => s.Slot)];
+            return Both(d => d.Prompt(tape, prompts, at));
+        }
+
+        private PolicyRows Step(Tape tape, List<Sequence> growing)
+        {
+            int[] last = [.. growing.Select(s => s.Tokens[^1])], at = [.. growing.Select(s => s.Slot)], positions = [.. growing.Select(s => s.Position)];
+            return Both(d => d.Step(tape, last, at, positions));
+        }
+
+        private PolicyRows Both(Func<Decoder, PolicyRows> next) =>
+            other is null ? next(decoder) : PolicyRows.Extrapolated(next(decoder), next(other), alpha);
+
+        private void Draw(Tape tape, PolicyRows policy, IReadOnlyList<Sequence> sequences)
+        {
+            int count = sequences.Count;
             var uniforms = new float[count];
-            for (int i = 0; i < count; i++) uniforms[i] = Rng.UniformAt(options.Seed, options.FirstStream + (ulong)places[rows[i]], (ulong)step);
-            Tensor draws = tape.Constant(uniforms, new Shape(count));
+            for (int i = 0; i < count; i++)
+                uniforms[i] = Rng.UniformAt(options.Seed, options.FirstStream + (ulong)sequences[i].Place, (ulong)sequences[i].Tokens.Count);
             Storage both = tape.Scratch(2 * count); // ids, then log-probabilities: one wait for the device brings both
-            policy.Sample(draws, both, options);
+            policy.Sample(tape.Constant(uniforms, new Shape(count)), both, options);
             var drawn = new int[2 * count];
             tape.Backend.Download(both, drawn);
-            return (drawn[..count], LogitsException.Check(Array.ConvertAll(drawn[count..], BitConverter.Int32BitsToSingle), "the policy"));
+            float[] logProbs = LogitsException.Check(Array.ConvertAll(drawn[count..], BitConverter.Int32BitsToSingle), "the policy");
+            for (int i = 0; i < count; i++)
+            {
+                sequences[i].Tokens.Add(drawn[i]);
+                sequences[i].LogProbs.Add(logProbs[i]);
+                sequences[i].Ended = ends.Contains(drawn[i]);
+                told?.Invoke(sequences[i].Place, drawn[i]);
+            }
         }
     }
 }

@@ -24,7 +24,8 @@ public sealed class SignalTests : IDisposable
         Assert.Equal(ExitCode.Interrupted, stopped.Code);
         Assert.Contains("a checkpoint is saved", stopped.Error, StringComparison.Ordinal);
         string line = stopped.Error.Split('\n').Single(l => l.StartsWith("  ", StringComparison.Ordinal));
-        using Process pasted = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", line]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        string installed = $"minitransformer() {{ '{Host}' '{Tool}' \"$@\"; }}"; // as if it were
+        using Process pasted = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", $"{installed}\n{line}"]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
         Task<string> said = pasted.StandardError.ReadToEndAsync();
         pasted.StandardOutput.ReadToEnd();
         pasted.WaitForExit();
@@ -32,12 +33,15 @@ public sealed class SignalTests : IDisposable
         Assert.Contains("Resumed after update", said.Result, StringComparison.Ordinal);
     }
 
+    private static string Tool => Path.Combine(AppContext.BaseDirectory, "MiniTransformer.Cli.dll");
+
+    private static string Host => Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+
     private sealed record Result(int Code, string Error);
 
     private static Result Signalled(int signal, Func<bool> when, string[] args)
     {
-        string tool = Path.Combine(AppContext.BaseDirectory, "MiniTransformer.Cli.dll");
-        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [tool, .. args])
+        var start = new ProcessStartInfo(Host, [Tool, .. args])
         {
             RedirectStandardInput = true,
             RedirectStandardError = true,

@@ -2,6 +2,7 @@ using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
+using MiniTransformer.Tests.IO;
 using MiniTransformer.Tests.Kernels;
 using MiniTransformer.Tests.Reference;
 using MiniTransformer.Text;
@@ -27,6 +28,26 @@ public class SamplerTests
         float[] teacherForced = model.Rows(tape, batch).LogProb(tape.Targets(batch)).ToArray();
         Devices.Agree(name, teacherForced, [.. responses.SelectMany(r => r.LogProbs)]);
         Assert.True(responses.Count(r => r.Ids.Length > 1) > 30);
+    }
+
+    [DeviceTheory]
+    [OnEveryDevice(ElementType.BF16, false)]
+    [OnEveryDevice(ElementType.F16, false)]
+    [OnEveryDevice(ElementType.F32, false)]
+    [OnEveryDevice(ElementType.BF16, true)]
+    public void They_are_where_frozen_weights_keep_their_type_and_where_adapters_are_trained_on_them(string name, ElementType type, bool adapted)
+    {
+        using var folder = new TemporaryFolder();
+        using Device device = Devices.Open(name);
+        using (Transformer random = Models.Random(device, Models.Odd, seed: 1)) Checkpoint.Save(folder["model"], random, null, type);
+        using Transformer frozen = Checkpoint.LoadModel(folder["model"], device, trainable: false), model = adapted ? frozen.Adapted(new LoraOptions { Rank = 3 }, seed: 2) : frozen.Clone();
+        if (adapted) LoraTests.Fill(model, seed: 3);
+        SampledResponse[] responses = Sampler.Generate(model, Prompts, End, new SamplingOptions { MaxTokens = 12, BatchSize = 16 });
+        var batch = new ResponseBatch([.. responses.Select((r, i) => new Example(Prompts[i], r.Ids))]);
+        using Tape tape = Tape.Record(device);
+        float[] teacherForced = model.Rows(tape, batch).LogProb(tape.Targets(batch)).ToArray();
+        Devices.Agree(name, teacherForced, [.. responses.SelectMany(r => r.LogProbs)]);
+        Assert.True(batch.N > 256); // rows of the last block: another path than that of 16
     }
 
     [Fact]

@@ -110,14 +110,11 @@ public static class PeftFiles
     public static void Fill(string folder, Transformer model)
     {
         LoraOptions found = Read(folder, model.Config), needed = model.Lora!;
-        foreach (Parameter p in model.Parameters.Where(p => needed.Trains(p.Name)))
-        {
-            using SafetensorsReader file = SafetensorsReader.Open(Path.Combine(folder, Weights));
-            p.Set(Values(file, p.Name, p.Shape) ?? throw new InvalidDataException($"{folder}: {Weights} has no '{Prefix + p.Name}', which the run trains."));
-        }
-
         if (found.RankStabilised != needed.RankStabilised || found.Alpha != needed.Alpha || found.Rank != needed.Rank)
             throw new InvalidDataException($"{folder}: its adapters have r = {found.Rank}, alpha = {found.Alpha}; those of the run have r = {needed.Rank}, alpha = {needed.Alpha}.");
+        using SafetensorsReader file = SafetensorsReader.Open(Path.Combine(folder, Weights));
+        foreach (Parameter p in model.Parameters.Where(p => needed.Trains(p.Name)))
+            p.Set(Values(file, p.Name, p.Shape) ?? throw new InvalidDataException($"{folder}: {Weights} has no '{Prefix + p.Name}', which the run trains."));
     }
 
     private static float[]? Values(SafetensorsReader file, string parameter, Shape shape)
