@@ -32,7 +32,8 @@ using (Tape tape = Tape.NoGrad(device))
     Tensor x = tape.Constant(x0, new Shape(T, config.HiddenSize));
     int h = config.NumHeads, hkv = config.NumKeyValueHeads, d = config.HeadDim;
     TokenIds positions = tape.Ids([.. Enumerable.Range(0, T)], new Shape(T));
-    (float[] cos, float[] sin) = RopeOps.Tables(T, [.. Enumerable.Range(0, d / 2).Select(i => MathF.Pow(config.RopeTheta, -2f * i / d))]);
+    float[] frequencies = [.. Enumerable.Range(0, d / 2).Select(i => MathF.Pow(config.RopeTheta, -2f * i / d))];
+    (float[] cos, float[] sin) = TensorOps.RopeTables(T, frequencies);
     Tensor Turned(Tensor heads) => heads.Rope(positions, tape.Constant(cos, new Shape(T, d / 2)), tape.Constant(sin, new Shape(T, d / 2)));
 
     Tensor n = x.RmsNorm(Weight("input_layernorm"), config.RmsNormEps);

@@ -34,7 +34,8 @@ using (var decoder = new Decoder(model, slots: 1, context: 64))
     for (int i = 0; i < 20; i++)
     {
         using Tape tape = Tape.NoGrad(device);
-        float[] step = (i == 0 ? decoder.Prompt(tape, [prompt]) : decoder.Step(tape, [cached[^1]], [0], [cached.Count - 1])).Logits().ToArray();
+        PolicyRows next = i == 0 ? decoder.Prompt(tape, [prompt]) : decoder.Step(tape, [cached[^1]], [0], [cached.Count - 1]);
+        float[] step = next.Logits().ToArray();
         float[] whole = model.Forward(tape.Sequences(cached.ToArray())).ToArray()[^V..];
         differences += Bits(step).Zip(Bits(whole)).Count(pair => pair.First != pair.Second);
         cached.Add(Array.IndexOf(step, step.Max()));

@@ -46,7 +46,6 @@ foreach (TransformerForm form in (TransformerForm[])
 }
 
 Directory.Delete(folder, recursive: true);
-
 float[] Logits(JsonElement settings, SafetensorsReader file, bool whole)
 {
     using Tape tape = Tape.NoGrad(device);
@@ -54,7 +53,8 @@ float[] Logits(JsonElement settings, SafetensorsReader file, bool whole)
     int t = ids.Length, h = Int("num_attention_heads"), hkv = Int("num_key_value_heads"), c = Int("hidden_size");
     int d = settings.TryGetProperty("head_dim", out JsonElement named) ? named.GetInt32() : c / h;
     float epsilon = settings.GetProperty("rms_norm_eps").GetSingle(), theta = settings.GetProperty("rope_theta").GetSingle();
-    (float[] cos, float[] sin) = RopeOps.Tables(t, [.. Enumerable.Range(0, d / 2).Select(i => MathF.Pow(theta, -2f * i / d))]);
+    float[] frequencies = [.. Enumerable.Range(0, d / 2).Select(i => MathF.Pow(theta, -2f * i / d))];
+    (float[] cos, float[] sin) = TensorOps.RopeTables(t, frequencies);
     TokenIds positions = tape.Ids([.. Enumerable.Range(0, t)], new Shape(t));
 
     Tensor W(string name) => tape.Constant(file.ReadFloat32(name), Shape.Of([.. file.Entry(name).Shape.Select(n => (int)n)]));

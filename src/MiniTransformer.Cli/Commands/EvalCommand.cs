@@ -83,7 +83,7 @@ internal sealed class EvalCommand
         var reward = new DenseReward(expert, references);
 
         using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
-        var rows = new List<PolicyRow>();
+        var rows = new List<Measurement>();
         try
         {
             foreach ((string name, string folder) in policies)
@@ -92,11 +92,12 @@ internal sealed class EvalCommand
                 rows.Add(Progress.Show(terminal, open =>
                 {
                     ITrack track = open($"eval {name}", 1, 0);
-                    var row = PolicyRow.Measure(name, policy, reward, runData.Evaluation, vocabulary, new Measuring(track, () => 0, name).Shown(sampling));
+                    SamplingOptions shown = new Measuring(track, () => 0, name).Shown(sampling);
+                    Measurement row = runData.Evaluation.Measure(name, policy, reward, vocabulary, shown);
                     track.Report(1, "measured");
                     return row;
                 }));
-                if (settings.Get(json)) results.Writer.WriteLine(rows[^1].ToJson(sampling.Temperature).ToJsonString());
+                if (settings.Get(json)) results.Writer.WriteLine(PolicyTable.ToJson(runData.Evaluation, rows[^1], sampling.Temperature).ToJsonString());
             }
         }
         catch (OperationCanceledException)
@@ -115,7 +116,7 @@ internal sealed class EvalCommand
         void WriteTables()
         {
             if (settings.Get(json)) return;
-            Write(PolicyTable.Of(rows, sampling.Temperature));
+            Write(PolicyTable.Of(runData.Evaluation, rows, sampling.Temperature));
             if (PolicyTable.PerTask(rows) is { } perTask) Write(perTask);
         }
 

@@ -31,7 +31,7 @@ internal static class RunReport
         HeldOutPrompts prompts = evaluation.Data.Evaluation;
         string what = configuration.Demonstrated.Task ?? Path.GetFileName(configuration.Demonstrated.Data) ?? "";
         string result = "", table = "";
-        PolicyRow[] rows = [];
+        Measurement[] rows = [];
         if (prompts.Count > 0)
         {
             rows = Progress.Show(terminal, open =>
@@ -39,14 +39,15 @@ internal static class RunReport
                 ITrack track = open("evaluation", policies.Count, 0);
                 return policies.Select((p, i) =>
                 {
-                    var row = PolicyRow.Measure(p.Name, p.Model, reward, prompts, evaluation.Vocabulary, new Measuring(track, () => i, p.Name).Shown(evaluation.Sampling));
+                    SamplingOptions sampling = new Measuring(track, () => i, p.Name).Shown(evaluation.Sampling);
+                    Measurement row = prompts.Measure(p.Name, p.Model, reward, evaluation.Vocabulary, sampling);
                     track.Report(i + 1, p.Name);
                     return row;
                 }).ToArray();
             });
-            terminal.Print(PolicyTable.Of(rows));
+            terminal.Print(PolicyTable.Of(prompts, rows));
             if (PolicyTable.PerTask(rows) is { } perTask) terminal.Print(perTask);
-            result = Sentence(rows[^2], rows[^1]);
+            result = Sentence(prompts, rows[^2], rows[^1]);
             terminal.Print("");
             terminal.Print(result);
             table = prompts.IsAccuracy ? "All accuracies are on held-out prompts, which no training saw." : PolicyTable.Agreement;
@@ -55,7 +56,7 @@ internal static class RunReport
         var report = new HtmlReport($"{method}: {what}", $"{result}\n\n{table}");
         if (rows.Length > 0)
         {
-            report.Section("What came out").Table(PolicyTable.Of(rows));
+            report.Section("What came out").Table(PolicyTable.Of(prompts, rows));
             if (PolicyTable.PerTask(rows) is { } perTask) report.Table(perTask);
         }
 
@@ -81,36 +82,36 @@ internal static class RunReport
     ];
 
     // No verdict without an interval that leaves out zero.
-    private static string Sentence(PolicyRow before, PolicyRow after)
+    private static string Sentence(HeldOutPrompts prompts, Measurement before, Measurement after)
     {
-        PairedGain greedy = PairedGain.Of(before.Measurement.Greedy.Right, after.Measurement.Greedy.Right), sampled = PairedGain.Of(before.Measurement.Sampled.Right, after.Measurement.Sampled.Right);
-        string does = after.IsAccuracy ? "is" : "agrees", better = after.IsAccuracy ? "better" : "more with the demonstrations", worse = after.IsAccuracy ? "worse" : "less with the demonstrations";
+        PairedGain greedy = PairedGain.Of(before.Greedy.Right, after.Greedy.Right), sampled = PairedGain.Of(before.Sampled.Right, after.Sampled.Right);
+        string does = prompts.IsAccuracy ? "is" : "agrees", better = prompts.IsAccuracy ? "better" : "more with the demonstrations", worse = prompts.IsAccuracy ? "worse" : "less with the demonstrations";
         string verdict = (greedy.Outcome, sampled.Outcome) switch
         {
-            (Outcome.Unclear, Outcome.Unclear) => $"{after.Name} and {before.Name}: no difference that this many prompts can show",
+            (Outcome.Unclear, Outcome.Unclear) => $"{after.Policy} and {before.Policy}: no difference that this many prompts can show",
             (Outcome.Better, Outcome.Worse) or (Outcome.Worse, Outcome.Better) =>
-                $"{after.Name} {does} {better} than {before.Name} {(greedy.Outcome == Outcome.Better ? "greedy and" : "sampled and")} {worse} {(greedy.Outcome == Outcome.Better ? "sampled" : "greedy")}",
-            (Outcome.Better, Outcome.Unclear) => $"{after.Name} {does} {better} than {before.Name} greedy; sampled there is no difference that this many prompts can show",
-            (Outcome.Unclear, Outcome.Better) => $"{after.Name} {does} {better} than {before.Name} sampled; greedy there is no difference that this many prompts can show",
-            (Outcome.Worse, Outcome.Unclear) => $"{after.Name} {does} {worse} than {before.Name} greedy; sampled there is no difference that this many prompts can show",
-            (Outcome.Unclear, Outcome.Worse) => $"{after.Name} {does} {worse} than {before.Name} sampled; greedy there is no difference that this many prompts can show",
-            (Outcome.Better, _) => $"{after.Name} {does} {better} than {before.Name} here",
-            _ => $"{after.Name} {does} {worse} than {before.Name} here",
+                $"{after.Policy} {does} {better} than {before.Policy} {(greedy.Outcome == Outcome.Better ? "greedy and" : "sampled and")} {worse} {(greedy.Outcome == Outcome.Better ? "sampled" : "greedy")}",
+            (Outcome.Better, Outcome.Unclear) => $"{after.Policy} {does} {better} than {before.Policy} greedy; sampled there is no difference that this many prompts can show",
+            (Outcome.Unclear, Outcome.Better) => $"{after.Policy} {does} {better} than {before.Policy} sampled; greedy there is no difference that this many prompts can show",
+            (Outcome.Worse, Outcome.Unclear) => $"{after.Policy} {does} {worse} than {before.Policy} greedy; sampled there is no difference that this many prompts can show",
+            (Outcome.Unclear, Outcome.Worse) => $"{after.Policy} {does} {worse} than {before.Policy} sampled; greedy there is no difference that this many prompts can show",
+            (Outcome.Better, _) => $"{after.Policy} {does} {better} than {before.Policy} here",
+            _ => $"{after.Policy} {does} {worse} than {before.Policy} here",
         };
-        return $"{verdict}: {char.ToLowerInvariant(after.Measured[0])}{after.Measured[1..]} {Change(before.Measurement.Greedy, after.Measurement.Greedy, greedy)} greedy, "
-            + $"{Change(before.Measurement.Sampled, after.Measurement.Sampled, sampled)} sampled "
+        return $"{verdict}: {char.ToLowerInvariant(prompts.Measured[0])}{prompts.Measured[1..]} {Change(before.Greedy, after.Greedy, greedy)} greedy, "
+            + $"{Change(before.Sampled, after.Sampled, sampled)} sampled "
             + $"({greedy.Prompts} held-out prompts, one run; 95% intervals by McNemar's exact test over the prompts leave out what another seed would change).";
 
         static string Change(Accuracy from, Accuracy to, PairedGain gain) =>
             $"{Numbers.Fraction(from.Total)} → {Numbers.Fraction(to.Total)} ({Numbers.SignedFraction(gain.Mean)} {Numbers.SignedRange(gain.Interval)})";
     }
 
-    private static void Heatmap(HtmlReport report, RunEvaluation evaluation, DenseReward reward, string reference, PolicyRow[] rows)
+    private static void Heatmap(HtmlReport report, RunEvaluation evaluation, DenseReward reward, string reference, Measurement[] rows)
     {
         HeldOutPrompts prompts = evaluation.Data.Evaluation;
-        PolicyRow before = rows[^2], after = rows[^1];
+        Measurement before = rows[^2], after = rows[^1];
         int[] shown = [.. Scored.Choose(
-                [.. prompts.Texts.Select(text => Data.Tasks.BuiltIn.Of(text)?.Name ?? "")], before.Measurement.Greedy.Right, after.Measurement.Greedy.Right,
+                [.. prompts.Texts.Select(text => Data.Tasks.BuiltIn.Of(text)?.Name ?? "")], before.Greedy.Right, after.Greedy.Right,
                 perTask: prompts.Examples.Length > 0 ? MostPrompts : 2)
             .Where(i => CanBeShown(before, i) && CanBeShown(after, i))
             .Take(2 * MostPrompts)];
@@ -118,16 +119,16 @@ internal static class RunReport
         string[] names = ModelFolder.ReferenceNames(reference);
         IReadOnlyList<ScoredResponse> scored = Scored.Responses(
             reward, names.Length == reward.References.Count ? names : [reference], evaluation.Vocabulary, [.. shown.Select(i => (prompts.Ids[i], prompts.Texts[i]))],
-            [.. new[] { before, after }.Select(row => (row.Name, (IReadOnlyList<(int[], bool?)>)[.. shown.Select(i =>
-                (row.Measurement.Greedy.Responses[i].Ids, (bool?)row.Measurement.Greedy.Right[i]))]))]);
+            [.. new[] { before, after }.Select(row => (row.Policy, (IReadOnlyList<(int[], bool?)>)[.. shown.Select(i =>
+                (row.Greedy.Responses[i].Ids, (bool?)row.Greedy.Right[i]))]))]);
         report.Section("Where the reward is")
-            .Paragraph($"Held-out prompts with the greedy responses of {before.Name} and {after.Name}, each token coloured by its recovered reward.")
+            .Paragraph($"Held-out prompts with the greedy responses of {before.Policy} and {after.Policy}, each token coloured by its recovered reward.")
             .Heatmap(scored);
 
         // Short enough to be read, and to be scored by the policies with the smallest context.
-        bool CanBeShown(PolicyRow row, int i)
+        bool CanBeShown(Measurement row, int i)
         {
-            int[] response = row.Measurement.Greedy.Responses[i].Ids;
+            int[] response = row.Greedy.Responses[i].Ids;
             return response.Length <= LongestShown && new Example(prompts.Ids[i], response).Positions <= reward.MaxPositions;
         }
     }

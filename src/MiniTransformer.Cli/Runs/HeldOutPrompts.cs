@@ -74,8 +74,18 @@ internal sealed class HeldOutPrompts
     public void CheckJudge() => check();
 
     /// <summary>All measures of a policy.</summary>
-    public Measurement Measure(Transformer model, DenseReward reward, Vocabulary vocabulary, SamplingOptions options) =>
-        Evaluation.Measure(model, reward, Ids, judge, vocabulary.Ends, options);
+    /// <param name="name">What tables call it.</param>
+    /// <param name="model">The policy.</param>
+    /// <param name="reward">The reward that is reported, with π_SFT as its expert.</param>
+    /// <param name="vocabulary">What ids mean.</param>
+    /// <param name="options">How responses are drawn.</param>
+    public Measurement Measure(string name, Transformer model, DenseReward reward, Vocabulary vocabulary, SamplingOptions options) =>
+        Evaluation.Measure(model, reward, Ids, judge, vocabulary.Ends, options) with
+        {
+            Policy = name,
+            LogLikelihood = LogLikelihood(model, vocabulary),
+            TrainedPrompts = TrainedPrompts.Of(model.Companions).CountOf(Ids),
+        };
 
     /// <summary>log π of the held-out completions that fit into the model's context, a response and a token; null for tasks.</summary>
     public (double PerResponse, double PerToken)? LogLikelihood(Transformer model, Vocabulary vocabulary)

@@ -48,7 +48,17 @@ public sealed record Accuracy(double Total, IReadOnlyDictionary<string, double> 
 /// <param name="Entropy">Mean entropy of the same π at visited states, in nats per token.</param>
 /// <param name="Length">Mean length of sampled responses in tokens, the end token included.</param>
 /// <param name="Ended">Fraction of sampled responses that ended with the end token.</param>
-public sealed record Measurement(Accuracy Greedy, Accuracy Sampled, double Kl, double Reward, double Entropy, double Length, double Ended);
+public sealed record Measurement(Accuracy Greedy, Accuracy Sampled, double Kl, double Reward, double Entropy, double Length, double Ended)
+{
+    /// <summary>What the policy is called; empty where nobody named it.</summary>
+    public string Policy { get; init; } = "";
+
+    /// <summary>log π of held-out completions, a response and a token, in nats; null where there are none.</summary>
+    public (double PerResponse, double PerToken)? LogLikelihood { get; init; }
+
+    /// <summary>Prompts that the policy, or its base, was trained on.</summary>
+    public int TrainedPrompts { get; init; }
+}
 
 /// <summary>Exact match on held-out prompts, and distances between policies.</summary>
 public static class Evaluation

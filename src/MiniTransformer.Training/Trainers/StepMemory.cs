@@ -45,6 +45,6 @@ public sealed record StepMemory(long Parameters, long Gradients, long Optimizer,
         optimizer.Step(0);
         long gradients = device.PersistentBytes - parameters - optimizerState;
         long frozenBytes = model.Parameters.Where(p => !p.Trainable).Sum(p => (long)p.Shape.Count * p.Type.Bytes());
-        return new StepMemory(parameters, gradients, optimizerState, 4 * tape.Arena.Peak) { Frozen = frozenBytes };
+        return new StepMemory(parameters, gradients, optimizerState, 4 * tape.PeakElements) { Frozen = frozenBytes };
     }
 }

@@ -58,6 +58,7 @@ public sealed class Tape : TensorOwner, IDisposable
     private readonly Dictionary<Type, RecordList> lists = [];
     private readonly List<(RecordList List, int At)> order = [];
     private readonly List<Storage> gradients = [];
+    private readonly PauseEnd end;
     private int[] positions = [];
     private int generation;
     private int paused;
@@ -69,6 +70,7 @@ public sealed class Tape : TensorOwner, IDisposable
     {
         Device = device;
         Arena = new Arena(device.Backend);
+        end = new PauseEnd(this);
     }
 
     /// <inheritdoc/>
@@ -77,8 +79,10 @@ public sealed class Tape : TensorOwner, IDisposable
     /// <summary>False within <see cref="Pause"/> and on a tape made by <see cref="NoGrad"/>.</summary>
     public bool Recording => recording && paused == 0;
 
-    /// <summary>The step's memory.</summary>
-    public Arena Arena { get; }
+    /// <summary>The largest number of elements, of 4 bytes, that a step of this tape has needed at once: activations and their gradients.</summary>
+    public long PeakElements => Arena.Peak;
+
+    internal Arena Arena { get; }
 
     /// <summary>Rows of logits over the vocabulary that the step keeps.</summary>
     internal int KeptLogitRows { get; set; }
@@ -198,10 +202,10 @@ public sealed class Tape : TensorOwner, IDisposable
     }
 
     /// <summary>While the returned value is not disposed, ops are not recorded: for frozen models within a step.</summary>
-    public Paused Pause()
+    public IDisposable Pause()
     {
         paused++;
-        return new Paused(this);
+        return end;
     }
 
     /// <summary>
@@ -343,14 +347,9 @@ public sealed class Tape : TensorOwner, IDisposable
         if (!open) throw new ObjectDisposedException(nameof(Tape), "This step is over; start another with Tape.Record(device).");
     }
 
-    /// <summary>The end of a <see cref="Pause"/>.</summary>
-    public readonly struct Paused : IDisposable
+    // The end of a pause: one object for all, so that a pause allocates nothing.
+    private sealed class PauseEnd(Tape tape) : IDisposable
     {
-        private readonly Tape tape;
-
-        internal Paused(Tape tape) => this.tape = tape;
-
-        /// <summary>Ops are recorded again.</summary>
         public void Dispose() => tape.paused = Math.Max(0, tape.paused - 1);
     }
 

@@ -4,7 +4,7 @@ namespace MiniTransformer.Backends;
 /// The memory of one step: storages are handed out one after the other and all returned at once. After the first step of a
 /// kind no memory is allocated any more: the same slabs serve the next step.
 /// </summary>
-public sealed class Arena : IDisposable
+internal sealed class Arena : IDisposable
 {
     private const int Alignment = 16;                 // elements: 64 bytes, a cache line and the widest vector
     private const long SmallestSlab = 1 << 20;        // elements: 4 MB

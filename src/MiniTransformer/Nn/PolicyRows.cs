@@ -108,7 +108,7 @@ public abstract class PolicyRows
     /// <summary>Hands over the logits chunk by chunk, with the number of the chunk's first row, as constants. A chunk is gone when the next one comes.</summary>
     public void Chunks(Action<int, Tensor> visit)
     {
-        using Tape.Paused paused = Tape.Pause();
+        using IDisposable paused = Tape.Pause();
         for (int first = 0; first < Count; first += ChunkRows)
         {
             Arena.Mark mark = Tape.Arena.Here;
@@ -130,7 +130,7 @@ public abstract class PolicyRows
     internal Tensor Part(int first, int rows)
     {
         if (whole is { } logits) return Tape.Wrap(logits.Storage.Slice(first * Vocabulary, rows * Vocabulary), new Shape(rows, Vocabulary), needsGrad: false);
-        using Tape.Paused paused = Tape.Pause();
+        using IDisposable paused = Tape.Pause();
         return Compute(first, rows);
     }
 

@@ -47,7 +47,7 @@ internal sealed class RotationTables(Device device, int mostPositions, float[] f
         while (rows < positions) rows = checked(2 * rows);
         rows = Math.Min(rows, mostPositions);
         var shape = new Shape(rows, frequencies.Length);
-        (float[] cosines, float[] sines) = RopeOps.Tables(rows, frequencies);
+        (float[] cosines, float[] sines) = TensorOps.RopeTables(rows, frequencies);
         Parameter cos = new(device, "rope.cos", shape) { Trainable = false }, sin = new(device, "rope.sin", shape) { Trainable = false };
         cos.Set(cosines);
         sin.Set(sines);

@@ -5,8 +5,9 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Ops;
 
-/// <summary>Arithmetic of two tensors of one shape, or of a tensor and a number, element by element.</summary>
-public static class Arithmetic
+/// <summary>The ops: functions of tensors, each with its gradient beside it. <see cref="Compositions"/> has the fused ones once more, from primitive ones.</summary>
+// This file: arithmetic of two tensors of one shape, or of a tensor and a number, element by element.
+public static partial class TensorOps
 {
     /// <summary>Operators on tensors.</summary>
     extension(Tensor)

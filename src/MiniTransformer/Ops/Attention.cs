@@ -4,8 +4,8 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Ops;
 
-/// <summary>Causal softmax attention with grouped key/value heads (J. Ainslie et al., "GQA", EMNLP 2023).</summary>
-public static class AttentionOps
+// Causal softmax attention with grouped key/value heads (J. Ainslie et al., "GQA", EMNLP 2023).
+public static partial class TensorOps
 {
     /// <summary>
     /// y_t = Σ_{j≤t} p_tj v_j, p_t = softmax_j(s ⟨q_t, k_j⟩), s = 1/√D where nothing else is said, for each sequence and head; query heads h·Hkv/H share a key/value

@@ -4,12 +4,12 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Ops;
 
-/// <summary>Attention of new tokens to a cache of keys and values; no gradient.</summary>
-internal static class CachedAttentionOps
+// Attention of new tokens to a cache of keys and values; no gradient.
+public static partial class TensorOps
 {
     /// <summary>
     /// Row r attends to positions 0..positionsᵣ of its slot's cache, or to the last of them that a window leaves. On the CPU the result equals, bit for bit, that of
-    /// <see cref="AttentionOps.Attention"/> for the same token in the whole sequence.
+    /// <see cref="TensorOps.Attention"/> for the same token in the whole sequence.
     /// </summary>
     /// <param name="q">Queries, one new token a row, (N, H, D).</param>
     /// <param name="keys">The layer's cached keys, in the backend's layout.</param>

@@ -12,7 +12,7 @@ public static class Compositions
 {
     /// <summary>
     /// Causal attention within one sequence, head by head: y = softmax(s · Q Kᵀ + mask) V, the mask −∞ where a token may not look.
-    /// Fused: <see cref="AttentionOps.Attention"/>, which never stores the (T, T) scores.
+    /// Fused: <see cref="TensorOps.Attention"/>, which never stores the (T, T) scores.
     /// </summary>
     /// <param name="q">Queries, (T, H, D).</param>
     /// <param name="k">Keys, (T, Hkv, D); H/Hkv query heads share a key/value head.</param>
@@ -33,7 +33,7 @@ public static class Compositions
         return ByToken(tape, scores.Softmax().BatchMatMul(values));                                  // (T, H, D)
     }
 
-    /// <summary>yᵢ = wᵢ xᵢ / ρ, ρ = √(mean(x²) + ε). Fused: <see cref="RmsNormOps.RmsNorm"/>.</summary>
+    /// <summary>yᵢ = wᵢ xᵢ / ρ, ρ = √(mean(x²) + ε). Fused: <see cref="TensorOps.RmsNorm"/>.</summary>
     /// <param name="x">(.., C).</param>
     /// <param name="w">(C).</param>
     /// <param name="epsilon">Added to the mean square.</param>
@@ -42,45 +42,45 @@ public static class Compositions
 
     /// <summary>
     /// yᵢ = wᵢ (xᵢ − μ) / √(var x + ε) + bᵢ, μ = mean(x), var x = mean((x − μ)²): the RMS norm of what is left when the mean is taken away.
-    /// Fused: <see cref="RowOps.Centre"/>, then <see cref="RmsNormOps.RmsNorm"/> and <see cref="RowOps.AddRow"/>.
+    /// Fused: <see cref="TensorOps.Centre"/>, then <see cref="TensorOps.RmsNorm"/> and <see cref="TensorOps.AddRow"/>.
     /// </summary>
     public static Tensor LayerNorm(Tensor x, Tensor w, Tensor b, float epsilon) => RmsNorm(x.AddColumn(-x.MeanColumns()), w, epsilon).AddRow(b);
 
-    /// <summary>x · σ(x). Fused: <see cref="Pointwise.Silu"/>.</summary>
+    /// <summary>x · σ(x). Fused: <see cref="TensorOps.Silu"/>.</summary>
     public static Tensor Silu(Tensor x) => x * x.Sigmoid();
 
-    /// <summary>½ x (1 + tanh(√(2/π) (x + 0.044715 x³))), and ½ (1 + tanh u) = σ(2u). Fused: <see cref="Pointwise.Gelu"/>.</summary>
+    /// <summary>½ x (1 + tanh(√(2/π) (x + 0.044715 x³))), and ½ (1 + tanh u) = σ(2u). Fused: <see cref="TensorOps.Gelu"/>.</summary>
     public static Tensor Gelu(Tensor x) => x * ((float)Math.Sqrt(8 / Math.PI) * (x + 0.044715f * (x * x * x))).Sigmoid();
 
-    /// <summary>SwiGLU's product, silu(gate) · up. Fused: <see cref="Arithmetic.SiluMultiply"/>.</summary>
+    /// <summary>SwiGLU's product, silu(gate) · up. Fused: <see cref="TensorOps.SiluMultiply"/>.</summary>
     public static Tensor SwiGlu(Tensor gate, Tensor up) => Silu(gate) * up;
 
-    /// <summary>GeGLU's product, gelu(gate) · up. Fused: <see cref="Arithmetic.GeluMultiply"/>.</summary>
+    /// <summary>GeGLU's product, gelu(gate) · up. Fused: <see cref="TensorOps.GeluMultiply"/>.</summary>
     public static Tensor GeGlu(Tensor gate, Tensor up) => Gelu(gate) * up;
 
     /// <summary>
-    /// log Σ_a exp logits_a, per row. Fused: <see cref="LogSoftmaxOps.LogSumExp"/>, which subtracts the maximum first, so that no exponential overflows.
+    /// log Σ_a exp logits_a, per row. Fused: <see cref="TensorOps.LogSumExp"/>, which subtracts the maximum first, so that no exponential overflows.
     /// </summary>
     public static Tensor LogSumExp(Tensor logits) => logits.Exp().SumColumns().Log();
 
     /// <summary>log π(a|s) = logits_a − log Σ exp logits, for every token of every row.</summary>
     public static Tensor LogSoftmax(Tensor logits) => logits.AddColumn(-LogSumExp(logits));
 
-    /// <summary>log π(idᵢ|sᵢ). Fused: <see cref="LogSoftmaxOps.GatherLogSoftmax"/>, which stores no other token's.</summary>
+    /// <summary>log π(idᵢ|sᵢ). Fused: <see cref="TensorOps.GatherLogSoftmax"/>, which stores no other token's.</summary>
     public static Tensor GatherLogSoftmax(Tensor logits, TokenIds ids) => LogSoftmax(logits).Gather(ids);
 
-    /// <summary>−mean log π(idᵢ|sᵢ), the loss of SFT where every row counts. Fused: minus the mean of <see cref="LogSoftmaxOps.GatherLogSoftmax"/>.</summary>
+    /// <summary>−mean log π(idᵢ|sᵢ), the loss of SFT where every row counts. Fused: minus the mean of <see cref="TensorOps.GatherLogSoftmax"/>.</summary>
     public static Tensor CrossEntropy(Tensor logits, TokenIds ids) => -GatherLogSoftmax(logits, ids).Mean();
 
-    /// <summary>Σ_a p_a (log p_a − log q_a), per row; finite logits. Fused: <see cref="DivergenceOps.KlDivergence"/>.</summary>
+    /// <summary>Σ_a p_a (log p_a − log q_a), per row; finite logits. Fused: <see cref="TensorOps.KlDivergence"/>.</summary>
     public static Tensor KlDivergence(Tensor logits, Tensor reference) =>
         (logits.Softmax() * (LogSoftmax(logits) - LogSoftmax(reference))).SumColumns();
 
-    /// <summary>−Σ_a p_a log p_a, per row; finite logits. Fused: <see cref="DivergenceOps.Entropy"/>.</summary>
+    /// <summary>−Σ_a p_a log p_a, per row; finite logits. Fused: <see cref="TensorOps.Entropy"/>.</summary>
     public static Tensor Entropy(Tensor logits) => -(logits.Softmax() * LogSoftmax(logits)).SumColumns();
 
     /// <summary>
-    /// Each head's halves (x₁, x₂) turned by the angles of its token's position: (x₁, x₂) ⊙ cos + (−x₂, x₁) ⊙ sin. Fused: <see cref="RopeOps.Rope"/>.
+    /// Each head's halves (x₁, x₂) turned by the angles of its token's position: (x₁, x₂) ⊙ cos + (−x₂, x₁) ⊙ sin. Fused: <see cref="TensorOps.Rope"/>.
     /// </summary>
     /// <param name="x">(.., H, D).</param>
     /// <param name="positions">One position for each of x's tokens.</param>

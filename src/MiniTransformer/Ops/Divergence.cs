@@ -4,8 +4,8 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Ops;
 
-/// <summary>Exact divergence and entropy of each state's policy over the whole vocabulary, from rows of logits.</summary>
-public static class DivergenceOps
+// Exact divergence and entropy of each state's policy over the whole vocabulary, from rows of logits.
+public static partial class TensorOps
 {
     /// <summary>KL(softmax(logits) ‖ softmax(reference)) = Σ_a p_a (log p_a − log q_a), in nats, per row.</summary>
     /// <param name="logits">The policy's logits, (.., V).</param>

@@ -4,8 +4,8 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Ops;
 
-/// <summary>Selection of rows.</summary>
-public static class EmbeddingOps
+// Selection of rows.
+public static partial class TensorOps
 {
     /// <summary>Row i of the result is row idsᵢ of the table: (V, C), ids (..) → (.., C).</summary>
     public static Tensor Embedding(this Tensor table, TokenIds ids)

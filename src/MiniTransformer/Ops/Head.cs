@@ -5,7 +5,7 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Ops;
 
-/// <summary>The head of a language model, from hidden rows to rows of logits: a <see cref="MatMulOps.Linear"/> whose rows may come in pieces.</summary>
+/// <summary>The head of a language model, from hidden rows to rows of logits: a <see cref="TensorOps.Linear"/> whose rows may come in pieces.</summary>
 internal static class HeadOps
 {
     /// <summary>

@@ -4,11 +4,9 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Ops;
 
-/// <summary>
-/// Rows of logits as policies and soft values. The logits of a language model are Q: log-sum-exp of a row is the soft value V(s),
-/// logit minus log-sum-exp is log π(a|s). All rows (.., V) → (..).
-/// </summary>
-public static class LogSoftmaxOps
+// Rows of logits as policies and soft values. The logits of a language model are Q: log-sum-exp of a row is the soft value V(s),
+// logit minus log-sum-exp is log π(a|s). All rows (.., V) → (..).
+public static partial class TensorOps
 {
     /// <summary>
     /// log π(idᵢ | sᵢ) = logits[i, idᵢ] − logZᵢ: SFT is minus its mean, the dense reward a difference of two, DPR its weighted sum.

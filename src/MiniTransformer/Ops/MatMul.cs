@@ -5,8 +5,8 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Ops;
 
-/// <summary>Matrix products.</summary>
-public static class MatMulOps
+// Matrix products.
+public static partial class TensorOps
 {
     // Below this number of rows a product with a fixed weight is bound by reading the weight, and worth a layout of its own.
     private const int FewRows = 256;

@@ -5,8 +5,8 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Ops;
 
-/// <summary>Functions of each element alone: y = f(x), dx += dy · f′(x).</summary>
-public static class Pointwise
+// Functions of each element alone: y = f(x), dx += dy · f′(x).
+public static partial class TensorOps
 {
     /// <summary>eˣ.</summary>
     public static Tensor Exp(this Tensor x) => Map<Exp>(x, "Exp");

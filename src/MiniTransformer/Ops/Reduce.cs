@@ -4,8 +4,8 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Ops;
 
-/// <summary>Sums to one number, added up in double in a fixed order.</summary>
-public static class Reduce
+// Sums to one number, added up in double in a fixed order.
+public static partial class TensorOps
 {
     /// <summary>Σ xᵢ.</summary>
     public static Tensor Sum(this Tensor x) => Dot(x, default, 1f, "Sum");

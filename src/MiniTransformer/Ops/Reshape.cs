@@ -2,8 +2,8 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Ops;
 
-/// <summary>Other extents for the same elements.</summary>
-public static class ReshapeOps
+// Other extents for the same elements.
+public static partial class TensorOps
 {
     /// <summary>The same elements in the same order, values and gradient shared, under another shape of as many elements.</summary>
     public static Tensor Reshape(this Tensor x, Shape shape)

@@ -4,8 +4,8 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Ops;
 
-/// <summary>Root-mean-square normalisation (B. Zhang, R. Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019).</summary>
-public static class RmsNormOps
+// Root-mean-square normalisation (B. Zhang, R. Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019).
+public static partial class TensorOps
 {
     /// <summary>yᵢ = wᵢ xᵢ / ρ, ρ = √(mean(x²) + ε) over each row of C channels. From parts: <see cref="Compositions.RmsNorm"/>.</summary>
     /// <param name="x">(.., C).</param>
@@ -29,7 +29,7 @@ public static class RmsNormOps
     /// <param name="w">(C).</param>
     /// <param name="epsilon">Added to the mean square.</param>
     public static Tensor RmsNormOnePlus(this Tensor x, Tensor w, float epsilon) =>
-        x.RmsNorm(Arithmetic.Affine(Tape.Of("RmsNormOnePlus", x, w), w, 1, 1), epsilon);
+        x.RmsNorm(TensorOps.Affine(Tape.Of("RmsNormOnePlus", x, w), w, 1, 1), epsilon);
 
     // dxᵢ += (wᵢ dyᵢ − xᵢ ⟨w⊙dy, x⟩ / (C ρ²)) / ρ       dwᵢ += Σ_rows dyᵢ xᵢ / ρ       saved: 1/ρ per row
     private readonly struct RmsNormBackward(Tensor x, Tensor w, Tensor y, Storage inverseRms, int rows, int c) : IBackward

@@ -4,8 +4,8 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Ops;
 
-/// <summary>Rotary position embedding (J. Su et al., "RoFormer", 2021), in the pairing of Hugging Face's Llama.</summary>
-public static class RopeOps
+// Rotary position embedding (J. Su et al., "RoFormer", 2021), in the pairing of Hugging Face's Llama.
+public static partial class TensorOps
 {
     /// <summary>
     /// Rotates the pairs (xᵢ, xᵢ₊D/2) of each head by the angle p·θ^(−2i/D) of the token's position p:
@@ -13,7 +13,7 @@ public static class RopeOps
     /// </summary>
     /// <param name="x">(.., H, D).</param>
     /// <param name="positions">One position for each of x's tokens.</param>
-    /// <param name="cos">Cosines of the angles, (positions, D/2); see <see cref="Tables"/>.</param>
+    /// <param name="cos">Cosines of the angles, (positions, D/2); see <see cref="RopeTables"/>.</param>
     /// <param name="sin">Sines of the angles, (positions, D/2).</param>
     public static Tensor Rope(this Tensor x, TokenIds positions, Tensor cos, Tensor sin)
     {
@@ -31,7 +31,7 @@ public static class RopeOps
     }
 
     /// <summary>cos and sin of p·fᵢ for positions p below <paramref name="positions"/> and each of the D/2 frequencies, row by row.</summary>
-    public static (float[] Cos, float[] Sin) Tables(int positions, ReadOnlySpan<float> frequencies)
+    public static (float[] Cos, float[] Sin) RopeTables(int positions, ReadOnlySpan<float> frequencies)
     {
         int half = frequencies.Length;
         var cos = new float[new Shape(positions, half).Count];

@@ -4,11 +4,9 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Ops;
 
-/// <summary>
-/// What is done to rows and columns of (.., C), all dimensions but the last seen as rows. A row is a tensor (C), a column one with a number a row, (..).
-/// A sum's gradient is a broadcast, and a broadcast's gradient a sum.
-/// </summary>
-public static class RowOps
+// What is done to rows and columns of (.., C), all dimensions but the last seen as rows. A row is a tensor (C), a column one with a number a row, (..).
+// A sum's gradient is a broadcast, and a broadcast's gradient a sum.
+public static partial class TensorOps
 {
     /// <summary>yᵣᵢ = xᵣᵢ + rowᵢ: the row is added to every row.</summary>
     /// <param name="x">(.., C).</param>

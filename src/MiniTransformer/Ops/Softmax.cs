@@ -4,8 +4,8 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Ops;
 
-/// <summary>Softmax over the last dimension.</summary>
-public static class SoftmaxOps
+// Softmax over the last dimension.
+public static partial class TensorOps
 {
     /// <summary>yⱼ = e^xⱼ / Σₖ e^xₖ, per row, the maximum subtracted first: (.., C) → (.., C).</summary>
     /// <remarks>A −∞ element is a forbidden one and becomes 0, as a causal mask wants it; a row of −∞ alone becomes 0 throughout.</remarks>

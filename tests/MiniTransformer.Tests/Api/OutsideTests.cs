@@ -76,7 +76,7 @@ public class OutsideTests
         using var device = Device.DryRun();
         using Tape tape = Tape.Record(device);
         tape.Backward(tape.Variable(new float[6], new Shape(2, 3)).ReturnsToGo(0.5f).SoftCap(1).Sum());
-        Assert.True(tape.Arena.Peak > 0);
+        Assert.True(tape.PeakElements > 0);
     }
 
     private static float[] Predict(Device device, CappedNetwork network, float[] x)

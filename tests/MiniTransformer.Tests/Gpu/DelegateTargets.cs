@@ -16,7 +16,11 @@ internal static class DelegateTargets
     public static IEnumerable<MethodInfo> In(Assembly assembly) =>
         assembly.GetTypes().SelectMany(type => type.GetMethods(Declared).Cast<MethodBase>().Concat(type.GetConstructors(Declared))).SelectMany(In).Distinct();
 
-    private static IEnumerable<MethodInfo> In(MethodBase method)
+    private static IEnumerable<MethodInfo> In(MethodBase method) =>
+        Used(method).Where(use => use.Instruction == OpCodes.Ldftn).Select(use => use.Member).OfType<MethodInfo>();
+
+    /// <summary>The methods and fields that a method's instructions name.</summary>
+    public static IEnumerable<(OpCode Instruction, MemberInfo Member)> Used(MethodBase method)
     {
         byte[] code = method.GetMethodBody()?.GetILAsByteArray() ?? [];
         Type[]? typeArguments = method.DeclaringType!.IsGenericType ? method.DeclaringType.GetGenericArguments() : null;
@@ -26,8 +30,12 @@ internal static class DelegateTargets
             short value = code[at] == 0xFE ? (short)(0xFE00 | code[at + 1]) : code[at];
             OpCode instruction = OpCodesByValue[value];
             at += instruction.Size;
-            if (instruction == OpCodes.Ldftn && method.Module.ResolveMethod(BitConverter.ToInt32(code, at), typeArguments, methodArguments) is MethodInfo target)
-                yield return target;
+            if (instruction.OperandType is OperandType.InlineMethod or OperandType.InlineField
+                && method.Module.ResolveMember(BitConverter.ToInt32(code, at), typeArguments, methodArguments) is { } member)
+            {
+                yield return (instruction, member);
+            }
+
             at += OperandSize(instruction, code, at);
         }
     }

@@ -87,7 +87,7 @@ public class CompositionTests
 
     private static Tensor Turn(Tape tape, Func<TokenIds, Tensor, Tensor, Tensor> rope)
     {
-        (float[] cos, float[] sin) = RopeOps.Tables(12, RotaryScaling.Frequencies(6, 10_000f, scaling: null));
+        (float[] cos, float[] sin) = TensorOps.RopeTables(12, RotaryScaling.Frequencies(6, 10_000f, scaling: null));
         return rope(In(tape, Positions), tape.Constant(cos, new Shape(12, 3)), tape.Constant(sin, new Shape(12, 3)));
     }
 

@@ -17,7 +17,7 @@ public class RopeTests
     {
         const int h = 3, context = 40;
         int[] positions = [0, 1, 39, 7, 7, 12];
-        (float[] cos, float[] sin) = RopeOps.Tables(context, RotaryScaling.Frequencies(d, theta, scaling: null));
+        (float[] cos, float[] sin) = TensorOps.RopeTables(context, RotaryScaling.Frequencies(d, theta, scaling: null));
         var tables = new Shape(context, d / 2);
 
         // Angles up to 39 whose frequency is rounded to float: 39 · 6e-8 = 2.3e-6, on elements up to 3.
