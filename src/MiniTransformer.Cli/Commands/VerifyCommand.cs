@@ -28,6 +28,7 @@ internal sealed class VerifyCommand
     private readonly Formulas formulas;
     private readonly Flag<int> cases = Flags.Int("--cases", "random token MDPs of each statement; a tenth as many transformers", 1000, min: 100);
     private readonly Flag<string?> policy = Flags.Path("--policy", "check T1 to T4 on this model instead: its folder, or a run's");
+    private readonly Flag<string?> adapter = Flags.Path("--adapter", "with --policy, a base: check it with these adapters of it, a folder in PEFT's form or a run's");
     private readonly Flag<string?> reference = Flags.Text(
         "--reference", "π_ref of T4: a folder; or base, half or a fraction such as 0.1, of the run that --policy names", "DIR|NAME");
     private readonly Flag<string?> data = Flags.Path("--data", "examples for --policy in JSONL, as sft reads them", "FILE");
@@ -47,12 +48,13 @@ internal sealed class VerifyCommand
     public static CliCommand Create(Formulas? formulas = null)
     {
         var verify = new VerifyCommand(formulas ?? new Formulas());
-        foreach (Option flag in new Option[] { verify.cases, verify.policy, verify.reference, verify.data, verify.json }) verify.command.Add(flag);
+        foreach (Option flag in new Option[] { verify.cases, verify.policy, verify.adapter, verify.reference, verify.data, verify.json }) verify.command.Add(flag);
         string[] examples =
         [
             "verify",
             "verify --seed 2 --cases 5000",
             "verify --policy runs/sft --reference half --data demos.jsonl",
+            "verify --policy models/qwen --adapter runs/adapters --data demos.jsonl",
             "verify --json",
         ];
         return new CliCommand(verify.command, verify.common, examples, verify.Run);
@@ -61,6 +63,7 @@ internal sealed class VerifyCommand
     private int Run(Settings settings, Terminal terminal)
     {
         string? policyPath = settings.Get(policy), file = settings.Get(data);
+        if (policyPath is null && settings.Get(adapter) is not null) throw new UsageException("--adapter needs --policy: the base that it adapts.");
         if (policyPath is null && (file ?? settings.Get(reference)) is not null)
             throw new UsageException("--data and --reference need --policy: the model to check.");
         if (policyPath is not null && file is null) throw new UsageException("--policy needs --data: the examples to check the model on.");
@@ -126,7 +129,9 @@ internal sealed class VerifyCommand
     private OwnModel Load(Settings settings, string policyPath, string file, Device device, ulong seed, Action<string> say)
     {
         string? referenceFolder = settings.Get(reference) is { } name ? ModelFolder.Reference(policyPath, name) : null;
-        (_, Transformer model, Vocabulary vocabulary) = LoadedModel.Named(policy.Name, policyPath, device, trainable: true);
+        string? adapterFolder = settings.Get(adapter) is { } adapters ? ModelFolder.Named(adapter.Name, adapters) : null;
+        (string folder, Transformer model, Vocabulary vocabulary) = LoadedModel.Named(policy.Name, policyPath, device, trainable: adapterFolder is null);
+        if (adapterFolder is not null) model = Checkpoint.LoadAdapters(adapterFolder, model, new AdaptedBase(folder, device.Stop.Await(() => Checkpoint.Sha256(folder))));
         Transformer? other = referenceFolder is null ? null : LoadedModel.Open(referenceFolder, device).Model;
         Demonstrations examples = device.Stop.Await(() => Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { Say = say }));
         examples.CheckLength(Math.Min(model.Config.MaxPositions, other?.Config.MaxPositions ?? int.MaxValue));
@@ -135,7 +140,7 @@ internal sealed class VerifyCommand
         new Rng(NamedSeed.Of("examples", seed)).Shuffle<Example>(drawn);
         PolicyCase[] chosen = [.. drawn.Take(Batches * BatchSize).Chunk(BatchSize)
             .Select(batch => new PolicyCase(model, other, new ResponseBatch(batch)))];
-        string title = $"{Invocation.Shown(policyPath)} and {chosen.Sum(c => c.Batch.B)} examples of {Invocation.Shown(file)}";
+        string title = $"{Invocation.Shown(policyPath)}{(settings.Get(adapter) is { } named ? $" with {Invocation.Shown(named)}" : "")} and {chosen.Sum(c => c.Batch.B)} examples of {Invocation.Shown(file)}";
         return new OwnModel(title, model, other, chosen);
     }
 

@@ -28,7 +28,8 @@ internal static class LoraFlag
             {
                 case "r" when named && int.TryParse(pair[1], NumberStyles.None, CultureInfo.InvariantCulture, out rank) && rank > 0: break;
                 case "alpha" when named && double.TryParse(pair[1], NumberStyles.Float, CultureInfo.InvariantCulture, out double a) && a > 0 && double.IsFinite(a): alpha = a; break;
-                case "rslora" when !named: stabilised = true; break;
+                case "rslora" when !named || pair[1] is "true" or "false": stabilised = !named || pair[1] == "true"; break;
+                case "all" when !named: targets.Add("all"); break;
                 case "targets" when named: targets.AddRange(pair[1].Split('+').Select(Target)); break;
                 case var name when !named && naming: targets.AddRange(name.Split('+').Select(Target)); break;
                 default: throw new UsageException($"--lora: '{part}' is not known; it is r=16,alpha=32,targets=q,k,v,o,gate,up,down (or all), and rslora, in any order.");

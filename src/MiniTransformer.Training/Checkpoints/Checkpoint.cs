@@ -79,6 +79,19 @@ public static class Checkpoint
         folder, name => name == "config.json",
         current => File.Exists(Path.Combine(current, "config.json")) || !PeftFiles.IsIn(current) ? TransformerConfig.Load(current) : TransformerConfig.Load(FrozenBases.Find(current)));
 
+    /// <summary>A base that is loaded already, with the adapters of a folder, wherever those say that their base is; it must be what they were trained on.</summary>
+    /// <param name="folder">The adapters' folder.</param>
+    /// <param name="model">The base, frozen; its memory is shared.</param>
+    /// <param name="origin">What the base is.</param>
+    /// <param name="trainable">Whether what the adapters train is to be trained.</param>
+    /// <exception cref="InvalidDataException">The folder has no adapters, or others.</exception>
+    public static Transformer LoadAdapters(string folder, Transformer model, AdaptedBase origin, bool trainable = true) => Read(folder, IsOfModel, current =>
+    {
+        if (!PeftFiles.IsIn(current)) throw new InvalidDataException($"{folder}: there are no adapters in it ({PeftFiles.Config}).");
+        FrozenBases.CheckSame(PeftFiles.BaseOf(current).Sha256, origin.Sha256, origin.Folder, current);
+        return Adapted(current, model, origin, trainable);
+    }, model.Device.Stop);
+
     /// <summary>How large a model's folder will be in memory: its configuration's numbers, in the types that the weights' header has.</summary>
     public static ModelSize SizeOf(string folder) => Read(folder, name => name == "config.json", current =>
     {
@@ -93,6 +106,11 @@ public static class Checkpoint
     private static Transformer LoadAdapted(string folder, Device device, bool trainable)
     {
         (Transformer model, AdaptedBase origin) = FrozenBases.Of(folder, device);
+        return Adapted(folder, model, origin, trainable);
+    }
+
+    private static Transformer Adapted(string folder, Transformer model, AdaptedBase origin, bool trainable)
+    {
         Transformer adapted = PeftFiles.Load(folder, model, trainable);
         adapted.Base = origin;
         CompanionFiles own = CompanionFiles.Read(folder);

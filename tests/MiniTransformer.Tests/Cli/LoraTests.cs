@@ -28,6 +28,13 @@ public sealed class LoraTests
         Cli.Done([.. dpr, "--updates", "2", "--warmup", "0", "--out", folder["twice"]]);
         Assert.Equal(Adapters("twice"), Adapters("once"));
 
+        // SFT that is interrupted, too.
+        string[] interrupted = [.. lora, "--steps", "12", "--lr", "1e-2", "--checkpoint-every", "2"];
+        Cli.RunStopped(() => Cli.LinesOfMetrics(folder["stopped"]) > 2, [.. interrupted, "--out", folder["stopped"]]);
+        Cli.Done("sft", "--out", folder["stopped"], "--resume");
+        Cli.Done([.. interrupted, "--out", folder["through"]]);
+        Assert.Equal(Adapters("through"), Adapters("stopped"));
+
         File.WriteAllText(folder["data.jsonl"], """{"prompt":"reverse: abc","completion":"cba"}""" + "\n");
         CliResult scored = Cli.Done("reward", "--policy", folder["run"], "--reference", "base", "--data", folder["data.jsonl"], "--json", "--threads", "1");
         Cli.Done("merge", "--run", folder["run"], "--out", folder["merged"], "--save-dtype", "float32", "--threads", "1");
@@ -39,6 +46,11 @@ public sealed class LoraTests
         Cli.Done("merge", "--run", folder["run"], "--out", folder["merged16"], "--threads", "1");
         Assert.Contains("bfloat16", File.ReadAllText(Path.Combine(folder["merged16"], "config.json")), StringComparison.Ordinal);
         Assert.Contains("no adapters", Cli.Run("merge", "--model", folder["merged"], "--out", folder["again"]).Error, StringComparison.Ordinal);
+
+        // The theory's identities hold on an adapted model.
+        string[] verify = ["verify", "--cases", "100", "--data", folder["data.jsonl"], "--threads", "1"];
+        Assert.Contains("34 of 34 statements hold", Cli.Done([.. verify, "--policy", folder["base"], "--adapter", folder["run"]]).Out, StringComparison.Ordinal);
+        Assert.Contains("is not the base", Cli.Run([.. verify, "--policy", folder["merged"], "--adapter", folder["run"]]).Error, StringComparison.Ordinal);
 
         string Adapters(string run) => Convert.ToHexString(File.ReadAllBytes(Path.Combine(folder[run], "checkpoints", "final", "adapter_model.safetensors")));
 
@@ -52,6 +64,8 @@ public sealed class LoraTests
         Assert.Equal((4, 8.0, true, AlsoTrained.Norms | AlsoTrained.Embeddings), (lora.Rank, lora.Alpha, lora.RankStabilised, lora.Also));
         Assert.Equal(["q_proj", "v_proj"], lora.Targets);
         Assert.Equal(LoraOptions.Projections, LoraFlag.Parse("r=8,alpha=1,targets=all", null).Targets);
+        Assert.Equal(LoraOptions.Projections, LoraFlag.Parse("all", null).Targets);
+        Assert.False(LoraFlag.Parse("rslora=false", null).RankStabilised);
     }
 
     [Theory]

@@ -1,5 +1,6 @@
 using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
+using MiniTransformer.IO;
 using MiniTransformer.Nn;
 using MiniTransformer.Ops;
 using MiniTransformer.Tensors;
@@ -128,6 +129,23 @@ public sealed class FrozenWeightsTests : IDisposable
         Assert.Equal(2 * (frozen.ParameterCount - vectors) + 4 * vectors, device.PersistentBytes - before);
         Sampler.Generate(frozen, [[1, 2, 3]], new EndTokens([0]), new SamplingOptions { MaxTokens = 4 });
         Assert.All(frozen.Parameters, p => Assert.Null(p.Packed.Layout));
+    }
+
+    [Theory]
+    [InlineData(ElementType.F16, float.PositiveInfinity)]
+    [InlineData(ElementType.BF16, float.NaN)]
+    [InlineData(ElementType.F32, float.NegativeInfinity)]
+    public void A_weight_that_is_no_number_is_refused_by_its_place_whatever_its_type(ElementType type, float wrong)
+    {
+        var family = new FamilyCase("llama");
+        string name = "model.layers.1.mlp.up_proj.weight";
+        float[] values = family.Tensors[name].Values;
+        values[117] = wrong;
+        Directory.CreateDirectory(folder["model"]);
+        family.Write(folder["model"], type);
+        using Device device = Device.Cpu(1);
+        var error = Assert.Throws<SafetensorsException>(() => Checkpoint.LoadModel(folder["model"], device, trainable: false));
+        Assert.Contains($"tensor '{name}': element 117 is {wrong}", error.Message, StringComparison.Ordinal);
     }
 
     [DeviceTheory]
