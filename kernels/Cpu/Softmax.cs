@@ -5,7 +5,8 @@ using MiniTransformer.Kernels.Pointwise;
 namespace MiniTransformer.Kernels.Cpu;
 
 /// <summary>
-/// yⱼ = e^(xⱼ − m) / Σₖ e^(xₖ − m) with m = max x, per row of C. A −∞ element becomes 0, and so do all of a row of −∞ alone. Items are rows.
+/// yⱼ = e^(xⱼ − m) / Σₖ e^(xₖ − m) with m = max x, per row of C. A −∞ element becomes 0, and so do all of a row of −∞ alone.
+/// Items are rows.
 /// </summary>
 internal readonly unsafe struct SoftmaxForward(float* x, float* y, int C) : IKernel
 {

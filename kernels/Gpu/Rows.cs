@@ -97,7 +97,8 @@ internal sealed class AddColumn(Accelerator accelerator)
     }
 
     /// <summary>Starts it.</summary>
-    public void Run(ArrayView<float> x, ArrayView<float> column, ArrayView<float> y, int c) => kernel(Launch.Items(x.Length), x, column, y, c);
+    public void Run(ArrayView<float> x, ArrayView<float> column, ArrayView<float> y, int c) =>
+        kernel(Launch.Items(x.Length), x, column, y, c);
 }
 
 /// <summary>sumsᵣ += Σᵢ xᵢ over row r of C. A group a row.</summary>

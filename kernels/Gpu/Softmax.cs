@@ -3,7 +3,10 @@ using ILGPU.Runtime;
 
 namespace MiniTransformer.Kernels.Gpu;
 
-/// <summary>yⱼ = e^(xⱼ − m) / Σₖ e^(xₖ − m) with m = max x, per row of C. A −∞ element becomes 0, and so do all of a row of −∞ alone. A group a row.</summary>
+/// <summary>
+/// yⱼ = e^(xⱼ − m) / Σₖ e^(xₖ − m) with m = max x, per row of C. A −∞ element becomes 0, and so do all of a row of −∞ alone.
+/// A group a row.
+/// </summary>
 internal sealed class SoftmaxForward(Accelerator accelerator)
 {
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, int> kernel =
@@ -43,5 +46,6 @@ internal sealed class SoftmaxBackward(Accelerator accelerator)
     }
 
     /// <summary>Starts it.</summary>
-    public void Run(ArrayView<float> y, ArrayView<float> dy, ArrayView<float> dx, int rows, int c) => kernel(Launch.Rows(rows, c), y, dy, dx, c);
+    public void Run(ArrayView<float> y, ArrayView<float> dy, ArrayView<float> dx, int rows, int c) =>
+        kernel(Launch.Rows(rows, c), y, dy, dx, c);
 }

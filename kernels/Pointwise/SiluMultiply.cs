@@ -2,7 +2,9 @@ using System.Numerics;
 
 namespace MiniTransformer.Kernels.Pointwise;
 
-/// <summary>y = a σ(a) b, the gated unit of SwiGLU (N. Shazeer, "GLU Variants Improve Transformer", 2020): a is the gate, b the up projection.</summary>
+/// <summary>
+/// y = a σ(a) b, the gated unit of SwiGLU (N. Shazeer, "GLU Variants Improve Transformer", 2020): a is the gate, b the up projection.
+/// </summary>
 public readonly struct SiluMultiply : IBinaryOp
 {
     /// <inheritdoc/>

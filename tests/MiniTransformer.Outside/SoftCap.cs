@@ -44,7 +44,8 @@ public static class SoftCapOps
     {
         public static float Forward(float x) => 1f - 2f / (MathF.Exp(2f * x) + 1f);
 
-        public static Vector<float> Forward(Vector<float> x) => Vector<float>.One - Vector.Create(2f) / (VectorMath.Exp(x + x) + Vector<float>.One);
+        public static Vector<float> Forward(Vector<float> x) =>
+            Vector<float>.One - Vector.Create(2f) / (VectorMath.Exp(x + x) + Vector<float>.One);
 
         public static float Derivative(float x, float y) => 1f - y * y;
 

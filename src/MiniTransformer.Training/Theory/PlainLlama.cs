@@ -11,9 +11,9 @@ namespace MiniTransformer.Theory;
 public sealed record LlamaSizes(int Layers, int Heads, int KeyValueHeads, int HeadDim, double Theta, double Epsilon, bool TiedHead);
 
 /// <summary>
-/// A Llama, whole, in double precision: token ids in, logits out, one sequence, no batch, no cache, nothing fused. Written from the
-/// architecture's description (H. Touvron et al., "LLaMA", 2023; grouped heads: J. Ainslie et al., "GQA", 2023) and sharing nothing with the library, it is what the
-/// library's models and their gradients are checked against. The weights go by Hugging Face's names, matrices (out, in), row by row.
+/// A Llama, whole, in double precision: token ids in, logits out, one sequence, no batch, no cache, nothing fused. It is written from the
+/// architecture's description (H. Touvron et al., "LLaMA", 2023; grouped heads: J. Ainslie et al., "GQA", 2023) and shares nothing with
+/// the library, whose models and gradients are checked against it. The weights go by Hugging Face's names, matrices (out, in), row by row.
 /// </summary>
 /// <remarks>
 /// <code>
@@ -62,7 +62,8 @@ public sealed class PlainLlama(LlamaSizes sizes, IReadOnlyDictionary<string, dou
             for (int h = 0; h < sizes.Heads; h++)
             {
                 int at = h * d, kv = h / group * d; // where the head's vectors begin
-                double[] scores = [.. Enumerable.Range(0, t + 1).Select(j => Enumerable.Range(0, d).Sum(i => q[t][at + i] * k[j][kv + i]) / Math.Sqrt(d))];
+                double Score(int j) => Enumerable.Range(0, d).Sum(i => q[t][at + i] * k[j][kv + i]) / Math.Sqrt(d);
+                double[] scores = [.. Enumerable.Range(0, t + 1).Select(Score)];
                 double max = scores.Max(), sum = scores.Sum(s => Math.Exp(s - max));
                 for (int j = 0; j <= t; j++)
                 {
@@ -84,7 +85,7 @@ public sealed class PlainLlama(LlamaSizes sizes, IReadOnlyDictionary<string, dou
         return Times(name + "down_proj.weight", [.. gate.Zip(up, (g, u) => g / (1 + Math.Exp(-g)) * u)]);
     }
 
-    // Each head's components i and i + D/2 are a complex number, turned by the angle position · θ^(−2i/D): ⟨q_t, k_j⟩ then knows t − j alone.
+    // Each head's components i and i + D/2 are a complex number, turned by the angle position · θ^(−2i/D); so ⟨q_t, k_j⟩ knows t − j alone.
     private double[] Rotate(double[] x, int position)
     {
         int d = sizes.HeadDim, half = d / 2;

@@ -22,8 +22,8 @@ public readonly record struct GradientDifference(int Input, int Element, float B
 /// <code>
 /// f′(x) ≈ (8 (f(x+h) − f(x−h)) − (f(x+2h) − f(x−2h))) / 12h,   h = 1/32
 /// </code>
-/// Its truncation error is h⁴ f⁽⁵⁾/30, 3e-8 f⁽⁵⁾; the rounding of f, 6e-8 |f| for each operation that does not average out, is divided by h
-/// and becomes about 3e-6 |f|. Hence <see cref="Tolerance"/>, for functions that are smooth within 2h of the point.
+/// Its truncation error is h⁴ f⁽⁵⁾/30, 3e-8 f⁽⁵⁾; the rounding of f, 6e-8 |f| for each operation that does not average out, is
+/// divided by h and becomes about 3e-6 |f|. Hence <see cref="Tolerance"/>, for functions that are smooth within 2h of the point.
 /// </remarks>
 public static class GradientCheck
 {

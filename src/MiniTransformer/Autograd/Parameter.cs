@@ -5,8 +5,8 @@ using MiniTransformer.Tensors;
 namespace MiniTransformer.Autograd;
 
 /// <summary>
-/// A trained tensor: it outlives the steps, and its gradient adds up until the optimizer takes it. A frozen one may lie in memory in the type of its file,
-/// and its copies share that memory.
+/// A trained tensor: it outlives the steps, and its gradient adds up until the optimizer takes it. A frozen one may lie in memory in the
+/// type of its file, and its copies share that memory.
 /// </summary>
 public sealed class Parameter : TensorOwner, IDisposable
 {
@@ -50,7 +50,10 @@ public sealed class Parameter : TensorOwner, IDisposable
     /// <summary>The extents.</summary>
     public Shape Shape { get; }
 
-    /// <summary>False for a frozen model: no gradient is computed or stored. What becomes trainable is float32 from then on, and shares its memory with nobody.</summary>
+    /// <summary>
+    /// False for a frozen model: no gradient is computed or stored. What becomes trainable is float32 from then on, and shares its
+    /// memory with nobody.
+    /// </summary>
     public bool Trainable
     {
         get => trainable;
@@ -142,7 +145,8 @@ public sealed class Parameter : TensorOwner, IDisposable
     /// <summary>Replaces the value by that of a parameter of the same shape on the same device.</summary>
     public void CopyFrom(Parameter other)
     {
-        if (other.Shape != Shape) throw new ArgumentException($"Parameter {Name}: shape {Shape} cannot take the value of shape {other.Shape}.");
+        if (other.Shape != Shape)
+            throw new ArgumentException($"Parameter {Name}: shape {Shape} cannot take the value of shape {other.Shape}.");
         if (other.value == value) return;
         Own(keep: false);
         Device.Backend.Copy(other.Value, Value);

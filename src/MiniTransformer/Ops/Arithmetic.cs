@@ -5,7 +5,10 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Ops;
 
-/// <summary>The ops: functions of tensors, each with its gradient beside it. <see cref="Compositions"/> has the fused ones once more, from primitive ones.</summary>
+/// <summary>
+/// The ops: functions of tensors, each with its gradient beside it. <see cref="Compositions"/> has the fused ones once more, from
+/// primitive ones.
+/// </summary>
 // This file: arithmetic of two tensors of one shape, or of a tensor and a number, element by element.
 public static partial class TensorOps
 {
@@ -55,7 +58,9 @@ public static partial class TensorOps
     /// <summary>SwiGLU's product: silu(gate) · up. From parts: <see cref="Compositions.SwiGlu"/>.</summary>
     public static Tensor SiluMultiply(this Tensor gate, Tensor up) => Zip<SiluMultiply>(gate, up, "SiluMultiply");
 
-    /// <summary>GeGLU's product: gelu(gate) · up, GELU in its approximation by tanh. From parts: <see cref="Compositions.GeGlu"/>.</summary>
+    /// <summary>
+    /// GeGLU's product: gelu(gate) · up, GELU in its approximation by tanh. From parts: <see cref="Compositions.GeGlu"/>.
+    /// </summary>
     public static Tensor GeluMultiply(this Tensor gate, Tensor up) => Zip<GeluMultiply>(gate, up, "GeluMultiply");
 
     /// <summary>α · x.</summary>

@@ -5,8 +5,8 @@ using MiniTransformer.Tensors;
 namespace MiniTransformer.Ops;
 
 /// <summary>
-/// Every fused op once more, from primitive ones: what it computes, to read, to check it with, and to change. A fused op has the same value
-/// and gradient (the tests compare them on every device); it is faster, keeps less memory, and takes care of numbers that overflow.
+/// Every fused op once more, from primitive ones: what it computes, to read, to check it with, and to change. A fused op has the same
+/// value and gradient (the tests compare them on every device); it is faster, keeps less memory, and takes care of numbers that overflow.
 /// </summary>
 public static class Compositions
 {
@@ -41,10 +41,12 @@ public static class Compositions
         x.MultiplyColumn(1 / (x.Square().MeanColumns() + epsilon).Sqrt()).MultiplyRow(w);
 
     /// <summary>
-    /// yᵢ = wᵢ (xᵢ − μ) / √(var x + ε) + bᵢ, μ = mean(x), var x = mean((x − μ)²): the RMS norm of what is left when the mean is taken away.
+    /// yᵢ = wᵢ (xᵢ − μ) / √(var x + ε) + bᵢ, μ = mean(x), var x = mean((x − μ)²): the RMS norm of what is left when the mean is taken
+    /// away.
     /// Fused: <see cref="TensorOps.Centre"/>, then <see cref="TensorOps.RmsNorm"/> and <see cref="TensorOps.AddRow"/>.
     /// </summary>
-    public static Tensor LayerNorm(Tensor x, Tensor w, Tensor b, float epsilon) => RmsNorm(x.AddColumn(-x.MeanColumns()), w, epsilon).AddRow(b);
+    public static Tensor LayerNorm(Tensor x, Tensor w, Tensor b, float epsilon) =>
+        RmsNorm(x.AddColumn(-x.MeanColumns()), w, epsilon).AddRow(b);
 
     /// <summary>x · σ(x). Fused: <see cref="TensorOps.Silu"/>.</summary>
     public static Tensor Silu(Tensor x) => x * x.Sigmoid();
@@ -59,7 +61,8 @@ public static class Compositions
     public static Tensor GeGlu(Tensor gate, Tensor up) => Gelu(gate) * up;
 
     /// <summary>
-    /// log Σ_a exp logits_a, per row. Fused: <see cref="TensorOps.LogSumExp"/>, which subtracts the maximum first, so that no exponential overflows.
+    /// log Σ_a exp logits_a, per row. Fused: <see cref="TensorOps.LogSumExp"/>, which subtracts the maximum first, so that no
+    /// exponential overflows.
     /// </summary>
     public static Tensor LogSumExp(Tensor logits) => logits.Exp().SumColumns().Log();
 
@@ -69,7 +72,9 @@ public static class Compositions
     /// <summary>log π(idᵢ|sᵢ). Fused: <see cref="TensorOps.GatherLogSoftmax"/>, which stores no other token's.</summary>
     public static Tensor GatherLogSoftmax(Tensor logits, TokenIds ids) => LogSoftmax(logits).Gather(ids);
 
-    /// <summary>−mean log π(idᵢ|sᵢ), the loss of SFT where every row counts. Fused: minus the mean of <see cref="TensorOps.GatherLogSoftmax"/>.</summary>
+    /// <summary>
+    /// −mean log π(idᵢ|sᵢ), the loss of SFT where every row counts. Fused: minus the mean of <see cref="TensorOps.GatherLogSoftmax"/>.
+    /// </summary>
     public static Tensor CrossEntropy(Tensor logits, TokenIds ids) => -GatherLogSoftmax(logits, ids).Mean();
 
     /// <summary>Σ_a p_a (log p_a − log q_a), per row; finite logits. Fused: <see cref="TensorOps.KlDivergence"/>.</summary>
@@ -80,7 +85,8 @@ public static class Compositions
     public static Tensor Entropy(Tensor logits) => -(logits.Softmax() * LogSoftmax(logits)).SumColumns();
 
     /// <summary>
-    /// Each head's halves (x₁, x₂) turned by the angles of its token's position: (x₁, x₂) ⊙ cos + (−x₂, x₁) ⊙ sin. Fused: <see cref="TensorOps.Rope"/>.
+    /// Each head's halves (x₁, x₂) turned by the angles of its token's position: (x₁, x₂) ⊙ cos + (−x₂, x₁) ⊙ sin. Fused:
+    /// <see cref="TensorOps.Rope"/>.
     /// </summary>
     /// <param name="x">(.., H, D).</param>
     /// <param name="positions">One position for each of x's tokens.</param>

@@ -14,7 +14,8 @@ public static partial class TensorOps
     {
         ShapeCheck.Same("KlDivergence", logits, reference);
         if (reference.NeedsGrad)
-            throw new ArgumentException("KlDivergence: the reference takes no gradient; compute it within tape.Pause() or from a frozen model.");
+            throw new ArgumentException(
+                "KlDivergence: the reference takes no gradient; compute it within tape.Pause() or from a frozen model.");
         Tape tape = Tape.Of("KlDivergence", logits, reference);
         int rows = logits.Shape.Rows;
         Tensor kl = tape.New(logits.Shape.WithoutLast(), logits);

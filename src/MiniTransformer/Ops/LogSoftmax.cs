@@ -70,6 +70,7 @@ public static partial class TensorOps
     {
         public Tensor Output => y;
 
-        public void Run(IBackend backend) => backend.GatherBackward(ids.Storage, y.GradStorage, logits.GradStorage, logits.Shape.Rows, logits.Shape.Last);
+        public void Run(IBackend backend) =>
+            backend.GatherBackward(ids.Storage, y.GradStorage, logits.GradStorage, logits.Shape.Rows, logits.Shape.Last);
     }
 }

@@ -38,7 +38,8 @@ public static partial class TensorOps
         if (x.Shape.Last != w.Shape[1])
         {
             string hint = x.Shape.Last == w.Shape[0] ? " Did you mean x.MatMul(w), without the transpose?" : "";
-            throw new ArgumentException($"Linear: the input {x.Shape} has {x.Shape.Last} channels, the weight {w.Shape} takes {w.Shape[1]}.{hint}");
+            throw new ArgumentException(
+                $"Linear: the input {x.Shape} has {x.Shape.Last} channels, the weight {w.Shape} takes {w.Shape[1]}.{hint}");
         }
 
         Tape tape = Tape.Of("Linear", x, w);
@@ -49,7 +50,9 @@ public static partial class TensorOps
         return y;
     }
 
-    /// <summary>Two linear layers into one sum, x · wᵀ + z · bᵀ: (.., K) × (N, K) + (.., R) × (N, R) → (.., N), without the two terms in memory.</summary>
+    /// <summary>
+    /// Two linear layers into one sum, x · wᵀ + z · bᵀ: (.., K) × (N, K) + (.., R) × (N, R) → (.., N), without the two terms in memory.
+    /// </summary>
     internal static Tensor LinearPlus(this Tensor x, Tensor w, Tensor z, Tensor b)
     {
         Tape tape = Tape.Of("LinearPlus", x, z);
@@ -71,7 +74,8 @@ public static partial class TensorOps
     }
 
     /// <summary>
-    /// For each matrix of a batch a·b, a·bᵀ or aᵀ·b: (.., M, K) × (.., K, N) → (.., M, N), all dimensions before the last two being the batch.
+    /// For each matrix of a batch a·b, a·bᵀ or aᵀ·b: (.., M, K) × (.., K, N) → (.., M, N), all dimensions before the last two being the
+    /// batch.
     /// </summary>
     /// <param name="a">(.., M, K), or (.., K, M) where the form transposes it (TN).</param>
     /// <param name="b">As many matrices, (.., K, N), or (.., N, K) where the form transposes it (NT).</param>
@@ -80,7 +84,8 @@ public static partial class TensorOps
     {
         int rank = a.Shape.Rank;
         if (rank < 3 || b.Shape.Rank != rank)
-            throw new ArgumentException($"BatchMatMul: {a.Shape} and {b.Shape} came; two batches of matrices, (B, M, K) or (A, B, M, K), are needed.");
+            throw new ArgumentException(
+                $"BatchMatMul: {a.Shape} and {b.Shape} came; two batches of matrices, (B, M, K) or (A, B, M, K), are needed.");
         (int m, int k) = (a.Shape[rank - 2], a.Shape.Last);
         (int kb, int n) = (b.Shape[rank - 2], b.Shape.Last);
         if (form == GemmForm.TN) (m, k) = (k, m);
@@ -90,7 +95,8 @@ public static partial class TensorOps
             if (a.Shape[i] != b.Shape[i]) throw new ArgumentException($"BatchMatMul: the batches differ: {a.Shape} and {b.Shape}.");
         }
 
-        if (k != kb) throw new ArgumentException($"BatchMatMul: inner dimensions differ: {a.Shape} × {b.Shape} in the form {form}; {k} ≠ {kb}.");
+        if (k != kb)
+            throw new ArgumentException($"BatchMatMul: inner dimensions differ: {a.Shape} × {b.Shape} in the form {form}; {k} ≠ {kb}.");
         ShapeCheck.SameDevice("BatchMatMul", a, b);
         Tape tape = Tape.Of("BatchMatMul", a, b);
         Shape shape = rank == 3 ? new Shape(a.Shape[0], m, n) : new Shape(a.Shape[0], a.Shape[1], m, n);

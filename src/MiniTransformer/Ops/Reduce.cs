@@ -20,7 +20,8 @@ public static partial class TensorOps
     public static Tensor WeightedSum(this Tensor x, Tensor weights, float scale = 1f)
     {
         ShapeCheck.Same("WeightedSum", x, weights);
-        if (weights.NeedsGrad) throw new ArgumentException("WeightedSum: the weights are constants and take no gradient; use (x * w).Sum() for that.");
+        if (weights.NeedsGrad)
+            throw new ArgumentException("WeightedSum: the weights are constants and take no gradient; use (x * w).Sum() for that.");
         return Dot(x, weights, scale, "WeightedSum");
     }
 
@@ -40,6 +41,7 @@ public static partial class TensorOps
     {
         public Tensor Output => y;
 
-        public void Run(IBackend backend) => backend.DotBackward(y.GradStorage, scale, weights.IsNone ? default : weights.Storage, x.GradStorage);
+        public void Run(IBackend backend) =>
+            backend.DotBackward(y.GradStorage, scale, weights.IsNone ? default : weights.Storage, x.GradStorage);
     }
 }

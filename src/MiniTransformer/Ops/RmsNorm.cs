@@ -36,6 +36,7 @@ public static partial class TensorOps
     {
         public Tensor Output => y;
 
-        public void Run(IBackend backend) => backend.RmsNormBackward(x.Storage, w.Storage, inverseRms, y.GradStorage, x.GradStorage, w.GradStorage, rows, c);
+        public void Run(IBackend backend) =>
+            backend.RmsNormBackward(x.Storage, w.Storage, inverseRms, y.GradStorage, x.GradStorage, w.GradStorage, rows, c);
     }
 }

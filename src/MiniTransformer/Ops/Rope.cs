@@ -20,8 +20,10 @@ public static partial class TensorOps
         if (x.Shape.Rank < 3) throw new ArgumentException($"Rope: x has shape {x.Shape}; (N, H, D) or (B, T, H, D) is needed.");
         int d = x.Shape.Last, h = x.Shape[x.Shape.Rank - 2], rows = x.Shape.Count / Math.Max(1, h * d);
         if (cos.Shape != sin.Shape || cos.Shape.Last * 2 != d)
-            throw new ArgumentException($"Rope: tables {cos.Shape} and {sin.Shape} do not fit heads of {d}; (positions, {d / 2}) is needed.");
-        if (positions.Shape.Count != rows) throw new ArgumentException($"Rope: {rows} tokens, but {positions.Shape.Count} positions came.");
+            throw new ArgumentException(
+                $"Rope: tables {cos.Shape} and {sin.Shape} do not fit heads of {d}; (positions, {d / 2}) is needed.");
+        if (positions.Shape.Count != rows)
+            throw new ArgumentException($"Rope: {rows} tokens, but {positions.Shape.Count} positions came.");
         ShapeCheck.Ids("Rope", "position", positions, cos.Shape[0], x);
         Tape tape = Tape.Of("Rope", x);
         Tensor y = tape.New(x.Shape, x);
@@ -30,7 +32,9 @@ public static partial class TensorOps
         return y;
     }
 
-    /// <summary>cos and sin of p·fᵢ for positions p below <paramref name="positions"/> and each of the D/2 frequencies, row by row.</summary>
+    /// <summary>
+    /// cos and sin of p·fᵢ for positions p below <paramref name="positions"/> and each of the D/2 frequencies, row by row.
+    /// </summary>
     public static (float[] Cos, float[] Sin) RopeTables(int positions, ReadOnlySpan<float> frequencies)
     {
         int half = frequencies.Length;

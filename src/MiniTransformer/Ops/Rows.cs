@@ -4,7 +4,8 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Ops;
 
-// What is done to rows and columns of (.., C), all dimensions but the last seen as rows. A row is a tensor (C), a column one with a number a row, (..).
+// What is done to rows and columns of (.., C), all dimensions but the last seen as rows. A row is a tensor (C), a column one with a
+// number a row, (..).
 // A sum's gradient is a broadcast, and a broadcast's gradient a sum.
 public static partial class TensorOps
 {
@@ -44,7 +45,8 @@ public static partial class TensorOps
     /// <summary>yᵣᵢ = xᵣᵢ · columnᵣ.</summary>
     /// <param name="x">(.., C).</param>
     /// <param name="column">(..): a number a row.</param>
-    public static Tensor MultiplyColumn(this Tensor x, Tensor column) => x * Tape.Of("MultiplyColumn", x, column).BroadcastColumn(column, x.Shape);
+    public static Tensor MultiplyColumn(this Tensor x, Tensor column) =>
+        x * Tape.Of("MultiplyColumn", x, column).BroadcastColumn(column, x.Shape);
 
     /// <summary>yᵢ = Σᵣ xᵣᵢ: the sum of the rows, (.., C) → (C).</summary>
     public static Tensor SumRows(this Tensor x)

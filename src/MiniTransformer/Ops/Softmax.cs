@@ -8,7 +8,9 @@ namespace MiniTransformer.Ops;
 public static partial class TensorOps
 {
     /// <summary>yⱼ = e^xⱼ / Σₖ e^xₖ, per row, the maximum subtracted first: (.., C) → (.., C).</summary>
-    /// <remarks>A −∞ element is a forbidden one and becomes 0, as a causal mask wants it; a row of −∞ alone becomes 0 throughout.</remarks>
+    /// <remarks>
+    /// A −∞ element is a forbidden one and becomes 0, as a causal mask wants it; a row of −∞ alone becomes 0 throughout.
+    /// </remarks>
     public static Tensor Softmax(this Tensor x)
     {
         Tape tape = Tape.Of("Softmax", x);

@@ -40,7 +40,8 @@ public readonly record struct Shape
         long count = (long)d0 * d1;
         if (count <= int.MaxValue) count *= d2;
         if (count <= int.MaxValue) count *= d3;
-        if (count > int.MaxValue) throw new ArgumentException($"Shape: {this} has more than 2³¹ − 1 elements; lower the batch size or the context.");
+        if (count > int.MaxValue)
+            throw new ArgumentException($"Shape: {this} has more than 2³¹ − 1 elements; lower the batch size or the context.");
         Count = (int)count;
     }
 
@@ -76,7 +77,8 @@ public readonly record struct Shape
     };
 
     /// <summary>This shape without its last dimension; of a vector, one element.</summary>
-    public Shape WithoutLast() => Rank switch { 1 => new Shape(1), 2 => new Shape(d0), 3 => new Shape(d0, d1), _ => new Shape(d0, d1, d2) };
+    public Shape WithoutLast() =>
+        Rank switch { 1 => new Shape(1), 2 => new Shape(d0), 3 => new Shape(d0, d1), _ => new Shape(d0, d1, d2) };
 
     /// <summary>The extents as an array, outermost first.</summary>
     public long[] ToArray()

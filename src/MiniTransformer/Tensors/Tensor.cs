@@ -15,7 +15,8 @@ public abstract class TensorOwner
     internal void CheckLive(int generation)
     {
         if (!IsLive(generation))
-            throw new ObjectDisposedException(nameof(Tensor), "This tensor belongs to a step that is over. Take values out with ToArray() or Item() before the tape is disposed.");
+            throw new ObjectDisposedException(
+                nameof(Tensor), "This tensor belongs to a step that is over. Take values out with ToArray() or Item() before the tape is disposed.");
     }
 
     /// <summary>The gradient of the owner's tensor; zeros at first.</summary>
@@ -111,7 +112,9 @@ public readonly struct Tensor
         return values;
     }
 
-    /// <summary>The shape, and the elements; of a large tensor those at the ends of each dimension, which alone are read from the device.</summary>
+    /// <summary>
+    /// The shape, and the elements; of a large tensor those at the ends of each dimension, which alone are read from the device.
+    /// </summary>
     public override string ToString()
     {
         if (IsNone) return "no tensor";
@@ -126,7 +129,8 @@ public readonly struct Tensor
     }
 
     /// <summary>
-    /// The gradient for a verb that can either overwrite or add, such as a matrix product: spares the pass of zeros where this is the first to reach it.
+    /// The gradient for a verb that can either overwrite or add, such as a matrix product: spares the pass of zeros where this is the
+    /// first to reach it.
     /// </summary>
     /// <param name="accumulate">False if nothing was added yet: the memory is uninitialised, and all of it must be written.</param>
     public Storage TakeGradStorage(out bool accumulate) => Owner.Gradient(Index, Shape.Count, out accumulate);
@@ -149,7 +153,9 @@ public readonly struct TokenIds
     /// <summary>The step's tape.</summary>
     public TensorOwner Owner { get; }
 
-    /// <summary>The smallest id, known from when they were put on the device: ops check the range against the rows that the ids name.</summary>
+    /// <summary>
+    /// The smallest id, known from when they were put on the device: ops check the range against the rows that the ids name.
+    /// </summary>
     public int Smallest { get; }
 
     /// <summary>The largest id.</summary>

@@ -3,7 +3,9 @@ using System.Text;
 
 namespace MiniTransformer.Tensors;
 
-/// <summary>What a tensor looks like in print: its shape, and its elements nested by dimension, the middle of a long dimension left out.</summary>
+/// <summary>
+/// What a tensor looks like in print: its shape, and its elements nested by dimension, the middle of a long dimension left out.
+/// </summary>
 internal static class TensorText
 {
     /// <summary>Takes some neighbouring elements, from the given one on, as text.</summary>
