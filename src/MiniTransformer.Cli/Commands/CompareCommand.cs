@@ -10,6 +10,7 @@ using MiniTransformer.Cli.Terminals;
 using MiniTransformer.IO;
 using MiniTransformer.Judges;
 using MiniTransformer.Lab;
+using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Commands;
 
@@ -30,6 +31,7 @@ internal sealed class CompareCommand
     private readonly Flag<bool> reportOnly = Flags.Switch(
         "--report-only", "compute nothing: write results.jsonl, results.md and report.html of --out again from the results that are there, and say what is missing; it may run beside the comparison itself",
         saved: false);
+    private readonly Flag<bool> dryRun = Flags.Switch("--dry-run", "compute nothing; print the memory that the regimes' steps will need", saved: false);
     private readonly Flag<bool> resume = Flags.Switch("--resume", "continue the comparison in --out: what is finished is not repeated", saved: false);
 
     private CompareCommand()
@@ -43,7 +45,7 @@ internal sealed class CompareCommand
     {
         var compare = new CompareCommand();
         foreach (Option flag in compare.source.All) compare.command.Add(flag);
-        foreach (Option flag in new Option[] { compare.seeds, compare.sweepSeeds, compare.quick, compare.smoke, compare.resume, compare.reportOnly }) compare.command.Add(flag);
+        foreach (Option flag in new Option[] { compare.seeds, compare.sweepSeeds, compare.quick, compare.smoke, compare.dryRun, compare.resume, compare.reportOnly }) compare.command.Add(flag);
         string[] examples =
         [
             "compare --quick --out runs/quick",
@@ -59,15 +61,17 @@ internal sealed class CompareCommand
 
     private int Run(Settings settings, Terminal terminal)
     {
-        bool isQuick = settings.Get(quick), rereading = settings.Get(reportOnly), resuming = settings.Get(resume);
-        string path = settings.Required(common.Out);
-        if (!rereading) TrainingRun.CheckFree(path, resuming, canBegin: source.All.Concat([seeds, sweepSeeds, quick, smoke, common.Seed]).Any(settings.Given));
+        bool isQuick = settings.Get(quick), rereading = settings.Get(reportOnly), resuming = settings.Get(resume), measuring = settings.Get(dryRun);
+        string path = measuring ? "" : settings.Required(common.Out);
+        if (measuring) resuming = rereading = false;
+        else if (!rereading) TrainingRun.CheckFree(path, resuming, canBegin: source.All.Concat([seeds, sweepSeeds, quick, smoke, common.Seed]).Any(settings.Given));
         else if (!RunDirectory.Exists(path)) throw new UsageException($"--report-only: there is no comparison in '{Invocation.Shown(path)}', the folder of --out.");
         using IJudge? verifier = source.Judge(settings, judges: !rereading, terminal);
         bool goesOn = (resuming || rereading) && RunDirectory.Exists(path);
         if (goesOn) terminal.Stop.Await(() => source.TakeUp(settings, RunSettings.Read<ComparisonSettings>(path), path));
         Regime[] chosen = terminal.Stop.Await(() => source.Chosen(settings, isQuick, verifier, terminal.Say));
         if (settings.Get(smoke)) chosen = [.. chosen.Select(r => r.Reduced())];
+        if (measuring) return DryRun(settings, chosen, terminal);
         ulong first = settings.Get(common.Seed);
         ulong[] evaluation = Numbers(first, settings.Resolve(seeds, settings.Get(seeds) ?? (isQuick ? 3 : 10))!.Value);
         ulong[] sweep = Numbers(first + SweepOffset, settings.Resolve(sweepSeeds, settings.Get(sweepSeeds) ?? (isQuick ? 1 : 3))!.Value);
@@ -103,6 +107,21 @@ internal sealed class CompareCommand
         }
 
         Write(run, chosen, settings, run.Seconds, terminal);
+        return ExitCode.Done;
+    }
+
+    private int DryRun(Settings settings, Regime[] chosen, Terminal terminal)
+    {
+        (int atOnce, Func<CancellationToken, Device> open) = common.Many(settings);
+        using Device device = open(default);
+        terminal.Print($"Memory in MB, of {atOnce} cell(s) that are computed at a time each:");
+        foreach (Regime regime in chosen)
+        {
+            (StepMemory sft, StepMemory dpr) = regime.Memory(device);
+            terminal.Print(string.Create(
+                CultureInfo.InvariantCulture, $"  {regime.Name,-16} a step of SFT {sft.Total / 1e6,10:0.00}   an update of DPR {dpr.Total / 1e6,10:0.00}, of it activations {dpr.Activations / 1e6,10:0.00}"));
+        }
+
         return ExitCode.Done;
     }
 

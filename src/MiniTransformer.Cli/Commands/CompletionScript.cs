@@ -5,7 +5,9 @@ using MiniTransformer.Cli.Options;
 
 namespace MiniTransformer.Cli.Commands;
 
-/// <summary>The completion of a command line as a script for a shell: what the parser knows, written out, so that completing starts no program.</summary>
+/// <summary>
+/// The completion of a command line as a script for a shell: what the parser knows, written out, so that completing starts no program.
+/// </summary>
 internal static class CompletionScript
 {
     private const string Program = Invocation.Program;
@@ -55,27 +57,47 @@ internal static class CompletionScript
 
         text.Append("    esac\n    local words=\"\"\n    case \"$command\" in\n");
         foreach (Command command in commands)
-            text.Append($"        {command.Name}) words=\"{Words([.. Arguments(command), .. Options(command).Select(o => o.Name), "--help"])}\" ;;\n");
-        text.Append($"    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}}\ncomplete -o filenames -F _{Program} {Program}\n");
+            text.Append($"        {command.Name}) words=\"{Words(Candidates(command))}\" ;;\n");
+        text.Append("    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\n");
+        text.Append($"complete -o filenames -F _{Program} {Program}\n");
         return text.ToString();
     }
 
     private static string Zsh(IReadOnlyList<Command> commands)
     {
-        var text = new StringBuilder($"#compdef {Program}\n# zsh completion of {Program}: a file _{Program} in a folder of $fpath\n_{Program}() {{\n    local -a commands\n    commands=(\n");
+        var text = new StringBuilder($$"""
+            #compdef {{Program}}
+            # zsh completion of {{Program}}: a file _{{Program}} in a folder of $fpath
+            _{{Program}}() {
+                local -a commands
+                commands=(
+
+            """);
         foreach (Command command in commands) text.Append($"        {Quoted($"{command.Name}:{First(command.Description)}")}\n");
-        text.Append("    )\n    if (( CURRENT == 2 )); then\n        _describe command commands\n        return\n    fi\n    shift words\n    (( CURRENT-- ))\n    case \"$words[1]\" in\n");
+        text.Append("""
+                )
+                if (( CURRENT == 2 )); then
+                    _describe command commands
+                    return
+                fi
+                shift words
+                (( CURRENT-- ))
+                case "$words[1]" in
+
+            """);
         foreach (Command command in commands)
         {
             text.Append($"        {command.Name})\n            _arguments");
             foreach (Option option in Options(command))
             {
                 var flag = (IFlag)option;
-                string value = flag.IsSwitch ? "" : $":{option.HelpName ?? "value"}:{(Values(option).Count > 0 ? $"({Words(Values(option))})" : flag.IsPath ? "_files" : "")}";
-                text.Append($" \\\n                {Quoted($"{(flag.Repeats ? "*" : "")}{option.Name}[{First(option.Description).Replace("[", "\\[", StringComparison.Ordinal).Replace("]", "\\]", StringComparison.Ordinal)}]{value}")}");
+                string words = Values(option).Count > 0 ? $"({Words(Values(option))})" : flag.IsPath ? "_files" : "";
+                string value = flag.IsSwitch ? "" : $":{option.HelpName ?? "value"}:{words}", repeats = flag.Repeats ? "*" : "";
+                string what = First(option.Description).Replace("[", "\\[", StringComparison.Ordinal).Replace("]", "\\]", StringComparison.Ordinal);
+                text.Append($" \\\n                {Quoted($"{repeats}{option.Name}[{what}]{value}")}");
             }
 
-            if (Arguments(command) is { Count: > 0 } words) text.Append($" \\\n                {Quoted($"1:shell:({Words(words)})")}");
+            if (Arguments(command) is { Count: > 0 } shells) text.Append($" \\\n                {Quoted($"1:shell:({Words(shells)})")}");
             text.Append("\n            ;;\n");
         }
 
@@ -85,7 +107,8 @@ internal static class CompletionScript
 
     private static string Fish(IReadOnlyList<Command> commands)
     {
-        var text = new StringBuilder($"# fish completion of {Program}: ~/.config/fish/completions/{Program}.fish\ncomplete -c {Program} -f\n");
+        var text = new StringBuilder($"# fish completion of {Program}: ~/.config/fish/completions/{Program}.fish\n");
+        text.Append($"complete -c {Program} -f\n");
         foreach (Command command in commands)
         {
             text.Append($"complete -c {Program} -n __fish_use_subcommand -a {command.Name} -d {Quoted(First(command.Description))}\n");
@@ -93,7 +116,8 @@ internal static class CompletionScript
             foreach (Option option in Options(command))
             {
                 var flag = (IFlag)option;
-                string value = flag.IsSwitch ? "" : Values(option).Count > 0 ? $" -x -a {Quoted(Words(Values(option)))}" : flag.IsPath ? " -r -F" : " -x";
+                string value = flag.IsSwitch ? "" : flag.IsPath ? " -r -F"
+                    : Values(option).Count > 0 ? $" -x -a {Quoted(Words(Values(option)))}" : " -x";
                 text.Append($"{of} -l {option.Name[2..]}{value} -d {Quoted(First(option.Description))}\n");
             }
 
@@ -112,19 +136,21 @@ internal static class CompletionScript
                 $flags = @{
 
             """);
-        foreach (Command command in commands) text.Append($"        '{command.Name}' = '{Words([.. Arguments(command), .. Options(command).Select(o => o.Name), "--help"])}'\n");
+        foreach (Command command in commands) text.Append($"        '{command.Name}' = '{Words(Candidates(command))}'\n");
         text.Append("    }\n    $values = @{\n");
         foreach (Command command in commands)
         {
-            foreach (Option option in Options(command).Where(o => Values(o).Count > 0)) text.Append($"        '{command.Name} {option.Name}' = '{Words(Values(option))}'\n");
+            foreach (Option option in Options(command).Where(o => Values(o).Count > 0))
+                text.Append($"        '{command.Name} {option.Name}' = '{Words(Values(option))}'\n");
         }
 
         text.Append("""
                 }
                 $words = @($commandAst.CommandElements | ForEach-Object { $_.ToString() })
                 $done = if ($wordToComplete) { $words.Count - 1 } else { $words.Count }
+                $before = "$($words[1]) $($words[$done - 1])"
                 $candidates = if ($done -le 1) { $flags.Keys | Sort-Object }
-                    elseif ($values.ContainsKey("$($words[1]) $($words[$done - 1])")) { $values["$($words[1]) $($words[$done - 1])"] -split ' ' }
+                    elseif ($values.ContainsKey($before)) { $values[$before] -split ' ' }
                     elseif ($flags.ContainsKey($words[1])) { $flags[$words[1]] -split ' ' }
                 $candidates | Where-Object { $_ -like "$wordToComplete*" } | ForEach-Object {
                     [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
@@ -134,6 +160,9 @@ internal static class CompletionScript
             """);
         return text.ToString();
     }
+
+    // What may stand after a command.
+    private static IEnumerable<string> Candidates(Command command) => [.. Arguments(command), .. Options(command).Select(o => o.Name), "--help"];
 
     // The words that may stand without a flag.
     private static IReadOnlyList<string> Arguments(Command command) => command.Arguments.Count > 0 ? Shells : [];

@@ -106,9 +106,11 @@ internal sealed class CreditCommand
             page.Writer.Write(Progress.Show(terminal, open =>
             {
                 ITrack track = open("page", 1);
-                IReadOnlyList<(Example, bool?, string)> responses = shown.Responses(expert, asked.Count, vocabulary, new Measuring(track, () => 0, "the policy").Shown(sampling));
-                string html = new CreditReport(path, references, vocabulary, expert, (scored, all) => track.Report(0, $"{scored} of {all} responses scored"))
-                    .ToHtml(shown, responses, result, [.. planted.Take(PlantedShown)]);
+                SamplingOptions seen = new Measuring(track, () => 0, "the policy").Shown(sampling);
+                IReadOnlyList<(Example, bool?, string)> responses = shown.Responses(expert, asked.Count, vocabulary, seen);
+                var report = new CreditReport(
+                    path, references, vocabulary, expert, (scored, all) => track.Report(0, $"{scored} of {all} responses scored"));
+                string html = report.ToHtml(shown, responses, result, [.. planted.Take(PlantedShown)]);
                 track.Report(1, "written");
                 return html;
             }));

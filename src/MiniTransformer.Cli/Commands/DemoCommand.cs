@@ -58,16 +58,21 @@ internal sealed class DemoCommand
         JsonObject effective = run.ToJson();
         bool goesOn = resuming && RunDirectory.Exists(path);
         ulong[] numbers = [.. Enumerable.Range(0, run.Seeds).Select(i => run.Seed + (ulong)i)];
-        var runner = new ComparisonRunner(new ComparisonPlan([chosen], numbers, []) { IsDemo = true }, path, _ => run.Belonging(), unmarked: goesOn, terminal.Say);
+        ComparisonPlan plan = new([chosen], numbers, []) { IsDemo = true };
+        var runner = new ComparisonRunner(plan, path, _ => run.Belonging(), unmarked: goesOn, terminal.Say);
         if (resuming && !goesOn) runner.ReadWithoutSettings();
         using RunDirectory folder = goesOn ? RunDirectory.Open(path) : RunDirectory.Create(path, effective);
         if (goesOn) folder.SaveConfiguration(effective);
-        if (goesOn && Directory.Exists(Path.Combine(path, "seeds"))) terminal.Say("The seeds that an earlier version finished, in seeds/, are computed again, to the same numbers.");
+        if (goesOn && Directory.Exists(Path.Combine(path, "seeds")))
+            terminal.Say("The seeds that an earlier version finished, in seeds/, are computed again, to the same numbers.");
 
         (int threads, Func<CancellationToken, Device> openDevice) = common.Many(settings);
         terminal.Say($"{chosen.Name}: {chosen.Description}.");
-        string where = settings.Get(common.DeviceName) is var name and not "cpu" ? $"on {name}" : $"with {Math.Min(threads, numbers.Length)} thread(s)";
-        terminal.Say($"{(numbers.Length == 1 ? "One seed" : $"{numbers.Length} seeds")} {where}: pretraining, SFT, continued SFT, DPR three times, and their evaluation.");
+        string where = settings.Get(common.DeviceName) is var name and not "cpu"
+            ? $"on {name}"
+            : $"with {Math.Min(threads, numbers.Length)} thread(s)";
+        string many = numbers.Length == 1 ? "One seed" : $"{numbers.Length} seeds";
+        terminal.Say($"{many} {where}: pretraining, SFT, continued SFT, DPR three times, and their evaluation.");
         try
         {
             Progress.Show(terminal, open =>
@@ -97,7 +102,8 @@ internal sealed class DemoCommand
         terminal.Print($"Took {time}, at most {memory} of memory.");
         terminal.Print(numbers.Length < Statistics.FewestForInterval
             ? $"Next, for intervals: {Invocation.Of("demo", "--out", Invocation.Shown(folder.Path), "--seeds", "5", "--resume")}"
-            : $"Next, with models of your own: {Invocation.Of("sft", "--task", "reverse,next,upper,swap", "--good", "0.2", "--epochs", "10", "--out", "runs/base")}");
+            : "Next, with models of your own: "
+                + Invocation.Of("sft", "--task", "reverse,next,upper,swap", "--good", "0.2", "--epochs", "10", "--out", "runs/base"));
         return ExitCode.Done;
     }
 

@@ -47,6 +47,9 @@ internal sealed class DprCommand
         "--kl", "form of the KL: as a loss over the whole vocabulary, as the estimator k3, or k1 in the reward", ["exact", "k3", "k1"], "exact");
     private readonly Flag<double> entropyBonus = Flags.Number("--entropy-bonus", "weight of an entropy bonus", 0);
     private readonly Flag<int> promptsPerUpdate = Flags.Int("--prompts-per-update", "prompts of an update, one response each", 192, min: 1);
+    private readonly Flag<int> microBatch = Flags.Int(
+        "--micro-batch", "sequences computed together, forward and backward, 0 for all of an update; less memory, the same gradient but for rounding", 0);
+    private readonly Flag<bool> dryRun = Flags.Switch("--dry-run", "train nothing; print the memory that an update will need, if responses become as long as they may", saved: false);
     private readonly Flag<double> lr = Flags.Number("--lr", "learning rate, constant after the warm-up", 5e-4, open: true);
     private readonly Flag<int> warmup = Flags.Int("--warmup", "updates of linear warm-up", 10);
     private readonly Flag<double> maxGradNorm = Flags.Number("--max-grad-norm", "clip the gradient's norm to this; 0 does not clip", 1);
@@ -71,7 +74,7 @@ internal sealed class DprCommand
         foreach (Option flag in new Option[]
         {
             dpr.run, dpr.resume, dpr.updates, dpr.reference, dpr.reward, dpr.floor, dpr.centred, dpr.clip, dpr.gamma, dpr.sentenceLevel, dpr.noBaseline, dpr.noWhiten, dpr.beta,
-            dpr.betaRef, dpr.kl, dpr.entropyBonus, dpr.promptsPerUpdate, dpr.lr, dpr.warmup, dpr.maxGradNorm, dpr.temperature, dpr.maxTokens, dpr.collapseKl, dpr.prompts,
+            dpr.betaRef, dpr.kl, dpr.entropyBonus, dpr.promptsPerUpdate, dpr.microBatch, dpr.dryRun, dpr.lr, dpr.warmup, dpr.maxGradNorm, dpr.temperature, dpr.maxTokens, dpr.collapseKl, dpr.prompts,
             dpr.checkpointEvery, dpr.evaluateEvery, dpr.saveType,
         }.Concat(dpr.verify.All)) dpr.command.Add(flag);
         string[] examples =
@@ -88,9 +91,9 @@ internal sealed class DprCommand
 
     private int Run(Settings settings, Terminal terminal)
     {
-        string path = settings.Required(common.Out);
-        bool resuming = settings.Get(resume);
-        TrainingRun.CheckFree(path, resuming, canBegin: settings.Get(run) is not null);
+        bool measuring = settings.Get(dryRun), resuming = settings.Get(resume);
+        string path = measuring ? "" : settings.Required(common.Out);
+        if (!measuring) TrainingRun.CheckFree(path, resuming, canBegin: settings.Get(run) is not null);
         DprRun? began = resuming && RunDirectory.Exists(path) ? RunSettings.Read<DprRun>(path) : null;
         if (began is not null)
         {
@@ -141,6 +144,7 @@ internal sealed class DprCommand
         var dense = UsageException.Check(() => new DenseReward(expert, others, RunSettings.Of<DprRun>(settings).RewardOptions));
         RefuseSame(expert, referenceName, others, dense.Options.Kind, terminal);
         asked = PromptRoom.Answerable(asked, dense.MaxPositions, terminal.Say);
+        if (measuring) return DryRun(expert, others, asked, options, terminal);
         int every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, options.Updates / 10))!.Value;
         int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, options.Updates / 10))!.Value;
 
@@ -154,7 +158,7 @@ internal sealed class DprCommand
             ReferenceSha256 = terminal.Stop.Await<string[]>(() => [.. ModelFolder.References(sftRun, referenceName).Select(folder => RunInput.HashOf(folder, isModel: true))]),
             PromptsSha256 = settings.Get(prompts) is { } answered ? terminal.Stop.Await(() => RunInput.HashOf(answered, isModel: false)) : null,
         };
-        TrainingMemory.WarnDpr(expert, asked, others.Length, options, device, terminal.Say);
+        TrainingMemory.WarnDpr(expert, others, asked, options, device, terminal.Say);
         if (options.WarmupUpdates > options.Updates)
             terminal.Say($"Warning: --warmup {options.WarmupUpdates} is longer than the run of {options.Updates} update(s); the learning rate never reaches --lr.");
         using TrainingRun training = TrainingRun.Open(path, resuming, effective, terminal, vocabulary);
@@ -214,6 +218,21 @@ internal sealed class DprCommand
         });
 
         bool IsDue(int step) => curveEvery > 0 && (step % curveEvery == 0 || step == options.Updates);
+    }
+
+    private static int DryRun(Transformer expert, Transformer[] references, IReadOnlyList<Prompt> prompts, DprOptions options, Terminal terminal)
+    {
+        int[][] longest = TrainingMemory.Longest(prompts, options);
+        StepMemory memory = StepMemory.OfDpr(expert, references, longest, options);
+        terminal.Print(string.Create(CultureInfo.InvariantCulture, $"""
+            An update of {longest.Length} responses of {options.MaxTokens} tokens to prompts of at most {longest[0].Length} needs, in MB:
+              parameters   {memory.Parameters / 1e6,10:0.00}   π_θ, π_SFT and {references.Length} reference(s)
+              gradients    {memory.Gradients / 1e6,10:0.00}
+              optimizer    {memory.Optimizer / 1e6,10:0.00}
+              activations  {memory.Activations / 1e6,10:0.00}   the cache, hidden rows and a chunk of logits among them; less with --micro-batch, --max-tokens or --prompts-per-update
+              together     {memory.Total / 1e6,10:0.00}
+            """));
+        return ExitCode.Done;
     }
 
     private static string Warning(double rms, int update, string reference, DprOptions options, int prompts)

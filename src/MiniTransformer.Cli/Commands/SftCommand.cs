@@ -30,7 +30,7 @@ internal sealed class SftCommand
     private readonly Flag<int?> batch = Flags.OptionalInt(
         "--batch", "demonstrations an update [default: 32 from a base, 64 from random weights]", min: 1);
     private readonly Flag<int> microBatch = Flags.Int(
-        "--micro-batch", "demonstrations computed together, 0 for the whole batch; less memory, the same gradient", 0);
+        "--micro-batch", "sequences computed together, 0 for the whole batch; less memory, the same gradient", 0);
     private readonly Flag<double?> lr = Flags.OptionalNumber(
         "--lr", "peak learning rate [default: 3e-4 from a base, 2e-3 from random weights]", open: true);
     private readonly Flag<int?> warmup = Flags.OptionalInt(

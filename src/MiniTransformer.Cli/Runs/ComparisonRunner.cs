@@ -27,23 +27,25 @@ internal sealed record ComparisonPlan(IReadOnlyList<Regime> Regimes, IReadOnlyLi
         : Methods.OfEvaluation(regime, swept);
 
     /// <summary>All methods that a world of a regime may have, whatever the sweep chooses.</summary>
-    public IEnumerable<Method> Possible(Regime regime) => IsDemo ? Methods.OfDemo(regime) : Methods.Of(regime).Concat(Methods.OfSweep(regime));
+    public IEnumerable<Method> Possible(Regime regime) =>
+        IsDemo ? Methods.OfDemo(regime) : Methods.Of(regime).Concat(Methods.OfSweep(regime));
 
     /// <summary>Whether a world's result lacks nothing but methods.</summary>
     public bool IsMeasured(WorldResult result) => IsDemo ? result.Responses is not null : result.Facts is not null;
 }
 
 /// <summary>
-/// The methods of a comparison or a demo, regime × seed × method, computed in parallel: a world is one thread's work, and its file is written anew after
-/// every method. A run that was stopped, or killed, repeats no finished method; the numbers do not depend on where it was stopped. A demo's worlds are
-/// kept whole or not at all: a story has no gaps.
+/// The methods of a comparison or a demo, regime × seed × method, computed in parallel: a world is one thread's work, and its file is
+/// written anew after every method. A run that was stopped, or killed, repeats no finished method; the numbers do not depend on where it
+/// was stopped. A demo's worlds are kept whole or not at all: a story has no gaps.
 /// </summary>
 /// <param name="plan">What is run.</param>
 /// <param name="folder">The run's folder.</param>
 /// <param name="belonging">What the results of a regime belong to.</param>
 /// <param name="unmarked">Whether results count that do not say what they belong to, as an earlier version wrote them.</param>
 /// <param name="say">Hears of files that are damaged.</param>
-internal sealed class ComparisonRunner(ComparisonPlan plan, string folder, Func<Regime, string> belonging, bool unmarked, Action<string> say)
+internal sealed class ComparisonRunner(
+    ComparisonPlan plan, string folder, Func<Regime, string> belonging, bool unmarked, Action<string> say)
 {
     private readonly Dictionary<(string Regime, ulong Seed), WorldResult> results = [];
     private readonly ConcurrentDictionary<string, Lock> bases = [];
@@ -55,7 +57,12 @@ internal sealed class ComparisonRunner(ComparisonPlan plan, string folder, Func<
 
     /// <summary>The worlds' results, by regime, sweep seeds last, then by seed.</summary>
     public IReadOnlyList<WorldResult> Worlds =>
-        [.. plan.Regimes.SelectMany(regime => plan.AllSeeds.Select(seed => results.GetValueOrDefault((regime.Name, seed)))).OfType<WorldResult>()];
+    [
+        .. from regime in plan.Regimes
+           from seed in plan.AllSeeds
+           where results.ContainsKey((regime.Name, seed))
+           select results[(regime.Name, seed)],
+    ];
 
     /// <summary>All finished results in the same order; within a seed as they were run.</summary>
     public IReadOnlyList<MethodResult> Results => [.. Worlds.SelectMany(w => w.Results)];
@@ -70,25 +77,27 @@ internal sealed class ComparisonRunner(ComparisonPlan plan, string folder, Func<
     {
         foreach (Regime regime in plan.Regimes)
         {
-            foreach (ulong seed in plan.AllSeeds) results[(regime.Name, seed)] = Load(regime, seed, moveAside) ?? new WorldResult([], null);
+            foreach (ulong seed in plan.AllSeeds)
+                results[(regime.Name, seed)] = Load(regime, seed, moveAside) ?? new WorldResult([], null);
         }
     }
 
     /// <summary>
-    /// Reads what is in a folder whose run.json is lost, or that holds nothing yet: results count only if they belong to this run, and where others
-    /// are, too, the flags are not those that the run began with.
+    /// Reads what is in a folder whose run.json is lost, or that holds nothing yet: results count only if they belong to this run, and
+    /// where others are, too, the flags are not those that the run began with.
     /// </summary>
     /// <exception cref="UsageException">There are others.</exception>
     public void ReadWithoutSettings()
     {
         string worlds = Path.Combine(folder, "worlds");
         HashSet<string> own = [.. plan.Regimes.SelectMany(regime => plan.AllSeeds.Select(seed => WorldFile.PathOf(folder, regime, seed)))];
-        string? stranger = !Directory.Exists(worlds) ? null : Directory.EnumerateFiles(worlds, "*.json").Order(StringComparer.Ordinal).FirstOrDefault(f => !own.Contains(f));
+        string[] files = Directory.Exists(worlds) ? Directory.GetFiles(worlds, "*.json") : [];
+        string? stranger = files.Order(StringComparer.Ordinal).FirstOrDefault(file => !own.Contains(file));
         if (stranger is not null)
         {
             throw new UsageException(
-                $"the run.json of '{Invocation.Shown(folder)}' is lost, and '{Invocation.Shown(stranger)}' belongs to no regime and seed that these flags name: " +
-                "give all flags that the run began with, or name another --out.");
+                $"the run.json of '{Invocation.Shown(folder)}' is lost, and '{Invocation.Shown(stranger)}' belongs to no regime and seed "
+                + "that these flags name: give all flags that the run began with, or name another --out.");
         }
 
         Read(moveAside: false);
@@ -130,13 +139,15 @@ internal sealed class ComparisonRunner(ComparisonPlan plan, string folder, Func<
     {
         Read(moveAside: true);
 
-        // Sweeps first: they choose settings that the evaluation seeds of their regime run. Seeds before regimes: what several regimes share is made once.
+        // Sweeps first: they choose settings that the evaluation seeds of their regime run. Seeds before regimes: what several regimes
+        // share is made once.
         Piece[] work =
         [
             .. plan.SweepSeeds.SelectMany(seed => Spread().Select(regime => new Piece(regime, seed, Sweep: true))),
             .. plan.Seeds.SelectMany(seed => Spread().Select(regime => new Piece(regime, seed, Sweep: false))),
         ];
-        double total = work.Sum(p => Work.OfPreparation(p.Regime, plan.IsDemo) + MethodsOf(p.Regime, p.Sweep).Sum(m => Work.Of(m.Method, p.Regime)));
+        double total = work.Sum(p =>
+            Work.OfPreparation(p.Regime, plan.IsDemo) + MethodsOf(p.Regime, p.Sweep).Sum(m => Work.Of(m.Method, p.Regime)));
         done = work.Sum(DoneBefore);
         ITrack track = open(plan.IsDemo ? "demo" : "comparison", (int)total, (int)done, share: true);
         try
@@ -174,9 +185,11 @@ internal sealed class ComparisonRunner(ComparisonPlan plan, string folder, Func<
 
     private double DoneBefore(Piece piece)
     {
-        double methods = MethodsOf(piece.Regime, piece.Sweep).Except(Missing(piece.Regime, piece.Seed, piece.Sweep)).Sum(m => Work.Of(m.Method, piece.Regime));
-        bool whole = plan.IsMeasured(results[(piece.Regime.Name, piece.Seed)]) && Missing(piece.Regime, piece.Seed, piece.Sweep).Count == 0;
-        return whole ? methods + Work.OfPreparation(piece.Regime, plan.IsDemo) : methods;
+        (Regime regime, ulong seed, bool sweep) = piece;
+        IReadOnlyList<(Method Method, bool Chosen)> missing = Missing(regime, seed, sweep);
+        double methods = MethodsOf(regime, sweep).Except(missing).Sum(m => Work.Of(m.Method, regime));
+        bool whole = plan.IsMeasured(results[(regime.Name, seed)]) && missing.Count == 0;
+        return whole ? methods + Work.OfPreparation(regime, plan.IsDemo) : methods;
     }
 
     private void RunWorld(Piece piece, Func<CancellationToken, Device> openDevice, ITrack track, CancellationToken stop)

@@ -56,6 +56,9 @@ internal sealed record DprRun : TrainingSettings
     /// <summary>--prompts-per-update.</summary>
     public int PromptsPerUpdate { get; init; } = 192;
 
+    /// <summary>--micro-batch.</summary>
+    public int MicroBatch { get; init; }
+
     /// <summary>--lr.</summary>
     public double Lr { get; init; } = 5e-4;
 
@@ -144,6 +147,7 @@ internal sealed record DprRun : TrainingSettings
     {
         Updates = Updates,
         PromptsPerUpdate = PromptsPerUpdate,
+        MicroBatchSize = MicroBatch,
         LearningRate = Lr,
         WarmupUpdates = Warmup,
         Temperature = (float)Temperature,

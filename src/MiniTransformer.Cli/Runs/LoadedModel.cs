@@ -12,7 +12,8 @@ internal sealed record LoadedModel(string Folder, Transformer Model, Vocabulary 
 {
     /// <summary>Reads the model that a flag names: a model's folder, or a run's, which means one of its checkpoints.</summary>
     /// <exception cref="Invocations.UsageException">There is none; the message names the flag.</exception>
-    public static LoadedModel Named(string flag, string path, Device device, string checkpoint = ModelFolder.Final, bool trainable = false) =>
+    public static LoadedModel Named(
+        string flag, string path, Device device, string checkpoint = ModelFolder.Final, bool trainable = false) =>
         Open(ModelFolder.Named(flag, path, checkpoint), device, trainable);
 
     /// <summary>Reads the model of a folder.</summary>
@@ -38,7 +39,8 @@ internal sealed record LoadedModel(string Folder, Transformer Model, Vocabulary 
     }
 
     /// <summary>The vocabulary that models share: that of the first that has a tokenizer.</summary>
-    public static Vocabulary Shared(params IReadOnlyList<LoadedModel> models) => (models.FirstOrDefault(m => m.Vocabulary.Tokenizer is not null) ?? models[^1]).Vocabulary;
+    public static Vocabulary Shared(params IReadOnlyList<LoadedModel> models) =>
+        (models.FirstOrDefault(m => m.Vocabulary.Tokenizer is not null) ?? models[^1]).Vocabulary;
 
     /// <summary>Frees it.</summary>
     public void Dispose() => Model.Dispose();

@@ -67,22 +67,19 @@ internal static class TrainingMemory
     /// Says so where an update of DPR, whose responses have all the tokens that they may have, would need more memory than there is: what its weights
     /// need is refused, but how long responses become nobody knows before.
     /// </summary>
-    public static void WarnDpr(Transformer expert, IReadOnlyList<Prompt> prompts, int references, DprOptions options, Device device, Action<string> say)
+    public static void WarnDpr(Transformer expert, IReadOnlyList<Transformer> references, IReadOnlyList<Prompt> prompts, DprOptions options, Device device, Action<string> say)
     {
-        TransformerConfig config = expert.Config;
-        Example[] longest =
-        [
-            .. prompts.OrderByDescending(p => p.Ids.Length).Take(options.PromptsPerUpdate)
-                .Select(p => new Example(p.Ids, new int[Math.Max(1, Math.Min(options.MaxTokens, Sampler.Room(p.Ids.Length, config.MaxPositions)))])),
-        ];
-        var batch = new ResponseBatch(longest);
-        double activations = StepMemory.OfSft(config, batch, lora: expert.Lora, frozen: expert.StoredAs).Activations + (1.0 + references) * sizeof(float) * batch.N * config.VocabSize;
-        double needed = device.PersistentBytes + (expert.Lora is null ? Trained * (double)sizeof(float) * config.ParameterCount : 0) + activations;
-        if (needed <= device.Backend.MemoryBytes) return;
-        say($"Warning: an update of {longest.Length} responses of {longest.Max(e => e.ResponseIds.Length)} tokens needs {DeviceException.Size(needed)} of memory, "
-            + $"{DeviceException.Size(activations)} of it for activations, and {device.Name} has {DeviceException.Size(device.Backend.MemoryBytes)}: where responses become that "
-            + "long the run ends without memory. Lower --prompts-per-update or --max-tokens.");
+        StepMemory memory = StepMemory.OfDpr(expert, references, Longest(prompts, options), options);
+        double packed = expert.Lora is null ? sizeof(float) * (double)expert.Config.ParameterCount : 0; // as sampling reads them
+        if (memory.Total + packed <= device.Backend.MemoryBytes) return;
+        say($"Warning: an update of {Math.Min(prompts.Count, options.PromptsPerUpdate)} responses of {options.MaxTokens} tokens needs {DeviceException.Size(memory.Total + packed)} of memory, "
+            + $"{DeviceException.Size(memory.Activations)} of it for activations, and {device.Name} has {DeviceException.Size(device.Backend.MemoryBytes)}: where responses become that "
+            + "long the run ends without memory. Lower --micro-batch, --prompts-per-update or --max-tokens.");
     }
+
+    /// <summary>The longest prompts, as many as an update has.</summary>
+    public static int[][] Longest(IReadOnlyList<Prompt> prompts, DprOptions options) =>
+        [.. prompts.Select(p => p.Ids).OrderByDescending(ids => ids.Length).Take(options.PromptsPerUpdate)];
 
     private static void Require(TransformerConfig config, double keptBytes, Device device, double activations, string forActivations)
     {

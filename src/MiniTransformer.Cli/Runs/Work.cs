@@ -3,8 +3,8 @@ using MiniTransformer.Lab;
 namespace MiniTransformer.Cli.Runs;
 
 /// <summary>
-/// What the parts of a comparison cost, in sequences that SFT trains on meanwhile: what the time left is forecast by. Only ratios count, and they are right
-/// within a third or so, for models of the built-in regimes' size.
+/// What the parts of a comparison cost, in sequences that SFT trains on meanwhile: what the time left is forecast by. Only ratios count,
+/// and they are right within a third or so, for models of the built-in regimes' size.
 /// </summary>
 internal static class Work
 {

@@ -35,7 +35,9 @@ internal static class WorldFile
         if (result.Results.GroupBy(r => r.Label).FirstOrDefault(g => g.Count() > 1) is { } twice)
             throw KeptResult.Damaged(path, $"'{twice.Key}' stands in it twice");
         Method[] known = [.. methods];
-        return result with { Results = [.. result.Results.Select(r => r with { Role = Array.Find(known, m => m.IsOf(r))?.Role ?? MethodRole.Other })] };
+        return result with { Results = [.. result.Results.Select(r => r with { Role = RoleOf(r) })] };
+
+        MethodRole RoleOf(MethodResult r) => Array.Find(known, method => method.IsOf(r))?.Role ?? MethodRole.Other;
     }
 
     // An earlier version wrote of the facts, too, whether the seed is one of the sweep's.

@@ -4,7 +4,9 @@ using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Runs;
 
-/// <summary>What happens in a world, as the demo tells it: the curves of all that is trained, and in the end some responses of SFT and of DPR.</summary>
+/// <summary>
+/// What happens in a world, as the demo tells it: the curves of all that is trained, and in the end some responses of SFT and of DPR.
+/// </summary>
 internal sealed class WorldStory(World world)
 {
     private readonly List<Curve> curves = [];

@@ -78,7 +78,8 @@ internal static class Progress
             if (seconds - lastLine < SecondsBetweenLines && !ends) return;
             (lastLine, ended) = (seconds, done >= total);
             double rate = (done - doneBefore) / Math.Max(seconds, 1e-9);
-            string at = share ? $"{100L * done / Math.Max(1, total)}%" : $"{done} of {total}", speed = done > doneBefore && !share ? $", {Rate(rate)}/s" : "";
+            string at = share ? $"{100L * done / Math.Max(1, total)}%" : $"{done} of {total}";
+            string speed = done > doneBefore && !share ? $", {Rate(rate)}/s" : "";
             string left = done > doneBefore && done < total ? $", {Duration((total - done) / rate)} left" : "";
             lock (terminal) terminal.Say($"{name}: {at}{speed}{left}; {note}");
         }

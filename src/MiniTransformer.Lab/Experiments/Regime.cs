@@ -1,3 +1,5 @@
+using MiniTransformer.Backends;
+using MiniTransformer.Data;
 using MiniTransformer.Data.Tasks;
 using MiniTransformer.Nn;
 using MiniTransformer.Text;
@@ -90,6 +92,18 @@ public sealed record Regime
 
     /// <summary>The tasks themselves.</summary>
     public IReadOnlyList<ITask> TaskList => BuiltIn.Parse(Tasks, Words);
+
+    /// <summary>The memory of a step of SFT and of an update of DPR whose sequences are as long as they may be.</summary>
+    /// <param name="device">Where it would be taken.</param>
+    public (StepMemory Sft, StepMemory Dpr) Memory(Device device)
+    {
+        int response = Math.Min(Dpr.MaxTokens, Model.MaxPositions), prompt = Math.Min(Own?.LongestPrompt ?? int.MaxValue, Model.MaxPositions - response + 1);
+        using var dry = Device.DryRun(device);
+        using var expert = Transformer.Blank(Model, dry);
+        return (
+            StepMemory.OfSft(Model, new ResponseBatch([.. Enumerable.Repeat(new Example(new int[prompt], new int[response]), Sft.BatchSize)])),
+            StepMemory.OfDpr(expert, [expert], [.. Enumerable.Repeat(new int[prompt], Dpr.PromptsPerUpdate)], Dpr));
+    }
 
     /// <summary>The same at a size that shows that everything works, in seconds; its numbers mean nothing.</summary>
     public Regime Reduced() => this with

@@ -54,7 +54,10 @@ public sealed class RegimeResults
             throw new ArgumentException($"RegimeResults: regime {regime.Name} has no result of an evaluation seed; at least one is needed.");
 
         Sweep[] strengths = [.. Methods.StrengthSweeps(regime)];
-        Compared = [.. evaluation.GroupBy(r => r.Label).Select(group => new ComparedMethod(SettingOf(group.First(), strengths), [.. group]))];
+        Compared =
+        [
+            .. evaluation.GroupBy(r => r.Label).Select(group => new ComparedMethod(SettingOf(group.First(), strengths), [.. group])),
+        ];
         MethodRole[] controls = [MethodRole.Sft, MethodRole.ContinuedSft, MethodRole.CoolSft];
         Comparison = new Comparison(evaluation, [.. controls.Select(Main).OfType<ComparedMethod>().Select(m => m.Label)]);
         Matched = MatchedKl.Of(sweep, regime.Name);
@@ -82,14 +85,18 @@ public sealed class RegimeResults
     /// <summary>Number of the sweep's seeds.</summary>
     public int SweepSeeds => sweep.Select(r => r.Seed).Distinct().Count();
 
-    /// <summary>The method of a role at its default setting, with the regime's main reference where it has one; null where it was not run.</summary>
+    /// <summary>
+    /// The method of a role at its default setting, with the regime's main reference where it has one; null where it was not run.
+    /// </summary>
     public ComparedMethod? Main(MethodRole role) =>
         Compared.FirstOrDefault(m => m.Role == role && m.Knob is null && (m.Reference is null || m.Reference == Regime.MainReference));
 
     private static string SettingOf(MethodResult first, Sweep[] strengths)
     {
         Sweep? varied = strengths.FirstOrDefault(s => s.At(s.Default) is var m && m.Name == first.Method && m.Reference == first.Reference);
-        (string? knob, double? value) = first.Knob is null && varied is not null ? (varied.At(varied.Default).Knob, varied.Default) : (first.Knob, first.Value);
+        (string? knob, double? value) = first.Knob is null && varied is not null
+            ? (varied.At(varied.Default).Knob, varied.Default)
+            : (first.Knob, first.Value);
         return value is { } at ? $"{knob} = {Numbers.Plain(at)}{(first.Chosen ? ", chosen" : "")}" : Numbers.None;
     }
 
@@ -103,5 +110,6 @@ public sealed class RegimeResults
         return chosen is null ? null : new ChosenSetting(unvaried, chosen, preset.Knob!, strengths.Default, best);
     }
 
-    private IEnumerable<ComparedMethod> Of(Method method) => Compared.Where(m => m.Method == method.Name && m.Reference == method.Reference);
+    private IEnumerable<ComparedMethod> Of(Method method) =>
+        Compared.Where(m => m.Method == method.Name && m.Reference == method.Reference);
 }

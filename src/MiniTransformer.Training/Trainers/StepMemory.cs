@@ -4,6 +4,7 @@ using MiniTransformer.Data;
 using MiniTransformer.Nn;
 using MiniTransformer.Optim;
 using MiniTransformer.Tensors;
+using MiniTransformer.Text;
 
 namespace MiniTransformer.Training;
 
@@ -46,5 +47,32 @@ public sealed record StepMemory(long Parameters, long Gradients, long Optimizer,
         long gradients = device.PersistentBytes - parameters - optimizerState;
         long frozenBytes = model.Parameters.Where(p => !p.Trainable).Sum(p => (long)p.Shape.Count * p.Type.Bytes());
         return new StepMemory(parameters, gradients, optimizerState, 4 * tape.PeakElements) { Frozen = frozenBytes };
+    }
+
+    /// <summary>
+    /// What one update of DPR will need, found in the same way: responses of the longest length are drawn, scored and learned from. <see cref="Activations"/> is all that
+    /// is not weights, gradients and moments: the cache, hidden rows, one chunk of logits, and the arenas' unused ends.
+    /// </summary>
+    /// <param name="expert">π_SFT, of which π_θ is a copy.</param>
+    /// <param name="references">π_ref, or the ensemble of them.</param>
+    /// <param name="prompts">Prompts of the sizes in question, as many as an update has; the longest decide.</param>
+    /// <param name="options">The settings.</param>
+    public static StepMemory OfDpr(Transformer expert, IReadOnlyList<Transformer> references, IReadOnlyList<int[]> prompts, DprOptions options)
+    {
+        using var device = Device.DryRun(like: expert.Device);
+        using Transformer frozen = Transformer.BlankLike(expert, device);
+        foreach (Parameter p in frozen.Parameters) p.Trainable = false;
+        using Transformer policy = frozen.Clone(trainable: true);
+        policy.Recompute = expert.Recompute;
+        Transformer[] others = [.. references.Select(r => r.Lora is not null && frozen.Lora is not null ? frozen.Clone() : Transformer.BlankLike(r, device))];
+        long optimizerState = device.PersistentBytes;
+        using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
+        optimizerState = device.PersistentBytes - optimizerState;
+        DprOptions one = options with { Updates = 1, Ends = EndTokens.None, PromptsPerUpdate = Math.Min(options.PromptsPerUpdate, prompts.Count) };
+        foreach (DprStep step in DensePathReinforce.Train(policy, new DenseReward(frozen, others), prompts, one, optimizer)) _ = step;
+        long gradients = policy.Parameters.Where(p => p.Trainable).Sum(p => sizeof(float) * (long)p.Shape.Count);
+        long parameters = device.PersistentBytes - optimizerState - gradients, frozenBytes = policy.Parameters.Where(p => !p.Trainable).Sum(p => (long)p.Shape.Count * p.Type.Bytes());
+        foreach (Transformer other in others) other.Dispose();
+        return new StepMemory(parameters, gradients, optimizerState, device.PeakBytes - parameters - gradients - optimizerState) { Frozen = frozenBytes };
     }
 }

@@ -28,7 +28,7 @@ public sealed partial class Tape : TensorOwner, IDisposable
     private Tape(Device device)
     {
         Device = device;
-        Arena = new Arena(device.Backend);
+        Arena = new Arena(device.Backend, device.Took);
         end = new PauseEnd(this);
     }
 

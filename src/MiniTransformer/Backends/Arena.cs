@@ -10,12 +10,18 @@ internal sealed class Arena : IDisposable
     private const long SmallestSlab = 1 << 20;        // elements: 4 MB
 
     private readonly IBackend backend;
+    private readonly Action<long>? took; // hears of the bytes that slabs take
     private readonly List<DeviceBuffer> slabs = [];
     private int slab;
     private long used; // elements handed out of the current slab
 
     /// <summary>An empty arena; the first request allocates.</summary>
-    public Arena(IBackend backend) => this.backend = backend;
+    public Arena(IBackend backend)
+        : this(backend, null)
+    {
+    }
+
+    internal Arena(IBackend backend, Action<long>? took) => (this.backend, this.took) = (backend, took);
 
     /// <summary>A place to come back to: see <see cref="Release"/>.</summary>
     public readonly record struct Mark(int Slab, long Used);
@@ -41,6 +47,7 @@ internal sealed class Arena : IDisposable
             long wanted = Math.Max(size, Math.Max(SmallestSlab, Capacity / 2));
             slabs.Add(backend.Allocate(wanted));
             Capacity += wanted;
+            took?.Invoke(sizeof(float) * wanted);
         }
 
         var storage = new Storage(slabs[slab], used, length);
@@ -62,6 +69,7 @@ internal sealed class Arena : IDisposable
     public void Dispose()
     {
         foreach (DeviceBuffer buffer in slabs) buffer.Dispose();
+        took?.Invoke(-sizeof(float) * Capacity);
         slabs.Clear();
         Capacity = 0;
         Reset();

@@ -8,6 +8,7 @@ public sealed class Device : IDisposable
 {
     private const int LogitBlock = 256;
     private readonly List<DeviceBuffer> persistent = [];
+    private long held;
 
     private Device(IBackend backend) => Backend = backend;
 
@@ -103,7 +104,12 @@ public sealed class Device : IDisposable
     }
 
     /// <summary>A device that computes nothing: what a step on it would need in memory can be read off, without needing it.</summary>
-    public static Device DryRun() => new(new DryRunBackend());
+    /// <param name="like">Whose memory it is to have, which decides how much is computed together; null for one without limits.</param>
+    public static Device DryRun(Device? like = null) =>
+        new(new DryRunBackend { MemoryBytes = like?.Backend.MemoryBytes ?? long.MaxValue }) { LogitRows = like?.LogitRows ?? 0 };
+
+    /// <summary>The most bytes that were held at once: parameters, gradients, optimizer state, caches, and the steps' arenas. Scratch of single kernels comes on top.</summary>
+    public long PeakBytes { get; private set; }
 
     /// <summary>Bytes held for parameters, optimizer state and caches; the steps' arenas are not counted.</summary>
     public long PersistentBytes
@@ -132,6 +138,7 @@ public sealed class Device : IDisposable
     {
         DeviceBuffer buffer = Backend.Allocate(length);
         lock (persistent) persistent.Add(buffer);
+        Took(buffer.Bytes);
         var storage = new Storage(buffer, 0, length);
         if (zeroed) Backend.Fill(storage, 0);
         return storage;
@@ -142,6 +149,7 @@ public sealed class Device : IDisposable
     {
         DeviceBuffer buffer = Backend.AllocateMatrix(rows, columns, type);
         lock (persistent) persistent.Add(buffer);
+        Took(buffer.Bytes);
         return new Storage(buffer, 0, checked(rows * columns));
     }
 
@@ -150,7 +158,18 @@ public sealed class Device : IDisposable
     {
         if (storage.IsNone) return;
         lock (persistent) persistent.Remove(storage.Buffer);
+        Took(-storage.Buffer.Bytes);
         storage.Buffer.Dispose();
+    }
+
+    /// <summary>Counts memory that was taken, or with a minus returned.</summary>
+    internal void Took(long bytes)
+    {
+        lock (persistent)
+        {
+            held += bytes;
+            PeakBytes = Math.Max(PeakBytes, held);
+        }
     }
 
     /// <summary>Frees everything that was allocated on the device.</summary>

@@ -22,7 +22,7 @@ internal sealed class DryRunBackend : IBackend
     {
     }
 
-    public long MemoryBytes => long.MaxValue;
+    public long MemoryBytes { get; init; } = long.MaxValue;
 
     public void Upload(ReadOnlySpan<float> from, Storage to)
     {

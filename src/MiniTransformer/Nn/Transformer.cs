@@ -186,6 +186,18 @@ public sealed class Transformer : IDisposable
     public static Transformer Blank(TransformerConfig config, Device device, LoraOptions? lora = null, ElementType? frozen = null) =>
         new(config, frozen is { } type ? ParameterSource.FrozenZeros(device, type, lora) : ParameterSource.Zeros(device));
 
+    /// <summary>A model of zeros that takes the memory of another one, of the same form, types and adapters.</summary>
+    /// <param name="model">The other one.</param>
+    /// <param name="device">Where it is put, such as <see cref="Device.DryRun"/>.</param>
+    public static Transformer BlankLike(Transformer model, Device device)
+    {
+        ElementType frozen = model.parameters.Where(p => !p.Trainable).Select(p => p.Type).FirstOrDefault(type => type != ElementType.F32);
+        var blank = new Transformer(
+            model.Config, model.Lora is not null || model.parameters.All(p => !p.Trainable) ? ParameterSource.FrozenZeros(device, frozen, model.Lora) : ParameterSource.Zeros(device));
+        blank.Recompute = model.Recompute;
+        return blank;
+    }
+
     /// <summary>Whether another model has the same weights, to the bit.</summary>
     public bool HasWeightsOf(Transformer other) =>
         parameters.Count == other.parameters.Count && parameters.Zip(other.parameters).All(pair => pair.First.Name == pair.Second.Name && pair.First.HasValueOf(pair.Second));

@@ -62,6 +62,7 @@ public sealed class RunSettingsTests
         {
             Updates = 2,
             PromptsPerUpdate = 3,
+            MicroBatch = 17,
             Lr = .004,
             Warmup = 5,
             Temperature = .6,
@@ -84,7 +85,7 @@ public sealed class RunSettingsTests
         DprOptions o = run.Options(16, Vocabulary.Of(new ByteTokenizer()));
         Assert.Equal((2, 3, .004, 5, .6f, .7, true), (o.Updates, o.PromptsPerUpdate, o.LearningRate, o.WarmupUpdates, o.Temperature, o.Gamma, o.SentenceLevel));
         Assert.Equal((Baseline.None, false, 8.0, 9.0, KlForm.K3, .1), (o.Baseline, o.Whiten, o.Beta, o.ReferenceBeta, o.KlForm, o.EntropyBonus));
-        Assert.Equal((11f, 12UL, 13.0, 16), (o.Optimizer.ClipNorm, o.Seed, o.CollapseKl, o.MaxTokens));
+        Assert.Equal((11f, 12UL, 13.0, 16, 17), (o.Optimizer.ClipNorm, o.Seed, o.CollapseKl, o.MaxTokens, o.MicroBatchSize));
         Assert.Equal(new RewardOptions { Kind = RewardKind.LogPolicy, Floor = .14, Centred = true, Clip = 15 }, run.RewardOptions);
         DprOptions plain = new DprRun().Options(16, Vocabulary.Of(new ByteTokenizer()));
         Assert.Equal((Baseline.PositionMean, true, KlForm.Exact), (plain.Baseline, plain.Whiten, plain.KlForm));

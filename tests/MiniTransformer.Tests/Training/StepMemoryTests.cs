@@ -2,7 +2,9 @@ using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
 using MiniTransformer.Data;
 using MiniTransformer.Nn;
+using MiniTransformer.Optim;
 using MiniTransformer.Tensors;
+using MiniTransformer.Text;
 using MiniTransformer.Training;
 
 namespace MiniTransformer.Tests.Training;
@@ -67,6 +69,40 @@ public class StepMemoryTests
         Assert.Equal(8 * weights, memory.Optimizer);
     }
 
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(5, 0)]
+    [InlineData(5, 256)]
+    public void The_predicted_memory_of_an_update_of_DPR_is_that_of_a_real_one_to_the_byte(int microBatch, int logitRows)
+    {
+        using Device device = Device.Cpu(1);
+        device.LogitRows = logitRows;
+        using Transformer expert = new Transformer(Config, ParameterSource.Random(device, 1)).Frozen(), reference = new Transformer(Config, ParameterSource.Random(device, 2)).Frozen();
+        int[][] prompts = [.. Enumerable.Range(0, 12).Select(i => Enumerable.Repeat(1, 20 + i).ToArray())];
+        var options = new DprOptions { PromptsPerUpdate = 12, Updates = 1, MaxTokens = 40, Ends = EndTokens.None, MicroBatchSize = microBatch, ReferenceBeta = .5 };
+        StepMemory predicted = StepMemory.OfDpr(expert, [reference], prompts, options);
+
+        using Transformer policy = expert.Clone(trainable: true);
+        using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
+        Assert.Single(DensePathReinforce.Train(policy, new DenseReward(expert, reference), prompts, options, optimizer));
+        Assert.Equal(device.PeakBytes, predicted.Total);
+        long weights = Config.ParameterShapes().Sum(p => p.Shape.Aggregate(1L, (a, b) => a * b));
+        Assert.Equal((4 * weights, 8 * weights), (predicted.Gradients, predicted.Optimizer));
+        Assert.InRange(predicted.Parameters, 12 * weights, 12 * weights + 200_000); // three policies, and their rotation tables
+    }
+
+    [Fact]
+    public void An_update_of_DPR_in_pieces_needs_less()
+    {
+        using Device device = Device.Cpu(1);
+        using Transformer expert = new Transformer(Config with { VocabSize = 3000 }, ParameterSource.Random(device, 1)).Frozen();
+        int[][] prompts = [.. Enumerable.Range(0, 64).Select(_ => new int[40])];
+        var options = new DprOptions { PromptsPerUpdate = 64, MaxTokens = 60 };
+        long whole = StepMemory.OfDpr(expert, [expert], prompts, options).Activations;
+        long pieces = StepMemory.OfDpr(expert, [expert], prompts, options with { MicroBatchSize = 8 }).Activations;
+        Assert.True(2 * pieces < whole, $"{pieces} and {whole}");
+    }
+
     private static (float Loss, float[][] Gradients) LossAndGradients(bool recompute)
     {
         using Device device = Device.Cpu(2);
@@ -75,5 +111,15 @@ public class StepMemoryTests
         Tensor loss = new Objective().Loss(tape, model.Rows(tape, Batch), Batch, 1f / Batch.N);
         tape.Backward(loss);
         return (loss.Item(), [.. model.Parameters.Select(p => p.GradientToArray())]);
+    }
+}
+
+internal static class FrozenModels
+{
+    /// <summary>The model without gradients.</summary>
+    public static Transformer Frozen(this Transformer model)
+    {
+        foreach (Parameter p in model.Parameters) p.Trainable = false;
+        return model;
     }
 }
