@@ -110,7 +110,7 @@ internal sealed class SftCommand
 
         // The model to start from, and what its ids mean.
         string? start = settings.Get(baseModel) is { } folder ? ModelFolder.Named(baseModel.Name, folder) : null;
-        using LoadedModel? origin = start is null ? null : LoadedModel.Open(start, device);
+        using LoadedModel? origin = start is null ? null : measuring ? LoadedModel.Blank(start) : LoadedModel.Open(start, device);
         (Transformer? loaded, Vocabulary vocabulary) = (origin?.Model, origin?.Vocabulary ?? Vocabulary.Bytes());
         using RunData runData = terminal.Stop.Await(() =>
         {
@@ -124,7 +124,7 @@ internal sealed class SftCommand
         UsageException.Check(options.Validate);
         LoraOptions? adapters = Adapters(asked, loaded);
         ElementType frozen = loaded?.StoredAs ?? ElementType.F32;
-        if (measuring) return DryRun(config, adapters, frozen, runData.Train, options, asked.Recompute, terminal);
+        if (measuring) return DryRun(config, adapters, loaded?.StoredAs, runData.Train, options, asked.Recompute, terminal);
         TrainingMemory.Require(config, adapters, frozen, fromBase: loaded is not null, device, Longest(runData.Train, options), asked.Recompute);
         runData.Begin(terminal.Say);
         int total = options.StepsFor(runData.Train.Count), every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, total / 10))!.Value;
@@ -231,10 +231,13 @@ internal sealed class SftCommand
     }
 
     private static int DryRun(
-        TransformerConfig config, LoraOptions? adapters, ElementType frozen, IReadOnlyList<Example> demonstrations, SftOptions options, bool recompute, Terminal terminal)
+        TransformerConfig config, LoraOptions? adapters, ElementType? origin, IReadOnlyList<Example> demonstrations, SftOptions options, bool recompute, Terminal terminal)
     {
         Example[] longest = Longest(demonstrations, options);
+        ElementType frozen = origin ?? ElementType.F32;
         StepMemory memory = StepMemory.OfSft(config, ResponseBatch.OfTurns(longest), recompute, adapters, frozen);
+        double kept = adapters is null ? frozen.Bytes() * config.ParameterCount : memory.Parameters - memory.Frozen;
+        double layout = adapters is null ? sizeof(float) * config.ParameterCount : 0;
         terminal.Print(string.Create(CultureInfo.InvariantCulture, $"""
             A step of {longest.Length} sequences of at most {longest[0].Positions} tokens needs, in MB:
               parameters   {memory.Parameters / 1e6,10:0.00}{(adapters is null ? "   less with --lora, from a --base" : $"   of which the base, frozen in {frozen.Name()}, {memory.Frozen / 1e6:0.00}")}
@@ -242,6 +245,8 @@ internal sealed class SftCommand
               optimizer    {memory.Optimizer / 1e6,10:0.00}
               activations  {memory.Activations / 1e6,10:0.00}{(recompute ? "   with --recompute" : "   less with --recompute or --micro-batch")}
               together     {memory.Total / 1e6,10:0.00}
+            Beside that a run keeps what it starts from, {kept / 1e6:0.00}{(origin is null || adapters is not null ? "" : $" in {frozen.Name()}")}{(layout > 0
+            ? $", and on the CPU, from the first sampling on, the weights as sampling reads them, {layout / 1e6:0.00}" : "")}.
             """));
         return ExitCode.Done;
     }

@@ -31,6 +31,13 @@ internal sealed record LoadedModel(string Folder, Transformer Model, Vocabulary 
         }
     }
 
+    /// <summary>The model of a folder without its weights: for what depends on its sizes alone.</summary>
+    public static LoadedModel Blank(string folder)
+    {
+        Transformer model = Checkpoint.LoadBlank(folder, Device.DryRun());
+        return new LoadedModel(folder, model, Vocabulary.Of(folder, model.Config));
+    }
+
     /// <summary>The vocabulary that models share: that of the first that has a tokenizer.</summary>
     public static Vocabulary Shared(params IReadOnlyList<LoadedModel> models) =>
         (models.FirstOrDefault(m => m.Vocabulary.Tokenizer is not null) ?? models[^1]).Vocabulary;

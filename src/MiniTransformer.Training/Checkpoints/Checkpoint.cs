@@ -103,6 +103,29 @@ public static class Checkpoint
         return new ModelSize(parameters, bytes / Math.Max(1, count) * parameters, adapted);
     });
 
+    /// <summary>
+    /// A model of a folder's form without its weights: for the memory that it will take, before any is taken. The weights need not be there; then their type is
+    /// what config.json says.
+    /// </summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="device">Where it is put, such as <see cref="Device.DryRun"/>.</param>
+    public static Transformer LoadBlank(string folder, Device device) => Read(folder, name => name == "config.json", current =>
+    {
+        bool adapted = PeftFiles.IsIn(current);
+        string whole = adapted ? AtomicDirectory.Current(FrozenBases.Find(current)) : current;
+        TransformerConfig config = TransformerConfig.Load(whole);
+        ElementType type = config.SaidType ?? ElementType.F32;
+        if (File.Exists(Path.Combine(whole, ModelWeights.File)) || File.Exists(Path.Combine(whole, ModelWeights.Index)))
+        {
+            using ITensorFile weights = ModelWeights.Open(whole);
+            type = weights.Entries.Values.GroupBy(e => ElementTypes.Of(e.Dtype) ?? ElementType.F32).MaxBy(e => e.Sum(t => t.Count))!.Key;
+        }
+
+        Transformer blank = Transformer.Blank(config, device, adapted ? PeftFiles.Read(current, config) : null, type);
+        blank.Companions = CompanionFiles.Read(current);
+        return blank;
+    });
+
     private static Transformer LoadAdapted(string folder, Device device, bool trainable)
     {
         (Transformer model, AdaptedBase origin) = FrozenBases.Of(folder, device);

@@ -34,7 +34,7 @@ public sealed record StepMemory(long Parameters, long Gradients, long Optimizer,
         TransformerConfig config, ResponseBatch batch, bool recompute = false, LoraOptions? lora = null, ElementType frozen = ElementType.F32)
     {
         using var device = Device.DryRun();
-        using var model = Transformer.Blank(config, device, lora, frozen);
+        using var model = Transformer.Blank(config, device, lora, lora is null ? null : frozen);
         model.Recompute = recompute;
         long parameters = device.PersistentBytes;
         using var optimizer = new AdamW(model.Parameters);

@@ -126,7 +126,7 @@ public sealed class ParameterSource
     /// <summary>Weights of zero in which matrices that are not trained have a type of their own: for the sizes of a model that is loaded frozen, or adapted.</summary>
     internal static ParameterSource FrozenZeros(Device device, ElementType type, LoraOptions? lora) => new(device, [], "", (name, shape, _) =>
         lora?.Trains(name) == true ? new Parameter(device, name, shape)
-        : shape.Rank == 2 ? new Parameter(device, name, shape, type)
+        : shape.Rank == 2 ? new Parameter(device, name, shape, type) { StoredAs = type }
         : new Parameter(device, name, shape) { Trainable = false }, lora);
 
     /// <summary>The same source, one step down the path.</summary>

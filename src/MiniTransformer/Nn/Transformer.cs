@@ -181,10 +181,10 @@ public sealed class Transformer : IDisposable
     /// <summary>A model of a form whose weights are zero: for the memory that it takes.</summary>
     /// <param name="config">The sizes.</param>
     /// <param name="device">Where it is put, such as <see cref="Device.DryRun"/>.</param>
-    /// <param name="lora">What adapts it; null for a model that is trained as a whole.</param>
-    /// <param name="frozen">The type of what is not trained.</param>
-    public static Transformer Blank(TransformerConfig config, Device device, LoraOptions? lora = null, ElementType frozen = ElementType.F32) =>
-        new(config, lora is null ? ParameterSource.Zeros(device) : ParameterSource.FrozenZeros(device, frozen, lora));
+    /// <param name="lora">What adapts it, if anything does.</param>
+    /// <param name="frozen">The type of what is not trained; null for a model that is trained as a whole.</param>
+    public static Transformer Blank(TransformerConfig config, Device device, LoraOptions? lora = null, ElementType? frozen = null) =>
+        new(config, frozen is { } type ? ParameterSource.FrozenZeros(device, type, lora) : ParameterSource.Zeros(device));
 
     /// <summary>A model of zeros that takes the memory of another one, of the same form, types and adapters.</summary>
     /// <param name="model">The other one.</param>

@@ -13,6 +13,11 @@ public sealed partial record TransformerConfig
     // The file that the configuration was read from, as text. What it says beyond the model's numbers is written back.
     private string? Source { get; init; }
 
+    /// <summary>The type of the weights, as the file says it; null where it says none.</summary>
+    public ElementType? SaidType => Source is not null && JsonNode.Parse(Source) is JsonObject root && (root["torch_dtype"] ?? root["dtype"]) is JsonValue said
+        && said.TryGetValue(out string? name) && Enum.GetValues<ElementType>() is var types && Array.FindIndex(types, type => type.Name() == name) is >= 0 and var at
+        ? types[at] : null;
+
     /// <summary>Reads the config.json of a Hugging Face model of one of the families.</summary>
     /// <param name="path">The model's folder, or the path of its config.json.</param>
     /// <remarks>

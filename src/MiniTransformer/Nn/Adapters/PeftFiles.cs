@@ -145,8 +145,9 @@ public static class PeftFiles
         }
     }
 
-    // The settings, for a base.
-    private static LoraOptions Read(string folder, TransformerConfig config)
+    /// <summary>The settings of a folder's adapters, for a base.</summary>
+    /// <exception cref="InvalidDataException">They ask for what is not implemented, or do not fit the base.</exception>
+    public static LoraOptions Read(string folder, TransformerConfig config)
     {
         string path = Path.Combine(folder, Config);
         JsonObject json = Open(folder);
