@@ -10,7 +10,9 @@ using Outside;
 
 namespace MiniTransformer.Tests.Api;
 
-/// <summary>What the project MiniTransformer.Outside writes on the public API alone does what the library's own ops, modules and trainers do.</summary>
+/// <summary>
+/// What the project MiniTransformer.Outside writes on the public API alone does what the library's own ops, modules and trainers do.
+/// </summary>
 public class OutsideTests
 {
     private const int Rows = 40, In = 3;
@@ -22,7 +24,8 @@ public class OutsideTests
         GradientInput x = OpCheck.Normal(new Shape(4, 5), seed: 1, scale: 2);
         GradientCheck.Check(device, (_, t) => t[0].SoftCap(1.5f).Square().Sum(), x);
         OpCheck.Agrees(name, (_, t) => t[0].SoftCap(1.5f), t => [.. t[0].Select(v => 1.5 * Math.Tanh(v / 1.5))], 2 * OpCheck.Few, x);
-        OpCheck.Agrees(name, (_, t) => SoftCapOps.Composed(t[0], 1.5f), t => [.. t[0].Select(v => 1.5 * Math.Tanh(v / 1.5))], 2 * OpCheck.Few, x);
+        OpCheck.Agrees(name, (_, t) => SoftCapOps.Composed(t[0], 1.5f), t =>
+            [.. t[0].Select(v => 1.5 * Math.Tanh(v / 1.5))], 2 * OpCheck.Few, x);
     }
 
     [DeviceTheory, OnEveryDevice]
@@ -32,7 +35,8 @@ public class OutsideTests
         GradientInput r = OpCheck.Normal(new Shape(3, 6), seed: 1);
         GradientCheck.Check(device, (_, t) => t[0].ReturnsToGo(0.9f).Square().Sum(), r);
         OpCheck.Agrees(
-            name, (_, t) => t[0].ReturnsToGo(0.9f), t => [.. t[0].Chunk(6).SelectMany(row => row.Select((_, i) => row.Skip(i).Select((v, k) => Math.Pow(0.9f, k) * v).Sum()))],
+            name, (_, t) => t[0].ReturnsToGo(0.9f), t =>
+                [.. t[0].Chunk(6).SelectMany(row => row.Select((_, i) => row.Skip(i).Select((v, k) => Math.Pow(0.9f, k) * v).Sum()))],
             2 * OpCheck.Few, r);
     }
 
@@ -62,9 +66,11 @@ public class OutsideTests
         using Tape tape = Tape.Record(device);
         Tensor x = tape.Variable([1, 2], new Shape(2));
         Assert.Throws<ObjectDisposedException>(() => old.Storage);
-        Assert.StartsWith("View: ", Assert.Throws<InvalidOperationException>(() => { x.Storage.View(); }).Message, StringComparison.Ordinal);
+        Assert.StartsWith("View: ", Assert.Throws<InvalidOperationException>(() => { x.Storage.View(); }).Message,
+            StringComparison.Ordinal);
         using var w = new Parameter(device, "w", new Shape(2));
-        Assert.Contains("make it with tape.New(...)", Assert.Throws<ArgumentException>(() => tape.Record(new Wrong(w))).Message, StringComparison.Ordinal);
+        Assert.Contains("make it with tape.New(...)", Assert.Throws<ArgumentException>(() => tape.Record(new Wrong(w))).Message,
+            StringComparison.Ordinal);
         Assert.False(tape.New(new Shape(2)).NeedsGrad);
         Assert.True(tape.New(new Shape(2), x).NeedsGrad);
         using (tape.Pause()) Assert.False(tape.New(new Shape(2), x).NeedsGrad);

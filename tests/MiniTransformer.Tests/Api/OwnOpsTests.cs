@@ -20,12 +20,14 @@ public class OwnOpsTests
         [
             .. ops.SelectMany(type => type.GetMethods(Declared).Cast<MethodBase>().Concat(type.GetConstructors(Declared)))
                 .SelectMany(DelegateTargets.Used).Select(use => use.Member)
-                .Where(member => member.DeclaringType?.Assembly == typeof(TensorOps).Assembly && member.DeclaringType.Namespace != typeof(TensorOps).Namespace
+                .Where(member => member.DeclaringType?.Assembly == typeof(TensorOps).Assembly
+                    && member.DeclaringType.Namespace != typeof(TensorOps).Namespace
                     && !member.DeclaringType.Name.StartsWith('<')), // the compiler's own
         ];
         Assert.Contains(used, member => member.Name == nameof(Tape.Scratch));
 
-        string[] hidden = [.. used.Where(member => !IsPublic(member)).Select(member => $"{member.DeclaringType!.Name}.{member.Name}").Distinct().Order(StringComparer.Ordinal)];
+        string[] hidden = [.. used.Where(member => !IsPublic(member)).Select(member => $"{member.DeclaringType!.Name}.{member.Name}")
+            .Distinct().Order(StringComparer.Ordinal)];
         Assert.Equal(Allowed.Order(StringComparer.Ordinal), hidden);
     }
 

@@ -22,7 +22,8 @@ public class PublicApiTests
         string path = Path.Combine(Folder, package + ".txt"), actual = PublicApi.Of(Packages[package]);
         if (Environment.GetEnvironmentVariable("MINITRANSFORMER_WRITE_API") is "1") File.WriteAllText(path, actual);
         string[] listed = File.ReadAllText(path).ReplaceLineEndings("\n").Split('\n'), shown = actual.Split('\n');
-        string[] gone = [.. listed.Except(shown).Take(10).Select(line => "- " + line)], come = [.. shown.Except(listed).Take(10).Select(line => "+ " + line)];
+        string[] gone = [.. listed.Except(shown).Take(10).Select(line => "- " + line)];
+        string[] come = [.. shown.Except(listed).Take(10).Select(line => "+ " + line)];
         Assert.True(
             listed.SequenceEqual(shown),
             $"The public API of {package} has changed:\n{string.Join('\n', [.. gone, .. come])}\n"
@@ -33,7 +34,8 @@ public class PublicApiTests
     public void Kernels_are_internal_but_for_pointwise_functions_and_the_form_of_a_product() => Assert.Equal(
         ["MiniTransformer.Kernels.Cpu.GemmForm"],
         PublicApi.Types(typeof(Tensor).Assembly).Select(t => t.FullName).Where(name =>
-            name!.StartsWith("MiniTransformer.Kernels.", StringComparison.Ordinal) && !name.StartsWith("MiniTransformer.Kernels.Pointwise.", StringComparison.Ordinal)));
+            name!.StartsWith("MiniTransformer.Kernels.", StringComparison.Ordinal)
+                && !name.StartsWith("MiniTransformer.Kernels.Pointwise.", StringComparison.Ordinal)));
 
     // The lister itself: what it must tell apart.
     [Fact]

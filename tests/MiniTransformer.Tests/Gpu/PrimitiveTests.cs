@@ -14,14 +14,17 @@ public class PrimitiveTests
     [InlineData(1, 1)]
     [InlineData(7, 33)]
     [InlineData(5, 3000)]
-    public void Softmax_and_what_is_done_to_columns_agree_with_their_definitions_on_OpenCL(int rows, int C) => Check(Accelerators.OpenCl, rows, C);
+    public void Softmax_and_what_is_done_to_columns_agree_with_their_definitions_on_OpenCL(int rows, int C) =>
+        Check(Accelerators.OpenCl, rows, C);
 
     private static void Check(string device, int rows, int C) => Accelerators.On(device, accelerator =>
     {
-        float[] x = Operand.Normal(rows * C, seed: 1), dy = Operand.Normal(rows * C, seed: 2), before = Operand.Normal(rows * C, seed: 3), column = Operand.Normal(rows, seed: 4);
+        float[] x = Operand.Normal(rows * C, seed: 1), dy = Operand.Normal(rows * C, seed: 2);
+        float[] before = Operand.Normal(rows * C, seed: 3), column = Operand.Normal(rows, seed: 4);
         if (rows > 1) for (int i = 0; i < C; i++) x[i] = float.NegativeInfinity; // a row in which all is forbidden
-        using Memory<float> xs = new(accelerator, x), ys = new(accelerator, new float[rows * C]), dys = new(accelerator, dy), dxs = new(accelerator, before);
-        using Memory<float> columns = new(accelerator, column), sums = new(accelerator, column), shifted = new(accelerator, new float[rows * C]);
+        using Memory<float> xs = new(accelerator, x), ys = new(accelerator, new float[rows * C]);
+        using Memory<float> dys = new(accelerator, dy), dxs = new(accelerator, before), shifted = new(accelerator, new float[rows * C]);
+        using Memory<float> columns = new(accelerator, column), sums = new(accelerator, column);
         accelerator.Kernel(a => new SoftmaxForward(a)).Run(xs, ys, rows, C);
         accelerator.Kernel(a => new SoftmaxBackward(a)).Run(ys, dys, dxs, rows, C);
         accelerator.Kernel(a => new AddColumn(a)).Run(dys, columns, shifted, C);
@@ -31,7 +34,8 @@ public class PrimitiveTests
         double[][] y = [.. x.Chunk(C).Select(Softmax)];
         Operand.Close([.. y.SelectMany(row => row)], ys.ToArray(), 2e-6);
         Operand.Close(
-            [.. y.SelectMany((row, r) => row.Select((p, j) => before[r * C + j] + p * (dy[r * C + j] - row.Select((q, k) => q * dy[r * C + k]).Sum())))], dxs.ToArray(), 5e-6);
+            [.. y.SelectMany((row, r) => row.Select((p, j) => before[r * C + j]
+                + p * (dy[r * C + j] - row.Select((q, k) => q * dy[r * C + k]).Sum())))], dxs.ToArray(), 5e-6);
         Operand.Close([.. dy.Select((v, i) => (double)v + column[i / C])], shifted.ToArray(), 1e-6);
         Operand.Close([.. dy.Chunk(C).Select((row, r) => column[r] + row.Sum(v => (double)v))], sums.ToArray(), 1e-6, floor: Math.Sqrt(C));
     });

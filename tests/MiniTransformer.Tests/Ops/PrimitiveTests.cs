@@ -25,7 +25,8 @@ public class PrimitiveTests
         ["BroadcastColumn"] = new((t, x) => t.BroadcastColumn(x[0], Rows), x => Each(new double[42], (_, r, i) => x[0][r]), Column),
         ["SumRows"] = new((_, x) => x[0].SumRows(), x => [.. Enumerable.Range(0, 7).Select(i => x[0].Chunk(7).Sum(row => row[i]))], Rows),
         ["SumColumns"] = new((_, x) => x[0].SumColumns(), x => [.. x[0].Chunk(7).Select(row => row.Sum())], Rows),
-        ["MeanRows"] = new((_, x) => x[0].MeanRows(), x => [.. Enumerable.Range(0, 7).Select(i => x[0].Chunk(7).Average(row => row[i]))], Rows),
+        ["MeanRows"] = new((_, x) => x[0].MeanRows(), x =>
+            [.. Enumerable.Range(0, 7).Select(i => x[0].Chunk(7).Average(row => row[i]))], Rows),
         ["MeanColumns"] = new((_, x) => x[0].MeanColumns(), x => [.. x[0].Chunk(7).Select(row => row.Average())], Rows),
         ["Mean"] = new((_, x) => x[0].Mean(), x => [x[0].Average()], Rows),
         ["Softmax"] = new((_, x) => x[0].Softmax(), x => [.. x[0].Chunk(7).SelectMany(Softmax)], Rows),
@@ -40,11 +41,14 @@ public class PrimitiveTests
         ["x * 2"] = new((_, x) => x[0] * 2, x => Each(x[0], (v, _, _) => 2 * v), Rows),
         ["Affine"] = new((_, x) => x[0].Affine(-0.5f, 2), x => Each(x[0], (v, _, _) => 2 - 0.5 * v), Rows),
         ["a b"] = new((_, x) => x[0].BatchMatMul(x[1]), x => Products(x, 3, GemmForm.NN, 5, 4, 6), new Shape(3, 5, 6), new Shape(3, 6, 4)),
-        ["a bᵀ"] = new((_, x) => x[0].BatchMatMul(x[1], GemmForm.NT), x => Products(x, 3, GemmForm.NT, 5, 4, 6), new Shape(3, 5, 6), new Shape(3, 4, 6)),
-        ["aᵀ b"] = new((_, x) => x[0].BatchMatMul(x[1], GemmForm.TN), x => Products(x, 6, GemmForm.TN, 5, 4, 6), new Shape(2, 3, 6, 5), new Shape(2, 3, 6, 4)),
+        ["a bᵀ"] = new((_, x) => x[0].BatchMatMul(x[1], GemmForm.NT), x =>
+            Products(x, 3, GemmForm.NT, 5, 4, 6), new Shape(3, 5, 6), new Shape(3, 4, 6)),
+        ["aᵀ b"] = new((_, x) => x[0].BatchMatMul(x[1], GemmForm.TN), x =>
+            Products(x, 6, GemmForm.TN, 5, 4, 6), new Shape(2, 3, 6, 5), new Shape(2, 3, 6, 4)),
     };
 
-    public static IEnumerable<object[]> OnDevices => from device in Devices.Names from name in Primitives.Keys select (object[])[device, name];
+    public static IEnumerable<object[]> OnDevices =>
+        from device in Devices.Names from name in Primitives.Keys select (object[])[device, name];
 
     public static TheoryData<string> Names => [.. Primitives.Keys];
 
@@ -52,7 +56,8 @@ public class PrimitiveTests
     public void A_primitive_agrees_with_its_definition_on_every_device(string device, string name)
     {
         Primitive p = Primitives[name];
-        OpCheck.Agrees(device, p.Op, p.Definition, 2 * OpCheck.Few, [.. p.Shapes.Select((shape, i) => OpCheck.Normal(shape, seed: (ulong)i + 1))]);
+        OpCheck.Agrees(device, p.Op, p.Definition, 2 * OpCheck.Few,
+            [.. p.Shapes.Select((shape, i) => OpCheck.Normal(shape, seed: (ulong)i + 1))]);
     }
 
     [Theory, MemberData(nameof(Names))]
@@ -86,7 +91,8 @@ public class PrimitiveTests
     public bool A_batch_of_products_has_the_bits_of_the_products_one_by_one(byte seed)
     {
         var rng = new Rng(seed);
-        (int batch, int m, int n, int k, GemmForm form) = (1 + rng.NextInt(4), 1 + rng.NextInt(40), 1 + rng.NextInt(40), 1 + rng.NextInt(40), (GemmForm)rng.NextInt(3));
+        (int batch, int m, int n, int k, GemmForm form) =
+            (1 + rng.NextInt(4), 1 + rng.NextInt(40), 1 + rng.NextInt(40), 1 + rng.NextInt(40), (GemmForm)rng.NextInt(3));
         using Device device = Device.Cpu(1);
         using Tape tape = Tape.NoGrad(device);
         float[] a = Operand.Normal(batch * m * k, seed), b = Operand.Normal(batch * k * n, seed + 1UL);
@@ -96,7 +102,8 @@ public class PrimitiveTests
         {
             Tensor one = tape.New(new Shape(m, n));
             tape.Backend.MatMul(
-                form, tape.Constant(a.AsSpan(i * m * k, m * k), new Shape(m * k)).Storage, tape.Constant(b.AsSpan(i * k * n, k * n), new Shape(k * n)).Storage,
+                form, tape.Constant(a.AsSpan(i * m * k, m * k), new Shape(m * k)).Storage,
+                tape.Constant(b.AsSpan(i * k * n, k * n), new Shape(k * n)).Storage,
                 one.Storage, m, n, k, accumulate: false);
             return one.ToArray();
         })];
@@ -120,14 +127,17 @@ public class PrimitiveTests
     {
         using Device device = Device.Cpu(1);
         using Tape tape = Tape.Record(device);
-        Tensor a = tape.Variable(new float[24], new Shape(2, 3, 4)), b = tape.Variable(new float[24], new Shape(2, 4, 3)), column = tape.Variable(new float[3], new Shape(3));
+        Tensor a = tape.Variable(new float[24], new Shape(2, 3, 4)), b = tape.Variable(new float[24], new Shape(2, 4, 3));
+        Tensor column = tape.Variable(new float[3], new Shape(3));
         Refuses("BatchMatMul: inner dimensions differ: (2, 3, 4) × (2, 4, 3) in the form NT; 4 ≠ 3.", () => a.BatchMatMul(b, GemmForm.NT));
         Refuses("BatchMatMul: the batches differ: (2, 3, 4) and (4, 3, 2).", () => a.BatchMatMul(b.Reshape(new Shape(4, 3, 2))));
-        Refuses("BatchMatMul: (24) and (2, 4, 3) came; two batches of matrices, (B, M, K) or (A, B, M, K), are needed.", () => a.Reshape(new Shape(24)).BatchMatMul(b));
+        Refuses("BatchMatMul: (24) and (2, 4, 3) came; two batches of matrices, (B, M, K) or (A, B, M, K), are needed.", () =>
+            a.Reshape(new Shape(24)).BatchMatMul(b));
         Refuses("AddColumn: the column has shape (3); (2, 3) is needed, one number for each row of (2, 3, 4).", () => a.AddColumn(column));
         Refuses("BroadcastRow: the row has shape (3); (4) is needed.", () => a.MultiplyRow(column));
 
-        static void Refuses(string message, Func<Tensor> op) => Assert.Equal(message, Assert.Throws<ArgumentException>(() => { op(); }).Message);
+        static void Refuses(string message, Func<Tensor> op) =>
+            Assert.Equal(message, Assert.Throws<ArgumentException>(() => { op(); }).Message);
     }
 
     private static float[] Run(string device, Func<Tape, Tensor[], Tensor> op, Shape[] shapes)
@@ -150,6 +160,7 @@ public class PrimitiveTests
            from row in Enumerable.Range(0, m)
            from column in Enumerable.Range(0, n)
            select Enumerable.Range(0, k).Sum(j =>
-               x[0][i * m * k + (form == GemmForm.TN ? j * m + row : row * k + j)] * x[1][i * k * n + (form == GemmForm.NT ? column * k + j : j * n + column)]),
+               x[0][i * m * k + (form == GemmForm.TN ? j * m + row : row * k + j)]
+               * x[1][i * k * n + (form == GemmForm.NT ? column * k + j : j * n + column)]),
     ];
 }
