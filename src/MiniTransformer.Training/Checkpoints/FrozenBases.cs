@@ -6,7 +6,8 @@ using MiniTransformer.Nn;
 namespace MiniTransformer.Training;
 
 /// <summary>
-/// The bases of adapters, loaded once a device: policies that are adapters of one base share its memory, for as long as the device is there.
+/// The bases of adapters, loaded once a device: policies that are adapters of one base share its memory, for as long as the device is
+/// there.
 /// </summary>
 internal static class FrozenBases
 {
@@ -36,9 +37,11 @@ internal static class FrozenBases
         string[] places = said.Length == 0 ? [] : [Path.GetFullPath(said), Path.GetFullPath(Path.Combine(folder, said))];
         string path = places.FirstOrDefault(Checkpoint.IsModel)
             ?? throw new FileNotFoundException(
-                $"{folder}: the base of these adapters, '{said}', is not there. Put it there, or write its folder into base_model_name_or_path of {PeftFiles.Config}.");
+                $"{folder}: the base of these adapters, '{said}', is not there. Put it there, or write its folder into "
+                + $"base_model_name_or_path of {PeftFiles.Config}.");
         return PeftFiles.IsIn(AtomicDirectory.Current(path))
-            ? throw new InvalidDataException($"{folder}: the base of these adapters, '{said}', is adapters itself, which is not implemented; merge them first.")
+            ? throw new InvalidDataException(
+                $"{folder}: the base of these adapters, '{said}', is adapters itself, which is not implemented; merge them first.")
             : path;
     }
 
@@ -48,7 +51,8 @@ internal static class FrozenBases
         if (needed is not null && needed != found)
         {
             throw new InvalidDataException(
-                $"{folder}: the model in '{path}' is not the base that these adapters were trained on: its hash is {found?[..12]}…, and theirs {needed[..12]}…. Put the old content back, or train adapters of this one.");
+                $"{folder}: the model in '{path}' is not the base that these adapters were trained on: its hash is {found?[..12]}…, and "
+                + $"theirs {needed[..12]}…. Put the old content back, or train adapters of this one.");
         }
     }
 }

@@ -150,6 +150,8 @@ public sealed class AdapterCheckpointTests : IDisposable
     [InlineData("modules_to_save", "[\"score\"]")]
     [InlineData("fan_in_fan_out", "true")]
     [InlineData("r", "0")]
+    [InlineData("lora_alpha", "\"much\"")]
+    [InlineData("rank_pattern", "{\"q_(proj\": 2}")]
     public void What_is_not_implemented_is_refused_by_the_field_s_name(string field, string value)
     {
         using (Transformer policy = Policy()) Checkpoint.Save(folder["adapters"], policy, null);
@@ -157,7 +159,8 @@ public sealed class AdapterCheckpointTests : IDisposable
         Change("adapters", json => json[field] = JsonNode.Parse(value));
         var error = Assert.Throws<InvalidDataException>(() => Checkpoint.LoadModel(folder["adapters"], device));
         Assert.Contains("adapter_config.json", error.Message, StringComparison.Ordinal);
-        Assert.Contains(field == "r" ? "rank" : field, error.Message, StringComparison.Ordinal);
+        string said = field switch { "r" => "rank", "lora_alpha" or "rank_pattern" => "a field has a value of another kind", _ => field };
+        Assert.Contains(said, error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

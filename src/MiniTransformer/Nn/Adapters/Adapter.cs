@@ -30,12 +30,13 @@ public sealed class Adapter
         parameter.EndsWith("." + NameOfA, StringComparison.Ordinal) || parameter.EndsWith("." + NameOfB, StringComparison.Ordinal);
 
     /// <summary>The adapter of a projection, if the source adapts it.</summary>
-    internal static Adapter? Of(ParameterSource source, int dIn, int dOut) =>
-        source.Lora?.Adapts(source.Path) == true ? new Adapter(source, dIn, dOut, source.Lora.RankOf(source.Path), source.Lora.ScaleOf(source.Path)) : null;
+    internal static Adapter? Of(ParameterSource source, int dIn, int dOut) => source.Lora is { } lora && lora.Adapts(source.Path)
+        ? new Adapter(source, dIn, dOut, lora.RankOf(source.Path), lora.ScaleOf(source.Path))
+        : null;
 
     /// <summary>
-    /// The first value of a factor: B is zero; A is uniform in ±1/√in, as in PEFT, from a stream of the seed that belongs to its name, so that adapters more or
-    /// less change no other number.
+    /// The first value of a factor: B is zero; A is uniform in ±1/√in, as in PEFT, from a stream of the seed that belongs to its name, so
+    /// that adapters more or less change no other number.
     /// </summary>
     internal static float[] Start(string name, Shape shape, ulong seed)
     {
@@ -57,14 +58,16 @@ public sealed class Adapter
     {
         Parameter weight = parameters[name];
         string path = name[..name.LastIndexOf('.')];
-        if (!name.EndsWith(".weight", StringComparison.Ordinal) || !parameters.TryGetValue($"{path}.{NameOfA}", out Parameter? a)) return weight.Frozen();
+        bool isWeight = name.EndsWith(".weight", StringComparison.Ordinal);
+        if (!isWeight || !parameters.TryGetValue($"{path}.{NameOfA}", out Parameter? a)) return weight.Frozen();
         Parameter b = parameters[$"{path}.{NameOfB}"];
         var merged = new Parameter(weight.Device, name, weight.Shape, zeroed: false) { StoredAs = weight.StoredAs, Trainable = false };
         merged.CopyFrom(weight);
         using Tape tape = Tape.NoGrad(weight.Device);
         Tensor scaled = tape.Constant(b.ToArray(), b.Shape).Scale(lora.ScaleOf(path));
         weight.Device.Backend.MatMul(
-            Kernels.Cpu.GemmForm.NN, scaled.Storage, a.Tensor.Storage, merged.Value, weight.Shape[0], weight.Shape[1], a.Shape[0], accumulate: true);
+            Kernels.Cpu.GemmForm.NN, scaled.Storage, a.Tensor.Storage, merged.Value, weight.Shape[0], weight.Shape[1], a.Shape[0],
+            accumulate: true);
         merged.Changed();
         return merged;
     }

@@ -23,13 +23,14 @@ public enum AlsoTrained
 }
 
 /// <summary>
-/// Low-rank adaptation (E. Hu et al., "LoRA", ICLR 2022): a projection computes x·Wᵀ + s (x·Aᵀ)·Bᵀ with W frozen, A (r, in), B (out, r) and s = α/r. B is
-/// zero at first, so that the model is its base. There is no dropout.
+/// Low-rank adaptation (E. Hu et al., "LoRA", ICLR 2022): a projection computes x·Wᵀ + s (x·Aᵀ)·Bᵀ with W frozen, A (r, in), B (out, r) and
+/// s = α/r. B is zero at first, so that the model is its base. There is no dropout.
 /// </summary>
 public sealed record LoraOptions
 {
     /// <summary>The projections that can be adapted.</summary>
-    public static readonly IReadOnlyList<string> Projections = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+    public static readonly IReadOnlyList<string> Projections =
+        ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
 
     // A pattern of a file is somebody's regular expression.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
@@ -40,7 +41,8 @@ public sealed record LoraOptions
     /// <summary>α, of all projections that no pattern names.</summary>
     public double Alpha { get; init; } = 32;
 
-    /// <summary>s = α/√r instead of α/r (D. Kalajdzievski, "A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA", 2023).</summary>
+    /// <summary>s = α/√r instead of α/r (D. Kalajdzievski, "A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA",
+    /// 2023).</summary>
     public bool RankStabilised { get; init; }
 
     /// <summary>Which projections are adapted: names, or ends of paths such as layers.0.self_attn.q_proj.</summary>
@@ -61,12 +63,12 @@ public sealed record LoraOptions
         Projections.Contains(path.Split('.')[^1]) && Targets.Any(t => path == t || path.EndsWith("." + t, StringComparison.Ordinal));
 
     /// <summary>r of a projection.</summary>
-    public int RankOf(string path) => Ranks.FirstOrDefault(pattern => Matches(pattern.Key, path)) is { Key: not null } found ? found.Value : Rank;
+    public int RankOf(string path) => Of(Ranks, path, Rank);
 
     /// <summary>s of a projection.</summary>
     public float ScaleOf(string path)
     {
-        double alpha = Alphas.FirstOrDefault(pattern => Matches(pattern.Key, path)) is { Key: not null } found ? found.Value : Alpha, rank = RankOf(path);
+        double alpha = Of(Alphas, path, Alpha), rank = RankOf(path);
         return (float)(alpha / (RankStabilised ? Math.Sqrt(rank) : rank));
     }
 
@@ -80,21 +82,45 @@ public sealed record LoraOptions
     /// <exception cref="ArgumentException">They do not; the message says which and why.</exception>
     public void Validate(TransformerConfig config)
     {
-        if (Rank < 1 || Ranks.Values.Any(r => r < 1)) throw new ArgumentException($"LoRA: the rank must be at least 1, not {Ranks.Values.Append(Rank).Min()}.");
+        int least = Ranks.Values.Append(Rank).Min();
+        if (least < 1) throw new ArgumentException($"LoRA: the rank must be at least 1, not {least}.");
         if (!(Alpha > 0) || double.IsInfinity(Alpha)) throw new ArgumentException($"LoRA: alpha must be positive, not {Alpha}.");
         if (config.Form.ModelType == "gpt2")
-            throw new ArgumentException("LoRA is not implemented for gpt2, whose files have queries, keys and values as one projection (c_attn); train it whole.");
-        string[] paths = [.. config.ParameterShapes().Select(p => p.Name).Where(n => n.EndsWith(".weight", StringComparison.Ordinal)).Select(n => n[..^".weight".Length])];
+        {
+            throw new ArgumentException(
+                "LoRA is not implemented for gpt2, whose files have queries, keys and values as one projection (c_attn); train it whole.");
+        }
+
+        string[] paths = Paths(config);
         foreach (string target in Targets)
         {
             if (!paths.Any(path => (this with { Targets = [target] }).Adapts(path)))
-                throw new ArgumentException($"LoRA: '{target}' is no projection of this model; there are {string.Join(", ", Projections.Where(p => paths.Any(path => path.EndsWith(p, StringComparison.Ordinal))))}.");
+            {
+                IEnumerable<string> there = Projections.Where(p => paths.Any(path => path.EndsWith(p, StringComparison.Ordinal)));
+                throw new ArgumentException($"LoRA: '{target}' is no projection of this model; there are {string.Join(", ", there)}.");
+            }
         }
 
         if (Also.HasFlag(AlsoTrained.Head) && config.TieEmbeddings)
-            throw new ArgumentException("LoRA: the head of this model is its table of tokens (tie_word_embeddings); train the embeddings instead.");
+        {
+            throw new ArgumentException(
+                "LoRA: the head of this model is its table of tokens (tie_word_embeddings); train the embeddings instead.");
+        }
     }
 
-    // As PEFT matches: the pattern is the path, or what follows a dot of it.
-    private static bool Matches(string pattern, string path) => Regex.IsMatch(path, $@"^(.*\.)?({pattern})$", RegexOptions.CultureInvariant, Patience);
+    /// <summary>The paths of a model's modules that have a weight.</summary>
+    internal static string[] Paths(TransformerConfig config)
+    {
+        const string Weight = ".weight";
+        IEnumerable<string> weights = config.ParameterShapes().Select(p => p.Name).Where(name => name.EndsWith(Weight, StringComparison.Ordinal));
+        return [.. weights.Select(name => name[..^Weight.Length])];
+    }
+
+    // The value of the first pattern that matches, as PEFT does: the pattern is the path, or what follows a dot of it.
+    private static T Of<T>(IReadOnlyDictionary<string, T> patterns, string path, T fallback)
+    {
+        foreach ((string pattern, T value) in patterns)
+            if (Regex.IsMatch(path, $@"^(.*\.)?({pattern})$", RegexOptions.CultureInvariant, Patience)) return value;
+        return fallback;
+    }
 }

@@ -15,8 +15,8 @@ namespace MiniTransformer.Nn;
 public sealed record AdaptedBase(string Folder, string? Sha256);
 
 /// <summary>
-/// Adapters in the form of Hugging Face's PEFT: adapter_config.json, and adapter_model.safetensors with the factors and whatever else was trained, under
-/// base_model.model.NAME. The hash of the base is in the metadata, where PEFT does not look.
+/// Adapters in the form of Hugging Face's PEFT: adapter_config.json, and adapter_model.safetensors with the factors and whatever else was
+/// trained, under base_model.model.NAME. The hash of the base is in the metadata, where PEFT does not look.
 /// </summary>
 public static class PeftFiles
 {
@@ -28,7 +28,8 @@ public static class PeftFiles
 
     private const string Prefix = "base_model.model.", BaseHash = "base_sha256";
 
-    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Json =
+        new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Whether a folder holds adapters.</summary>
     public static bool IsIn(string folder) => File.Exists(Path.Combine(folder, Config));
@@ -41,7 +42,8 @@ public static class PeftFiles
     {
         LoraOptions lora = model.Lora ?? throw new ArgumentException("PEFT: this model has no adapters.");
         Parameter[] kept = [.. model.Parameters.Where(p => lora.Trains(p.Name))];
-        string[] modules = [.. kept.Where(p => !Adapter.IsPartOf(p.Name)).Select(p => p.Name.Split('.')[^2]).Distinct().Order(StringComparer.Ordinal)];
+        IEnumerable<string> whole = kept.Where(p => !Adapter.IsPartOf(p.Name)).Select(p => p.Name.Split('.')[^2]);
+        string[] modules = [.. whole.Distinct().Order(StringComparer.Ordinal)];
         var config = new JsonObject
         {
             ["alpha_pattern"] = new JsonObject(lora.Alphas.Select(a => KeyValuePair.Create(a.Key, (JsonNode?)a.Value))),
@@ -69,7 +71,9 @@ public static class PeftFiles
         var metadata = new Dictionary<string, string> { ["format"] = "pt" };
         if (model.Base?.Sha256 is { } hash) metadata[BaseHash] = hash;
         SafetensorsWriter.Write(
-            Path.Combine(folder, Weights), kept.Select(p => new TensorData(Prefix + p.Name, p.Shape.ToArray(), p.Read) { Type = type }), metadata);
+            Path.Combine(folder, Weights),
+            kept.Select(p => new TensorData(Prefix + p.Name, p.Shape.ToArray(), p.Read) { Type = type }),
+            metadata);
 
         static JsonArray Texts(IEnumerable<string> texts) => [.. texts.Select(t => JsonValue.Create(t))];
     }
@@ -87,12 +91,14 @@ public static class PeftFiles
     /// <param name="folder">The folder.</param>
     /// <param name="model">The base, frozen.</param>
     /// <param name="trainable">Whether what the adapters' settings train is to be trained.</param>
-    /// <exception cref="InvalidDataException">The settings ask for what is not implemented, or the file does not fit them or the base.</exception>
+    /// <exception cref="InvalidDataException">The settings ask for what is not implemented, or the file does not fit them or the
+    /// base.</exception>
     public static Transformer Load(string folder, Transformer model, bool trainable)
     {
         LoraOptions lora = Read(folder, model.Config);
         using SafetensorsReader file = SafetensorsReader.Open(Path.Combine(folder, Weights));
-        var adapted = new Transformer(model.Config, ParameterSource.Adapted(model.Parameters, model.Device, trainable, lora, (name, shape) => Values(file, name, shape)));
+        float[]? OfFile(string name, Shape shape) => Values(file, name, shape);
+        var adapted = new Transformer(model.Config, ParameterSource.Adapted(model.Parameters, model.Device, trainable, lora, OfFile));
         try
         {
             CheckAllUsed(file, adapted);
@@ -111,10 +117,18 @@ public static class PeftFiles
     {
         LoraOptions found = Read(folder, model.Config), needed = model.Lora!;
         if (found.RankStabilised != needed.RankStabilised || found.Alpha != needed.Alpha || found.Rank != needed.Rank)
-            throw new InvalidDataException($"{folder}: its adapters have r = {found.Rank}, alpha = {found.Alpha}; those of the run have r = {needed.Rank}, alpha = {needed.Alpha}.");
+        {
+            throw new InvalidDataException(
+                $"{folder}: its adapters have r = {found.Rank}, alpha = {found.Alpha}; those of the run have r = {needed.Rank}, "
+                + $"alpha = {needed.Alpha}.");
+        }
+
         using SafetensorsReader file = SafetensorsReader.Open(Path.Combine(folder, Weights));
         foreach (Parameter p in model.Parameters.Where(p => needed.Trains(p.Name)))
-            p.Set(Values(file, p.Name, p.Shape) ?? throw new InvalidDataException($"{folder}: {Weights} has no '{Prefix + p.Name}', which the run trains."));
+        {
+            p.Set(Values(file, p.Name, p.Shape)
+                ?? throw new InvalidDataException($"{folder}: {Weights} has no '{Prefix + p.Name}', which the run trains."));
+        }
     }
 
     private static float[]? Values(SafetensorsReader file, string parameter, Shape shape)
@@ -129,7 +143,11 @@ public static class PeftFiles
 
         TensorEntry entry = file.Entry(name);
         if (!entry.Shape.SequenceEqual(shape.ToArray()))
-            throw new SafetensorsException(file.Path, name, $"it has shape {TensorEntry.Show(entry.Shape)}; by {Config} and the base it has {shape}");
+        {
+            throw new SafetensorsException(
+                file.Path, name, $"it has shape {TensorEntry.Show(entry.Shape)}; by {Config} and the base it has {shape}");
+        }
+
         var values = new float[shape.Count];
         file.ReadFinite(name, values);
         return values;
@@ -141,13 +159,28 @@ public static class PeftFiles
         if (file.Entries.Keys.FirstOrDefault(name => !known.Contains(name)) is { } unknown)
         {
             throw new SafetensorsException(file.Path, unknown,
-                $"there is no such parameter of the adapted model; projections are adapted ({string.Join(", ", LoraOptions.Projections)}), and norms, embeddings and a head of its own can be kept whole");
+                $"there is no such parameter of the adapted model; projections are adapted ({string.Join(", ", LoraOptions.Projections)}), "
+                + "and norms, embeddings and a head of its own can be kept whole");
         }
     }
 
     /// <summary>The settings of a folder's adapters, for a base.</summary>
     /// <exception cref="InvalidDataException">They ask for what is not implemented, or do not fit the base.</exception>
     public static LoraOptions Read(string folder, TransformerConfig config)
+    {
+        try
+        {
+            LoraOptions lora = Fields(folder, config);
+            foreach (string path in LoraOptions.Paths(config).Where(lora.Adapts)) lora.ScaleOf(path); // a pattern may be no regular expression
+            return lora;
+        }
+        catch (Exception e) when (e is InvalidOperationException or FormatException or RegexParseException or RegexMatchTimeoutException)
+        {
+            throw new InvalidDataException($"{Path.Combine(folder, Config)}: a field has a value of another kind than it should: {e.Message}", e);
+        }
+    }
+
+    private static LoraOptions Fields(string folder, TransformerConfig config)
     {
         string path = Path.Combine(folder, Config);
         JsonObject json = Open(folder);
@@ -156,9 +189,16 @@ public static class PeftFiles
         foreach (string flag in new[] { "use_dora", "lora_bias", "fan_in_fan_out", "use_qalora" })
             if (json[flag]?.GetValueKind() == JsonValueKind.True) throw Refused(flag, "true, which is not implemented");
         string[] absent =
-            ["layers_to_transform", "layer_replication", "megatron_config", "target_parameters", "trainable_token_indices", "exclude_modules", "alora_invocation_tokens"];
+        [
+            "layers_to_transform", "layer_replication", "megatron_config", "target_parameters", "trainable_token_indices", "exclude_modules",
+            "alora_invocation_tokens",
+        ];
         foreach (string field in absent)
-            if (json[field] is { } value && !(value is JsonArray { Count: 0 } or JsonObject { Count: 0 })) throw Refused(field, "set, which is not implemented");
+        {
+            bool set = json[field] is { } value && !(value is JsonArray { Count: 0 } or JsonObject { Count: 0 });
+            if (set) throw Refused(field, "set, which is not implemented");
+        }
+
         string[] modules = json["modules_to_save"] is JsonArray saved ? [.. saved.Select(m => m!.GetValue<string>())] : [];
         var lora = new LoraOptions
         {
@@ -180,7 +220,7 @@ public static class PeftFiles
             throw new InvalidDataException($"{path}: {e.Message}", e);
         }
 
-        string? Text(string field) => json[field] is { } value && value.GetValueKind() == JsonValueKind.String ? value.GetValue<string>() : null;
+        string? Text(string field) => json[field]?.GetValueKind() == JsonValueKind.String ? json[field]!.GetValue<string>() : null;
 
         AlsoTrained AlsoOf(string module) => module switch
         {
@@ -194,19 +234,21 @@ public static class PeftFiles
         InvalidDataException Refused(string field, string why) => new($"{path}: {field} = {why}.");
     }
 
-    // A list of names, "all-linear", or a regular expression of whole paths. Of a list, what the model does not have is passed over, as PEFT does.
+    // A list of names, "all-linear", or a regular expression of whole paths. Of a list, what the model does not have is passed over, as
+    // PEFT does.
     private static IReadOnlyList<string> Targets(JsonNode? targets, TransformerConfig config)
     {
-        string[] paths = [.. config.ParameterShapes().Select(p => p.Name).Where(n => n.EndsWith(".weight", StringComparison.Ordinal)).Select(n => n[..^".weight".Length])];
+        string[] paths = [.. LoraOptions.Paths(config).Where(path => LoraOptions.Projections.Contains(path.Split('.')[^1]))];
         if (targets is JsonArray list)
         {
             string[] names = [.. list.Select(t => t!.GetValue<string>())];
-            return [.. names.Where(name => paths.Any(path => (path == name || path.EndsWith("." + name, StringComparison.Ordinal)) && LoraOptions.Projections.Contains(path.Split('.')[^1])))];
+            return [.. names.Where(name => paths.Any(path => path == name || path.EndsWith("." + name, StringComparison.Ordinal)))];
         }
 
         string pattern = targets?.GetValue<string>() ?? "";
-        if (pattern == "all-linear") return [.. LoraOptions.Projections.Where(p => paths.Any(path => path.EndsWith("." + p, StringComparison.Ordinal)))];
-        return [.. paths.Where(path => LoraOptions.Projections.Contains(path.Split('.')[^1]) && Regex.IsMatch(path, $"^(?:{pattern})$", RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1)))];
+        if (pattern == "all-linear")
+            return [.. LoraOptions.Projections.Where(p => paths.Any(path => path.EndsWith("." + p, StringComparison.Ordinal)))];
+        return [.. paths.Where(path => Regex.IsMatch(path, $"^(?:{pattern})$", RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1)))];
     }
 
     private static JsonObject Open(string folder)
