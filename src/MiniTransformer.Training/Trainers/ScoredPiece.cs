@@ -13,10 +13,14 @@ namespace MiniTransformer.Training;
 internal sealed record ScoredPiece(ResponseBatch Batch, int First, PolicyRows Expert, float[] Rewards, PolicyRows? Reference)
 {
     /// <summary>Scores all pieces on one tape, which is to live as long as the rows are used: it holds no more of a piece than its hidden rows.</summary>
-    public static ScoredPiece[] Score(Tape frozen, ITokenReward reward, MicroBatches batch) => [.. batch.Placed().Select(at =>
+    public static ScoredPiece[] Score(Tape frozen, ITokenReward reward, MicroBatches batch)
     {
-        PolicyRows expert = reward.Expert.Rows(frozen, at.Piece);
-        TokenRewards rewards = reward.Score(frozen, expert, at.Piece);
-        return new ScoredPiece(at.Piece, at.First, expert, rewards.Values, rewards.Reference);
-    })];
+        frozen.KeepsLogits = batch.Pieces.Count == 1;
+        return [.. batch.Placed().Select(at =>
+        {
+            PolicyRows expert = reward.Expert.Rows(frozen, at.Piece);
+            TokenRewards rewards = reward.Score(frozen, expert, at.Piece);
+            return new ScoredPiece(at.Piece, at.First, expert, rewards.Values, rewards.Reference);
+        })];
+    }
 }

@@ -45,6 +45,12 @@ public sealed partial class Tape : TensorOwner, IDisposable
 
     internal Arena Arena { get; }
 
+    /// <summary>
+    /// Whether logits over the vocabulary are kept where they are one chunk (<see cref="Device.RowsOfLogits"/>), so that they need not be computed again for each
+    /// measure. False spares their memory where many policies' rows wait on one tape.
+    /// </summary>
+    public bool KeepsLogits { get; set; } = true;
+
     /// <summary>Rows of logits over the vocabulary that the step keeps.</summary>
     internal int KeptLogitRows { get; set; }
 
@@ -147,6 +153,7 @@ public sealed partial class Tape : TensorOwner, IDisposable
         paused = 0;
         ranBackward = false;
         KeptLogitRows = 0;
+        KeepsLogits = true;
         Arena.Reset();
         Volatile.Write(ref open, false); // last: from here on another step may take this tape
     }

@@ -11,9 +11,13 @@ internal sealed class Arena : IDisposable
 
     private readonly IBackend backend;
     private readonly Action<long>? took; // hears of the bytes that slabs take
+    private const long Large = 1 << 24;               // elements: 64 MB
+
     private readonly List<DeviceBuffer> slabs = [];
+    private readonly List<DeviceBuffer> blocks = [];   // of large requests, one each, so that no slab's end is left empty for them
     private int slab;
     private long used; // elements handed out of the current slab
+    private int usedBlocks;
 
     /// <summary>An empty arena; the first request allocates.</summary>
     public Arena(IBackend backend)
@@ -24,7 +28,7 @@ internal sealed class Arena : IDisposable
     internal Arena(IBackend backend, Action<long>? took) => (this.backend, this.took) = (backend, took);
 
     /// <summary>A place to come back to: see <see cref="Release"/>.</summary>
-    public readonly record struct Mark(int Slab, long Used);
+    public readonly record struct Mark(int Slab, long Used, int Blocks);
 
     /// <summary>Elements allocated from the device so far, in use or not.</summary>
     public long Capacity { get; private set; }
@@ -36,6 +40,7 @@ internal sealed class Arena : IDisposable
     public Storage Take(int length)
     {
         long size = (length + Alignment - 1L) / Alignment * Alignment;
+        if (size >= Large) return Block(size, length);
         while (slab < slabs.Count && used + size > slabs[slab].Length)
         {
             slab++;
@@ -44,10 +49,9 @@ internal sealed class Arena : IDisposable
 
         if (slab == slabs.Count)
         {
-            long wanted = Math.Max(size, Math.Max(SmallestSlab, Capacity / 2));
-            slabs.Add(backend.Allocate(wanted));
-            Capacity += wanted;
-            took?.Invoke(sizeof(float) * wanted);
+            long wanted = SmallestSlab;
+            foreach (DeviceBuffer buffer in slabs) wanted += buffer.Length / 2;
+            slabs.Add(Allocate(Math.Max(size, wanted)));
         }
 
         var storage = new Storage(slabs[slab], used, length);
@@ -57,28 +61,55 @@ internal sealed class Arena : IDisposable
     }
 
     /// <summary>The current place; storage taken later is returned by releasing to it.</summary>
-    public Mark Here => new(slab, used);
+    public Mark Here => new(slab, used, usedBlocks);
 
     /// <summary>Returns all storage that was taken after the mark.</summary>
-    public void Release(Mark mark) => (slab, used) = (mark.Slab, mark.Used);
+    public void Release(Mark mark) => (slab, used, usedBlocks) = (mark.Slab, mark.Used, mark.Blocks);
 
     /// <summary>Returns all storage, and keeps the memory for the next step.</summary>
-    public void Reset() => (slab, used) = (0, 0);
+    public void Reset() => (slab, used, usedBlocks) = (0, 0, 0);
 
     /// <summary>Returns the memory to the device.</summary>
     public void Dispose()
     {
-        foreach (DeviceBuffer buffer in slabs) buffer.Dispose();
+        foreach (DeviceBuffer buffer in slabs.Concat(blocks)) buffer.Dispose();
         took?.Invoke(-sizeof(float) * Capacity);
         slabs.Clear();
+        blocks.Clear();
         Capacity = 0;
         Reset();
+    }
+
+    // Blocks are used again in the order of the requests; one that is too small gives way to a larger one.
+    private Storage Block(long size, int length)
+    {
+        if (usedBlocks == blocks.Count) blocks.Add(Allocate(size));
+        else if (blocks[usedBlocks].Length < size)
+        {
+            Capacity -= blocks[usedBlocks].Length;
+            took?.Invoke(-sizeof(float) * blocks[usedBlocks].Length);
+            blocks[usedBlocks].Dispose();
+            blocks[usedBlocks] = Allocate(size);
+        }
+
+        var storage = new Storage(blocks[usedBlocks++], 0, length);
+        Peak = Math.Max(Peak, InUse());
+        return storage;
+    }
+
+    private DeviceBuffer Allocate(long length)
+    {
+        DeviceBuffer buffer = backend.Allocate(length);
+        Capacity += length;
+        took?.Invoke(sizeof(float) * length);
+        return buffer;
     }
 
     private long InUse()
     {
         long total = used;
         for (int i = 0; i < slab; i++) total += slabs[i].Length;
+        for (int i = 0; i < usedBlocks; i++) total += blocks[i].Length;
         return total;
     }
 }

@@ -149,7 +149,7 @@ public abstract class PolicyRows
     // All that a step keeps is one chunk.
     private protected void KeepIfOneChunk(Func<Tensor> logits)
     {
-        if (Count > ChunkRows - Tape.KeptLogitRows) return;
+        if (!Tape.KeepsLogits || Count > ChunkRows - Tape.KeptLogitRows) return;
         Tape.KeptLogitRows += Count;
         whole = logits();
     }

@@ -178,7 +178,7 @@ public static class Sampler
     private sealed class Drawing : IDisposable
     {
         // Tokens of prompts that are computed together, so that their activations stay small beside the cache.
-        private const int MostPromptTokens = 8192;
+        private const int MostPromptTokens = 1024;
 
         private readonly Transformer model;
         private readonly Decoder decoder;

@@ -4,6 +4,8 @@ using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
 using ILGPU.Runtime.OpenCL;
 using MiniTransformer.Backends.Gpu;
+using Xunit.Abstractions;
+using Xunit.Sdk;
 
 namespace MiniTransformer.Tests.Gpu;
 
@@ -69,16 +71,28 @@ internal static class Accelerators
     }
 }
 
-/// <summary>A fact about OpenCL: skipped without a device, unless it is required.</summary>
+/// <summary>A fact about OpenCL: left out without a device, which <see cref="DevicesTests"/> says once, unless it is required.</summary>
+[XunitTestCaseDiscoverer("MiniTransformer.Tests.Gpu." + nameof(OpenClFactDiscoverer), "MiniTransformer.Tests")]
 [AttributeUsage(AttributeTargets.Method)]
-internal sealed class OpenClFactAttribute : FactAttribute
+internal sealed class OpenClFactAttribute : FactAttribute;
+
+/// <summary>A theory about OpenCL: left out without a device, unless it is required.</summary>
+[XunitTestCaseDiscoverer("MiniTransformer.Tests.Gpu." + nameof(OpenClTheoryDiscoverer), "MiniTransformer.Tests")]
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class OpenClTheoryAttribute : TheoryAttribute;
+
+/// <summary>Finds the facts about OpenCL.</summary>
+public sealed class OpenClFactDiscoverer(IMessageSink messages) : FactDiscoverer(messages)
 {
-    public OpenClFactAttribute() => Skip = Accelerators.OpenClAbsence;
+    /// <inheritdoc/>
+    public override IEnumerable<IXunitTestCase> Discover(ITestFrameworkDiscoveryOptions discoveryOptions, ITestMethod testMethod, IAttributeInfo factAttribute) =>
+        Accelerators.OpenClAbsence is null ? base.Discover(discoveryOptions, testMethod, factAttribute) : [];
 }
 
-/// <summary>A theory about OpenCL: skipped without a device, unless it is required.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-internal sealed class OpenClTheoryAttribute : TheoryAttribute
+/// <summary>Finds the theories about OpenCL.</summary>
+public sealed class OpenClTheoryDiscoverer(IMessageSink messages) : TheoryDiscoverer(messages)
 {
-    public OpenClTheoryAttribute() => Skip = Accelerators.OpenClAbsence;
+    /// <inheritdoc/>
+    public override IEnumerable<IXunitTestCase> Discover(ITestFrameworkDiscoveryOptions discoveryOptions, ITestMethod testMethod, IAttributeInfo theoryAttribute) =>
+        Accelerators.OpenClAbsence is null ? base.Discover(discoveryOptions, testMethod, theoryAttribute) : [];
 }
