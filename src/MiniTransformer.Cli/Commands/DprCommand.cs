@@ -110,8 +110,9 @@ internal sealed class DprCommand
         // π_SFT, π_ref, and the data of the SFT run.
         string expertFolder = ModelFolder.Named(run.Name, sftRun);
         string[] named = settings.Get(reference) == Auto ? [expertFolder] : ModelFolder.References(sftRun, ReferenceOf(settings, sft));
-        TrainingMemory.RequireDpr(expertFolder, named, device);
-        using var loaded = LoadedModel.Open(expertFolder, device);
+        bool blank = measuring && settings.Get(reference) != Auto; // sizes alone are asked for
+        if (!blank) TrainingMemory.RequireDpr(expertFolder, named, device);
+        using LoadedModel loaded = Load(expertFolder);
         (_, Transformer expert, Vocabulary vocabulary) = loaded;
         if (began?.Sft.DataSha256 is { } known && known != sft.DataSha256)
             throw new InvalidDataException($"'{Invocation.Shown(sftRun)}' was trained on other data than when this run began; put the old run back, or start another one.");
@@ -140,9 +141,9 @@ internal sealed class DprCommand
         }
 
         string referenceName = settings.Resolve(reference, advice?.Reference ?? ReferenceOf(settings, sft))!;
-        Transformer[] others = [.. ModelFolder.References(sftRun, referenceName).Select(folder => LoadedModel.Open(folder, device).Model)];
+        Transformer[] others = [.. ModelFolder.References(sftRun, referenceName).Select(folder => Load(folder).Model)];
         var dense = UsageException.Check(() => new DenseReward(expert, others, RunSettings.Of<DprRun>(settings).RewardOptions));
-        RefuseSame(expert, referenceName, others, dense.Options.Kind, terminal);
+        if (!blank) RefuseSame(expert, referenceName, others, dense.Options.Kind, terminal);
         asked = PromptRoom.Answerable(asked, dense.MaxPositions, terminal.Say);
         if (measuring) return DryRun(expert, others, asked, options, terminal);
         int every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, options.Updates / 10))!.Value;
@@ -216,6 +217,8 @@ internal sealed class DprCommand
 
             void Save() => training.SaveLast(policy, optimizer, TrainerState.Dpr(optimizer.Updates, options, ids.Length));
         });
+
+        LoadedModel Load(string folder) => blank ? LoadedModel.Blank(folder, device) : LoadedModel.Open(folder, device);
 
         bool IsDue(int step) => curveEvery > 0 && (step % curveEvery == 0 || step == options.Updates);
     }

@@ -110,7 +110,7 @@ internal sealed class SftCommand
 
         // The model to start from, and what its ids mean.
         string? start = settings.Get(baseModel) is { } folder ? ModelFolder.Named(baseModel.Name, folder) : null;
-        using LoadedModel? origin = start is null ? null : measuring ? LoadedModel.Blank(start) : LoadedModel.Open(start, device);
+        using LoadedModel? origin = start is null ? null : measuring ? LoadedModel.Blank(start, device) : LoadedModel.Open(start, device);
         (Transformer? loaded, Vocabulary vocabulary) = (origin?.Model, origin?.Vocabulary ?? Vocabulary.Bytes());
         using RunData runData = terminal.Stop.Await(() =>
         {

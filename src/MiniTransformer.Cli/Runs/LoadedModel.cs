@@ -32,9 +32,11 @@ internal sealed record LoadedModel(string Folder, Transformer Model, Vocabulary 
     }
 
     /// <summary>The model of a folder without its weights: for what depends on its sizes alone.</summary>
-    public static LoadedModel Blank(string folder)
+    /// <param name="folder">The folder.</param>
+    /// <param name="device">The device that it would be on.</param>
+    public static LoadedModel Blank(string folder, Device device)
     {
-        Transformer model = Checkpoint.LoadBlank(folder, Device.DryRun());
+        Transformer model = Checkpoint.LoadBlank(folder, Device.DryRun(like: device));
         return new LoadedModel(folder, model, Vocabulary.Of(folder, model.Config));
     }
 

@@ -28,6 +28,10 @@ public sealed class LoraTests
         Assert.False(File.Exists(Path.Combine(folder["run"], "checkpoints", "final", "model.safetensors")));
         string[] dpr = ["dpr", "--run", folder["run"], "--prompts-per-update", "8", "--threads", "1", "--checkpoint-every", "1", .. Cli.NoCurve];
         Cli.Done([.. dpr, "--updates", "2", "--out", folder["dpr"]]);
+        string update = Cli.Done([.. dpr, "--dry-run"]).Out, weights = Path.Combine(small, "model.safetensors");
+        File.Move(weights, folder["away"]);
+        Assert.Equal(update, Cli.Done([.. dpr, "--dry-run"]).Out);
+        File.Move(folder["away"], weights);
 
         // One update, and one more: the same bits.
         Cli.Done([.. dpr, "--updates", "1", "--warmup", "0", "--out", folder["once"]]);
