@@ -48,8 +48,11 @@ public static class GpuAttention
         string Get(string flag, string fallback) => Arguments.Get(args, flag) ?? fallback;
     }
 
-    private static void Print(string size, string pass, double flop, double[] seconds) => Console.WriteLine(string.Create(
-        CultureInfo.InvariantCulture, $"{size,-22}{pass,10}{string.Concat(seconds.Select(s => (flop / s * 1e-9).ToString("F1", CultureInfo.InvariantCulture).PadLeft(10)))}"));
+    private static void Print(string size, string pass, double flop, double[] seconds)
+    {
+        IEnumerable<string> rates = seconds.Select(s => string.Create(CultureInfo.InvariantCulture, $"{flop / s * 1e-9,10:F1}"));
+        Console.WriteLine($"{size,-22}{pass,10}{string.Concat(rates)}");
+    }
 
     // The best time of each way, after one round that compiles.
     private static double[] Measure(Action[] ways, int rounds)

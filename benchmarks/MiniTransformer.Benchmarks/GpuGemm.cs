@@ -50,9 +50,9 @@ public static unsafe class GpuGemm
             foreach (GemmForm form in Enum.GetValues<GemmForm>())
             {
                 double[] best = Measure(accelerator, gemm, variants, workers, form, mnk[0], mnk[1], mnk[2], rounds);
-                Console.WriteLine(string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{$"{form} {size}",-22}{string.Concat(best.Select((rate, i) => $"{(rate > 0 ? rate.ToString("F1", CultureInfo.InvariantCulture) : "-"),12}"[(i == 0 ? 2 : 0)..]))}{gemm.Choose(mnk[0], mnk[1], mnk[2]),12}"));
+                IEnumerable<string> rates = best.Select(rate => rate > 0 ? rate.ToString("F1", CultureInfo.InvariantCulture) : "-")
+                    .Select((rate, i) => rate.PadLeft(i == 0 ? 10 : 12));
+                Console.WriteLine($"{$"{form} {size}",-22}{string.Concat(rates)}{gemm.Choose(mnk[0], mnk[1], mnk[2]),12}");
             }
         }
 

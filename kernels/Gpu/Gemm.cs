@@ -48,7 +48,7 @@ internal sealed partial class Gemm
     /// <summary>Whether factors may be rounded to TF32, on devices that are then faster; see <see cref="GemmTensorCores"/>.</summary>
     public bool Tf32 { get; set; }
 
-    /// <summary>How many floats of scratch memory <see cref="Multiply(AcceleratorStream, GemmForm, ArrayView{float}, ArrayView{float}, ArrayView{float}, int, int, int, bool, ArrayView{float})"/> needs.</summary>
+    /// <summary>How many floats of scratch memory <c>Multiply</c> needs.</summary>
     public long ScratchLength(GemmForm form, int m, int n, int k) => ScratchLength(Choose(m, n, k), form, m, n, k);
 
     /// <summary>

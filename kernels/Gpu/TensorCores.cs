@@ -55,22 +55,22 @@ internal readonly struct TensorCores : ITensorCores
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Clear(ArrayView<float> sums) => CudaAsm.Emit(
         """
-        mov.f32 sum0, 0f00000000; mov.f32 sum1, 0f00000000; mov.f32 sum2, 0f00000000; mov.f32 sum3, 0f00000000;
-        mov.f32 sum4, 0f00000000; mov.f32 sum5, 0f00000000; mov.f32 sum6, 0f00000000; mov.f32 sum7, 0f00000000;
-        mov.f32 sum8, 0f00000000; mov.f32 sum9, 0f00000000; mov.f32 sum10, 0f00000000; mov.f32 sum11, 0f00000000;
-        mov.f32 sum12, 0f00000000; mov.f32 sum13, 0f00000000; mov.f32 sum14, 0f00000000; mov.f32 sum15, 0f00000000;
-        mov.f32 sum16, 0f00000000; mov.f32 sum17, 0f00000000; mov.f32 sum18, 0f00000000; mov.f32 sum19, 0f00000000;
-        mov.f32 sum20, 0f00000000; mov.f32 sum21, 0f00000000; mov.f32 sum22, 0f00000000; mov.f32 sum23, 0f00000000;
-        mov.f32 sum24, 0f00000000; mov.f32 sum25, 0f00000000; mov.f32 sum26, 0f00000000; mov.f32 sum27, 0f00000000;
-        mov.f32 sum28, 0f00000000; mov.f32 sum29, 0f00000000; mov.f32 sum30, 0f00000000; mov.f32 sum31, 0f00000000;
-        mov.f32 sum32, 0f00000000; mov.f32 sum33, 0f00000000; mov.f32 sum34, 0f00000000; mov.f32 sum35, 0f00000000;
-        mov.f32 sum36, 0f00000000; mov.f32 sum37, 0f00000000; mov.f32 sum38, 0f00000000; mov.f32 sum39, 0f00000000;
-        mov.f32 sum40, 0f00000000; mov.f32 sum41, 0f00000000; mov.f32 sum42, 0f00000000; mov.f32 sum43, 0f00000000;
-        mov.f32 sum44, 0f00000000; mov.f32 sum45, 0f00000000; mov.f32 sum46, 0f00000000; mov.f32 sum47, 0f00000000;
-        mov.f32 sum48, 0f00000000; mov.f32 sum49, 0f00000000; mov.f32 sum50, 0f00000000; mov.f32 sum51, 0f00000000;
-        mov.f32 sum52, 0f00000000; mov.f32 sum53, 0f00000000; mov.f32 sum54, 0f00000000; mov.f32 sum55, 0f00000000;
-        mov.f32 sum56, 0f00000000; mov.f32 sum57, 0f00000000; mov.f32 sum58, 0f00000000; mov.f32 sum59, 0f00000000;
-        mov.f32 sum60, 0f00000000; mov.f32 sum61, 0f00000000; mov.f32 sum62, 0f00000000; mov.f32 sum63, 0f00000000;
+        mov.f32 c0, 0f00000000; mov.f32 c1, 0f00000000; mov.f32 c2, 0f00000000; mov.f32 c3, 0f00000000;
+        mov.f32 c4, 0f00000000; mov.f32 c5, 0f00000000; mov.f32 c6, 0f00000000; mov.f32 c7, 0f00000000;
+        mov.f32 c8, 0f00000000; mov.f32 c9, 0f00000000; mov.f32 c10, 0f00000000; mov.f32 c11, 0f00000000;
+        mov.f32 c12, 0f00000000; mov.f32 c13, 0f00000000; mov.f32 c14, 0f00000000; mov.f32 c15, 0f00000000;
+        mov.f32 c16, 0f00000000; mov.f32 c17, 0f00000000; mov.f32 c18, 0f00000000; mov.f32 c19, 0f00000000;
+        mov.f32 c20, 0f00000000; mov.f32 c21, 0f00000000; mov.f32 c22, 0f00000000; mov.f32 c23, 0f00000000;
+        mov.f32 c24, 0f00000000; mov.f32 c25, 0f00000000; mov.f32 c26, 0f00000000; mov.f32 c27, 0f00000000;
+        mov.f32 c28, 0f00000000; mov.f32 c29, 0f00000000; mov.f32 c30, 0f00000000; mov.f32 c31, 0f00000000;
+        mov.f32 c32, 0f00000000; mov.f32 c33, 0f00000000; mov.f32 c34, 0f00000000; mov.f32 c35, 0f00000000;
+        mov.f32 c36, 0f00000000; mov.f32 c37, 0f00000000; mov.f32 c38, 0f00000000; mov.f32 c39, 0f00000000;
+        mov.f32 c40, 0f00000000; mov.f32 c41, 0f00000000; mov.f32 c42, 0f00000000; mov.f32 c43, 0f00000000;
+        mov.f32 c44, 0f00000000; mov.f32 c45, 0f00000000; mov.f32 c46, 0f00000000; mov.f32 c47, 0f00000000;
+        mov.f32 c48, 0f00000000; mov.f32 c49, 0f00000000; mov.f32 c50, 0f00000000; mov.f32 c51, 0f00000000;
+        mov.f32 c52, 0f00000000; mov.f32 c53, 0f00000000; mov.f32 c54, 0f00000000; mov.f32 c55, 0f00000000;
+        mov.f32 c56, 0f00000000; mov.f32 c57, 0f00000000; mov.f32 c58, 0f00000000; mov.f32 c59, 0f00000000;
+        mov.f32 c60, 0f00000000; mov.f32 c61, 0f00000000; mov.f32 c62, 0f00000000; mov.f32 c63, 0f00000000;
         """);
 
     /// <inheritdoc/>
@@ -88,22 +88,22 @@ internal readonly struct TensorCores : ITensorCores
         ld.shared.b32 b4, [q + 64]; ld.shared.b32 b5, [q + 2240]; ld.shared.b32 b6, [q + 96]; ld.shared.b32 b7, [q + 2272];
         ld.shared.b32 b8, [q + 128]; ld.shared.b32 b9, [q + 2304]; ld.shared.b32 b10, [q + 160]; ld.shared.b32 b11, [q + 2336];
         ld.shared.b32 b12, [q + 192]; ld.shared.b32 b13, [q + 2368]; ld.shared.b32 b14, [q + 224]; ld.shared.b32 b15, [q + 2400];
-        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {sum0, sum1, sum2, sum3}, {a0, a1, a2, a3}, {b0, b1}, {sum0, sum1, sum2, sum3};
-        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {sum32, sum33, sum34, sum35}, {a4, a5, a6, a7}, {b0, b1}, {sum32, sum33, sum34, sum35};
-        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {sum4, sum5, sum6, sum7}, {a0, a1, a2, a3}, {b2, b3}, {sum4, sum5, sum6, sum7};
-        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {sum36, sum37, sum38, sum39}, {a4, a5, a6, a7}, {b2, b3}, {sum36, sum37, sum38, sum39};
-        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {sum8, sum9, sum10, sum11}, {a0, a1, a2, a3}, {b4, b5}, {sum8, sum9, sum10, sum11};
-        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {sum40, sum41, sum42, sum43}, {a4, a5, a6, a7}, {b4, b5}, {sum40, sum41, sum42, sum43};
-        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {sum12, sum13, sum14, sum15}, {a0, a1, a2, a3}, {b6, b7}, {sum12, sum13, sum14, sum15};
-        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {sum44, sum45, sum46, sum47}, {a4, a5, a6, a7}, {b6, b7}, {sum44, sum45, sum46, sum47};
-        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {sum16, sum17, sum18, sum19}, {a0, a1, a2, a3}, {b8, b9}, {sum16, sum17, sum18, sum19};
-        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {sum48, sum49, sum50, sum51}, {a4, a5, a6, a7}, {b8, b9}, {sum48, sum49, sum50, sum51};
-        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {sum20, sum21, sum22, sum23}, {a0, a1, a2, a3}, {b10, b11}, {sum20, sum21, sum22, sum23};
-        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {sum52, sum53, sum54, sum55}, {a4, a5, a6, a7}, {b10, b11}, {sum52, sum53, sum54, sum55};
-        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {sum24, sum25, sum26, sum27}, {a0, a1, a2, a3}, {b12, b13}, {sum24, sum25, sum26, sum27};
-        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {sum56, sum57, sum58, sum59}, {a4, a5, a6, a7}, {b12, b13}, {sum56, sum57, sum58, sum59};
-        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {sum28, sum29, sum30, sum31}, {a0, a1, a2, a3}, {b14, b15}, {sum28, sum29, sum30, sum31};
-        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {sum60, sum61, sum62, sum63}, {a4, a5, a6, a7}, {b14, b15}, {sum60, sum61, sum62, sum63};
+        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {c0, c1, c2, c3}, {a0, a1, a2, a3}, {b0, b1}, {c0, c1, c2, c3};
+        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {c32, c33, c34, c35}, {a4, a5, a6, a7}, {b0, b1}, {c32, c33, c34, c35};
+        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {c4, c5, c6, c7}, {a0, a1, a2, a3}, {b2, b3}, {c4, c5, c6, c7};
+        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {c36, c37, c38, c39}, {a4, a5, a6, a7}, {b2, b3}, {c36, c37, c38, c39};
+        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {c8, c9, c10, c11}, {a0, a1, a2, a3}, {b4, b5}, {c8, c9, c10, c11};
+        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {c40, c41, c42, c43}, {a4, a5, a6, a7}, {b4, b5}, {c40, c41, c42, c43};
+        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {c12, c13, c14, c15}, {a0, a1, a2, a3}, {b6, b7}, {c12, c13, c14, c15};
+        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {c44, c45, c46, c47}, {a4, a5, a6, a7}, {b6, b7}, {c44, c45, c46, c47};
+        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {c16, c17, c18, c19}, {a0, a1, a2, a3}, {b8, b9}, {c16, c17, c18, c19};
+        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {c48, c49, c50, c51}, {a4, a5, a6, a7}, {b8, b9}, {c48, c49, c50, c51};
+        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {c20, c21, c22, c23}, {a0, a1, a2, a3}, {b10, b11}, {c20, c21, c22, c23};
+        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {c52, c53, c54, c55}, {a4, a5, a6, a7}, {b10, b11}, {c52, c53, c54, c55};
+        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {c24, c25, c26, c27}, {a0, a1, a2, a3}, {b12, b13}, {c24, c25, c26, c27};
+        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {c56, c57, c58, c59}, {a4, a5, a6, a7}, {b12, b13}, {c56, c57, c58, c59};
+        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {c28, c29, c30, c31}, {a0, a1, a2, a3}, {b14, b15}, {c28, c29, c30, c31};
+        mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {c60, c61, c62, c63}, {a4, a5, a6, a7}, {b14, b15}, {c60, c61, c62, c63};
         }
         """,
         4 * atA,
@@ -121,14 +121,14 @@ internal readonly struct TensorCores : ITensorCores
                 .reg .b32 p;
                 mov.u32 p, __dyn_shared_alloca;
                 add.u32 p, p, %0;
-                st.shared.v2.f32 [p + 0], {sum0, sum1}; st.shared.v2.f32 [p + 4224], {sum2, sum3};
-                st.shared.v2.f32 [p + 32], {sum4, sum5}; st.shared.v2.f32 [p + 4256], {sum6, sum7};
-                st.shared.v2.f32 [p + 64], {sum8, sum9}; st.shared.v2.f32 [p + 4288], {sum10, sum11};
-                st.shared.v2.f32 [p + 96], {sum12, sum13}; st.shared.v2.f32 [p + 4320], {sum14, sum15};
-                st.shared.v2.f32 [p + 128], {sum16, sum17}; st.shared.v2.f32 [p + 4352], {sum18, sum19};
-                st.shared.v2.f32 [p + 160], {sum20, sum21}; st.shared.v2.f32 [p + 4384], {sum22, sum23};
-                st.shared.v2.f32 [p + 192], {sum24, sum25}; st.shared.v2.f32 [p + 4416], {sum26, sum27};
-                st.shared.v2.f32 [p + 224], {sum28, sum29}; st.shared.v2.f32 [p + 4448], {sum30, sum31};
+                st.shared.v2.f32 [p + 0], {c0, c1}; st.shared.v2.f32 [p + 4224], {c2, c3};
+                st.shared.v2.f32 [p + 32], {c4, c5}; st.shared.v2.f32 [p + 4256], {c6, c7};
+                st.shared.v2.f32 [p + 64], {c8, c9}; st.shared.v2.f32 [p + 4288], {c10, c11};
+                st.shared.v2.f32 [p + 96], {c12, c13}; st.shared.v2.f32 [p + 4320], {c14, c15};
+                st.shared.v2.f32 [p + 128], {c16, c17}; st.shared.v2.f32 [p + 4352], {c18, c19};
+                st.shared.v2.f32 [p + 160], {c20, c21}; st.shared.v2.f32 [p + 4384], {c22, c23};
+                st.shared.v2.f32 [p + 192], {c24, c25}; st.shared.v2.f32 [p + 4416], {c26, c27};
+                st.shared.v2.f32 [p + 224], {c28, c29}; st.shared.v2.f32 [p + 4448], {c30, c31};
                 }
                 """,
                 4 * at);
@@ -141,14 +141,14 @@ internal readonly struct TensorCores : ITensorCores
                 .reg .b32 p;
                 mov.u32 p, __dyn_shared_alloca;
                 add.u32 p, p, %0;
-                st.shared.v2.f32 [p + 0], {sum32, sum33}; st.shared.v2.f32 [p + 4224], {sum34, sum35};
-                st.shared.v2.f32 [p + 32], {sum36, sum37}; st.shared.v2.f32 [p + 4256], {sum38, sum39};
-                st.shared.v2.f32 [p + 64], {sum40, sum41}; st.shared.v2.f32 [p + 4288], {sum42, sum43};
-                st.shared.v2.f32 [p + 96], {sum44, sum45}; st.shared.v2.f32 [p + 4320], {sum46, sum47};
-                st.shared.v2.f32 [p + 128], {sum48, sum49}; st.shared.v2.f32 [p + 4352], {sum50, sum51};
-                st.shared.v2.f32 [p + 160], {sum52, sum53}; st.shared.v2.f32 [p + 4384], {sum54, sum55};
-                st.shared.v2.f32 [p + 192], {sum56, sum57}; st.shared.v2.f32 [p + 4416], {sum58, sum59};
-                st.shared.v2.f32 [p + 224], {sum60, sum61}; st.shared.v2.f32 [p + 4448], {sum62, sum63};
+                st.shared.v2.f32 [p + 0], {c32, c33}; st.shared.v2.f32 [p + 4224], {c34, c35};
+                st.shared.v2.f32 [p + 32], {c36, c37}; st.shared.v2.f32 [p + 4256], {c38, c39};
+                st.shared.v2.f32 [p + 64], {c40, c41}; st.shared.v2.f32 [p + 4288], {c42, c43};
+                st.shared.v2.f32 [p + 96], {c44, c45}; st.shared.v2.f32 [p + 4320], {c46, c47};
+                st.shared.v2.f32 [p + 128], {c48, c49}; st.shared.v2.f32 [p + 4352], {c50, c51};
+                st.shared.v2.f32 [p + 160], {c52, c53}; st.shared.v2.f32 [p + 4384], {c54, c55};
+                st.shared.v2.f32 [p + 192], {c56, c57}; st.shared.v2.f32 [p + 4416], {c58, c59};
+                st.shared.v2.f32 [p + 224], {c60, c61}; st.shared.v2.f32 [p + 4448], {c62, c63};
                 }
                 """,
                 4 * at);

@@ -119,7 +119,8 @@ internal sealed class AdviseCommand
         else
         {
             RunAdvice.Write(advice, validation.Measured, sftRun, named, results.Writer, terminal, withCommand: true, trained);
-            terminal.Say($"Took {Progress.Duration(Stopwatch.GetElapsedTime(begin).TotalSeconds)}.{RunAdvice.Notes(advice, sftRun, ownHeldOut: source.File is not null && file is null)}");
+            string notes = RunAdvice.Notes(advice, sftRun, ownHeldOut: source.File is not null && file is null);
+            terminal.Say($"Took {Progress.Duration(Stopwatch.GetElapsedTime(begin).TotalSeconds)}.{notes}");
         }
 
         results.Keep();

@@ -227,12 +227,13 @@ internal sealed class DprCommand
     {
         int[][] longest = TrainingMemory.Longest(prompts, options);
         StepMemory memory = StepMemory.OfDpr(expert, references, longest, options);
+        const string less = "less with --micro-batch, --max-tokens or --prompts-per-update";
         terminal.Print(string.Create(CultureInfo.InvariantCulture, $"""
             An update of {longest.Length} responses of {options.MaxTokens} tokens to prompts of at most {longest[0].Length} needs, in MB:
               parameters   {memory.Parameters / 1e6,10:0.00}   π_θ, π_SFT and {references.Length} reference(s)
               gradients    {memory.Gradients / 1e6,10:0.00}
               optimizer    {memory.Optimizer / 1e6,10:0.00}
-              activations  {memory.Activations / 1e6,10:0.00}   the cache, hidden rows and a chunk of logits among them; less with --micro-batch, --max-tokens or --prompts-per-update
+              activations  {memory.Activations / 1e6,10:0.00}   the cache, hidden rows and a chunk of logits among them; {less}
               together     {memory.Total / 1e6,10:0.00}
             """));
         return ExitCode.Done;
@@ -240,14 +241,13 @@ internal sealed class DprCommand
 
     private static string Warning(double rms, int update, string reference, DprOptions options, int prompts)
     {
-        string found = string.Create(
-            CultureInfo.InvariantCulture, $"Warning: the reward is all but nothing: its returns have a root mean square of {rms:0.######} nats at update {update}. ");
+        string nats = rms.ToString("0.######", CultureInfo.InvariantCulture);
+        string found = $"Warning: the reward is all but nothing: its returns have a root mean square of {nats} nats at update {update}. ";
         return Math.Min(options.PromptsPerUpdate, prompts) == 1 && options.Baseline == Baseline.PositionMean
             ? $"{found}An update has one response, and a return minus the mean of its own position is 0: take more --prompts-per-update, or --no-baseline."
-            : string.Create(
-                CultureInfo.InvariantCulture,
-                $"{found}The reference {reference} is all but π_SFT itself, and dividing by so little makes much of small differences; the least that is divided by is "
-                + $"{Returns.SmallestRms}. Take an earlier reference, such as base or 0.1.");
+            : $"{found}The reference {reference} is all but π_SFT itself, and dividing by so little makes much of small differences; the "
+                + $"least that is divided by is {Returns.SmallestRms.ToString(CultureInfo.InvariantCulture)}. "
+                + "Take an earlier reference, such as base or 0.1.";
     }
 
     // r̂ against π_SFT's own weights is 0 everywhere: there would be nothing to reinforce but rounding.

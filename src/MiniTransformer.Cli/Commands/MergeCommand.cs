@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using MiniTransformer.Backends;
 using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Options;
@@ -42,8 +43,8 @@ internal sealed class MergeCommand
         using Transformer merged = loaded.Model.Merged();
         ElementType? type = settings.Get(saveType) is { } named ? TypeFlag.Type(named) : null;
         Checkpoint.Save(folder, merged, loaded.Vocabulary.Tokenizer, type);
-        terminal.Say(FormattableString.Invariant(
-            $"{Invocation.Shown(folder)}: {merged.ParameterCount:N0} parameters in {(type ?? merged.StoredAs).Name()}, with adapters of rank {lora.Rank} merged in."));
+        string count = merged.ParameterCount.ToString("N0", CultureInfo.InvariantCulture);
+        terminal.Say($"{Invocation.Shown(folder)}: {count} parameters in {(type ?? merged.StoredAs).Name()}, with adapters of rank {lora.Rank} merged in.");
         return ExitCode.Done;
     }
 }

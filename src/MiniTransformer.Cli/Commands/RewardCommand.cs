@@ -160,12 +160,14 @@ internal sealed class RewardCommand
         int width = Math.Max(8, tokens.Max(t => t.Text.Length));
         output.WriteLine($"  {"token".PadRight(width)} {"id",6} {"log π",10} {"log π_ref",10} {"r_Q",10} {"r̂",11}"); // r̂ is two characters and one column
         foreach (Token t in tokens)
-            output.WriteLine(FormattableString.Invariant($"  {t.Text.PadRight(width)} {t.Id,6} {t.LogProb,10:0.0000} {t.ReferenceLogProb,10:0.0000} {Value(t.RQ),10} {t.RHat,10:+0.0000;-0.0000}"));
-        output.WriteLine(FormattableString.Invariant(
-            $"  {"sum".PadRight(width)} {"",6} {tokens.Sum(t => t.LogProb),10:0.0000} {tokens.Sum(t => t.ReferenceLogProb),10:0.0000} {Value(tokens.Sum(t => t.RQ)),10} {tokens.Sum(t => t.RHat),10:+0.0000;-0.0000}"));
+            Line(t.Text, $"{t.Id}", t.LogProb, t.ReferenceLogProb, t.RQ, t.RHat);
+        Line("sum", "", tokens.Sum(t => t.LogProb), tokens.Sum(t => t.ReferenceLogProb), tokens.Sum(t => t.RQ), tokens.Sum(t => t.RHat));
         if (!ended)
             output.WriteLine("  The response was cut off: it has no end token, so that r_Q of its last token takes the value of the state after it" + (float.IsNaN(tokens[^1].RQ) ? ", for which the model has no position." : "."));
         output.WriteLine();
+
+        void Line(string name, string id, float logProb, float reference, float rQ, float rHat) => output.WriteLine(FormattableString.Invariant(
+            $"  {name.PadRight(width)} {id,6} {logProb,10:0.0000} {reference,10:0.0000} {Value(rQ),10} {rHat,10:+0.0000;-0.0000}"));
 
         static string Value(float value) => float.IsNaN(value) ? Numbers.None : value.ToString("0.0000", CultureInfo.InvariantCulture);
     }

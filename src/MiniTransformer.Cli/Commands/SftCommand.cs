@@ -149,8 +149,11 @@ internal sealed class SftCommand
             if (!Checkpoint.IsModel(run.Folder.CheckpointPath(ModelFolder.Base))) run.Keep(ModelFolder.Base, first);
             using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
             int done = resuming ? run.TakeUp(policy, optimizer, updates => TrainerState.Sft(updates, options, runData.Train.Count), total) : 0;
-            terminal.Say(FormattableString.Invariant(
-                $"SFT: {runData.Train.Count} demonstrations, {policy.ParameterCount:#,0} parameters{(adapters is null ? "" : FormattableString.Invariant($", of which {policy.Parameters.Where(p => p.Trainable).Sum(p => (long)p.Shape.Count):#,0} are trained"))}, {total} updates of {options.BatchSize}, on {device.Name}."));
+            long count = policy.Parameters.Where(p => p.Trainable).Sum(p => (long)p.Shape.Count);
+            string trained = adapters is null ? "" : FormattableString.Invariant($", of which {count:#,0} are trained");
+            string parameters = FormattableString.Invariant($"{policy.ParameterCount:#,0}");
+            terminal.Say($"SFT: {runData.Train.Count} demonstrations, {parameters} parameters{trained}, "
+                + $"{total} updates of {options.BatchSize}, on {device.Name}.");
             if (done >= total) terminal.Say("All updates are done.");
             var evaluation = new RunEvaluation(runData, vocabulary, options.Seed);
             Progress.Show(terminal, open => Train(open("SFT", total, done)));
@@ -238,15 +241,21 @@ internal sealed class SftCommand
         StepMemory memory = StepMemory.OfSft(config, ResponseBatch.OfTurns(longest), recompute, adapters, frozen);
         double kept = adapters is null ? frozen.Bytes() * config.ParameterCount : memory.Parameters - memory.Frozen;
         double layout = adapters is null ? sizeof(float) * config.ParameterCount : 0;
+        string lowered = adapters is null
+            ? "less with --lora, from a --base"
+            : string.Create(CultureInfo.InvariantCulture, $"of which the base, frozen in {frozen.Name()}, {memory.Frozen / 1e6:0.00}");
+        string reads = layout > 0
+            ? string.Create(CultureInfo.InvariantCulture, $", and on the CPU, from the first sampling on, the weights as sampling reads them, {layout / 1e6:0.00}")
+            : "";
+        string type = origin is null || adapters is not null ? "" : $" in {frozen.Name()}";
         terminal.Print(string.Create(CultureInfo.InvariantCulture, $"""
             A step of {longest.Length} sequences of at most {longest[0].Positions} tokens needs, in MB:
-              parameters   {memory.Parameters / 1e6,10:0.00}{(adapters is null ? "   less with --lora, from a --base" : $"   of which the base, frozen in {frozen.Name()}, {memory.Frozen / 1e6:0.00}")}
+              parameters   {memory.Parameters / 1e6,10:0.00}   {lowered}
               gradients    {memory.Gradients / 1e6,10:0.00}
               optimizer    {memory.Optimizer / 1e6,10:0.00}
               activations  {memory.Activations / 1e6,10:0.00}{(recompute ? "   with --recompute" : "   less with --recompute or --micro-batch")}
               together     {memory.Total / 1e6,10:0.00}
-            Beside that a run keeps what it starts from, {kept / 1e6:0.00}{(origin is null || adapters is not null ? "" : $" in {frozen.Name()}")}{(layout > 0
-            ? $", and on the CPU, from the first sampling on, the weights as sampling reads them, {layout / 1e6:0.00}" : "")}.
+            Beside that a run keeps what it starts from, {kept / 1e6:0.00}{type}{reads}.
             """));
         return ExitCode.Done;
     }

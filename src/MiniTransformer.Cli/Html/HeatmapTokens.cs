@@ -27,7 +27,8 @@ internal sealed class HeatmapTokens(HeatmapScore[] scores, double[] limits, IRea
             {
                 double value = scores[i].Value(token);
                 string colour = HeatmapScale.Variable(HeatmapScale.Level(value, limits[i])), key = scores[i].Key;
-                html.Append($"--{key}:var({colour});--v{key}:'{HeatmapScore.Short(value, limits[i])}';--c{key}:'{HeatmapScore.Short(sums[i], limits[i])}';");
+                html.Append($"--{key}:var({colour});--v{key}:'{HeatmapScore.Short(value, limits[i])}';");
+                html.Append($"--c{key}:'{HeatmapScore.Short(sums[i], limits[i])}';");
             }
 
             html.Append($"\">{HtmlText.Escape(HtmlText.Visible(token.Text))}<i></i></span>\n");

@@ -160,7 +160,8 @@ public sealed class HtmlReport(string title, string summary, bool wide = false)
         html.Append("<meta name=\"color-scheme\" content=\"light dark\">\n");
         html.Append("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n");
         html.Append($"<title>{HtmlText.Escape(title)}</title>\n");
-        html.Append($"<style>\n{HtmlReportStyle.Text}{ChartStyle.Text}{RewardHeatmap.Style(references)}</style>\n</head>\n<body{(wide ? " class=\"wide\"" : "")}>\n");
+        html.Append($"<style>\n{HtmlReportStyle.Text}{ChartStyle.Text}{RewardHeatmap.Style(references)}</style>\n</head>\n");
+        html.Append($"<body{(wide ? " class=\"wide\"" : "")}>\n");
         html.Append($"<header>\n<h1>{HtmlText.Escape(title)}</h1>\n{Paragraphs(summary)}</header>\n");
         if (sections.Count > 2)
         {

@@ -6,10 +6,13 @@ internal static class HtmlReportStyle
     // Better and worse are told by a sign before they are told by colour. Dark only on a screen: paper is white.
     internal const string Text =
         """
-        :root{color-scheme:light dark;--page:#fff;--text:#16181d;--soft:#565d69;--line:#d9dce1;--panel:#f5f6f8;--link:#005a9c;--good:#005f9e;--bad:#a34700}
-        @media screen and (prefers-color-scheme:dark){:root{--page:#14171b;--text:#e6e8eb;--soft:#a3abb7;--line:#343941;--panel:#1d2126;--link:#7dbcf5;--good:#7dbcf5;--bad:#f5a25e}}
+        :root{color-scheme:light dark;--page:#fff;--text:#16181d;--soft:#565d69;--line:#d9dce1;
+        --panel:#f5f6f8;--link:#005a9c;--good:#005f9e;--bad:#a34700}
+        @media screen and (prefers-color-scheme:dark){:root{--page:#14171b;--text:#e6e8eb;--soft:#a3abb7;
+        --line:#343941;--panel:#1d2126;--link:#7dbcf5;--good:#7dbcf5;--bad:#f5a25e}}
         *{box-sizing:border-box}
-        body{margin:0 auto;padding:1.5rem 1rem 3rem;max-width:62rem;background:var(--page);color:var(--text);font:1rem/1.5 system-ui,-apple-system,"Segoe UI",Roboto,Helvetica,Arial,sans-serif;overflow-wrap:break-word}
+        body{margin:0 auto;padding:1.5rem 1rem 3rem;max-width:62rem;
+        background:var(--page);color:var(--text);font:1rem/1.5 system-ui,-apple-system,"Segoe UI",Roboto,Helvetica,Arial,sans-serif;overflow-wrap:break-word}
         .wide{max-width:90rem}
         .wide table{font-size:.8125rem}
         .wide th,.wide td{padding:.25rem .45rem}
@@ -50,9 +53,14 @@ internal static class HtmlReportStyle
         dd{margin:0;overflow-wrap:anywhere}
         pre{overflow-x:auto;background:var(--panel);padding:.75rem 1rem;border-radius:6px;font-size:.85rem;line-height:1.45}
         code{font-family:ui-monospace,SFMono-Regular,Consolas,"Liberation Mono",monospace}
-        @media (max-width:38rem){dl div{grid-template-columns:1fr}h1{font-size:1.4rem}th{white-space:normal}tbody th{min-width:7rem;max-width:9rem}}
-        @media print{details::details-content{content-visibility:visible;block-size:auto}summary{list-style:none;color:inherit}body{max-width:none;padding:0;font-size:10pt}nav{display:none}h2{break-after:avoid}figure,tr,dl div,.verdicts li{break-inside:avoid}
-        .scroll{overflow:visible}caption,summary{break-after:avoid}.broad{page:broad}.note{font-size:8.5pt}th:first-child{position:static}.chart{min-width:0}table{font-size:8.5pt}th,td,.wide th,.wide td{padding:.15rem .4rem}.wide table{font-size:8pt}.broad thead th{white-space:normal}.broad th:first-child{min-width:9rem}pre{white-space:pre-wrap}figure{max-width:16cm}}
+        @media (max-width:38rem){dl div{grid-template-columns:1fr}h1{font-size:1.4rem}
+        th{white-space:normal}tbody th{min-width:7rem;max-width:9rem}}
+        @media print{details::details-content{content-visibility:visible;block-size:auto}summary{list-style:none;color:inherit}
+        body{max-width:none;padding:0;font-size:10pt}nav{display:none}
+        h2{break-after:avoid}figure,tr,dl div,.verdicts li{break-inside:avoid}
+        .scroll{overflow:visible}caption,summary{break-after:avoid}.broad{page:broad}.note{font-size:8.5pt}th:first-child{position:static}.chart{min-width:0}
+        table{font-size:8.5pt}th,td,.wide th,.wide td{padding:.15rem .4rem}.wide table{font-size:8pt}
+        .broad thead th{white-space:normal}.broad th:first-child{min-width:9rem}pre{white-space:pre-wrap}figure{max-width:16cm}}
         @page{margin:16mm 14mm}
         @page broad{size:landscape;margin:12mm}
 

@@ -19,7 +19,8 @@ internal static class RewardHeatmapStyle
         .heat-pick label{cursor:pointer}
         .heat-legend{margin:0 0 1rem;font-size:.875rem;max-width:none}
         .heat-scale{display:inline-flex;flex-wrap:wrap;font-size:.8125rem;font-variant-numeric:tabular-nums}
-        .heat-scale span{padding:.15em .45em;white-space:nowrap;color:var(--heat-ink);print-color-adjust:exact;-webkit-print-color-adjust:exact}
+        .heat-scale span{padding:.15em .45em;white-space:nowrap;color:var(--heat-ink);
+        print-color-adjust:exact;-webkit-print-color-adjust:exact}
         .heat-prompt{margin:0 0 1.25rem}
         .heat-prompt>p{margin:0 0 .35rem}
         .heat-prompt code{white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:isolate}
@@ -30,8 +31,10 @@ internal static class RewardHeatmapStyle
         .heat-skip:focus{position:static}
         .heat-tokens{margin:0;position:relative;display:flex;flex-wrap:wrap;gap:3px;max-width:none;direction:ltr;
         font-family:ui-monospace,SFMono-Regular,Consolas,"DejaVu Sans Mono","Liberation Mono",monospace}
-        .tok{--now:var(--r0,var(--q));--val:var(--vr0,var(--vq));--sum:var(--cr0,var(--cq));background:var(--now);color:var(--heat-ink);
-        border:1px solid transparent;border-radius:4px;padding:.1em .35em;min-width:2.9em;max-width:100%;text-align:center;white-space:pre-wrap;
+        .tok{--now:var(--r0,var(--q));--val:var(--vr0,var(--vq));--sum:var(--cr0,var(--cq));
+        background:var(--now);color:var(--heat-ink);
+        border:1px solid transparent;border-radius:4px;padding:.1em .35em;min-width:2.9em;max-width:100%;text-align:center;
+        white-space:pre-wrap;
         overflow-wrap:anywhere;unicode-bidi:isolate;cursor:default;break-inside:avoid;print-color-adjust:exact;-webkit-print-color-adjust:exact}
         .tok.marked{border:2px dashed currentColor}
         .tok.cut{border-right:3px dotted currentColor}
@@ -41,11 +44,13 @@ internal static class RewardHeatmapStyle
         .heat:has(.pick-sum:not(:checked)) .tok i::after{display:none}
         .tok:hover,.tok:focus-visible{outline:2px solid currentColor;outline-offset:-1px}
         .tok:hover::after,.tok:focus::after{content:attr(aria-label);position:absolute;z-index:1;left:0;margin-top:.4rem;max-width:100%;
-        padding:.5em .75em;border-radius:4px;background:var(--heat-tip);color:var(--heat-tip-ink);font-size:.78rem;line-height:1.4;text-align:left;
+        padding:.5em .75em;border-radius:4px;background:var(--heat-tip);color:var(--heat-tip-ink);
+        font-size:.78rem;line-height:1.4;text-align:left;
         white-space:pre-wrap;overflow-wrap:anywhere;pointer-events:none}
         .tok:hover::after{z-index:2}
         @media (max-width:38rem){.tok:hover::after,.tok:focus::after{font-size:.66rem;padding:.5em}}
-        @media print{.heat-pick,.heat-skip{display:none}.tok:hover::after,.tok:focus::after{display:none}.tok:hover,.tok:focus-visible{outline:0}
+        @media print{.heat-pick,.heat-skip{display:none}.tok:hover::after,.tok:focus::after{display:none}
+        .tok:hover,.tok:focus-visible{outline:0}
         .heat-response:not(.long),.heat-head{break-inside:avoid}.heat-head,.heat-prompt>p{break-after:avoid}}
 
         """;

@@ -21,6 +21,7 @@ internal static class Messages
 
     /// <summary>Whether an error is one that its message explains, so that a stack trace would add nothing.</summary>
     public static bool Explains(Exception e) => e is IOException or UnauthorizedAccessException or FormatException or InvalidDataException
-        or ArgumentException or NotSupportedException or ArithmeticException or Data.DataException or Backends.DeviceException or Judges.JudgeException or Training.PolicyCollapseException
+        or ArgumentException or NotSupportedException or ArithmeticException or Data.DataException or Backends.DeviceException
+        or Judges.JudgeException or Training.PolicyCollapseException
         || (e is AggregateException { InnerException: { } inner } && Explains(inner));
 }

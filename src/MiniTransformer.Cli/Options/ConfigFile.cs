@@ -66,5 +66,7 @@ internal static class ConfigFile
     };
 
     private static UsageException Unusable(string path, IFlag flag, JsonNode? value) =>
-        new($"{path}: the value of '{flag.Key}' is {value?.ToJsonString() ?? "null"}; {(flag.IsSwitch ? "true or false" : flag.TakesList || flag.Repeats ? "a number, a text or a list of these" : "a number or a text")} is needed.");
+        new($"{path}: the value of '{flag.Key}' is {value?.ToJsonString() ?? "null"}; "
+            + (flag.IsSwitch ? "true or false" : flag.TakesList || flag.Repeats ? "a number, a text or a list of these" : "a number or a text")
+            + " is needed.");
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Terminals;
@@ -97,7 +98,11 @@ internal sealed class CompareSource
             regime.Own!.CheckJudge();
             int n = regime.Own.Evaluation.Count;
             if (n < FewPrompts)
-                terminal.Say(FormattableString.Invariant($"{regime.Name}: {n} evaluation prompts are few: an accuracy of one half has a standard error of {.5 / Math.Sqrt(n):0.00}, which intervals over seeds do not show."));
+            {
+                string error = (.5 / Math.Sqrt(n)).ToString("0.00", CultureInfo.InvariantCulture);
+                terminal.Say($"{regime.Name}: {n} evaluation prompts are few: an accuracy of one half has a standard error of {error}, which "
+                    + "intervals over seeds do not show.");
+            }
         }
     }
 

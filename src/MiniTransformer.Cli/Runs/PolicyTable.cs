@@ -48,7 +48,11 @@ internal static class PolicyTable
                 ];
                 return (IReadOnlyList<ReportCell>)(log ? [.. cells, m.LogLikelihood is { } value ? Numbers.Decimal(value.PerToken) : Numbers.None] : cells);
             })],
-            $"Sampled at temperature {temperature.ToString(System.Globalization.CultureInfo.InvariantCulture)}. {(graded ? "A response is right from a score of .5 on; score is the mean. " : "")}KL and Σ r̂ in nats a response, entropy in nats a token{(temperature == 1 ? "" : "; KL and entropy are of the policy at that temperature, KL to SFT at 1")}.{CutOff(rows)}{Remarks(prompts, rows)}");
+            $"Sampled at temperature {temperature.ToString(System.Globalization.CultureInfo.InvariantCulture)}. "
+                + (graded ? "A response is right from a score of .5 on; score is the mean. " : "")
+                + "KL and Σ r̂ in nats a response, entropy in nats a token"
+                + (temperature == 1 ? "" : "; KL and entropy are of the policy at that temperature, KL to SFT at 1")
+                + $".{CutOff(rows)}{Remarks(prompts, rows)}");
     }
 
     // Responses that the context cut off, where there are any.

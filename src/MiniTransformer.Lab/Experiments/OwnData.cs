@@ -65,7 +65,8 @@ public sealed class OwnData
 
     /// <summary>One sentence for people.</summary>
     public string Description => $"own data, {Demonstrations.Count} demonstrations of {Training.Count} prompts, {(BaseFolder is null ? "from random weights" : "from a base")}; "
-        + $"{Validation.Count} validation and {Evaluation.Count} evaluation prompts, the same in every seed{(LeftOut > 0 ? $", without {LeftOut} that the base was trained on" : "")}; right is a response if {verifier.Description}{(IsGold ? "" : "; there is no gold, so that it is judged by the demonstrations, where they are wrong too")}";
+        + $"{Validation.Count} validation and {Evaluation.Count} evaluation prompts, the same in every seed{(LeftOut > 0 ? $", without {LeftOut} that the base was trained on" : "")}; right is a response if {verifier.Description}"
+        + (IsGold ? "" : "; there is no gold, so that it is judged by the demonstrations, where they are wrong too");
 
     /// <summary>Splits data by prompt.</summary>
     /// <param name="name">What the regime is called.</param>
@@ -100,7 +101,9 @@ public sealed class OwnData
             if (of.Prompts.Count < FewestPrompts)
             {
                 throw new DataException(
-                    $"{name}: of {prompts} different prompts {of.Prompts.Count} would be {part}{(measured > evaluation.Prompts.Count + choose.Prompts.Count ? " that the base was not trained on" : "")}, and at least {FewestPrompts} are needed; give more data, or change the shares for validation and evaluation.");
+                    $"{name}: of {prompts} different prompts {of.Prompts.Count} would be {part}"
+                    + (measured > evaluation.Prompts.Count + choose.Prompts.Count ? " that the base was not trained on" : "")
+                    + $", and at least {FewestPrompts} are needed; give more data, or change the shares for validation and evaluation.");
             }
         }
 

@@ -54,7 +54,8 @@ public static class OverallFindings
         string[] parts = [.. kinds.Select((kind, i) => (kind, Names: Names(i))).Where(k => k.Names.Length > 0).Select(k => $"{k.kind} in {In(k.Names)}")];
         string[] worse = Names(3), torn = Names(4);
         string evidence = $"clearly better than SFT and continued SFT {(parts.Length == 0 ? "in none" : string.Join(", ", parts))} of {run.Length} {(run.Length == 1 ? "regime" : "regimes")}; "
-            + $"worse than SFT in {(worse.Length > 0 ? In(worse) : "none")}{(torn.Length > 0 ? $"; better in one way and worse in the other in {In(torn)}" : "")}";
+            + $"worse than SFT in {(worse.Length > 0 ? In(worse) : "none")}"
+            + (torn.Length > 0 ? $"; better in one way and worse in the other in {In(torn)}" : "");
         Outcome outcome = (parts.Length > 0, worse.Length + torn.Length > 0) switch { (true, false) => Outcome.Better, (false, true) => Outcome.Worse, _ => Outcome.Unclear };
         return new Finding(outcome, $"{char.ToUpperInvariant(method[0])}{method[1..]}, with the main reference", evidence);
 

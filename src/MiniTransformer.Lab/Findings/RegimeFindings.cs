@@ -125,7 +125,10 @@ public sealed class RegimeFindings
             _ => "DPR and the sentence-level reward at equal KL: no clear difference",
         };
         string evidence = string.Join("; ", differences.GroupBy(x => x.kl).Select(at =>
-            $"at {Numbers.Plain(at.Key)} nats {string.Join(", ", at.Select(x => $"{Difference(x.Difference)} {(x.Decoding == Decoding.Greedy ? "greedy" : "sampled")}"))}"));
+        {
+            IEnumerable<string> both = at.Select(x => $"{Difference(x.Difference)} {(x.Decoding == Decoding.Greedy ? "greedy" : "sampled")}");
+            return $"at {Numbers.Plain(at.Key)} nats {string.Join(", ", both)}";
+        }));
         if (!measured) evidence += $"; no interval with {Comparison.SeedCount(matched.Seeds)} of the sweep";
         yield return new Finding((better, worse) switch { (true, false) => Outcome.Better, (false, true) => Outcome.Worse, _ => measured ? Outcome.Unclear : Outcome.Unmeasured }, claim, evidence);
     }

@@ -26,7 +26,8 @@ public static class PlantedErrorTable
             + $"chance: {Percent(result.Chance)}, .500).";
         ScoreLocalisation[] rHat = Of(result, CreditScore.RHat), size = Of(result, CreditScore.RHatSize);
         if (rHat.Length == 0) return finding;
-        finding += $" r̂ has {string.Join("; ", rHat.Select(r => $"hit {Percent(r.HitRate)}, AUC {Numbers.Fraction(r.Auc)} (reference {r.Reference})"))}.";
+        IEnumerable<string> each = rHat.Select(r => $"hit {Percent(r.HitRate)}, AUC {Numbers.Fraction(r.Auc)} (reference {r.Reference})");
+        finding += $" r̂ has {string.Join("; ", each)}.";
         string[] unsigned = [.. rHat.Zip(size).Where(pair => pair.Second.AucLow > pair.First.AucHigh).Select(pair => $"{Numbers.Fraction(pair.Second.Auc)} ({pair.First.Reference})")];
         return unsigned.Length == 0
             ? finding

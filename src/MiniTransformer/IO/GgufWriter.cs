@@ -103,8 +103,9 @@ internal static class GgufWriter
                 }
                 else if (HalfPrecision.Round(piece, MemoryMarshal.Cast<byte, ushort>(bytes), tensor.Type) is { } place)
                 {
-                    throw new ArgumentException(FormattableString.Invariant(
-                        $"'{tensor.Name}' has the weight {piece[place]}, which {tensor.Type.Name()} does not hold (at most {HalfPrecision.Largest(tensor.Type)}); take float32 or bfloat16."));
+                    string weight = FormattableString.Invariant($"{piece[place]}"), most = FormattableString.Invariant($"{HalfPrecision.Largest(tensor.Type)}");
+                    throw new ArgumentException(
+                        $"'{tensor.Name}' has the weight {weight}, which {tensor.Type.Name()} does not hold (at most {most}); take float32 or bfloat16.");
                 }
 
                 stream.Write(bytes);

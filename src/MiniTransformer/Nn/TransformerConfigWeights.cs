@@ -70,8 +70,8 @@ public sealed partial record TransformerConfig
             for (int i = 0; i < n; i++)
             {
                 if (BitConverter.SingleToInt32Bits(a[i]) == BitConverter.SingleToInt32Bits(b[i])) continue;
-                throw new TransformerConfigException("tie_word_embeddings", FormattableString.Invariant(
-                    $"{weights.Path}: tie_word_embeddings = true says that the output projection is the embedding, but 'lm_head.weight' differs from '{table}'")
+                throw new TransformerConfigException("tie_word_embeddings", $"{weights.Path}: tie_word_embeddings = true says that the output "
+                    + $"projection is the embedding, but 'lm_head.weight' differs from '{table}'"
                     + FormattableString.Invariant($" at element {first + i}: {b[i]} and {a[i]}. Set it to false to use both, or remove lm_head.weight."));
             }
         }

@@ -48,9 +48,9 @@ internal static class SelfTest
         for (int r = 0; r < expected.Length; r++)
         {
             if (Math.Abs(actual[r] - expected[r]) <= Tolerance * Math.Abs(expected[r])) continue;
-            throw new DeviceException(FormattableString.Invariant(
-                $"{device.Specification} ({device.Name}) computes wrongly: row {r} of its self-test gave {actual[r]:G9} instead of {expected[r]:G9}. ") +
-                "Update its driver, or use another device.");
+            throw new DeviceException($"{device.Specification} ({device.Name}) computes wrongly: "
+                + FormattableString.Invariant($"row {r} of its self-test gave {actual[r]:G9} instead of {expected[r]:G9}. ")
+                + "Update its driver, or use another device.");
         }
     }
 }

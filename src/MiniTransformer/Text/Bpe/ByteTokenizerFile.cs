@@ -37,12 +37,14 @@ internal static class ByteTokenizerFile
 
     private static string Write()
     {
+        const string plain = "\"single_word\": false, \"lstrip\": false, \"rstrip\": false, \"normalized\": false";
         ITokenizer tokenizer = new ByteTokenizer();
         string vocabulary = string.Join(",\n", Enumerable.Range(0, 256).Select(value => $"      {Quoted(ByteAlphabet.Of(value).ToString())}: {value}"));
         string added = string.Join(",\n", Enumerable.Range(256, tokenizer.VocabSize - 256).Select(id =>
-            $$"""    {"id": {{id}}, "content": {{Quoted(tokenizer.TokenText(id))}}, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}"""));
+            $$"""    {"id": {{id}}, "content": {{Quoted(tokenizer.TokenText(id))}}, {{plain}}, "special": true}"""));
         const string bytes = """{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false}""";
         const string begin = """{"SpecialToken": {"id": "<begin>", "type_id": 0}}""", text = """{"Sequence": {"id": "A", "type_id": 0}}""";
+        string second = $"{begin.Replace("\"type_id\": 0", "\"type_id\": 1")}, {text.Replace("\"A\", \"type_id\": 0", "\"B\", \"type_id\": 1")}";
         return $$$"""
             {
               "version": "1.0",
@@ -56,7 +58,7 @@ internal static class ByteTokenizerFile
               "post_processor": {
                 "type": "TemplateProcessing",
                 "single": [{{{begin}}}, {{{text}}}],
-                "pair": [{{{begin}}}, {{{text}}}, {{{begin.Replace("\"type_id\": 0", "\"type_id\": 1")}}}, {{{text.Replace("\"A\", \"type_id\": 0", "\"B\", \"type_id\": 1")}}}],
+                "pair": [{{{begin}}}, {{{text}}}, {{{second}}}],
                 "special_tokens": {"<begin>": {"id": "<begin>", "ids": [256], "tokens": ["<begin>"]}}
               },
               "decoder": {{{bytes}}},
