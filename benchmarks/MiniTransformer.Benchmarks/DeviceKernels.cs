@@ -42,7 +42,8 @@ public static class DeviceKernels
         foreach (Result result in All(device, quick))
         {
             Console.WriteLine(string.Create(
-                CultureInfo.InvariantCulture, $"{result.Kernel,-20} {result.Size,-18} {result.Milliseconds,10:F3} ms {result.GflopPerSecond,10:F1} GFLOP/s"));
+                CultureInfo.InvariantCulture,
+                $"{result.Kernel,-20} {result.Size,-18} {result.Milliseconds,10:F3} ms {result.GflopPerSecond,10:F1} GFLOP/s"));
             json?.WriteLine(JsonSerializer.Serialize(result));
         }
 
@@ -59,7 +60,8 @@ public static class DeviceKernels
             foreach (GemmForm form in Enum.GetValues<GemmForm>())
             {
                 yield return Measure(
-                    device, $"product {form}", $"{m}x{n}x{k}", flop, c, seconds, () => device.Backend.MatMul(form, a, b, c, m, n, k, accumulate: false));
+                    device, $"product {form}", $"{m}x{n}x{k}", flop, c, seconds, () =>
+                        device.Backend.MatMul(form, a, b, c, m, n, k, accumulate: false));
             }
 
             foreach (Storage storage in (Storage[])[a, b, c]) device.Free(storage);
@@ -78,9 +80,11 @@ public static class DeviceKernels
             int[] begins = [.. Enumerable.Range(0, b + 1).Select(i => i * t)];
             device.Backend.Upload(begins, starts);
             Sequences sequences = new(starts, begins);
-            yield return Measure(device, "attention", size, 4 * pairs * d, y, seconds, () => device.Backend.Attention(q, k, v, y, logSum, sequences, h, h, d, scale, window: 0));
+            yield return Measure(device, "attention", size, 4 * pairs * d, y, seconds, () =>
+                device.Backend.Attention(q, k, v, y, logSum, sequences, h, h, d, scale, window: 0));
             yield return Measure(
-                device, "attention backward", size, 10 * pairs * d, dv, seconds, () => device.Backend.AttentionBackward(q, k, v, y, logSum, dy, dq, dk, dv, sequences, h, h, d, scale, window: 0));
+                device, "attention backward", size, 10 * pairs * d, dv, seconds, () =>
+                    device.Backend.AttentionBackward(q, k, v, y, logSum, dy, dq, dk, dv, sequences, h, h, d, scale, window: 0));
             foreach (Storage storage in (Storage[])[.. tensors, logSum, starts]) device.Free(storage);
         }
     }

@@ -19,7 +19,8 @@ public static class DeviceReport
     {
         string folder = Arguments.Get(args, "--folder") ?? ".", device = Arguments.Get(args, "--device") ?? "auto";
         JsonArray steps = Lines(folder, "steps.jsonl"), kernels = Lines(folder, "kernels.jsonl");
-        JsonArray throughput = [.. Directory.GetFiles(folder, "throughput-*.txt").Order(StringComparer.Ordinal).SelectMany(file => Lines(folder, Path.GetFileName(file))).Select(line => line!.DeepClone())];
+        JsonArray throughput = [.. Directory.GetFiles(folder, "throughput-*.txt").Order(StringComparer.Ordinal)
+            .SelectMany(file => Lines(folder, Path.GetFileName(file))).Select(line => line!.DeepClone())];
         string tests = Path.Combine(folder, "tests.json");
         var all = new JsonObject
         {
@@ -30,7 +31,8 @@ public static class DeviceReport
             ["kernels"] = kernels,
             ["throughput"] = throughput,
         };
-        File.WriteAllText(Path.Combine(folder, "results.json"), all.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
+        File.WriteAllText(Path.Combine(folder, "results.json"),
+            all.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
         File.WriteAllText(Path.Combine(folder, "results.md"), Markdown(folder, device, all));
         return 0;
     }
@@ -63,7 +65,9 @@ public static class DeviceReport
     private static string Processor()
     {
         const string File = "/proc/cpuinfo", Key = "model name";
-        string? line = System.IO.File.Exists(File) ? System.IO.File.ReadLines(File).FirstOrDefault(l => l.StartsWith(Key, StringComparison.Ordinal)) : null;
+        string? line = System.IO.File.Exists(File)
+            ? System.IO.File.ReadLines(File).FirstOrDefault(l => l.StartsWith(Key, StringComparison.Ordinal))
+            : null;
         return line is null ? RuntimeInformation.ProcessArchitecture.ToString() : line[(line.IndexOf(':') + 1)..].Trim();
     }
 
@@ -73,18 +77,27 @@ public static class DeviceReport
         foreach (string part in (string[])["device", "machine"])
         {
             text.Append('\n');
-            foreach ((string key, JsonNode? value) in all[part]!.AsObject()) text.Append(CultureInfo.InvariantCulture, $"- {key}: {value}\n");
+            foreach ((string key, JsonNode? value) in all[part]!.AsObject())
+            {
+                text.Append(CultureInfo.InvariantCulture, $"- {key}: {value}\n");
+            }
         }
 
         Table(text, "Steps", all["steps"], [("step", "step"), ("exit code", "exit"), ("seconds", "seconds")]);
         if (all["tests"] is JsonNode tests)
         {
-            text.Append(CultureInfo.InvariantCulture, $"\n## Tests\n\n{tests["Passed"]} passed, {tests["Failed"]} failed, {tests["Skipped"]} skipped\n");
-            foreach (JsonNode? failure in tests["Failures"]!.AsArray()) text.Append(CultureInfo.InvariantCulture, $"- {failure!.ToString().ReplaceLineEndings(" ")}\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"\n## Tests\n\n{tests["Passed"]} passed, {tests["Failed"]} failed, {tests["Skipped"]} skipped\n");
+            foreach (JsonNode? failure in tests["Failures"]!.AsArray())
+            {
+                text.Append(CultureInfo.InvariantCulture, $"- {failure!.ToString().ReplaceLineEndings(" ")}\n");
+            }
         }
 
-        Table(text, "Products and attention", all["kernels"], [("kernel", "Kernel"), ("size", "Size"), ("ms", "Milliseconds"), ("GFLOP/s", "GflopPerSecond")]);
-        Table(text, "Training and sampling", all["throughput"], [("config", "config"), ("mode", "mode"), ("tokens/s", "tokens_per_s.median"), ("GFLOP/s", "gflop_per_s")]);
+        Table(text, "Products and attention", all["kernels"],
+            [("kernel", "Kernel"), ("size", "Size"), ("ms", "Milliseconds"), ("GFLOP/s", "GflopPerSecond")]);
+        Table(text, "Training and sampling", all["throughput"],
+            [("config", "config"), ("mode", "mode"), ("tokens/s", "tokens_per_s.median"), ("GFLOP/s", "gflop_per_s")]);
         Output(text, folder, "Variants of the product, GFLOP/s", "variants.txt");
         Output(text, folder, "devices", "devices.txt");
         Output(text, folder, $"demo --device {device}", "demo.txt");
@@ -93,23 +106,29 @@ public static class DeviceReport
 
     private static void Table(StringBuilder text, string title, JsonNode? rows, (string Title, string Path)[] columns)
     {
-        text.Append(CultureInfo.InvariantCulture, $"\n## {title}\n\n| {string.Join(" | ", columns.Select(c => c.Title))} |\n|{string.Concat(columns.Select(_ => "---|"))}\n");
+        text.Append(CultureInfo.InvariantCulture,
+            $"\n## {title}\n\n| {string.Join(" | ", columns.Select(c => c.Title))} |\n|{string.Concat(columns.Select(_ => "---|"))}\n");
         foreach (JsonNode? row in rows!.AsArray())
-            text.Append(CultureInfo.InvariantCulture, $"| {string.Join(" | ", columns.Select(c => Cell(c.Path.Split('.').Aggregate(row, (node, key) => node?[key]))))} |\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"| {string.Join(" | ", columns.Select(c => Cell(c.Path.Split('.').Aggregate(row, (node, key) => node?[key]))))} |\n");
     }
 
     private static string Cell(JsonNode? value) => value switch
     {
         null => "",
         JsonValue v when v.TryGetValue(out int whole) => whole.ToString(CultureInfo.InvariantCulture),
-        JsonValue v when v.TryGetValue(out double number) => number.ToString(Math.Abs(number) < 100 ? "0.###" : "#,0", CultureInfo.InvariantCulture),
+        JsonValue v when v.TryGetValue(out double number) =>
+            number.ToString(Math.Abs(number) < 100 ? "0.###" : "#,0", CultureInfo.InvariantCulture),
         _ => value.ToString(),
     };
 
     private static void Output(StringBuilder text, string folder, string title, string name)
     {
         string file = Path.Combine(folder, name);
-        if (File.Exists(file)) text.Append(CultureInfo.InvariantCulture, $"\n## {title}\n\n```text\n{File.ReadAllText(file).TrimEnd()}\n```\n");
+        if (File.Exists(file))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"\n## {title}\n\n```text\n{File.ReadAllText(file).TrimEnd()}\n```\n");
+        }
     }
 
     // Lines that are JSON objects; a step that failed may have left others.

@@ -4,7 +4,9 @@ using System.Runtime.Intrinsics;
 
 namespace MiniTransformer.Benchmarks;
 
-/// <summary>The most multiply-adds that one core can do: twelve independent chains in registers, no memory. The denominator of "fraction of peak".</summary>
+/// <summary>
+/// The most multiply-adds that one core can do: twelve independent chains in registers, no memory. The denominator of "fraction of peak".
+/// </summary>
 public static class FmaPeak
 {
     private static float sink; // so that no chain is dead code

@@ -9,8 +9,9 @@ using MiniTransformer.Kernels.Gpu;
 namespace MiniTransformer.Benchmarks;
 
 /// <summary>
-/// The two forms of attention on a device, tiled for GPUs and serial for those that compute on a CPU, beside the CPU's kernels, measured in turn,
-/// each its best of some rounds, in GFLOP/s of the products that a causal mask leaves: other programs of the machine then disturb all alike.
+/// The two forms of attention on a device, tiled for GPUs and serial for those that compute on a CPU, beside the CPU's kernels, measured in
+/// turn, each its best of some rounds, in GFLOP/s of the products that a causal mask leaves: other programs of the machine then disturb all
+/// alike.
 /// <code>gpu-attention --device opencl|cuda [--threads N] [--rounds R] [--sizes 32x64x4x4x16,...]    sizes are B x T x H x Hkv x D</code>
 /// </summary>
 public static class GpuAttention
@@ -20,7 +21,8 @@ public static class GpuAttention
     /// <summary>Runs the command; returns the exit code.</summary>
     public static int Run(string[] args)
     {
-        int threads = int.Parse(Get("--threads", Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture)), CultureInfo.InvariantCulture);
+        int threads = int.Parse(Get("--threads", Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture)),
+            CultureInfo.InvariantCulture);
         int rounds = int.Parse(Get("--rounds", "10"), CultureInfo.InvariantCulture);
         string wanted = Get("--device", "opencl");
         using GpuContext context = new();
@@ -126,7 +128,8 @@ public static class GpuAttention
 
         public void Dispose() => memory.ForEach(block => block.Dispose());
 
-        private static float[] Filled(int length, int seed) => [.. Enumerable.Range(0, length).Select(i => (((i * 37L) + (seed * 11)) % 101 - 50) / 64f)];
+        private static float[] Filled(int length, int seed) =>
+            [.. Enumerable.Range(0, length).Select(i => (((i * 37L) + (seed * 11)) % 101 - 50) / 64f)];
 
         private Storage Place(CpuBackend cpu, float[] x)
         {

@@ -12,14 +12,15 @@ using Gemm = MiniTransformer.Kernels.Gpu.Gemm;
 namespace MiniTransformer.Benchmarks;
 
 /// <summary>
-/// The variants of the product on a device beside the SIMD product, measured in turn, each its best of some rounds, in GFLOP/s: other programs of
-/// the machine then disturb all alike. Only the first variants of small sizes are slow enough to be left out of large ones.
+/// The variants of the product on a device beside the SIMD product, measured in turn, each its best of some rounds, in GFLOP/s: other
+/// programs of the machine then disturb all alike. Only the first variants of small sizes are slow enough to be left out of large ones.
 /// <code>gpu-gemm --device opencl|cuda [--threads N] [--rounds R] [--sizes 1024x1024x1024,...]</code>
 /// For a fair comparison on one core with PoCL: <code>POCL_MAX_PTHREAD_COUNT=1 taskset -c 0 ... --threads 1</code>
 /// </summary>
 public static unsafe class GpuGemm
 {
-    private const string Sizes = "256x256x256,512x512x512,1024x1024x1024,2048x2048x2048,2048x64x64,2048x176x64,2048x64x176,64x64x2048,64x176x2048,16x768x768";
+    private const string Sizes =
+        "256x256x256,512x512x512,1024x1024x1024,2048x2048x2048,2048x64x64,2048x176x64,2048x64x176,64x64x2048,64x176x2048,16x768x768";
 
     // The naive product reads all of A and B for each element: not worth waiting for beyond this.
     private const double MostFlopOfNaive = 3e8;
@@ -27,7 +28,8 @@ public static unsafe class GpuGemm
     /// <summary>Runs the command; returns the exit code.</summary>
     public static int Run(string[] args)
     {
-        int threads = int.Parse(Get("--threads", Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture)), CultureInfo.InvariantCulture);
+        int threads = int.Parse(Get("--threads", Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture)),
+            CultureInfo.InvariantCulture);
         int rounds = int.Parse(Get("--rounds", "10"), CultureInfo.InvariantCulture);
         string wanted = Get("--device", "opencl");
         using GpuContext context = new();
@@ -62,13 +64,16 @@ public static unsafe class GpuGemm
     }
 
     // The SIMD product's rate, then the variants'; 0 where one was left out.
-    private static double[] Measure(Accelerator accelerator, Gemm gemm, GemmVariant[] variants, Workers workers, GemmForm form, int m, int n, int k, int rounds)
+    private static double[] Measure(Accelerator accelerator, Gemm gemm, GemmVariant[] variants, Workers workers, GemmForm form, int m,
+        int n, int k, int rounds)
     {
         double flop = 2.0 * m * n * k;
         int calls = Math.Max(1, (int)(5e7 / flop)); // some milliseconds
         float[] a = Filled(m * k), b = Filled(k * n), c = new float[m * n];
-        using MemoryBuffer1D<float, Stride1D.Dense> da = accelerator.Allocate1D(a), db = accelerator.Allocate1D(b), dc = accelerator.Allocate1D(c);
-        using MemoryBuffer1D<float, Stride1D.Dense> scratch = accelerator.Allocate1D<float>(variants.Max(variant => gemm.ScratchLength(variant, form, m, n, k)) + 1);
+        using MemoryBuffer1D<float, Stride1D.Dense> da = accelerator.Allocate1D(a), db = accelerator.Allocate1D(b),
+            dc = accelerator.Allocate1D(c);
+        using MemoryBuffer1D<float, Stride1D.Dense> scratch =
+            accelerator.Allocate1D<float>(variants.Max(variant => gemm.ScratchLength(variant, form, m, n, k)) + 1);
         AcceleratorStream stream = accelerator.DefaultStream;
         double[] best = new double[1 + variants.Length];
         fixed (float* pa = a, pb = b, pc = c)
@@ -82,7 +87,10 @@ public static unsafe class GpuGemm
                 {
                     if (variants[v] == GemmVariant.Naive && flop > MostFlopOfNaive) continue;
                     start = Stopwatch.GetTimestamp();
-                    for (int call = 0; call < calls; call++) gemm.Multiply<Float32>(variants[v], stream, form, da.View, db.View, dc.View, m, n, k, false, scratch.View);
+                    for (int call = 0; call < calls; call++)
+                    {
+                        gemm.Multiply<Float32>(variants[v], stream, form, da.View, db.View, dc.View, m, n, k, false, scratch.View);
+                    }
                     stream.Synchronize();
                     Note(1 + v, start);
                 }

@@ -19,7 +19,8 @@ public unsafe class KernelBenchmarks : IDisposable
 
     private readonly Workers workers = new(1);
     private readonly List<nint> blocks = [];
-    private float* x, y, dy, dx, k, v, dk, dv, logSum, w, rowValue, rowValue2, wide, wide2, wide3, dwide, dwide2, logits, dlogits, m, s, cos, sin, keys, values;
+    private float* x, y, dy, dx, k, v, dk, dv, logSum, w, rowValue, rowValue2, wide, wide2, wide3, dwide, dwide2, logits, dlogits, m, s,
+        cos, sin, keys, values;
     private int* ids, positions, slots, last, starts;
     private AttentionPiece* pieces;
 
@@ -70,7 +71,8 @@ public unsafe class KernelBenchmarks : IDisposable
 
     [Benchmark]
     [Does(10.0 * B * H * T * T / 2 * D, 4.0 * 9 * Rows * C)]
-    public void AttentionBackward() => workers.Run(new AttentionBackward(x, k, v, y, logSum, dy, dx, dk, dv, starts, pieces, T, Rows, H, H, D, .125f), B * H);
+    public void AttentionBackward() =>
+        workers.Run(new AttentionBackward(x, k, v, y, logSum, dy, dx, dk, dv, starts, pieces, T, Rows, H, H, D, .125f), B * H);
 
     [Benchmark]
     [Does(4.0 * Slots * C * Context / 2, 4.0 * 2 * Slots * C * Context / 2)]
@@ -139,7 +141,8 @@ public unsafe class KernelBenchmarks : IDisposable
     {
         public Columns()
         {
-            static Work Of(BenchmarkCase c) => ((DoesAttribute)Attribute.GetCustomAttribute(c.Descriptor.WorkloadMethod, typeof(DoesAttribute))!).Work;
+            static Work Of(BenchmarkCase c) =>
+                ((DoesAttribute)Attribute.GetCustomAttribute(c.Descriptor.WorkloadMethod, typeof(DoesAttribute))!).Work;
             AddColumn(WorkColumn.All(Of));
         }
     }

@@ -10,8 +10,8 @@ using MiniTransformer.Training;
 namespace MiniTransformer.Benchmarks;
 
 /// <summary>
-/// Training and scoring steps on sequences with the lengths of a file: a line for each, tokens of the prompt and of the response. Batches are drawn in a fixed
-/// shuffled order; what is counted are response tokens.
+/// Training and scoring steps on sequences with the lengths of a file: a line for each, tokens of the prompt and of the response. Batches
+/// are drawn in a fixed shuffled order; what is counted are response tokens.
 /// </summary>
 internal static class RealLengths
 {
@@ -23,18 +23,21 @@ internal static class RealLengths
         return numbers.Length == 2 && int.TryParse(numbers[0], CultureInfo.InvariantCulture, out int prompt) && prompt > 0
             && int.TryParse(numbers[1], CultureInfo.InvariantCulture, out int response) && response > 0
             ? (prompt, response)
-            : throw new FormatException($"{file}:{i + 1}: '{line}' came; two positive numbers are needed, tokens of the prompt and of the response.");
+            : throw new FormatException($"{file}:{i + 1}: '{line}' came; two positive numbers are needed, tokens of the prompt and of the "
+                + "response.");
     })];
 
     /// <summary>Seconds and response tokens of each step.</summary>
-    public static List<(double Seconds, int Tokens)> Run(Transformer model, (int Prompt, int Response)[] lengths, int batchSize, bool train, int steps, int warmup)
+    public static List<(double Seconds, int Tokens)> Run(Transformer model, (int Prompt, int Response)[] lengths, int batchSize,
+        bool train, int steps, int warmup)
     {
         using AdamW? optimizer = train ? new AdamW(model.Parameters, new AdamWOptions { Beta2 = .95f, WeightDecay = .1f }) : null;
         var order = new BatchOrder(lengths.Length, seed: 7);
         var done = new List<(double, int)>();
         for (int step = -warmup; step < steps; step++)
         {
-            var batch = new ResponseBatch([.. order.IndicesOf(step + warmup, batchSize).Select(i => Sequence(lengths[i], model.Config.VocabSize, i))]);
+            var batch = new ResponseBatch([.. order.IndicesOf(step + warmup, batchSize)
+                .Select(i => Sequence(lengths[i], model.Config.VocabSize, i))]);
             long start = Stopwatch.GetTimestamp();
             if (optimizer is null) Score(model, batch);
             else Train(model, batch, optimizer);

@@ -15,7 +15,8 @@ namespace MiniTransformer.Benchmarks;
 /// Tokens a second of whole training steps (forward, cross-entropy, backward, clipping, AdamW: the path that trainers take) and of
 /// sampling (prompts of 16 tokens, 128 new ones each, drawn from the softmax, with the key/value cache).
 /// <code>throughput --device cpu|opencl|cuda --config tiny|small|medium --mode train|sample --threads N --steps S --json</code>
-/// With --lengths the sequences have the lengths of a file, see <see cref="RealLengths"/>, and training and scoring steps are measured in response tokens:
+/// With --lengths the sequences have the lengths of a file, see <see cref="RealLengths"/>, and training and scoring steps are measured in
+/// response tokens:
 /// <code>throughput --lengths FILE [--batch B] --config tiny|small|medium --mode train|score --threads N --steps S --json</code>
 /// </summary>
 public static class Throughput
@@ -43,8 +44,10 @@ public static class Throughput
         if (size is null || (mode != "train" && mode != (file is null ? "sample" : "score")))
         {
             Console.Error.WriteLine(
-                "throughput --device cpu|opencl|cuda --config tiny|small|medium --mode train|sample --threads N --steps S [--warmup W] [--json]\n" +
-                "throughput --lengths FILE [--batch B] --device cpu|opencl|cuda --config tiny|small|medium --mode train|score --threads N --steps S [--warmup W] [--json]");
+                "throughput --device cpu|opencl|cuda --config tiny|small|medium --mode train|sample --threads N --steps S [--warmup W] "
+                    + "[--json]\n" +
+                "throughput --lengths FILE [--batch B] --device cpu|opencl|cuda --config tiny|small|medium --mode train|score --threads N "
+                    + "--steps S [--warmup W] [--json]");
             return 2;
         }
 
@@ -54,7 +57,10 @@ public static class Throughput
         using Device device = Device.Open(Get("--device", "cpu"), threads);
         (int Prompt, int Response)[] lengths = file is null ? [] : RealLengths.Read(file);
         TransformerConfig config = ConfigOf(size);
-        if (file is not null) config = config with { MaxPositions = Math.Max(config.MaxPositions, lengths.Max(l => l.Prompt + l.Response)) };
+        if (file is not null)
+        {
+            config = config with { MaxPositions = Math.Max(config.MaxPositions, lengths.Max(l => l.Prompt + l.Response)) };
+        }
         using var model = new Transformer(config, ParameterSource.Random(device, 1));
         var report = new Dictionary<string, object>
         {
@@ -74,7 +80,8 @@ public static class Throughput
         if (mode == "train") report["gflop_per_s"] = TrainingFlop(size) / median / 1e9;
         Console.WriteLine(args.Contains("--json")
             ? JsonSerializer.Serialize(report)
-            : string.Create(CultureInfo.InvariantCulture, $"{device.Name}: {size.Name} {mode}: {tokens / median:F0} tokens/s (median of {steps})"));
+            : string.Create(CultureInfo.InvariantCulture,
+                $"{device.Name}: {size.Name} {mode}: {tokens / median:F0} tokens/s (median of {steps})"));
         return 0;
 
         // Steps differ in their tokens: the rate is that of all steps together.
@@ -87,7 +94,9 @@ public static class Throughput
             report["response_tokens_per_s"] = rate;
             Console.WriteLine(args.Contains("--json")
                 ? JsonSerializer.Serialize(report)
-                : string.Create(CultureInfo.InvariantCulture, $"{device.Name}: {size.Name} {mode}, lengths of {report["lengths"]}, {batch} a batch: {rate:F0} response tokens/s ({steps} steps)"));
+                : string.Create(CultureInfo.InvariantCulture,
+                    $"{device.Name}: {size.Name} {mode}, lengths of {report["lengths"]}, {batch} a batch: {rate:F0} response tokens/s "
+                        + $"({steps} steps)"));
             return 0;
         }
     }
@@ -141,7 +150,8 @@ public static class Throughput
     private static List<double> Sample(Transformer model, Size size, int steps, int warmup)
     {
         var rng = new Rng(3);
-        int[][] prompts = [.. Enumerable.Range(0, size.SampleBatch).Select(_ => Enumerable.Range(0, PromptLength).Select(_ => rng.NextInt(size.Vocab)).ToArray())];
+        int[][] prompts = [.. Enumerable.Range(0, size.SampleBatch)
+            .Select(_ => Enumerable.Range(0, PromptLength).Select(_ => rng.NextInt(size.Vocab)).ToArray())];
         var seconds = new List<double>();
         for (int step = -warmup; step < steps; step++)
         {

@@ -4,7 +4,9 @@ using BenchmarkDotNet.Running;
 
 namespace MiniTransformer.Benchmarks;
 
-/// <summary>What one call of a benchmark does: multiplications and additions, and bytes that have to be read or written at least once.</summary>
+/// <summary>
+/// What one call of a benchmark does: multiplications and additions, and bytes that have to be read or written at least once.
+/// </summary>
 public readonly record struct Work(double Flop, double Bytes, int Threads = 1);
 
 /// <summary>A column that divides a benchmark's work by its mean time.</summary>
@@ -44,7 +46,8 @@ public sealed class WorkColumn : IColumn
     public static IColumn[] All(Func<BenchmarkCase, Work> workOf) =>
     [
         new WorkColumn("GFLOP/s", "multiplications and additions over the mean time", workOf, (w, ns) => $"{w.Flop / ns:f1}"),
-        new WorkColumn("of peak", "against multiply-adds in registers, per core", workOf, (w, ns) => $"{100 * w.Flop / ns / (w.Threads * FmaPeak.GigaflopsPerCore):f0}%"),
+        new WorkColumn("of peak", "against multiply-adds in registers, per core", workOf, (w, ns) =>
+            $"{100 * w.Flop / ns / (w.Threads * FmaPeak.GigaflopsPerCore):f0}%"),
         new WorkColumn("GB/s", "operands once each over the mean time", workOf, (w, ns) => $"{w.Bytes / ns:f1}"),
     ];
 

@@ -4,11 +4,13 @@ namespace MiniTransformer.Kernels.Cpu;
 /// Backward of <see cref="AttentionForward"/>. The scores are computed again from q, k and logSum, 64 rows at a time:
 /// δᵢ = ⟨dyᵢ, yᵢ⟩,  dpᵢⱼ = ⟨dyᵢ, vⱼ⟩,  dsᵢⱼ = scale · pᵢⱼ (dpᵢⱼ − δᵢ),
 /// dqᵢ += Σⱼ dsᵢⱼ kⱼ,  dkⱼ += Σᵢ dsᵢⱼ qᵢ,  dvⱼ += Σᵢ pᵢⱼ dyᵢ.
-/// Items are pairs (piece of the plan, hkv), with all query heads that share the key-value head. Each gradient is one chain of multiply-adds, dq's over j, dk's and dv's
-/// over the heads and i, whether a piece has a whole sequence, or some of its queries, or some of its keys.
+/// Items are pairs (piece of the plan, hkv), with all query heads that share the key-value head. Each gradient is one chain of
+/// multiply-adds, dq's over j, dk's and dv's over the heads and i, whether a piece has a whole sequence, or some of its queries, or some of
+/// its keys.
 /// </summary>
 internal readonly unsafe struct AttentionBackward(
-    float* q, float* k, float* v, float* y, float* logSum, float* dy, float* dq, float* dk, float* dv, int* starts, AttentionPiece* pieces, int longest,
+    float* q, float* k, float* v, float* y, float* logSum, float* dy, float* dq, float* dk, float* dv, int* starts, AttentionPiece* pieces,
+    int longest,
     int N, int H, int Hkv, int D, float scale, int window = 0) : IKernel
 {
     /// <summary>Rows whose scores exist at a time; a sequence is cut at multiples of it.</summary>
@@ -64,8 +66,10 @@ internal readonly unsafe struct AttentionBackward(
         {
             int r = Math.Max(0, j - i); // the first row that sees the panel
             long from = at + r * (long)rowStride, to = r * (long)stride + j;
-            SmallProduct.Multiply(q + from, rowStride, 1, keyPanels + (nint)j * D, Width, p + to, stride, rows - r, Width, D, accumulate: false);
-            SmallProduct.Multiply(dy + from, rowStride, 1, valuePanels + (nint)j * D, Width, ds + to, stride, rows - r, Width, D, accumulate: false);
+            SmallProduct.Multiply(q + from, rowStride, 1, keyPanels + (nint)j * D, Width, p + to, stride, rows - r, Width, D,
+                accumulate: false);
+            SmallProduct.Multiply(dy + from, rowStride, 1, valuePanels + (nint)j * D, Width, ds + to, stride, rows - r, Width, D,
+                accumulate: false);
         }
 
         for (int r = 0; r < rows; r++)
@@ -73,7 +77,8 @@ internal readonly unsafe struct AttentionBackward(
             long row = at + r * (long)rowStride;
             float delta = Row.Dot(dy + row, y + row, D);
             int first = Math.Min(AttentionRow.First(i + r, window), head.To), visible = Math.Min(i + r + 1, head.To);
-            AttentionRow.Backward(p + r * (long)stride, ds + r * (long)stride, begin, first, visible, scale, logSum[head.LogSum + i + r], delta);
+            AttentionRow.Backward(p + r * (long)stride, ds + r * (long)stride, begin, first, visible, scale, logSum[head.LogSum + i + r],
+                delta);
         }
     }
 
@@ -90,7 +95,8 @@ internal readonly unsafe struct AttentionBackward(
             // dq: four rows share the keys of the last of them.
             int group = Math.Min(4, rows - r);
             SmallProduct.Multiply(
-                ds + r * (long)stride + begin, stride, 1, k + head.Key + begin * (long)keyStride, keyStride, dq + at + r * (long)rowStride, rowStride, group, D,
+                ds + r * (long)stride + begin, stride, 1, k + head.Key + begin * (long)keyStride, keyStride, dq + at + r * (long)rowStride,
+                rowStride, group, D,
                 i + r + group - begin, accumulate: true);
         }
 

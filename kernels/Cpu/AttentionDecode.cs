@@ -30,11 +30,12 @@ internal readonly unsafe struct CacheAppend(
 
 /// <summary>
 /// Attention of one token a row against the cache: row r of q, (H, D), attends to tokens 0 .. positions[r] of sequence slots[r], or to
-/// the last of them that a window leaves. The result is bit for bit that of <see cref="AttentionForward"/> for the same token. Cache memory past the position may hold anything.
-/// Items are pairs (row, head).
+/// the last of them that a window leaves. The result is bit for bit that of <see cref="AttentionForward"/> for the same token. Cache memory
+/// past the position may hold anything. Items are pairs (row, head).
 /// </summary>
 internal readonly unsafe struct AttentionDecode(
-    float* q, float* cacheK, float* cacheV, int* slots, int* positions, float* y, int H, int Hkv, int D, int context, float scale, int window = 0) : IKernel
+    float* q, float* cacheK, float* cacheV, int* slots, int* positions, float* y, int H, int Hkv, int D, int context, float scale,
+    int window = 0) : IKernel
 {
     /// <inheritdoc/>
     public void Run(int start, int end)

@@ -4,13 +4,15 @@ using MiniTransformer.Kernels.Pointwise;
 namespace MiniTransformer.Kernels.Cpu;
 
 /// <summary>
-/// Causal attention of sequences that lie one after another: yᵢ = Σ_{j≤i} pᵢⱼ vⱼ, pᵢⱼ = e^(scale ⟨qᵢ, kⱼ⟩ − logSumᵢ), i and j in one sequence, where query
-/// head h reads key-value head h / (H / Hkv). q and y are (N, H, D), k and v (N, Hkv, D), starts (B + 1): sequence b is rows starts[b] … starts[b+1] − 1. Saves
-/// logSum (H, N). No more than 16 rows of scores exist at a time. With a window of W tokens only i − W &lt; j ≤ i are seen (0: none). Keys, queries and values must
-/// be finite. Items are pairs (piece of the plan, hkv), with all query heads that share the key-value head; a piece of part Queries has some rows of one sequence.
+/// Causal attention of sequences that lie one after another: yᵢ = Σ_{j≤i} pᵢⱼ vⱼ, pᵢⱼ = e^(scale ⟨qᵢ, kⱼ⟩ − logSumᵢ), i and j in one
+/// sequence, where query head h reads key-value head h / (H / Hkv). q and y are (N, H, D), k and v (N, Hkv, D), starts (B + 1): sequence b
+/// is rows starts[b] … starts[b+1] − 1. Saves logSum (H, N). No more than 16 rows of scores exist at a time. With a window of W tokens only
+/// i − W &lt; j ≤ i are seen (0: none). Keys, queries and values must be finite. Items are pairs (piece of the plan, hkv), with all query
+/// heads that share the key-value head; a piece of part Queries has some rows of one sequence.
 /// </summary>
 internal readonly unsafe struct AttentionForward(
-    float* q, float* k, float* v, float* y, float* logSum, int* starts, AttentionPiece* pieces, int longest, int N, int H, int Hkv, int D, float scale,
+    float* q, float* k, float* v, float* y, float* logSum, int* starts, AttentionPiece* pieces, int longest, int N, int H, int Hkv, int D,
+    float scale,
     int window = 0) : IKernel
 {
     /// <summary>Rows whose scores exist at a time; a sequence is cut at multiples of it.</summary>
@@ -65,7 +67,8 @@ internal readonly unsafe struct AttentionForward(
             sums[r] = AttentionRow.Softmax(scores + r * stride, from, AttentionRow.First(i + r, window), i + r + 1, scale, out maxima[r]);
         for (int r = 0; r < BlockRows; r += Vector<float>.Count)
         {
-            Vector<float> logs = Vector.FusedMultiplyAdd(Vector.Create(scale), Vector.Load(maxima + r), VectorMath.Log(Vector.Load(sums + r)));
+            Vector<float> logs = Vector.FusedMultiplyAdd(Vector.Create(scale), Vector.Load(maxima + r),
+                VectorMath.Log(Vector.Load(sums + r)));
             PartialVector.Store(logs, logSums + r, Math.Clamp(rows - r, 0, Vector<float>.Count));
         }
 
@@ -74,7 +77,8 @@ internal readonly unsafe struct AttentionForward(
             // Four rows share the keys of the last of them; what the others do not see has p = 0.
             int group = Math.Min(4, rows - r);
             SmallProduct.Multiply(
-                scores + r * stride + from, stride, 1, values + from * (long)Hkv * D, (nint)Hkv * D, yi + r * rowStride, rowStride, group, D,
+                scores + r * stride + from, stride, 1, values + from * (long)Hkv * D, (nint)Hkv * D, yi + r * rowStride, rowStride, group,
+                D,
                 i + r + group - from, accumulate: false);
         }
 

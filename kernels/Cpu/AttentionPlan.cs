@@ -20,8 +20,8 @@ internal readonly record struct AttentionPiece(int First, int End, int From, int
 
 /// <summary>
 /// How the attention of a batch is dealt out to threads: by cost, not by count. The cost of a sequence is the scores that it forms,
-/// Σᵢ min(i + 1, window) for one head. Short sequences share a piece, a long one is cut, so that one long sequence among short ones keeps all threads busy. Every
-/// row's sums have one order wherever the cuts lie, so that no result depends on them.
+/// Σᵢ min(i + 1, window) for one head. Short sequences share a piece, a long one is cut, so that one long sequence among short ones keeps
+/// all threads busy. Every row's sums have one order wherever the cuts lie, so that no result depends on them.
 /// </summary>
 internal sealed unsafe class AttentionPlan(int threads) : IDisposable
 {
@@ -58,8 +58,8 @@ internal sealed unsafe class AttentionPlan(int threads) : IDisposable
     }
 
     /// <summary>
-    /// Pieces of the backward pass, for each of some key-value heads. A sequence that is cut is gone through twice, for the gradient of its queries and for that of
-    /// its keys and values, and forms its scores for both.
+    /// Pieces of the backward pass, for each of some key-value heads. A sequence that is cut is gone through twice, for the gradient of its
+    /// queries and for that of its keys and values, and forms its scores for both.
     /// </summary>
     public void CutBackward(ReadOnlySpan<int> starts, int heads, int D, int window)
     {

@@ -12,8 +12,8 @@ internal static unsafe class AttentionRow
 {
     /// <summary>
     /// Replaces the products s = ⟨q, kⱼ⟩ of the visible keys by e^((s − max) · scale), and those up to the next multiple of 16,
-    /// whatever they are, by 0. Returns their sum; the log-sum is scale · max + ln of it. The row begins at key `from`, a multiple of 16, and of its
-    /// keys those before `first` are hidden by a window.
+    /// whatever they are, by 0. Returns their sum; the log-sum is scale · max + ln of it. The row begins at key `from`, a multiple of 16,
+    /// and of its keys those before `first` are hidden by a window.
     /// </summary>
     public static float Softmax(float* s, int from, int first, int visible, float scale, out float max)
     {

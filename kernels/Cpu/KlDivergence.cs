@@ -44,7 +44,8 @@ internal readonly unsafe struct KlDivergenceForward(
 
     /// <summary>The same at the end of a row of logits x and q: past it p = 0.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    internal static Vector<float> TermTail(float* x, Vector<float> logZ, float* q, Vector<float> referenceLogZ, Vector<float> offset, int count)
+    internal static Vector<float> TermTail(float* x, Vector<float> logZ, float* q, Vector<float> referenceLogZ, Vector<float> offset,
+        int count)
     {
         Vector<float> logP = PartialVector.Load(x, count, Vector.Create(float.NegativeInfinity)) - logZ;
         return Term(logP, q == null ? Vector<float>.Zero : PartialVector.Load(q, count) - referenceLogZ, offset);

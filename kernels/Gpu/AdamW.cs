@@ -6,7 +6,8 @@ namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
 /// AdamW in one pass: with g = gradientScale · gradient,
-/// m ← β₁ m + (1 − β₁) g,  v ← β₂ v + (1 − β₂) g²,  p ← p − η (m/c₁ / (√(v/c₂) + ε) + λ p), and the gradient set to zero. A work item an element.
+/// m ← β₁ m + (1 − β₁) g,  v ← β₂ v + (1 − β₂) g²,  p ← p − η (m/c₁ / (√(v/c₂) + ε) + λ p), and the gradient set to zero. A work item an
+/// element.
 /// </summary>
 internal sealed class AdamW(Accelerator accelerator)
 {

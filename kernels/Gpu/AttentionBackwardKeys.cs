@@ -5,8 +5,9 @@ using ILGPU.Algorithms;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
-/// dkⱼ += Σᵢ dsᵢⱼ qᵢ and dvⱼ += Σᵢ pᵢⱼ dyᵢ. A group has 64 keys of one key-value head and up to 64 components of dk and dv, and passes over the
-/// queries that see them 64 at a time, one query head of the key-value head after the other. Rows of the tiles are keys, columns queries.
+/// dkⱼ += Σᵢ dsᵢⱼ qᵢ and dvⱼ += Σᵢ pᵢⱼ dyᵢ. A group has 64 keys of one key-value head and up to 64 components of dk and dv, and passes over
+/// the queries that see them 64 at a time, one query head of the key-value head after the other. Rows of the tiles are keys, columns
+/// queries.
 /// </summary>
 internal static class AttentionBackwardKeys
 {
@@ -55,7 +56,8 @@ internal static class AttentionBackwardKeys
                     if (active) AttentionTile.Multiply(rows, columns, row, column, depth, ref p0, ref p1, ref p2, ref p3);
                 }
 
-                Float4 logs = AttentionTile.LoadSome(logSum, statistics, tile.T - i), mean = AttentionTile.LoadSome(delta, statistics, tile.T - i);
+                Float4 logs = AttentionTile.LoadSome(logSum, statistics, tile.T - i),
+                    mean = AttentionTile.LoadSome(delta, statistics, tile.T - i);
                 s0 = Probability(s0, s, logs, i - j, tile.T - i);
                 s1 = Probability(s1, s, logs, i - j - 1, tile.T - i);
                 s2 = Probability(s2, s, logs, i - j - 2, tile.T - i);
@@ -69,7 +71,8 @@ internal static class AttentionBackwardKeys
 
                 Group.Barrier();
                 AttentionTile.StoreTransposed(
-                    Gradient(s0, p0, s.Scale, mean), Gradient(s1, p1, s.Scale, mean), Gradient(s2, p2, s.Scale, mean), Gradient(s3, p3, s.Scale, mean),
+                    Gradient(s0, p0, s.Scale, mean), Gradient(s1, p1, s.Scale, mean), Gradient(s2, p2, s.Scale, mean),
+                    Gradient(s3, p3, s.Scale, mean),
                     weights, row, column);
                 AttentionTile.Load(q, from, queryStride, queries, chunk, s, rows);
                 Group.Barrier();
@@ -86,7 +89,8 @@ internal static class AttentionBackwardKeys
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Add(Float4 key, Float4 value, ArrayView<float> dk, ArrayView<float> dv, long to, int at, AttentionShape s, int exist)
+    private static void Add(Float4 key, Float4 value, ArrayView<float> dk, ArrayView<float> dv, long to, int at, AttentionShape s,
+        int exist)
     {
         if (exist <= 0) return;
         AttentionTile.Add(key, dk, to, at, s);

@@ -5,8 +5,8 @@ using ILGPU.Algorithms;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
-/// dqᵢ += Σⱼ dsᵢⱼ kⱼ, dsᵢⱼ = scale · pᵢⱼ (⟨dyᵢ, vⱼ⟩ − δᵢ). A group has 64 queries of one head and up to 64 components of dq, and passes over
-/// the keys 64 at a time, as in <see cref="AttentionForward"/>.
+/// dqᵢ += Σⱼ dsᵢⱼ kⱼ, dsᵢⱼ = scale · pᵢⱼ (⟨dyᵢ, vⱼ⟩ − δᵢ). A group has 64 queries of one head and up to 64 components of dq, and passes
+/// over the keys 64 at a time, as in <see cref="AttentionForward"/>.
 /// </summary>
 internal static class AttentionBackwardQueries
 {
@@ -76,7 +76,8 @@ internal static class AttentionBackwardQueries
         if (i + 3 < tile.T) AttentionTile.Add(dq3, dq, to + 3 * queryStride, at, s);
     }
 
-    // ds of one query and four keys, the first of them `ahead` tokens before the query: 0 where the key comes after it or before its window.
+    // ds of one query and four keys, the first of them `ahead` tokens before the query: 0 where the key comes after it or before its
+    // window.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Float4 Gradient(Float4 score, Float4 dp, AttentionShape s, float logSum, float delta, int ahead) => AttentionTile.Four(
         ahead >= 0 && ahead < s.Window ? s.Scale * XMath.Exp(s.Scale * score.X - logSum) * (dp.X - delta) : 0f,

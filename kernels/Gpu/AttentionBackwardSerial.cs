@@ -6,19 +6,22 @@ using ILGPU.Runtime;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
-/// <see cref="AttentionBackward"/> for devices that compute on a CPU: a work item has one key-value head of one sequence to itself, with all the
-/// query heads that read it, and forms the scores once for all three gradients, in tiles of 32 queries by 32 keys.
+/// <see cref="AttentionBackward"/> for devices that compute on a CPU: a work item has one key-value head of one sequence to itself, with
+/// all the query heads that read it, and forms the scores once for all three gradients, in tiles of 32 queries by 32 keys.
 /// </summary>
 internal sealed class AttentionBackwardSerial(Accelerator accelerator)
 {
     private const int Size = AttentionSerial.Size;
 
     private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, AttentionShape, int> delta =
-        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, AttentionShape, int>(AttentionBackward.DeltaKernel);
+        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, AttentionShape,
+            int>(AttentionBackward.DeltaKernel);
 
-    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+    ArrayView<float>,
         ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<int>, AttentionShape> kernel =
-        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+        ArrayView<float>,
             ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<int>, AttentionShape>(Kernel);
 
     /// <summary>The kernel.</summary>
@@ -27,9 +30,11 @@ internal sealed class AttentionBackwardSerial(Accelerator accelerator)
         ArrayView<float> dq, ArrayView<float> dk, ArrayView<float> dv, ArrayView<int> starts, AttentionShape s)
     {
         // kᵀ and vᵀ (64, 32); p and ds (32, 32).
-        ArrayView<float> keys = SharedMemory.Allocate<float>(AttentionSerial.Depth * Size), values = SharedMemory.Allocate<float>(AttentionSerial.Depth * Size);
+        ArrayView<float> keys = SharedMemory.Allocate<float>(AttentionSerial.Depth * Size),
+            values = SharedMemory.Allocate<float>(AttentionSerial.Depth * Size);
         ArrayView<float> p = SharedMemory.Allocate<float>(Size * Size), ds = SharedMemory.Allocate<float>(Size * Size);
-        int start = starts[Grid.IdxX / s.Hkv], T = starts[Grid.IdxX / s.Hkv + 1] - start, hkv = Grid.IdxX % s.Hkv, heads = s.H / s.Hkv, queryStride = s.H * s.D, keyStride = s.Hkv * s.D;
+        int start = starts[Grid.IdxX / s.Hkv], T = starts[Grid.IdxX / s.Hkv + 1] - start, hkv = Grid.IdxX % s.Hkv, heads = s.H / s.Hkv,
+            queryStride = s.H * s.D, keyStride = s.Hkv * s.D;
         Float4 one = AttentionTile.Four(1f, 1f, 1f, 1f);
         for (int j0 = 0; j0 < T; j0 += Size)
         {
@@ -69,7 +74,8 @@ internal sealed class AttentionBackwardSerial(Accelerator accelerator)
                     {
                         // dq: four rows share the keys of the last of them.
                         int rows = XMath.Min(4, queries - r), length = XMath.Min(seen, i0 + r + rows - j0);
-                        AttentionSerial.AddProduct(ds, r * Size, Size, 1, rows, k, key, keyStride, length, one, dq, query + (long)r * queryStride, queryStride, s.D);
+                        AttentionSerial.AddProduct(ds, r * Size, Size, 1, rows, k, key, keyStride, length, one, dq,
+                            query + (long)r * queryStride, queryStride, s.D);
                     }
 
                     for (int j = 0; j < seen; j += 4)
@@ -77,8 +83,10 @@ internal sealed class AttentionBackwardSerial(Accelerator accelerator)
                         // dk and dv: four keys share the rows that see the first of them.
                         int rows = XMath.Min(4, seen - j), first = XMath.Max(0, j0 + j - i0), length = queries - first;
                         long from = query + (long)first * queryStride, to = key + (long)j * keyStride;
-                        AttentionSerial.AddProduct(ds, first * Size + j, 1, Size, rows, q, from, queryStride, length, one, dk, to, keyStride, s.D);
-                        AttentionSerial.AddProduct(p, first * Size + j, 1, Size, rows, dy, from, queryStride, length, one, dv, to, keyStride, s.D);
+                        AttentionSerial.AddProduct(ds, first * Size + j, 1, Size, rows, q, from, queryStride, length, one, dk, to,
+                            keyStride, s.D);
+                        AttentionSerial.AddProduct(p, first * Size + j, 1, Size, rows, dy, from, queryStride, length, one, dv, to,
+                            keyStride, s.D);
                     }
                 }
             }
@@ -97,7 +105,8 @@ internal sealed class AttentionBackwardSerial(Accelerator accelerator)
     // A row of scores to p, of ⟨dy, vⱼ⟩ to ds = scale · p (⟨dy, vⱼ⟩ − δ); 0 before column `first`
     // and from column `visible` on.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Gradient(ArrayView<float> p, ArrayView<float> ds, int row, int first, int visible, float scale, float logSum, float delta)
+    private static void Gradient(ArrayView<float> p, ArrayView<float> ds, int row, int first, int visible, float scale, float logSum,
+        float delta)
     {
         for (int j = 0; j < XMath.Min(first, visible); j++)
         {

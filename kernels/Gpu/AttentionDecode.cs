@@ -6,20 +6,26 @@ using ILGPU.Runtime;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
-/// Attention of one token a row against the cache: row r of q, (H, D), attends to tokens 0 .. positions[r] of sequence slots[r], or the last Window of them; see
-/// <see cref="CacheAppend"/> for the layout. Cache memory past the position may hold anything. Against a work item an element,
-/// which forms every score D times: a group has one head of one row, scores 128 keys at a time, one a work item, and then sums the values by columns.
+/// Attention of one token a row against the cache: row r of q, (H, D), attends to tokens 0 .. positions[r] of sequence slots[r], or the
+/// last Window of them; see <see cref="CacheAppend"/> for the layout. Cache memory past the position may hold anything. Against a work item
+/// an element, which forms every score D times: a group has one head of one row, scores 128 keys at a time, one a work item, and then sums
+/// the values by columns.
 /// </summary>
 internal sealed class AttentionDecode(Accelerator accelerator)
 {
     private const int Items = 128;
 
-    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<int>, ArrayView<int>, ArrayView<float>, CacheSize, int> kernel =
-        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<int>, ArrayView<int>, ArrayView<float>, CacheSize, int>(Kernel);
+    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<int>, ArrayView<int>,
+        ArrayView<float>, CacheSize, int> kernel =
+        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<int>, ArrayView<int>,
+            ArrayView<float>, CacheSize, int>(Kernel);
 
-    /// <summary>The kernel, for up to `columns` components (a power of two up to 128) a group; the parts of the keys are Items / columns.</summary>
+    /// <summary>
+    /// The kernel, for up to `columns` components (a power of two up to 128) a group; the parts of the keys are Items / columns.
+    /// </summary>
     public static void Kernel(
-        ArrayView<float> q, ArrayView<float> cacheK, ArrayView<float> cacheV, ArrayView<int> slots, ArrayView<int> positions, ArrayView<float> y, CacheSize s,
+        ArrayView<float> q, ArrayView<float> cacheK, ArrayView<float> cacheV, ArrayView<int> slots, ArrayView<int> positions,
+        ArrayView<float> y, CacheSize s,
         int columns)
     {
         ArrayView<float> weights = SharedMemory.Allocate<float>(Items);
@@ -58,7 +64,8 @@ internal sealed class AttentionDecode(Accelerator accelerator)
 
     /// <summary>Starts it.</summary>
     public void Run(
-        ArrayView<float> q, ArrayView<float> cacheK, ArrayView<float> cacheV, ArrayView<int> slots, ArrayView<int> positions, ArrayView<float> y, CacheSize s)
+        ArrayView<float> q, ArrayView<float> cacheK, ArrayView<float> cacheV, ArrayView<int> slots, ArrayView<int> positions,
+        ArrayView<float> y, CacheSize s)
     {
         int columns = 4;
         while (columns < Items && columns < s.D) columns *= 2;

@@ -5,17 +5,23 @@ using ILGPU.Runtime;
 
 namespace MiniTransformer.Kernels.Gpu;
 
-/// <summary><see cref="AttentionDecode"/> for devices that compute on a CPU: a work item has one head of one row, and scores 64 keys at a time, 16 in two vectors.</summary>
+/// <summary>
+/// <see cref="AttentionDecode"/> for devices that compute on a CPU: a work item has one head of one row, and scores 64 keys at a time, 16
+/// in two vectors.
+/// </summary>
 internal sealed class AttentionDecodeSerial(Accelerator accelerator)
 {
     private const int Size = 64, Panel = CacheSize.Panel;
 
-    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<int>, ArrayView<int>, ArrayView<float>, CacheSize> kernel =
-        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<int>, ArrayView<int>, ArrayView<float>, CacheSize>(Kernel);
+    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<int>, ArrayView<int>,
+        ArrayView<float>, CacheSize> kernel =
+        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<int>, ArrayView<int>,
+            ArrayView<float>, CacheSize>(Kernel);
 
     /// <summary>The kernel.</summary>
     public static void Kernel(
-        ArrayView<float> q, ArrayView<float> cacheK, ArrayView<float> cacheV, ArrayView<int> slots, ArrayView<int> positions, ArrayView<float> y, CacheSize s)
+        ArrayView<float> q, ArrayView<float> cacheK, ArrayView<float> cacheV, ArrayView<int> slots, ArrayView<int> positions,
+        ArrayView<float> y, CacheSize s)
     {
         ArrayView<float> weights = SharedMemory.Allocate<float>(Size);
         int item = Grid.IdxX, r = item / s.H, h = item % s.H, visible = positions[r] + 1;
@@ -48,7 +54,8 @@ internal sealed class AttentionDecodeSerial(Accelerator accelerator)
 
     /// <summary>Starts it.</summary>
     public void Run(
-        ArrayView<float> q, ArrayView<float> cacheK, ArrayView<float> cacheV, ArrayView<int> slots, ArrayView<int> positions, ArrayView<float> y, CacheSize s) =>
+        ArrayView<float> q, ArrayView<float> cacheK, ArrayView<float> cacheV, ArrayView<int> slots, ArrayView<int> positions,
+        ArrayView<float> y, CacheSize s) =>
         kernel(Launch.Groups((long)s.Rows * s.H, 1), q, cacheK, cacheV, slots, positions, y, s);
 
     // The 16 products of a panel.
@@ -69,7 +76,8 @@ internal sealed class AttentionDecodeSerial(Accelerator accelerator)
 
     // y = shrink · y + Σⱼ weightⱼ vⱼ; what was in y may be anything where shrink is 0.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddValues(ArrayView<float> weights, int seen, ArrayView<float> cacheV, long values, float shrink, ArrayView<float> y, long row, int D)
+    private static void AddValues(ArrayView<float> weights, int seen, ArrayView<float> cacheV, long values, float shrink,
+        ArrayView<float> y, long row, int D)
     {
         int d = 0;
         for (; d <= D - 16; d += 16)

@@ -9,16 +9,20 @@ namespace MiniTransformer.Kernels.Gpu;
 /// Causal attention of sequences that lie one after another, sequence b in rows starts[b] … starts[b+1] − 1: yᵢ = Σ_{j≤i} pᵢⱼ vⱼ,
 /// pᵢⱼ = e^(scale ⟨qᵢ, kⱼ⟩ − logSumᵢ), logSum (H, N). A group has 64 queries of one head of one sequence and up to 64 components
 /// of y, and passes over the keys 64 at a time with the online softmax: for every row the maximum m so far, l = Σ e^(s − m) and
-/// Σ e^(s − m) v; when m grows, both sums are scaled down. A head of more than 64 components takes several groups, which form the scores again.
+/// Σ e^(s − m) v; when m grows, both sums are scaled down. A head of more than 64 components takes several groups, which form the scores
+/// again.
 /// </summary>
 internal sealed class AttentionForward(Accelerator accelerator)
 {
-    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<int>, AttentionShape> kernel =
-        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<int>, AttentionShape>(Kernel);
+    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+        ArrayView<int>, AttentionShape> kernel =
+        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+            ArrayView<int>, AttentionShape>(Kernel);
 
     /// <summary>The kernel.</summary>
     public static void Kernel(
-        ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> y, ArrayView<float> logSum, ArrayView<int> starts, AttentionShape s)
+        ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> y, ArrayView<float> logSum, ArrayView<int> starts,
+        AttentionShape s)
     {
         // Shared: qᵀ and kᵀ (32, 64) each, later v (64, 64); the row maxima by column of work items (64, 16), later pᵀ (64, 64).
         ArrayView<Float4> operands = SharedMemory.Allocate<Float4>(2 * AttentionTile.DepthLines);
@@ -60,7 +64,8 @@ internal sealed class AttentionForward(Accelerator accelerator)
             s2 = Visible(s2, s, i - j + 2);
             s3 = Visible(s3, s, i - j + 3);
 
-            // The new maximum of each row, from the sixteen work items that share it. A row that sees nothing so far has −∞, and is shifted by 0.
+            // The new maximum of each row, from the sixteen work items that share it. A row that sees nothing so far has −∞, and is shifted
+            // by 0.
             rowParts[4 * row * AttentionTile.Side + column] = Max(s0);
             rowParts[(4 * row + 1) * AttentionTile.Side + column] = Max(s1);
             rowParts[(4 * row + 2) * AttentionTile.Side + column] = Max(s2);
@@ -99,7 +104,8 @@ internal sealed class AttentionForward(Accelerator accelerator)
         rowParts[(4 * row + 2) * AttentionTile.Side + column] = l.Z;
         rowParts[(4 * row + 3) * AttentionTile.Side + column] = l.W;
         Group.Barrier();
-        l = AttentionTile.Four(RowSum(weights, 4 * row), RowSum(weights, 4 * row + 1), RowSum(weights, 4 * row + 2), RowSum(weights, 4 * row + 3));
+        l = AttentionTile.Four(RowSum(weights, 4 * row), RowSum(weights, 4 * row + 1), RowSum(weights, 4 * row + 2),
+            RowSum(weights, 4 * row + 3));
         Finish(y0, m.X, l.X, y, logSum, query, 0, s, queries, (long)h * s.N + tile.Start + i0, chunk);
         Finish(y1, m.Y, l.Y, y, logSum, query, 1, s, queries, (long)h * s.N + tile.Start + i0, chunk);
         Finish(y2, m.Z, l.Z, y, logSum, query, 2, s, queries, (long)h * s.N + tile.Start + i0, chunk);
@@ -108,13 +114,16 @@ internal sealed class AttentionForward(Accelerator accelerator)
 
     /// <summary>Starts it; starts has B + 1 numbers.</summary>
     public void Run(
-        ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> y, ArrayView<float> logSum, ArrayView<int> starts, AttentionShape s) =>
-        kernel(Launch.Groups((long)s.Tiles(AttentionTile.Size) * s.H * AttentionTile.Count(s.D), AttentionTile.Items), q, k, v, y, logSum, starts, s);
+        ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> y, ArrayView<float> logSum, ArrayView<int> starts,
+        AttentionShape s) =>
+        kernel(Launch.Groups((long)s.Tiles(AttentionTile.Size) * s.H * AttentionTile.Count(s.D), AttentionTile.Items), q, k, v, y, logSum,
+            starts, s);
 
     // Row r of the work item's four: y = Σ / l; the first column writes the log-sum.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Finish(
-        Float4 sum, float m, float l, ArrayView<float> y, ArrayView<float> logSum, long query, int r, AttentionShape s, int queries, long statistics, int chunk)
+        Float4 sum, float m, float l, ArrayView<float> y, ArrayView<float> logSum, long query, int r, AttentionShape s, int queries,
+        long statistics, int chunk)
     {
         int at = Group.IdxX / AttentionTile.Side * 4 + r, column = Group.IdxX % AttentionTile.Side;
         if (at >= queries) return;

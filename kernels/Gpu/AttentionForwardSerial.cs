@@ -6,23 +6,28 @@ using ILGPU.Runtime;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
-/// <see cref="AttentionForward"/> for devices that compute on a CPU, where a work item is a piece of a loop and a barrier ends it: a work item has
-/// 32 queries of one head to itself, and passes over the keys 32 at a time with the online softmax.
+/// <see cref="AttentionForward"/> for devices that compute on a CPU, where a work item is a piece of a loop and a barrier ends it: a work
+/// item has 32 queries of one head to itself, and passes over the keys 32 at a time with the online softmax.
 /// </summary>
 internal sealed class AttentionForwardSerial(Accelerator accelerator)
 {
     private const int Size = AttentionSerial.Size;
 
-    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<int>, AttentionShape> kernel =
-        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<int>, AttentionShape>(Kernel);
+    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+        ArrayView<int>, AttentionShape> kernel =
+        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+            ArrayView<int>, AttentionShape>(Kernel);
 
     /// <summary>The kernel.</summary>
     public static void Kernel(
-        ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> y, ArrayView<float> logSum, ArrayView<int> starts, AttentionShape s)
+        ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> y, ArrayView<float> logSum, ArrayView<int> starts,
+        AttentionShape s)
     {
         // kᵀ (64, 32), scores (32, 32); of every row the maximum so far, Σ e^(s − m), and the factor of what was summed before.
-        ArrayView<float> panel = SharedMemory.Allocate<float>(AttentionSerial.Depth * Size), scores = SharedMemory.Allocate<float>(Size * Size);
-        ArrayView<float> maxima = SharedMemory.Allocate<float>(Size), sums = SharedMemory.Allocate<float>(Size), shrink = SharedMemory.Allocate<float>(Size);
+        ArrayView<float> panel = SharedMemory.Allocate<float>(AttentionSerial.Depth * Size),
+            scores = SharedMemory.Allocate<float>(Size * Size);
+        ArrayView<float> maxima = SharedMemory.Allocate<float>(Size), sums = SharedMemory.Allocate<float>(Size),
+            shrink = SharedMemory.Allocate<float>(Size);
         int tiles = s.Tiles(Size), h = Grid.IdxX / tiles, queryStride = s.H * s.D, keyStride = s.Hkv * s.D;
         SequenceTile tile = SequenceTile.Of(starts, Grid.IdxX % tiles, Size, true, s);
         int i0 = tile.First, queries = XMath.Min(Size, tile.T - i0);
@@ -43,7 +48,8 @@ internal sealed class AttentionForwardSerial(Accelerator accelerator)
                 int depth = XMath.Min(AttentionSerial.Depth, s.D - d);
                 AttentionSerial.Pack(k, from, keyStride, seen, d, depth, panel);
                 for (int r = 0; r < queries; r += 4)
-                    AttentionSerial.Scores(q, query + (long)r * queryStride, queryStride, queries - r, d, depth, panel, columns, scores, r * Size);
+                    AttentionSerial.Scores(q, query + (long)r * queryStride, queryStride, queries - r, d, depth, panel, columns, scores,
+                        r * Size);
             }
 
             for (int r = 0; r < queries; r++)
@@ -53,7 +59,8 @@ internal sealed class AttentionForwardSerial(Accelerator accelerator)
             {
                 Float4 factor = AttentionTile.Four(shrink[r], shrink[r + 1], shrink[r + 2], shrink[r + 3]);
                 int rows = XMath.Min(4, queries - r), length = XMath.Min(seen, i0 + r + rows - j0);
-                AttentionSerial.AddProduct(scores, r * Size, Size, 1, rows, v, from, keyStride, length, factor, y, query + (long)r * queryStride, queryStride, s.D);
+                AttentionSerial.AddProduct(scores, r * Size, Size, 1, rows, v, from, keyStride, length, factor, y,
+                    query + (long)r * queryStride, queryStride, s.D);
             }
         }
 
@@ -67,12 +74,14 @@ internal sealed class AttentionForwardSerial(Accelerator accelerator)
 
     /// <summary>Starts it; starts has B + 1 numbers.</summary>
     public void Run(
-        ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> y, ArrayView<float> logSum, ArrayView<int> starts, AttentionShape s) =>
+        ArrayView<float> q, ArrayView<float> k, ArrayView<float> v, ArrayView<float> y, ArrayView<float> logSum, ArrayView<int> starts,
+        AttentionShape s) =>
         kernel(Launch.Groups((long)s.Tiles(Size) * s.H, 1), q, k, v, y, logSum, starts, s);
 
     // Scores to e^(scale · score − m) with the new maximum m of the row; 0 before column `first` and from column `visible` on.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Softmax(ArrayView<float> scores, int row, int first, int visible, float scale, ArrayView<float> maxima, ArrayView<float> sums, ArrayView<float> shrink)
+    private static void Softmax(ArrayView<float> scores, int row, int first, int visible, float scale, ArrayView<float> maxima,
+        ArrayView<float> sums, ArrayView<float> shrink)
     {
         float max = maxima[row];
         for (int j = 0; j < XMath.Min(first, visible); j++) scores[row * Size + j] = float.NegativeInfinity;

@@ -19,11 +19,12 @@ internal static class AttentionSerial
     public const int Width = 16;
 
     /// <summary>
-    /// c[r, ·] += Σₙ a[r, n] b[n, ·] for four rows, 16 columns and n &lt; length. Element (r, n) of a lies at from + r·row + n·step; rows past
-    /// the last repeat it. Row n of b starts at start + n·stride.
+    /// c[r, ·] += Σₙ a[r, n] b[n, ·] for four rows, 16 columns and n &lt; length. Element (r, n) of a lies at from + r·row + n·step; rows
+    /// past the last repeat it. Row n of b starts at start + n·stride.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Multiply(ArrayView<float> a, long from, int row, int step, int last, ArrayView<float> b, long start, int stride, int length, ref Block c)
+    public static void Multiply(ArrayView<float> a, long from, int row, int step, int last, ArrayView<float> b, long start, int stride,
+        int length, ref Block c)
     {
         long a0 = from, a1 = a0 + (last > 0 ? row : 0), a2 = a1 + (last > 1 ? row : 0), a3 = a2 + (last > 2 ? row : 0);
         for (int n = 0; n < length; n++)
@@ -77,7 +78,9 @@ internal static class AttentionSerial
         }
     }
 
-    /// <summary>panel[d − from, r] = x[start + r·stride + d] for rows r of a tile and from ≤ d &lt; from + depth; 0 past the rows.</summary>
+    /// <summary>
+    /// panel[d − from, r] = x[start + r·stride + d] for rows r of a tile and from ≤ d &lt; from + depth; 0 past the rows.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Pack(ArrayView<float> x, long start, int stride, int rows, int from, int depth, ArrayView<float> panel)
     {
@@ -93,7 +96,8 @@ internal static class AttentionSerial
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scores(
-        ArrayView<float> x, long start, int stride, int rows, int from, int depth, ArrayView<float> panel, int columns, ArrayView<float> scores, int at)
+        ArrayView<float> x, long start, int stride, int rows, int from, int depth, ArrayView<float> panel, int columns,
+        ArrayView<float> scores, int at)
     {
         for (int j = 0; j < columns; j += Width)
         {
@@ -122,7 +126,8 @@ internal static class AttentionSerial
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddScaled(ArrayView<float> to, long at, float factor, float value) => to[at] = factor != 0f ? factor * to[at] + value : value;
+    private static void AddScaled(ArrayView<float> to, long at, float factor, float value) =>
+        to[at] = factor != 0f ? factor * to[at] + value : value;
 
     /// <summary>A 4×16 block of a product.</summary>
     public struct Block

@@ -24,15 +24,17 @@ internal readonly struct AttentionShape(int n, int b, int h, int hkv, int d, flo
     /// <summary>The factor of the scores.</summary>
     public readonly float Scale = scale;
 
-    /// <summary>Tokens that a token sees, itself included: token t sees t − Window &lt; j ≤ t. The largest int where there is no window.</summary>
+    /// <summary>
+    /// Tokens that a token sees, itself included: token t sees t − Window &lt; j ≤ t. The largest int where there is no window.
+    /// </summary>
     public readonly int Window = window;
 
     /// <summary>1 where every row starts at a multiple of 16 bytes, so that four elements are one load; else 0.</summary>
     public readonly int Quads = quads;
 
     /// <summary>
-    /// Tiles of a size for all sequences: sequence b has those from ⌊starts[b]/size⌋ + b on, up to where the next one's begin. That is room for ⌈length/size⌉, with at most
-    /// one left over, so that no table but starts is needed.
+    /// Tiles of a size for all sequences: sequence b has those from ⌊starts[b]/size⌋ + b on, up to where the next one's begin. That is room
+    /// for ⌈length/size⌉, with at most one left over, so that no table but starts is needed.
     /// </summary>
     public int Tiles(int size) => N / size + B;
 
@@ -43,7 +45,10 @@ internal readonly struct AttentionShape(int n, int b, int h, int hkv, int d, flo
     internal bool Meets(int i0, int j0, int size) => i0 - j0 - (size - 1) < Window;
 }
 
-/// <summary>A tile of a sequence: where the sequence begins among the rows, its length T, and the tile's first row in it; T or more if the tile is left over.</summary>
+/// <summary>
+/// A tile of a sequence: where the sequence begins among the rows, its length T, and the tile's first row in it; T or more if the tile is
+/// left over.
+/// </summary>
 internal readonly struct SequenceTile(int start, int length, int first)
 {
     public readonly int Start = start, T = length, First = first;

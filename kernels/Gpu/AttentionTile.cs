@@ -33,7 +33,8 @@ internal static class AttentionTile
     /// <summary>c += a b over 4·quads lines; c0 to c3 are the rows of this work item's block.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Multiply(
-        ArrayView<Float4> a, ArrayView<Float4> b, int row, int column, int quads, ref Float4 c0, ref Float4 c1, ref Float4 c2, ref Float4 c3)
+        ArrayView<Float4> a, ArrayView<Float4> b, int row, int column, int quads, ref Float4 c0, ref Float4 c1, ref Float4 c2,
+        ref Float4 c3)
     {
         for (int n = 0; n < quads; n++)
         {
@@ -45,7 +46,9 @@ internal static class AttentionTile
         }
     }
 
-    /// <summary>Writes a work item's block, transposed, as columns of an operand a: line 4·column + i holds component i of the rows.</summary>
+    /// <summary>
+    /// Writes a work item's block, transposed, as columns of an operand a: line 4·column + i holds component i of the rows.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreTransposed(Float4 c0, Float4 c1, Float4 c2, Float4 c3, ArrayView<Float4> a, int row, int column)
     {
@@ -77,7 +80,9 @@ internal static class AttentionTile
         }
     }
 
-    /// <summary>lines[r, d − from] = x[start + r·stride + d] for 64 components and 64 rows, 0 where r ≥ rows or d ≥ D: an operand b.</summary>
+    /// <summary>
+    /// lines[r, d − from] = x[start + r·stride + d] for 64 components and 64 rows, 0 where r ≥ rows or d ≥ D: an operand b.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Load(ArrayView<float> x, long start, int stride, int rows, int from, AttentionShape s, ArrayView<Float4> lines)
     {

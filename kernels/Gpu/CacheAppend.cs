@@ -5,16 +5,20 @@ namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
 /// Writes row r of k and v, (Hkv, D), into the cache at token positions[r] of sequence slots[r]. The cache holds keys as
-/// [slot][Hkv][context/16][D][16], so that neighbouring keys are neighbours in memory, and values as [slot][Hkv][context][D]; context is a multiple of 16.
+/// [slot][Hkv][context/16][D][16], so that neighbouring keys are neighbours in memory, and values as [slot][Hkv][context][D]; context is a
+/// multiple of 16.
 /// </summary>
 internal sealed class CacheAppend(Accelerator accelerator)
 {
-    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<int>, ArrayView<int>, ArrayView<float>, ArrayView<float>, CacheSize> kernel =
-        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<int>, ArrayView<int>, ArrayView<float>, ArrayView<float>, CacheSize>(Kernel);
+    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<int>, ArrayView<int>, ArrayView<float>,
+        ArrayView<float>, CacheSize> kernel =
+        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<int>, ArrayView<int>, ArrayView<float>,
+            ArrayView<float>, CacheSize>(Kernel);
 
     /// <summary>The kernel; a work item a component of a key and of a value.</summary>
     public static void Kernel(
-        ArrayView<float> k, ArrayView<float> v, ArrayView<int> slots, ArrayView<int> positions, ArrayView<float> cacheK, ArrayView<float> cacheV, CacheSize s)
+        ArrayView<float> k, ArrayView<float> v, ArrayView<int> slots, ArrayView<int> positions, ArrayView<float> cacheK,
+        ArrayView<float> cacheV, CacheSize s)
     {
         int item = Grid.GlobalIndex.X;
         if (item >= s.Rows * s.Hkv * s.D) return;
@@ -26,7 +30,8 @@ internal sealed class CacheAppend(Accelerator accelerator)
 
     /// <summary>Starts it.</summary>
     public void Run(
-        ArrayView<float> k, ArrayView<float> v, ArrayView<int> slots, ArrayView<int> positions, ArrayView<float> cacheK, ArrayView<float> cacheV, CacheSize s) =>
+        ArrayView<float> k, ArrayView<float> v, ArrayView<int> slots, ArrayView<int> positions, ArrayView<float> cacheK,
+        ArrayView<float> cacheV, CacheSize s) =>
         kernel(Launch.Items((long)s.Rows * s.Hkv * s.D), k, v, slots, positions, cacheK, cacheV, s);
 }
 

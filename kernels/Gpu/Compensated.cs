@@ -15,8 +15,8 @@ internal readonly struct Compensated(float high, float low)
     public float Low { get; } = low;
 
     /// <summary>
-    /// This plus x. The error of the addition a + b = s is exactly (a − (s − t)) + (b − t) with t = s − a (D. E. Knuth, "The Art of Computer
-    /// Programming", vol. 2, 4.2.2).
+    /// This plus x. The error of the addition a + b = s is exactly (a − (s − t)) + (b − t) with t = s − a (D. E. Knuth, "The Art of
+    /// Computer Programming", vol. 2, 4.2.2).
     /// </summary>
     public Compensated Plus(float x)
     {

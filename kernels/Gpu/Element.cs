@@ -4,8 +4,8 @@ using ILGPU;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
-/// A type in which a matrix lies in memory, in a view of 32-bit words. Kernels widen where they read; widening is exact, so that a product has the bits of
-/// that of the matrix widened beforehand.
+/// A type in which a matrix lies in memory, in a view of 32-bit words. Kernels widen where they read; widening is exact, so that a product
+/// has the bits of that of the matrix widened beforehand.
 /// </summary>
 internal interface IElement
 {

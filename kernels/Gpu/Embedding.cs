@@ -24,7 +24,8 @@ internal sealed class EmbeddingForward<TElement>(Accelerator accelerator)
 
 /// <summary>
 /// dtable[ids[r]] += dy[r] without atomics, whose order would change from run to run. First each row finds the previous and the next row
-/// with the same id (up to N² reads of ids in all, for N rows of different ids); then the first row of each id walks the chain from row to row, and adds up in that order.
+/// with the same id (up to N² reads of ids in all, for N rows of different ids); then the first row of each id walks the chain from row to
+/// row, and adds up in that order.
 /// </summary>
 internal sealed class EmbeddingBackward(Accelerator accelerator)
 {

@@ -4,7 +4,8 @@ using ILGPU;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
-/// Four floats that are loaded, stored and kept in registers as one. Named fields, because an array inside a kernel would live in slow local memory.
+/// Four floats that are loaded, stored and kept in registers as one. Named fields, because an array inside a kernel would live in slow
+/// local memory.
 /// </summary>
 internal struct Float4
 {
@@ -31,7 +32,8 @@ internal struct Float4
     }
 
     /// <summary>
-    /// The first <paramref name="valid"/> of four neighbours; the others are zero. Aligned: the address is a multiple of four floats, and all four are valid or none.
+    /// The first <paramref name="valid"/> of four neighbours; the others are zero. Aligned: the address is a multiple of four floats, and
+    /// all four are valid or none.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Float4 Load<TElement>(ArrayView<float> from, long at, int valid, bool aligned)
@@ -47,7 +49,10 @@ internal struct Float4
         return value;
     }
 
-    /// <summary>Stores the first <paramref name="valid"/> of the four as neighbours, or adds them to what is there. Aligned: as for <see cref="Load{TElement}"/>.</summary>
+    /// <summary>
+    /// Stores the first <paramref name="valid"/> of the four as neighbours, or adds them to what is there. Aligned: as for
+    /// <see cref="Load{TElement}"/>.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Store(Float4 value, ArrayView<float> to, long at, int valid, bool accumulate, bool aligned)
     {

@@ -5,7 +5,8 @@ namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>Eight floats in named fields: one AVX register, once the compiler of an OpenCL device of type CPU has joined them.</summary>
 /// <remarks>
-/// Whole ones are read only where a view's start is a multiple of eight floats: on ILGPU's CPU accelerator, a cast view begins at its index divided by eight.
+/// Whole ones are read only where a view's start is a multiple of eight floats: on ILGPU's CPU accelerator, a cast view begins at its index
+/// divided by eight.
 /// </remarks>
 internal struct Float8
 {

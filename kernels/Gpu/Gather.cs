@@ -17,7 +17,8 @@ internal sealed class GatherForward(Accelerator accelerator)
     }
 
     /// <summary>Starts it.</summary>
-    public void Run(ArrayView<float> x, ArrayView<int> ids, ArrayView<float> y, int rows, int v) => kernel(Launch.Items(rows), x, ids, y, rows, v);
+    public void Run(ArrayView<float> x, ArrayView<int> ids, ArrayView<float> y, int rows, int v) =>
+        kernel(Launch.Items(rows), x, ids, y, rows, v);
 }
 
 /// <summary>dx[r, ids[r]] += dy[r]. A row has one token, so no two work items meet.</summary>
@@ -34,5 +35,6 @@ internal sealed class GatherBackward(Accelerator accelerator)
     }
 
     /// <summary>Starts it.</summary>
-    public void Run(ArrayView<int> ids, ArrayView<float> dy, ArrayView<float> dx, int rows, int v) => kernel(Launch.Items(rows), ids, dy, dx, rows, v);
+    public void Run(ArrayView<int> ids, ArrayView<float> dy, ArrayView<float> dx, int rows, int v) =>
+        kernel(Launch.Items(rows), ids, dy, dx, rows, v);
 }

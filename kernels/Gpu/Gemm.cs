@@ -9,22 +9,23 @@ namespace MiniTransformer.Kernels.Gpu;
 using TiledKernel = Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int>;
 
 /// <summary>
-/// Matrix products on an ILGPU device. Kernels are compiled at their first use; after that a product allocates nothing. Calls come from one thread
-/// at a time.
+/// Matrix products on an ILGPU device. Kernels are compiled at their first use; after that a product allocates nothing. Calls come from one
+/// thread at a time.
 /// </summary>
 /// <remarks>
 /// <para>
-/// What is computed. K is cut into blocks by K alone (<see cref="GemmDepth"/>). A block's sum starts from zero and takes k in ascending order, and
-/// the blocks are added in order:
+/// What is computed. K is cut into blocks by K alone (<see cref="GemmDepth"/>). A block's sum starts from zero and takes k in ascending
+/// order, and the blocks are added in order:
 /// </para>
 /// <code>
 ///   Sₚ = ((a[i,k₀]·b[k₀,j]) + a[i,k₀+1]·b[k₀+1,j]) + ...     k₀ … k₁ the block p
 ///   C[i,j] = (((C₀[i,j]) + S₀) + S₁) + ...                   without the first term unless accumulating
 /// </code>
 /// <para>
-/// Nothing else enters: not M, not N, not the place of the row, not the variant, not the number of groups that share K. So a repeat has the same
-/// bits, and so has a row alone and in any batch. (Whether a multiply-add is rounded once or twice is the choice of the device's compiler: once
-/// on CUDA, twice on OpenCL and on ILGPU's own CPU accelerator.) The variant for tensor cores, which rounds factors and groups sums, is the exception.
+/// Nothing else enters: not M, not N, not the place of the row, not the variant, not the number of groups that share K. So a repeat has the
+/// same bits, and so has a row alone and in any batch. (Whether a multiply-add is rounded once or twice is the choice of the device's
+/// compiler: once on CUDA, twice on OpenCL and on ILGPU's own CPU accelerator.) The variant for tensor cores, which rounds factors and
+/// groups sums, is the exception.
 /// </para>
 /// </remarks>
 internal sealed partial class Gemm
@@ -40,7 +41,8 @@ internal sealed partial class Gemm
     public Gemm(Accelerator accelerator)
     {
         this.accelerator = accelerator;
-        isCpu = accelerator.AcceleratorType == AcceleratorType.CPU || (accelerator is CLAccelerator cl && (cl.DeviceType & CLDeviceType.CL_DEVICE_TYPE_CPU) != 0);
+        isCpu = accelerator.AcceleratorType == AcceleratorType.CPU
+            || (accelerator is CLAccelerator cl && (cl.DeviceType & CLDeviceType.CL_DEVICE_TYPE_CPU) != 0);
         multiprocessors = accelerator.NumMultiprocessors;
         hasTensorCores = accelerator is CudaAccelerator cuda && cuda.Architecture >= CudaArchitecture.SM_80;
     }
@@ -52,17 +54,19 @@ internal sealed partial class Gemm
     public long ScratchLength(GemmForm form, int m, int n, int k) => ScratchLength(Choose(m, n, k), form, m, n, k);
 
     /// <summary>
-    /// C = A·B, A·Bᵀ or Aᵀ·B by <paramref name="form"/>, or C += that if <paramref name="accumulate"/>; C is (M, N), K is the inner dimension, all row-major
-    /// and contiguous. Sizes may be zero; K = 0 gives zeros. C overlaps neither A nor B. Scratch memory is free for others once later work of the
-    /// stream begins.
+    /// C = A·B, A·Bᵀ or Aᵀ·B by <paramref name="form"/>, or C += that if <paramref name="accumulate"/>; C is (M, N), K is the inner
+    /// dimension, all row-major and contiguous. Sizes may be zero; K = 0 gives zeros. C overlaps neither A nor B. Scratch memory is free
+    /// for others once later work of the stream begins.
     /// </summary>
     public void Multiply(
-        AcceleratorStream stream, GemmForm form, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, int m, int n, int k, bool accumulate, ArrayView<float> scratch) =>
+        AcceleratorStream stream, GemmForm form, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, int m, int n, int k,
+        bool accumulate, ArrayView<float> scratch) =>
         Multiply<Float32>(stream, form, a, b, c, m, n, k, accumulate, scratch);
 
     /// <summary>The same with a B of another type, in a view of 32-bit words, which is widened as it is read.</summary>
     public void Multiply<TElement>(
-        AcceleratorStream stream, GemmForm form, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, int m, int n, int k, bool accumulate, ArrayView<float> scratch)
+        AcceleratorStream stream, GemmForm form, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, int m, int n, int k,
+        bool accumulate, ArrayView<float> scratch)
         where TElement : struct, IElement =>
         Multiply<TElement>(Choose(m, n, k), stream, form, a, b, c, m, n, k, accumulate, scratch);
 
@@ -85,7 +89,8 @@ internal sealed partial class Gemm
 
     /// <summary>The product by a given variant.</summary>
     internal void Multiply<TElement>(
-        GemmVariant variant, AcceleratorStream stream, GemmForm form, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, int m, int n, int k, bool accumulate, ArrayView<float> scratch)
+        GemmVariant variant, AcceleratorStream stream, GemmForm form, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, int m,
+        int n, int k, bool accumulate, ArrayView<float> scratch)
         where TElement : struct, IElement
     {
         OfElement kernels = Of<TElement>();
@@ -99,9 +104,11 @@ internal sealed partial class Gemm
         }
     }
 
-    // A group takes all of K, unless there are too few groups to keep the device busy: then each takes one block, and a second pass adds the parts.
+    // A group takes all of K, unless there are too few groups to keep the device busy: then each takes one block, and a second pass adds
+    // the parts.
     private void MultiplyTiled(
-        OfElement kernels, GemmVariant variant, AcceleratorStream stream, GemmForm form, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, GemmShape s, ArrayView<float> scratch)
+        OfElement kernels, GemmVariant variant, AcceleratorStream stream, GemmForm form, ArrayView<float> a, ArrayView<float> b,
+        ArrayView<float> c, GemmShape s, ArrayView<float> scratch)
     {
         // Where a quadruple cannot be read as one, a tile of 64 does: it needs no more parts.
         bool aligned = IsAligned(a, form == GemmForm.TN ? s.M : s.K) && IsAligned(b, form == GemmForm.NT ? s.K : s.N) && IsAligned(c, s.N);
@@ -122,10 +129,12 @@ internal sealed partial class Gemm
 
     // Some columns of B are packed at a time, and if A is transposed some rows of A: scratch memory is limited.
     private void MultiplyPanels(
-        OfElement kernels, AcceleratorStream stream, GemmForm form, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, GemmShape s, ArrayView<float> scratch)
+        OfElement kernels, AcceleratorStream stream, GemmForm form, ArrayView<float> a, ArrayView<float> b, ArrayView<float> c,
+        GemmShape s, ArrayView<float> scratch)
     {
         int columns = PanelColumns(s.N, s.K), rows = form == GemmForm.TN ? TileRows(s.M, s.K) : s.M;
-        ArrayView<float> panels = scratch.SubView(0, (long)columns * s.K), tiles = form == GemmForm.TN ? scratch.SubView(panels.Length, (long)rows * s.K) : panels;
+        ArrayView<float> panels = scratch.SubView(0, (long)columns * s.K),
+            tiles = form == GemmForm.TN ? scratch.SubView(panels.Length, (long)rows * s.K) : panels;
         for (int j = 0; j < s.N; j += columns)
         {
             int ofPanels = Pieces(Math.Min(columns, s.N - j), GemmPanels.Width);
@@ -172,7 +181,8 @@ internal sealed partial class Gemm
     // Quadruples can be read as one if each row begins at a multiple of four floats.
     private static bool IsAligned(ArrayView<float> view, int rowLength) => Start(view) % 4 == 0 && rowLength % 4 == 0;
 
-    // Where a view begins in its buffer, which is aligned. A generic method, because the property is an explicit one and a cast would allocate.
+    // Where a view begins in its buffer, which is aligned. A generic method, because the property is an explicit one and a cast would
+    // allocate.
     private static long Start<TView>(TView view)
         where TView : struct, IContiguousArrayView => view.Index;
 }

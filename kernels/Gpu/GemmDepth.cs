@@ -1,12 +1,14 @@
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
-/// The blocks that the inner dimension is cut into, by K alone: even, at most <see cref="MaxDepth"/> long, and in whole steps of <see cref="Step"/>,
-/// so that inner loops have no remainder before the end of K and quadruples stay aligned.
+/// The blocks that the inner dimension is cut into, by K alone: even, at most <see cref="MaxDepth"/> long, and in whole steps of
+/// <see cref="Step"/>, so that inner loops have no remainder before the end of K and quadruples stay aligned.
 /// </summary>
 internal static class GemmDepth
 {
-    /// <summary>Longest block: a panel of B this deep stays in a first-level cache, and long products can be shared among many groups.</summary>
+    /// <summary>
+    /// Longest block: a panel of B this deep stays in a first-level cache, and long products can be shared among many groups.
+    /// </summary>
     public const int MaxDepth = 256;
 
     /// <summary>What every block but the last is a multiple of.</summary>

@@ -24,7 +24,8 @@ internal sealed partial class Gemm
     private PackKernel? packTiles;
 
     /// <summary>Kernels compiled so far.</summary>
-    public int Compiled => ofElements.Values.Sum(kernels => kernels.Compiled) + new object?[] { panels, parts, packTiles }.Count(k => k is not null);
+    public int Compiled => ofElements.Values.Sum(kernels => kernels.Compiled)
+        + new object?[] { panels, parts, packTiles }.Count(k => k is not null);
 
     private Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int> Panels =>
         panels ??= accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int>(GemmPanels.Multiply);
@@ -32,12 +33,16 @@ internal sealed partial class Gemm
     private Action<AcceleratorStream, KernelConfig, ArrayView<float>, ArrayView<float>, long, int, int> AddParts =>
         parts ??= accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, long, int, int>(GemmParts.Add);
 
-    private PackKernel PackTiles => packTiles ??= accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, int, int, int>(GemmPacking.TransposedTiles);
+    private PackKernel PackTiles =>
+        packTiles ??= accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, int, int, int>(GemmPacking.TransposedTiles);
 
     private OfElement Of<TElement>()
         where TElement : struct, IElement
     {
-        if (!ofElements.TryGetValue(typeof(TElement), out OfElement? kernels)) ofElements.Add(typeof(TElement), kernels = new OfElement<TElement>(accelerator));
+        if (!ofElements.TryGetValue(typeof(TElement), out OfElement? kernels))
+        {
+            ofElements.Add(typeof(TElement), kernels = new OfElement<TElement>(accelerator));
+        }
         return kernels;
     }
 
@@ -92,14 +97,17 @@ internal sealed partial class Gemm
         protected override TiledKernel LoadTiled<TA, TB>(GemmVariant variant)
         {
             if (variant == GemmVariant.Tiled64)
-                return accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int>(GemmTiled.Multiply64<TA, TB, TElement>);
+                return accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int,
+                    int>(GemmTiled.Multiply64<TA, TB, TElement>);
             if (variant == GemmVariant.TensorCores)
             {
                 return accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int, int>(
                     GemmTensorCores.Multiply<TA, TB, TElement, TensorCores>);
             }
 
-            var kernel = accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape, int>(GemmTiled.Multiply128<TA, TB, TElement>);
+            var kernel =
+                accelerator.LoadKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, GemmShape,
+                    int>(GemmTiled.Multiply128<TA, TB, TElement>);
             return (stream, grid, a, b, c, shape, blocksPerGroup, _) => kernel(stream, grid, a, b, c, shape, blocksPerGroup);
         }
     }

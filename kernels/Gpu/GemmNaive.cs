@@ -2,7 +2,9 @@ using ILGPU;
 
 namespace MiniTransformer.Kernels.Gpu;
 
-/// <summary>The matrix product as it is written on paper: one work item an element of C, both operands straight from global memory.</summary>
+/// <summary>
+/// The matrix product as it is written on paper: one work item an element of C, both operands straight from global memory.
+/// </summary>
 internal static class GemmNaive
 {
     /// <summary>C[i,j] = Σₖ A[i,k]·B[k,j].</summary>

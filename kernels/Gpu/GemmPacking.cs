@@ -9,8 +9,8 @@ internal static class GemmPacking
     public const int Steps = 8;
 
     /// <summary>
-    /// Panels of B (K, N), from column <paramref name="firstColumn"/>: a work item copies one row of one panel; grid (groups of k, panels). Columns
-    /// beyond N become zero.
+    /// Panels of B (K, N), from column <paramref name="firstColumn"/>: a work item copies one row of one panel; grid (groups of k, panels).
+    /// Columns beyond N become zero.
     /// </summary>
     public static void Panels<TElement>(ArrayView<float> b, ArrayView<float> panels, int n, int k, int firstColumn)
         where TElement : struct, IElement
@@ -39,8 +39,8 @@ internal static class GemmPacking
     }
 
     /// <summary>
-    /// Tiles of Aᵀ, A stored (K, M), from row <paramref name="firstRow"/> of Aᵀ: a tile holds its rows for each k; a work item copies one k of one tile;
-    /// grid (groups of k, tiles). Rows beyond M are the last once more.
+    /// Tiles of Aᵀ, A stored (K, M), from row <paramref name="firstRow"/> of Aᵀ: a tile holds its rows for each k; a work item copies one k
+    /// of one tile; grid (groups of k, tiles). Rows beyond M are the last once more.
     /// </summary>
     public static void TransposedTiles(ArrayView<float> a, ArrayView<float> tiles, int m, int k, int firstRow)
     {

@@ -4,13 +4,14 @@ using ILGPU;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
-/// Against the naive product: a work item computes 4 by 16 elements of C in registers, from columns of B that were copied k-major before. For OpenCL
-/// devices of type CPU.
+/// Against the naive product: a work item computes 4 by 16 elements of C in registers, from columns of B that were copied k-major before.
+/// For OpenCL devices of type CPU.
 /// </summary>
 /// <remarks>
-/// The work item is to a CPU what the inner loop of <see cref="Cpu.GemmTileAvx2"/> is: eight sums of eight floats, which a vectorising compiler keeps in
-/// eight of the sixteen registers. (Twelve would fit a program that is written for it, but LLVM keeps all the row's factors too.) No work item reads what another of its group writes, so there is nothing to wait for and no shared memory, which on a CPU is
-/// memory like any other.
+/// The work item is to a CPU what the inner loop of <see cref="Cpu.GemmTileAvx2"/> is: eight sums of eight floats, which a vectorising
+/// compiler keeps in eight of the sixteen registers. (Twelve would fit a program that is written for it, but LLVM keeps all the row's
+/// factors too.) No work item reads what another of its group writes, so there is nothing to wait for and no shared memory, which on a CPU
+/// is memory like any other.
 /// </remarks>
 internal static class GemmPanels
 {
@@ -21,9 +22,9 @@ internal static class GemmPanels
     public const int Width = 16;
 
     /// <summary>
-    /// A tile of C a work item; grid (groups of tiles, panels). Panel p of B begins at p·k·<see cref="Width"/>, its row t at t·<see cref="Width"/> more.
-    /// Element (i + r, t) of A, r a row of the tile from i, lies at i·<paramref name="tileA"/> + r·RowA + t·DepthA.
-    /// The first panel holds the columns from <paramref name="firstColumn"/>.
+    /// A tile of C a work item; grid (groups of tiles, panels). Panel p of B begins at p·k·<see cref="Width"/>, its row t at
+    /// t·<see cref="Width"/> more. Element (i + r, t) of A, r a row of the tile from i, lies at i·<paramref name="tileA"/> + r·RowA +
+    /// t·DepthA. The first panel holds the columns from <paramref name="firstColumn"/>.
     /// </summary>
     public static void Multiply(ArrayView<float> a, ArrayView<float> panels, ArrayView<float> c, GemmShape s, int tileA, int firstColumn)
     {
@@ -32,7 +33,8 @@ internal static class GemmPanels
 
         // Rows beyond the last are computed as the last once more, and not stored.
         int last = s.M - 1 - i;
-        long a0 = (long)i * tileA, a1 = a0 + ((long)IntrinsicMath.Min(1, last) * s.RowA), a2 = a0 + ((long)IntrinsicMath.Min(2, last) * s.RowA);
+        long a0 = (long)i * tileA, a1 = a0 + ((long)IntrinsicMath.Min(1, last) * s.RowA),
+            a2 = a0 + ((long)IntrinsicMath.Min(2, last) * s.RowA);
         long a3 = a0 + ((long)IntrinsicMath.Min(3, last) * s.RowA);
         ArrayView<Float8> b = panels.Cast<Float8>();
         long atB = (long)Grid.IdxY * s.K * (Width / 8);

@@ -2,7 +2,9 @@ using ILGPU;
 
 namespace MiniTransformer.Kernels.Gpu;
 
-/// <summary>The second pass of a product whose K was shared among groups: C = C₀ + S₀ + S₁ + ..., in the order of a group that takes all of K.</summary>
+/// <summary>
+/// The second pass of a product whose K was shared among groups: C = C₀ + S₀ + S₁ + ..., in the order of a group that takes all of K.
+/// </summary>
 internal static class GemmParts
 {
     /// <summary>One work item an element of C; part p begins at p·length.</summary>

@@ -3,8 +3,8 @@ using MiniTransformer.Kernels.Cpu;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
-/// Sizes and strides of a product: element (i, k) of A lies at i·RowA + k·DepthA, element (k, j) of B at k·DepthB + j·ColumnB, element (i, j) of C at
-/// i·N + j. So the forms are one to a kernel that does not care which stride is 1.
+/// Sizes and strides of a product: element (i, k) of A lies at i·RowA + k·DepthA, element (k, j) of B at k·DepthB + j·ColumnB, element (i,
+/// j) of C at i·N + j. So the forms are one to a kernel that does not care which stride is 1.
 /// </summary>
 /// <param name="M">Rows of C.</param>
 /// <param name="N">Columns of C.</param>

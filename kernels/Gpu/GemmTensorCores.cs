@@ -4,12 +4,12 @@ using ILGPU;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
-/// Against the tiles of 128 by 128: the products are done by tensor cores, with A and B rounded to TF32 (11 significant bits) and sums in float. An opt-in,
-/// for CUDA from compute capability 8.0 on.
+/// Against the tiles of 128 by 128: the products are done by tensor cores, with A and B rounded to TF32 (11 significant bits) and sums in
+/// float. An opt-in, for CUDA from compute capability 8.0 on.
 /// </summary>
 /// <remarks>
-/// No GPU was at hand when this was written: it is assembled by ptxas, and run only in tests, with an emulation in place of <see cref="TensorCores"/>.
-/// Rounding changes a factor by at most 2⁻¹¹ of itself, so |error| ≤ (2⁻¹⁰ + 2⁻²² + (K + 1)·2⁻²³)·Σ|a||b|.
+/// No GPU was at hand when this was written: it is assembled by ptxas, and run only in tests, with an emulation in place of
+/// <see cref="TensorCores"/>. Rounding changes a factor by at most 2⁻¹¹ of itself, so |error| ≤ (2⁻¹⁰ + 2⁻²² + (K + 1)·2⁻²³)·Σ|a||b|.
 /// </remarks>
 internal static class GemmTensorCores
 {
@@ -19,7 +19,9 @@ internal static class GemmTensorCores
     /// <summary>Rows and columns of C of a group.</summary>
     public const int Width = 128;
 
-    /// <summary>From row to row of the half of C that goes to global memory by way of shared memory: the width and some more, for the banks.</summary>
+    /// <summary>
+    /// From row to row of the half of C that goes to global memory by way of shared memory: the width and some more, for the banks.
+    /// </summary>
     public const int StoredRow = Width + 4;
 
     /// <summary>Floats of dynamic shared memory: room for half of C, which is more than the tiles of A and B need.</summary>
@@ -33,7 +35,8 @@ internal static class GemmTensorCores
         new(groups, new Index3D(GroupSize, 1, 1), SharedMemoryConfig.RequestDynamic<Float4>((SharedFloats + TCores.OwnFloats) / 4));
 
     /// <summary>C (128 by 128) ← tile of A · tile of B; grid and arguments as for <see cref="GemmTiled.Multiply64"/>.</summary>
-    public static void Multiply<TA, TB, TElement, TCores>(ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, GemmShape s, int blocksPerGroup, int aligned)
+    public static void Multiply<TA, TB, TElement, TCores>(ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, GemmShape s,
+        int blocksPerGroup, int aligned)
         where TA : struct, IGemmTileSource
         where TB : struct, IGemmTileSource
         where TElement : struct, IElement
@@ -54,7 +57,8 @@ internal static class GemmTensorCores
         {
             int k0 = GemmDepth.Start(s.K, p, blocks), end = GemmDepth.Start(s.K, p + 1, blocks);
             TCores.Clear(sums);
-            Float4 nextA = TA.Load<TensorTile, Float32>(a, s.RowA, s.DepthA, i0, s.M, k0, end, aligned != 0), nextB = TB.Load<TensorTile, TElement>(b, s.ColumnB, s.DepthB, j0, s.N, k0, end, aligned != 0);
+            Float4 nextA = TA.Load<TensorTile, Float32>(a, s.RowA, s.DepthA, i0, s.M, k0, end, aligned != 0),
+                nextB = TB.Load<TensorTile, TElement>(b, s.ColumnB, s.DepthB, j0, s.N, k0, end, aligned != 0);
             for (; k0 < end; k0 += TensorTile.Steps)
             {
                 TA.Store<TensorTile>(tileA, Round(nextA));
@@ -98,7 +102,8 @@ internal static class GemmTensorCores
 
     // Row r of shared memory is row r % 16 of the 32 of warps r / 16.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void StoreRows(ArrayView<Float4> shared, ArrayView<float> c, long origin, int i0, int j0, int m, int n, bool add, bool aligned)
+    private static void StoreRows(ArrayView<Float4> shared, ArrayView<float> c, long origin, int i0, int j0, int m, int n, bool add,
+        bool aligned)
     {
         for (int at = Group.IdxX; at < Width / 2 * (Width / 4); at += GroupSize)
         {

@@ -13,7 +13,8 @@ internal interface IGemmTileSize
     static abstract int Depth { get; }
 
     /// <summary>
-    /// From k to k in shared memory, in quadruples: the width and some more, so that what the lanes of a warp read or write at once falls into different banks.
+    /// From k to k in shared memory, in quadruples: the width and some more, so that what the lanes of a warp read or write at once falls
+    /// into different banks.
     /// </summary>
     static abstract int Row { get; }
 }
@@ -64,8 +65,8 @@ internal readonly struct TensorTile : IGemmTileSize
 }
 
 /// <summary>
-/// How a tile comes from global memory into shared memory, where it always lies k-major: all forms of the product then share one inner loop.
-/// Each of 256 work items moves four neighbours in memory; what lies outside the operand is zero.
+/// How a tile comes from global memory into shared memory, where it always lies k-major: all forms of the product then share one inner
+/// loop. Each of 256 work items moves four neighbours in memory; what lies outside the operand is zero.
 /// </summary>
 internal interface IGemmTileSource
 {
@@ -73,7 +74,8 @@ internal interface IGemmTileSource
     /// This work item's four floats of the tile from line x0 and depth k0, where there are <paramref name="lines"/> lines and k ends at
     /// <paramref name="end"/>. One of the strides is 1. Aligned: rows in memory begin at multiples of four floats and are as long.
     /// </summary>
-    static abstract Float4 Load<TSize, TElement>(ArrayView<float> operand, int lineStride, int depthStride, int x0, int lines, int k0, int end, bool aligned)
+    static abstract Float4 Load<TSize, TElement>(ArrayView<float> operand, int lineStride, int depthStride, int x0, int lines, int k0,
+        int end, bool aligned)
         where TSize : struct, IGemmTileSize
         where TElement : struct, IElement;
 
@@ -87,7 +89,8 @@ internal readonly struct LinesAdjacent : IGemmTileSource
 {
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Float4 Load<TSize, TElement>(ArrayView<float> operand, int lineStride, int depthStride, int x0, int lines, int k0, int end, bool aligned)
+    public static Float4 Load<TSize, TElement>(ArrayView<float> operand, int lineStride, int depthStride, int x0, int lines, int k0,
+        int end, bool aligned)
         where TSize : struct, IGemmTileSize
         where TElement : struct, IElement
     {
@@ -102,12 +105,15 @@ internal readonly struct LinesAdjacent : IGemmTileSource
         tile[(Group.IdxX / (TSize.Width / 4) * TSize.Row) + (Group.IdxX % (TSize.Width / 4))] = value;
 }
 
-/// <summary>Steps of k are neighbours in memory: A of NN and NT, B of NT. A quadruple is four k of one line, transposed on its way.</summary>
+/// <summary>
+/// Steps of k are neighbours in memory: A of NN and NT, B of NT. A quadruple is four k of one line, transposed on its way.
+/// </summary>
 internal readonly struct DepthAdjacent : IGemmTileSource
 {
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Float4 Load<TSize, TElement>(ArrayView<float> operand, int lineStride, int depthStride, int x0, int lines, int k0, int end, bool aligned)
+    public static Float4 Load<TSize, TElement>(ArrayView<float> operand, int lineStride, int depthStride, int x0, int lines, int k0,
+        int end, bool aligned)
         where TSize : struct, IGemmTileSize
         where TElement : struct, IElement
     {

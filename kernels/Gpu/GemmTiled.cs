@@ -4,8 +4,8 @@ using ILGPU;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
-/// Against the naive product: a group computes a tile of C from tiles of A and B in shared memory, each work item 4 by 4 or 8 by 8 elements in
-/// registers, so that an element of A or B is fetched once for 64 or 128 of C; the next tiles are on their way while these are used.
+/// Against the naive product: a group computes a tile of C from tiles of A and B in shared memory, each work item 4 by 4 or 8 by 8 elements
+/// in registers, so that an element of A or B is fetched once for 64 or 128 of C; the next tiles are on their way while these are used.
 /// </summary>
 internal static class GemmTiled
 {
@@ -13,10 +13,12 @@ internal static class GemmTiled
     public const int GroupSize = 256;
 
     /// <summary>
-    /// C (64 by 64) ← tile of A · tile of B, 4 by 4 a work item. Grid (columns, rows, pieces of K): a group takes <paramref name="blocksPerGroup"/>
+    /// C (64 by 64) ← tile of A · tile of B, 4 by 4 a work item. Grid (columns, rows, pieces of K): a group takes
+    /// <paramref name="blocksPerGroup"/>
     /// blocks of K, and piece z writes to the z-th matrix at c. Aligned: each row in memory begins at a multiple of four floats.
     /// </summary>
-    public static void Multiply64<TA, TB, TElement>(ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, GemmShape s, int blocksPerGroup, int aligned)
+    public static void Multiply64<TA, TB, TElement>(ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, GemmShape s,
+        int blocksPerGroup, int aligned)
         where TA : struct, IGemmTileSource
         where TB : struct, IGemmTileSource
         where TElement : struct, IElement
@@ -31,7 +33,8 @@ internal static class GemmTiled
         {
             int k0 = GemmDepth.Start(s.K, p, blocks), end = GemmDepth.Start(s.K, p + 1, blocks);
             Float4 s0 = default, s1 = default, s2 = default, s3 = default;
-            Float4 nextA = TA.Load<Tile64, Float32>(a, s.RowA, s.DepthA, i0, s.M, k0, end, aligned != 0), nextB = TB.Load<Tile64, TElement>(b, s.ColumnB, s.DepthB, j0, s.N, k0, end, aligned != 0);
+            Float4 nextA = TA.Load<Tile64, Float32>(a, s.RowA, s.DepthA, i0, s.M, k0, end, aligned != 0),
+                nextB = TB.Load<Tile64, TElement>(b, s.ColumnB, s.DepthB, j0, s.N, k0, end, aligned != 0);
             for (; k0 < end; k0 += Depth)
             {
                 TA.Store<Tile64>(tileA, nextA);
@@ -56,10 +59,11 @@ internal static class GemmTiled
     }
 
     /// <summary>
-    /// The same with C 128 by 128, 8 by 8 a work item: rows 4ty … 4ty + 3 and 64 more, columns alike. Half as many reads of shared memory for a multiply-add.
-    /// For aligned matrices only: registers are scarce here.
+    /// The same with C 128 by 128, 8 by 8 a work item: rows 4ty … 4ty + 3 and 64 more, columns alike. Half as many reads of shared memory
+    /// for a multiply-add. For aligned matrices only: registers are scarce here.
     /// </summary>
-    public static void Multiply128<TA, TB, TElement>(ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, GemmShape s, int blocksPerGroup)
+    public static void Multiply128<TA, TB, TElement>(ArrayView<float> a, ArrayView<float> b, ArrayView<float> c, GemmShape s,
+        int blocksPerGroup)
         where TA : struct, IGemmTileSource
         where TB : struct, IGemmTileSource
         where TElement : struct, IElement
@@ -77,7 +81,8 @@ internal static class GemmTiled
             // Row r of the register tile: its left and its right four columns.
             Float4 l0 = default, l1 = default, l2 = default, l3 = default, l4 = default, l5 = default, l6 = default, l7 = default;
             Float4 r0 = default, r1 = default, r2 = default, r3 = default, r4 = default, r5 = default, r6 = default, r7 = default;
-            Float4 nextA = TA.Load<Tile128, Float32>(a, s.RowA, s.DepthA, i0, s.M, k0, end, aligned: true), nextB = TB.Load<Tile128, TElement>(b, s.ColumnB, s.DepthB, j0, s.N, k0, end, aligned: true);
+            Float4 nextA = TA.Load<Tile128, Float32>(a, s.RowA, s.DepthA, i0, s.M, k0, end, aligned: true),
+                nextB = TB.Load<Tile128, TElement>(b, s.ColumnB, s.DepthB, j0, s.N, k0, end, aligned: true);
             for (; k0 < end; k0 += Depth)
             {
                 TA.Store<Tile128>(tileA, nextA);
@@ -87,7 +92,8 @@ internal static class GemmTiled
                 nextB = TB.Load<Tile128, TElement>(b, s.ColumnB, s.DepthB, j0, s.N, k0 + Depth, end, aligned: true);
                 for (int t = 0; t < Depth; t++)
                 {
-                    Float4 top = tileA[(t * Row) + ty], bottom = tileA[(t * Row) + Half + ty], left = tileB[(t * Row) + tx], right = tileB[(t * Row) + Half + tx];
+                    Float4 top = tileA[(t * Row) + ty], bottom = tileA[(t * Row) + Half + ty], left = tileB[(t * Row) + tx],
+                        right = tileB[(t * Row) + Half + tx];
                     Step4(top, left, ref l0, ref l1, ref l2, ref l3);
                     Step4(top, right, ref r0, ref r1, ref r2, ref r3);
                     Step4(bottom, left, ref l4, ref l5, ref l6, ref l7);
@@ -132,7 +138,8 @@ internal static class GemmTiled
 
     // Four rows of a quadruple each.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(Float4 s0, Float4 s1, Float4 s2, Float4 s3, ArrayView<float> c, long origin, int i, int j, int m, int n, bool add, bool aligned)
+    private static void Store(Float4 s0, Float4 s1, Float4 s2, Float4 s3, ArrayView<float> c, long origin, int i, int j, int m, int n,
+        bool add, bool aligned)
     {
         long at = origin + ((long)i * n) + j;
         if (i < m) Float4.Store(s0, c, at, n - j, add, aligned);

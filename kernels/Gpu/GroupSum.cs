@@ -3,9 +3,9 @@ using ILGPU;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
-/// Sums, and maxima, over the work items of a group, as a tree in shared memory: the order of the additions depends on the group's size alone, so the
-/// result has the same bits in every run. (ILGPU's own group reductions use atomics on some devices.) The group's size is a power of two
-/// of at most 256; every work item of the group must make the call, and all get the sum.
+/// Sums, and maxima, over the work items of a group, as a tree in shared memory: the order of the additions depends on the group's size
+/// alone, so the result has the same bits in every run. (ILGPU's own group reductions use atomics on some devices.) The group's size is a
+/// power of two of at most 256; every work item of the group must make the call, and all get the sum.
 /// </summary>
 internal static class GroupSum
 {

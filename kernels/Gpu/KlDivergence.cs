@@ -6,15 +6,18 @@ using ILGPU.Runtime;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
-/// KL(π‖π_ref) = Σⱼ πⱼ (ln πⱼ − ln π_refⱼ) per row of V, with π = softmax(logits), π_ref = softmax(reference); saves both log-sums. Tokens with
-/// πⱼ = 0 contribute 0; a token that only the reference forbids makes the divergence +∞. Against three kernels: one, and the row is near when it
-/// is read again.
+/// KL(π‖π_ref) = Σⱼ πⱼ (ln πⱼ − ln π_refⱼ) per row of V, with π = softmax(logits), π_ref = softmax(reference); saves both log-sums. Tokens
+/// with πⱼ = 0 contribute 0; a token that only the reference forbids makes the divergence +∞. Against three kernels: one, and the row is
+/// near when it is read again.
 /// </summary>
 internal sealed class KlDivergenceForward(Accelerator accelerator, bool alone)
 {
-    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int> kernel = alone
-        ? accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int>(Kernel<RowAlone>)
-        : accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int, int>(Kernel<RowTeam>);
+    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int,
+        int, int> kernel = alone
+        ? accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int,
+            int>(Kernel<RowAlone>)
+        : accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int,
+            int>(Kernel<RowTeam>);
 
     /// <summary>In the form for the accelerator.</summary>
     public KlDivergenceForward(Accelerator accelerator)
@@ -24,7 +27,8 @@ internal sealed class KlDivergenceForward(Accelerator accelerator, bool alone)
 
     /// <summary>The kernel.</summary>
     internal static void Kernel<TTeam>(
-        ArrayView<float> logits, ArrayView<float> reference, ArrayView<float> kl, ArrayView<float> logZ, ArrayView<float> referenceLogZ, int rows, int V, int team)
+        ArrayView<float> logits, ArrayView<float> reference, ArrayView<float> kl, ArrayView<float> logZ, ArrayView<float> referenceLogZ,
+        int rows, int V, int team)
         where TTeam : struct, IRowTeam
     {
         int r = RowLayout.Row(team), j = Group.IdxX % team * 8;
@@ -32,7 +36,10 @@ internal sealed class KlDivergenceForward(Accelerator accelerator, bool alone)
         float z = LogSumExpForward.OfRow<TTeam>(logits, row, V, team), zq = LogSumExpForward.OfRow<TTeam>(reference, row, V, team);
         float shift = RowRuns.Finite(z), referenceShift = RowRuns.Finite(zq);
         Float8 sums = default;
-        for (; j <= V - 8; j += 8 * team) sums = Lanes.Add(sums, Terms(Lanes.Load(logits, row + j), shift, Lanes.Load(reference, row + j), referenceShift, 0f));
+        for (; j <= V - 8; j += 8 * team)
+        {
+            sums = Lanes.Add(sums, Terms(Lanes.Load(logits, row + j), shift, Lanes.Load(reference, row + j), referenceShift, 0f));
+        }
         if (j < V)
         {
             Float8 x = Lanes.LoadSome(logits, row + j, V - j, float.NegativeInfinity), q = Lanes.LoadSome(reference, row + j, V - j, 0f);
@@ -47,7 +54,8 @@ internal sealed class KlDivergenceForward(Accelerator accelerator, bool alone)
     }
 
     /// <summary>Starts it.</summary>
-    public void Run(ArrayView<float> logits, ArrayView<float> reference, ArrayView<float> kl, ArrayView<float> logZ, ArrayView<float> referenceLogZ, int rows, int v)
+    public void Run(ArrayView<float> logits, ArrayView<float> reference, ArrayView<float> kl, ArrayView<float> logZ,
+        ArrayView<float> referenceLogZ, int rows, int v)
     {
         int team = RowLayout.Team(v, alone);
         kernel(RowLayout.Groups(rows, team, alone), logits, reference, kl, logZ, referenceLogZ, rows, v, team);
@@ -75,12 +83,16 @@ internal sealed class KlDivergenceForward(Accelerator accelerator, bool alone)
     }
 }
 
-/// <summary>dlogitsⱼ += dkl πⱼ (ln πⱼ − ln π_refⱼ − KL), per row of V; the reference is a constant. Rows with dkl = 0 are left alone.</summary>
+/// <summary>
+/// dlogitsⱼ += dkl πⱼ (ln πⱼ − ln π_refⱼ − KL), per row of V; the reference is a constant. Rows with dkl = 0 are left alone.
+/// </summary>
 internal sealed class KlDivergenceBackward(Accelerator accelerator, bool alone)
 {
-    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+    ArrayView<float>,
         ArrayView<float>, int, RowRuns> kernel =
-        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+        ArrayView<float>,
             ArrayView<float>, int, RowRuns>(Kernel);
 
     /// <summary>In the form for the accelerator.</summary>
@@ -91,7 +103,8 @@ internal sealed class KlDivergenceBackward(Accelerator accelerator, bool alone)
 
     /// <summary>The kernel.</summary>
     public static void Kernel(
-        ArrayView<float> logits, ArrayView<float> logZ, ArrayView<float> reference, ArrayView<float> referenceLogZ, ArrayView<float> kl, ArrayView<float> dkl,
+        ArrayView<float> logits, ArrayView<float> logZ, ArrayView<float> reference, ArrayView<float> referenceLogZ, ArrayView<float> kl,
+        ArrayView<float> dkl,
         ArrayView<float> dlogits, int V, RowRuns runs)
     {
         int r = runs.Row(), end = runs.End(V);
@@ -103,13 +116,15 @@ internal sealed class KlDivergenceBackward(Accelerator accelerator, bool alone)
             if (V - j >= 8)
             {
                 Float8 sum = Lanes.Load(dlogits, at);
-                Float8.MultiplyAdd(dkl[r], KlDivergenceForward.Terms(Lanes.Load(logits, at), shift, Lanes.Load(reference, at), referenceShift, kl[r]), ref sum);
+                Float8.MultiplyAdd(dkl[r],
+                    KlDivergenceForward.Terms(Lanes.Load(logits, at), shift, Lanes.Load(reference, at), referenceShift, kl[r]), ref sum);
                 sum.Store(dlogits, at);
             }
             else
             {
                 Float8 sum = Lanes.LoadSome(dlogits, at, V - j, 0f), x = Lanes.LoadSome(logits, at, V - j, float.NegativeInfinity);
-                Float8.MultiplyAdd(dkl[r], KlDivergenceForward.Terms(x, shift, Lanes.LoadSome(reference, at, V - j, 0f), referenceShift, kl[r]), ref sum);
+                Float8.MultiplyAdd(dkl[r],
+                    KlDivergenceForward.Terms(x, shift, Lanes.LoadSome(reference, at, V - j, 0f), referenceShift, kl[r]), ref sum);
                 sum.StoreSome(dlogits, at, V - j);
             }
         }
@@ -117,7 +132,8 @@ internal sealed class KlDivergenceBackward(Accelerator accelerator, bool alone)
 
     /// <summary>Starts it.</summary>
     public void Run(
-        ArrayView<float> logits, ArrayView<float> logZ, ArrayView<float> reference, ArrayView<float> referenceLogZ, ArrayView<float> kl, ArrayView<float> dkl,
+        ArrayView<float> logits, ArrayView<float> logZ, ArrayView<float> reference, ArrayView<float> referenceLogZ, ArrayView<float> kl,
+        ArrayView<float> dkl,
         ArrayView<float> dlogits, int rows, int v)
     {
         var runs = new RowRuns(rows, v, alone);

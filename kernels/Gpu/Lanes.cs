@@ -114,7 +114,8 @@ internal static class Lanes
 
     /// <summary>The largest of the eight.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Max(this Float8 x) => Larger(Larger(Larger(x.S0, x.S4), Larger(x.S2, x.S6)), Larger(Larger(x.S1, x.S5), Larger(x.S3, x.S7)));
+    public static float Max(this Float8 x) =>
+        Larger(Larger(Larger(x.S0, x.S4), Larger(x.S2, x.S6)), Larger(Larger(x.S1, x.S5), Larger(x.S3, x.S7)));
 
     /// <summary>e^x for x at most about 0; see the one for a single number.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -135,7 +136,8 @@ internal static class Lanes
     public static float Larger(float a, float b) => a > b ? a : b;
 
     /// <summary>
-    /// e^x for x at most about 0, within a relative 3e-7; 0 below −87. A polynomial, so that eight are as fast as one, and the same on every device:
+    /// e^x for x at most about 0, within a relative 3e-7; 0 below −87. A polynomial, so that eight are as fast as one, and the same on
+    /// every device:
     /// x = n ln 2 + r (ln 2 in two parts), e^x = 2ⁿ e^r, e^r by the polynomial of Cephes' expf.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -72,7 +72,8 @@ internal sealed class LogSumExpBackward(Accelerator accelerator, bool alone)
     }
 
     /// <summary>The kernel.</summary>
-    public static void Kernel(ArrayView<float> logits, ArrayView<float> logZ, ArrayView<float> dlogZ, ArrayView<float> dlogits, int V, RowRuns runs)
+    public static void Kernel(ArrayView<float> logits, ArrayView<float> logZ, ArrayView<float> dlogZ, ArrayView<float> dlogits, int V,
+        RowRuns runs)
     {
         int r = runs.Row(), end = runs.End(V);
         if (r < 0 || dlogZ[r] == 0f) return;
@@ -99,7 +100,8 @@ internal sealed class LogSumExpBackward(Accelerator accelerator, bool alone)
         else
         {
             Float8 sum = Lanes.LoadSome(d, at, exist, 0f);
-            Float8.MultiplyAdd(alpha, Lanes.Exp(Lanes.AddScaled(-shift, 1f, Lanes.LoadSome(x, at, exist, float.NegativeInfinity))), ref sum);
+            Float8.MultiplyAdd(alpha, Lanes.Exp(Lanes.AddScaled(-shift, 1f, Lanes.LoadSome(x, at, exist, float.NegativeInfinity))),
+                ref sum);
             sum.StoreSome(d, at, exist);
         }
     }

@@ -37,5 +37,6 @@ internal sealed class MapBackward<TOp>(Accelerator accelerator)
     }
 
     /// <summary>Starts it.</summary>
-    public void Run(ArrayView<float> x, ArrayView<float> y, ArrayView<float> dy, ArrayView<float> dx) => kernel(Launch.Items(x.Length), x, y, dy, dx);
+    public void Run(ArrayView<float> x, ArrayView<float> y, ArrayView<float> dy, ArrayView<float> dx) =>
+        kernel(Launch.Items(x.Length), x, y, dy, dx);
 }

@@ -44,5 +44,6 @@ internal sealed class Probe(Accelerator accelerator)
     }
 
     /// <summary>Starts it.</summary>
-    public void Run(ArrayView<float> x, ArrayView<float> y, int rows, int columns) => kernel(Launch.Groups(rows, Launch.GroupSize), x, y, columns);
+    public void Run(ArrayView<float> x, ArrayView<float> y, int rows, int columns) =>
+        kernel(Launch.Groups(rows, Launch.GroupSize), x, y, columns);
 }

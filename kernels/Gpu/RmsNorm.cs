@@ -30,11 +30,13 @@ internal sealed class RmsNormForward(Accelerator accelerator)
 /// <summary>dxᵢ += (wᵢ dyᵢ − xᵢ ⟨w⊙dy, x⟩ / (C ρ²)) / ρ, per row of C. A group a row.</summary>
 internal sealed class RmsNormBackwardInput(Accelerator accelerator)
 {
-    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int> kernel =
+    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+        int> kernel =
         accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int>(Kernel);
 
     /// <summary>The kernel.</summary>
-    public static void Kernel(ArrayView<float> x, ArrayView<float> w, ArrayView<float> inverseRms, ArrayView<float> dy, ArrayView<float> dx, int C)
+    public static void Kernel(ArrayView<float> x, ArrayView<float> w, ArrayView<float> inverseRms, ArrayView<float> dy,
+        ArrayView<float> dx, int C)
     {
         int r = Grid.IdxX;
         long row = (long)r * C;
@@ -45,7 +47,8 @@ internal sealed class RmsNormBackwardInput(Accelerator accelerator)
     }
 
     /// <summary>Starts it.</summary>
-    public void Run(ArrayView<float> x, ArrayView<float> w, ArrayView<float> inverseRms, ArrayView<float> dy, ArrayView<float> dx, int rows, int c) =>
+    public void Run(ArrayView<float> x, ArrayView<float> w, ArrayView<float> inverseRms, ArrayView<float> dy, ArrayView<float> dx,
+        int rows, int c) =>
         kernel(Launch.Rows(rows, c), x, w, inverseRms, dy, dx, c);
 }
 
@@ -66,13 +69,17 @@ internal sealed class RmsNormBackwardWeight(Accelerator accelerator)
     public static int ScratchLength(int rows, int c) => checked(PartsOf(rows) * c);
 
     /// <summary>First pass: sums[part, i] over the part's rows.</summary>
-    public static void Parts(ArrayView<float> x, ArrayView<float> inverseRms, ArrayView<float> dy, ArrayView<float> sums, int rows, int C, int parts)
+    public static void Parts(ArrayView<float> x, ArrayView<float> inverseRms, ArrayView<float> dy, ArrayView<float> sums, int rows, int C,
+        int parts)
     {
         int item = Grid.GlobalIndex.X;
         if (item >= parts * C) return;
         int part = item / C, i = item % C, length = (rows + parts - 1) / parts;
         float sum = 0f;
-        for (int r = part * length; r < XMath.Min(rows, (part + 1) * length); r++) sum += inverseRms[r] * x[(long)r * C + i] * dy[(long)r * C + i];
+        for (int r = part * length; r < XMath.Min(rows, (part + 1) * length); r++)
+        {
+            sum += inverseRms[r] * x[(long)r * C + i] * dy[(long)r * C + i];
+        }
         sums[item] = sum;
     }
 
@@ -87,7 +94,8 @@ internal sealed class RmsNormBackwardWeight(Accelerator accelerator)
     }
 
     /// <summary>Starts both.</summary>
-    public void Run(ArrayView<float> x, ArrayView<float> inverseRms, ArrayView<float> dy, ArrayView<float> scratch, ArrayView<float> dw, int rows, int c)
+    public void Run(ArrayView<float> x, ArrayView<float> inverseRms, ArrayView<float> dy, ArrayView<float> scratch, ArrayView<float> dw,
+        int rows, int c)
     {
         int parts = PartsOf(rows);
         partial(Launch.Items((long)parts * c), x, inverseRms, dy, scratch, rows, c, parts);

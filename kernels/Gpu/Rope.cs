@@ -10,11 +10,14 @@ namespace MiniTransformer.Kernels.Gpu;
 /// </summary>
 internal sealed class Rope(Accelerator accelerator)
 {
-    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>, RopeSize> kernel =
-        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>, RopeSize>(Kernel);
+    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+        RopeSize> kernel =
+        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>, ArrayView<float>,
+            RopeSize>(Kernel);
 
     /// <summary>The kernel.</summary>
-    public static void Kernel(ArrayView<float> x, ArrayView<int> positions, ArrayView<float> cos, ArrayView<float> sin, ArrayView<float> y, RopeSize size)
+    public static void Kernel(ArrayView<float> x, ArrayView<int> positions, ArrayView<float> cos, ArrayView<float> sin, ArrayView<float> y,
+        RopeSize size)
     {
         int item = Grid.GlobalIndex.X, half = size.D / 2;
         if (item >= size.Rows * size.H * half) return;
@@ -27,7 +30,8 @@ internal sealed class Rope(Accelerator accelerator)
     }
 
     /// <summary>Starts it.</summary>
-    public void Run(ArrayView<float> x, ArrayView<int> positions, ArrayView<float> cos, ArrayView<float> sin, ArrayView<float> y, RopeSize size) =>
+    public void Run(ArrayView<float> x, ArrayView<int> positions, ArrayView<float> cos, ArrayView<float> sin, ArrayView<float> y,
+        RopeSize size) =>
         kernel(Launch.Items((long)size.Rows * size.H * (size.D / 2)), x, positions, cos, sin, y, size);
 }
 

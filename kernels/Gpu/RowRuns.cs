@@ -4,7 +4,8 @@ using ILGPU.Algorithms;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
-/// Rows of V elements cut into runs, a work item a run: of eight elements on GPUs, of whole rows or 4096 elements where a device computes on a CPU.
+/// Rows of V elements cut into runs, a work item a run: of eight elements on GPUs, of whole rows or 4096 elements where a device computes
+/// on a CPU.
 /// </summary>
 internal readonly struct RowRuns
 {

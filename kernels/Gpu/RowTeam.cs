@@ -6,8 +6,8 @@ using ILGPU.Runtime.OpenCL;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
-/// How the work items of a row come to one result: a <see cref="RowTeam"/> on GPUs; <see cref="RowAlone"/> where a device computes on a CPU, and a work
-/// item takes a whole row eight elements at a time. The order of additions depends on the team's size alone.
+/// How the work items of a row come to one result: a <see cref="RowTeam"/> on GPUs; <see cref="RowAlone"/> where a device computes on a
+/// CPU, and a work item takes a whole row eight elements at a time. The order of additions depends on the team's size alone.
 /// </summary>
 internal interface IRowTeam
 {
@@ -45,8 +45,9 @@ internal readonly struct RowAlone : IRowTeam
 }
 
 /// <summary>
-/// Teams of a power of two of neighbouring work items; a group holds one or several. All of the group must make each call. Every work item goes through
-/// the numbers of its team itself: no tree, and so no barrier within a loop, around which a compiler for a CPU has to build far more code.
+/// Teams of a power of two of neighbouring work items; a group holds one or several. All of the group must make each call. Every work item
+/// goes through the numbers of its team itself: no tree, and so no barrier within a loop, around which a compiler for a CPU has to build
+/// far more code.
 /// </summary>
 internal readonly struct RowTeam : IRowTeam
 {
@@ -117,7 +118,9 @@ internal readonly struct RowTeam : IRowTeam
     }
 }
 
-/// <summary>Which rows a work item works on: teams of work items take a row each, and of a row every team-th run of eight elements.</summary>
+/// <summary>
+/// Which rows a work item works on: teams of work items take a row each, and of a row every team-th run of eight elements.
+/// </summary>
 internal static class RowLayout
 {
     /// <summary>Rows of a group of single work items.</summary>

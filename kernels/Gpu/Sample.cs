@@ -5,16 +5,20 @@ using ILGPU.Runtime;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
-/// Draws one token a row from logits of V, as the CPU's Sample does: softmax(logits / temperature), the topK most probable, of those the fewest whose
-/// mass reaches topP, then the inverse of the cumulative distribution in the order of ids at uniforms[row]. Temperature 0 takes the most probable token,
-/// at ties the lowest id. Writes the id and its log-probability under the untruncated policy at temperature 1. A −∞ logit is never drawn, unless all
-/// are: then id 0 with log-probability −∞. Against a work item a row that takes the most probable tokens one by one: a team a row, and bisection.
+/// Draws one token a row from logits of V, as the CPU's Sample does: softmax(logits / temperature), the topK most probable, of those the
+/// fewest whose mass reaches topP, then the inverse of the cumulative distribution in the order of ids at uniforms[row]. Temperature 0
+/// takes the most probable token, at ties the lowest id. Writes the id and its log-probability under the untruncated policy at temperature
+/// 1. A −∞ logit is never drawn, unless all are: then id 0 with log-probability −∞. Against a work item a row that takes the most probable
+/// tokens one by one: a team a row, and bisection.
 /// </summary>
 internal sealed class Sample(Accelerator accelerator, bool alone)
 {
-    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<int>, ArrayView<float>, SampleOptions, int> kernel = alone
-        ? accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<int>, ArrayView<float>, SampleOptions, int>(Kernel<RowAlone>)
-        : accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<int>, ArrayView<float>, SampleOptions, int>(Kernel<RowTeam>);
+    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<int>, ArrayView<float>, SampleOptions,
+        int> kernel = alone
+        ? accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<int>, ArrayView<float>, SampleOptions,
+            int>(Kernel<RowAlone>)
+        : accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<int>, ArrayView<float>, SampleOptions,
+            int>(Kernel<RowTeam>);
 
     /// <summary>In the form for the accelerator.</summary>
     public Sample(Accelerator accelerator)
@@ -39,7 +43,8 @@ internal sealed class Sample(Accelerator accelerator, bool alone)
     }
 
     /// <summary>Starts it.</summary>
-    public void Run(ArrayView<float> logits, ArrayView<float> uniforms, ArrayView<int> ids, ArrayView<float> logProbs, SampleOptions options)
+    public void Run(ArrayView<float> logits, ArrayView<float> uniforms, ArrayView<int> ids, ArrayView<float> logProbs,
+        SampleOptions options)
     {
         int team = RowLayout.Team(options.V, alone);
         kernel(Launch.Groups(options.Rows, team), logits, uniforms, ids, logProbs, options, team);
@@ -56,13 +61,15 @@ internal sealed class Sample(Accelerator accelerator, bool alone)
         return lowest < V ? lowest : 0f;
     }
 
-    // Work items have consecutive pieces of the row: the one in whose piece the cumulative distribution passes the target looks for the token.
+    // Work items have consecutive pieces of the row: the one in whose piece the cumulative distribution passes the target looks for the
+    // token.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float Draw<TTeam>(ArrayView<float> x, long row, float max, float uniform, int team, SampleOptions s)
         where TTeam : struct, IRowTeam
     {
         SampleCut cut = SampleCut.Of<TTeam>(x, row, max, team, s);
-        int length = ((s.V + 7) / 8 + team - 1) / team * 8, start = Group.IdxX % team * length, end = start + length < s.V ? start + length : s.V;
+        int length = ((s.V + 7) / 8 + team - 1) / team * 8, start = Group.IdxX % team * length,
+            end = start + length < s.V ? start + length : s.V;
         Compensated mass = new(0f, 0f);
         float between = 0f;
         for (int j = start; j < end; j += 8)
@@ -79,7 +86,10 @@ internal sealed class Sample(Accelerator accelerator, bool alone)
 
         Compensated before = TTeam.Before(mass, team, out Compensated total), after = before.Plus(mass);
         float target = uniform * (total.High + total.Low), found = -1f;
-        if (Reaches(after, target) && !Reaches(before, target)) found = Search(x, row, max, start, end, before, target, cut, ties, tieWeight, s);
+        if (Reaches(after, target) && !Reaches(before, target))
+        {
+            found = Search(x, row, max, start, end, before, target, cut, ties, tieWeight, s);
+        }
         found = TTeam.Max(found, team);
 
         // Where rounding leaves the target out of reach: the last token that is kept.
@@ -87,11 +97,12 @@ internal sealed class Sample(Accelerator accelerator, bool alone)
         return Lanes.Larger(Lanes.Larger(found, TTeam.Max(last, team)), 0f);
     }
 
-    // The kept token of a piece at which the sum exceeds the target: first the run of eight, then the token. Where rounding lets the sum of a run
-    // exceed it, but no token's, the last kept one of the run; where no run does, that of the piece; −1 if the piece has none.
+    // The kept token of a piece at which the sum exceeds the target: first the run of eight, then the token. Where rounding lets the sum of
+    // a run exceed it, but no token's, the last kept one of the run; where no run does, that of the piece; −1 if the piece has none.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float Search(
-        ArrayView<float> x, long row, float max, int start, int end, Compensated below, float target, SampleCut cut, float ties, float tieWeight, SampleOptions s)
+        ArrayView<float> x, long row, float max, int start, int end, Compensated below, float target, SampleCut cut, float ties,
+        float tieWeight, SampleOptions s)
     {
         int from = start, to = end;
         float left = ties, stop = float.PositiveInfinity;

@@ -5,9 +5,10 @@ using ILGPU.Algorithms;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
-/// Which tokens of a row may be drawn, by their distance y = max − logit ≥ 0 from the most probable: those with y ≤ Near, and of those up to Far, which
-/// are equally probable, the first Ties by id. Found without sorting: by bisection on the bits of y, which are ordered like y itself, since it is never
-/// negative. A pass counts, or weighs, the tokens up to a bound; passes end as soon as one token, or none, is in question.
+/// Which tokens of a row may be drawn, by their distance y = max − logit ≥ 0 from the most probable: those with y ≤ Near, and of those up
+/// to Far, which are equally probable, the first Ties by id. Found without sorting: by bisection on the bits of y, which are ordered like y
+/// itself, since it is never negative. A pass counts, or weighs, the tokens up to a bound; passes end as soon as one token, or none, is in
+/// question.
 /// </summary>
 internal struct SampleCut
 {
@@ -21,9 +22,9 @@ internal struct SampleCut
     public float Ties;
 
     /// <summary>
-    /// The cut of softmax(logits / temperature) by topK (0: none), then by topP (1: none); a probability below e^−87 of the largest counts as 0.
-    /// One pass over the row stands in a loop in a loop, and no pass depends on a condition: a compiler for a CPU doubles what follows a barrier
-    /// that does.
+    /// The cut of softmax(logits / temperature) by topK (0: none), then by topP (1: none); a probability below e^−87 of the largest counts
+    /// as 0. One pass over the row stands in a loop in a loop, and no pass depends on a condition: a compiler for a CPU doubles what
+    /// follows a barrier that does.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SampleCut Of<TTeam>(ArrayView<float> x, long row, float max, int team, SampleOptions s)

@@ -5,13 +5,13 @@ using ILGPU.Runtime.Cuda;
 namespace MiniTransformer.Kernels.Gpu;
 
 /// <summary>
-/// What tensor cores do in <see cref="GemmTensorCores"/>: a warp's product of 32 rows by 8 k and 8 k by 64 columns, from dynamic shared memory. An interface, so
-/// that tests can run the kernel where there is no tensor core.
+/// What tensor cores do in <see cref="GemmTensorCores"/>: a warp's product of 32 rows by 8 k and 8 k by 64 columns, from dynamic shared
+/// memory. An interface, so that tests can run the kernel where there is no tensor core.
 /// </summary>
 /// <remarks>
-/// The instruction multiplies 16 by 8 and 8 by 8, of which every lane holds a part. Lane 4g + t holds of A the elements (g, t), (g + 8, t), (g, t + 4) and
-/// (g + 8, t + 4), of B (t, g) and (t + 4, g), of the sum (g, 2t), (g, 2t + 1), (g + 8, 2t) and (g + 8, 2t + 1): NVIDIA, "Parallel Thread Execution ISA",
-/// "Matrix Fragments for mma.m16n8k8" with .tf32. A warp does 2 by 8 of them.
+/// The instruction multiplies 16 by 8 and 8 by 8, of which every lane holds a part. Lane 4g + t holds of A the elements (g, t), (g + 8, t),
+/// (g, t + 4) and (g + 8, t + 4), of B (t, g) and (t + 4, g), of the sum (g, 2t), (g, 2t + 1), (g + 8, 2t) and (g + 8, 2t + 1): NVIDIA,
+/// "Parallel Thread Execution ISA", "Matrix Fragments for mma.m16n8k8" with .tf32. A warp does 2 by 8 of them.
 /// </remarks>
 internal interface ITensorCores
 {
@@ -24,21 +24,26 @@ internal interface ITensorCores
     /// <summary>sums ← 0</summary>
     static abstract void Clear(ArrayView<float> sums);
 
-    /// <summary>sums += A·B. A lane's first element of A, (g, t), is at <paramref name="atA"/> in shared memory, that of B, (t, g), at <paramref name="atB"/>.</summary>
+    /// <summary>
+    /// sums += A·B. A lane's first element of A, (g, t), is at <paramref name="atA"/> in shared memory, that of B, (t, g), at
+    /// <paramref name="atB"/>.
+    /// </summary>
     static abstract void MultiplyAdd(ArrayView<float> shared, int atA, int atB, ArrayView<float> sums);
 
-    /// <summary>Stores the upper or lower 16 of the warp's rows to shared memory, where the lane's element (g, 2t) goes to <paramref name="at"/>.</summary>
+    /// <summary>
+    /// Stores the upper or lower 16 of the warp's rows to shared memory, where the lane's element (g, 2t) goes to <paramref name="at"/>.
+    /// </summary>
     static abstract void Store(ArrayView<float> shared, int at, int lower, ArrayView<float> sums);
 }
 
 /// <summary>
-/// The tensor cores of CUDA GPUs from compute capability 8.0 on, in PTX. Sums are registers of the assembler's own: what passes through an operand that is
-/// written to, ILGPU keeps in local memory.
+/// The tensor cores of CUDA GPUs from compute capability 8.0 on, in PTX. Sums are registers of the assembler's own: what passes through an
+/// operand that is written to, ILGPU keeps in local memory.
 /// </summary>
 internal readonly struct TensorCores : ITensorCores
 {
-    // Distances in the texts, in bytes: 2176 is four rows of a tile, 4 · 16 · TensorTile.RowOfQuadruples; 4224 is eight rows of what is stored,
-    // 8 · 4 · GemmTensorCores.StoredRow.
+    // Distances in the texts, in bytes: 2176 is four rows of a tile, 4 · 16 · TensorTile.RowOfQuadruples; 4224 is eight rows of what is
+    // stored, 8 · 4 · GemmTensorCores.StoredRow.
 
     /// <inheritdoc/>
     public static int OwnFloats => 0;

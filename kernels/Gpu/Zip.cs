@@ -27,11 +27,14 @@ internal sealed class Zip<TOp>(Accelerator accelerator)
 internal sealed class ZipBackward<TOp>(Accelerator accelerator)
     where TOp : unmanaged, IBinaryOp
 {
-    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int> kernel =
-        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, int>(Kernel);
+    private readonly Action<KernelConfig, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int,
+        int> kernel =
+        accelerator.LoadStreamKernel<ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>, int,
+            int>(Kernel);
 
     /// <summary>The kernel; wantA and wantB are 1 for a gradient that is wanted and 0 for one that is not.</summary>
-    public static void Kernel(ArrayView<float> a, ArrayView<float> b, ArrayView<float> dy, ArrayView<float> da, ArrayView<float> db, int wantA, int wantB)
+    public static void Kernel(ArrayView<float> a, ArrayView<float> b, ArrayView<float> dy, ArrayView<float> da, ArrayView<float> db,
+        int wantA, int wantB)
     {
         int i = Grid.GlobalIndex.X;
         if (i >= a.IntLength) return;

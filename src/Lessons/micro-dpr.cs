@@ -1,20 +1,19 @@
 #:property RetainVMGarbageCollection=true
-// micro-dpr: a transformer, its gradients, SFT, the dense reward that SFT recovers without saying so, and reinforcement with it. No library.
+// micro-dpr: a transformer, its gradients, SFT, the dense reward that SFT recovers without saying so, and reinforcement with it.
 //     dotnet run src/Lessons/micro-dpr.cs
-// The task is the next letter of each: "abcd>" → "bcde.". The teachers are lazy, and mostly copy: the base learns from one who is right in 20% of
-// the cases, SFT from one who is right in 40%. The direction from the first to the second is "copy less", and DPR walks on in it.
-// This is the whole algorithm after arXiv 2510.02493; everything else in this repository is efficiency, breadth and proof. Left out: float32
-// kernels, a cache (sampling computes every prefix again), responses of unequal length in a batch, several heads, schedules, decay, clipping,
-// validation (a fair rival chooses its own length and rate), tokenizers, checkpoints, GPUs.
-using System.Numerics;
-
+// The task is the next letter of each: "abcd>" → "bcde.". The teachers are lazy, and mostly copy: the base learns from one who is right
+// in 20% of the cases, SFT from one who is right in 40%. The direction from the first to the second is "copy less"; DPR walks on in it.
+// This is the whole algorithm after arXiv 2510.02493; everything else in this repository is efficiency, breadth and proof. Left out:
+// float32 kernels, a cache (sampling computes every prefix again), responses of unequal length in a batch, several heads, schedules,
+// decay, clipping, validation (a fair rival chooses its own length and rate), tokenizers, checkpoints, GPUs. No library is used.
+using V = System.Numerics.Vector<double>;
 const int Go = 10, End = 11, P = 5, H = 5;                 // tokens: ten letters, ">", "."; the lengths of a prompt and of a response
 for (int seed = 1; seed <= 3; seed++) {
     Random random = new(seed);
     int[][] prompts = [.. Enumerable.Range(0, 10_000).Select(i => new[] { i % 10, i / 10 % 10, i / 100 % 10, i / 1000, Go })];
     random.Shuffle(prompts);
-    int[][] heldOut = prompts[..400], forDpr = prompts[400..1400], better = Teach(prompts[1400..3400], .4), lazy = Teach(prompts[3400..], .2);
-
+    int[][] heldOut = prompts[..400], forDpr = prompts[400..1400];
+    int[][] better = Teach(prompts[1400..3400], .4), lazy = Teach(prompts[3400..], .2);
     Model policy = new(random);
     Sft(policy, lazy, steps: 800, rate: 3e-3);
     Model reference = policy.Copy();                       // π_ref
@@ -26,7 +25,7 @@ for (int seed = 1; seed <= 3; seed++) {
     string[] right = [.. new[] { reference, expert, longer, policy }.Select(m => $"{Right(m, greedy: true),9:F3}{Right(m),6:F3}")];
     Console.WriteLine($"seed {seed}     {string.Join("  ", right)}");
     // Demonstrations: the prompt, then the next letters with probability good, else the same; the end token.
-    int[][] Teach(int[][] prompts, double good) => [.. prompts.Select(p => random.NextDouble() < good ? Answered(p) : [.. p, .. p[..4], End])];
+    int[][] Teach(int[][] all, double good) => [.. all.Select(p => random.NextDouble() < good ? Answered(p) : [.. p, .. p[..4], End])];
     int[] Answered(int[] p) => [.. p, .. p[..4].Select(letter => (letter + 1) % 10), End];
     double Right(Model m, bool greedy = false) => Sample(m, heldOut, greedy).Average(s => s.SequenceEqual(Answered(s[..P])) ? 1.0 : 0);
 
@@ -49,7 +48,8 @@ for (int seed = 1; seed <= 3; seed++) {
             foreach (int row in alive.Reverse())
                 g[row] = sft[row, Action(batch, row)] - old[row, Action(batch, row)] + (row % H < H - 1 ? g[row + 1] : 0);
             // The advantage: the return less the batch's mean at its position, divided by the root mean square of all.
-            double[] mean = [.. Enumerable.Range(0, H).Select(t => alive.Where(row => row % H == t).Select(row => g[row]).DefaultIfEmpty().Average())];
+            ILookup<int, double> at = alive.ToLookup(row => row % H, row => g[row]);
+            double[] mean = [.. Enumerable.Range(0, H).Select(t => at[t].DefaultIfEmpty().Average())];
             foreach (int row in alive) g[row] -= mean[row % H];
             double rms = Math.Sqrt(alive.Average(row => g[row] * g[row]));
             logPi.Seed((row, a) => Array.BinarySearch(alive, row) < 0 ? 0 : ((a == Action(batch, row) ? -g[row] / rms : 0)
@@ -78,8 +78,9 @@ static int Action(int[][] batch, int row) => batch[row / H][P + row % H];
 static void Explain(Model expert, Model reference, int[][] data) {
     Matrix q = expert.Logits(data), logPi = expert.LogPolicy(data);
     double J(int row) => q[row, Action(data, row)] - (row % H < H - 1 ? q.Value(row + 1) : 0) - (row % H == 0 ? q.Value(row) : 0);
-    Console.WriteLine($"inverse soft-Q objective J(Q) {Enumerable.Range(0, q.Rows).Sum(J) / data.Length:F12} nats a response, from Q and V");
-    Console.WriteLine($"minus the loss of SFT         {Enumerable.Range(0, q.Rows).Sum(row => logPi[row, Action(data, row)]) / data.Length:F12}\n");
+    double Mean(Func<int, double> of) => Enumerable.Range(0, q.Rows).Sum(of) / data.Length;
+    Console.WriteLine($"inverse soft-Q objective J(Q) {Mean(J):F12} nats a response, from Q and V");
+    Console.WriteLine($"minus the loss of SFT         {Mean(row => logPi[row, Action(data, row)]):F12}\n");
     int[][] two = [[0, 1, 2, 3, Go, 1, 2, 3, 4, End], [0, 1, 2, 3, Go, 0, 1, 2, 3, End]];
     Matrix sft = expert.LogPolicy(two), old = reference.LogPolicy(two);
     string Token(int row) => $"  {"abcdefghij>."[Action(two, row)]} {sft[row, Action(two, row)] - old[row, Action(two, row)],5:F2}";
@@ -107,15 +108,16 @@ sealed class Model(Random random) {
         return copy;
     }
     public Matrix Logits(int[][] batch) {
-        (next, int[] places) = (0, [.. Enumerable.Range(0, batch.Length * Inputs)]);
         tape.Clear();
-        Matrix x = W(Vocab, Dim, 1).Pick(batch.SelectMany(s => s[..Inputs])) + W(Inputs, Dim, 1).Pick(places.Select(i => i % Inputs));
+        (next, int[] places) = (0, [.. Enumerable.Range(0, batch.Length * Inputs)]);
+        Matrix x = W(Vocab, Dim, 1).Pick([.. places.Select(i => batch[i / Inputs][i % Inputs])]);
+        x += W(Inputs, Dim, 1).Pick([.. places.Select(i => i % Inputs)]);
         for (int layer = 0; layer < 2; layer++) {
             Matrix h = x.Norm();
             x += Matrix.Attend(h * W(Dim, Dim), h * W(Dim, Dim), h * W(Dim, Dim), Inputs) * W(Dim, Dim);
             x += (x.Norm() * W(Dim, 4 * Dim)).Relu() * W(4 * Dim, Dim);
         }
-        return x.Norm().Pick(places.Where(i => i % Inputs >= Prompt - 1)) * W(Dim, Vocab);
+        return x.Norm().Pick([.. places.Where(i => i % Inputs >= Prompt - 1)]) * W(Dim, Vocab);
     }
     // log π(·|s) of every state of the responses: row b·H + t is the state before token t of response b.
     public Matrix LogPolicy(int[][] batch) => Logits(batch).LogSoftmax();
@@ -133,7 +135,7 @@ sealed class Model(Random random) {
     }
 }
 
-// A matrix X and the loss's gradient G in it. Every op computes its result by rows, and puts on the tape what adds to its operands' gradients.
+// A matrix X and the loss's gradient G in it. An op computes its result by rows, and tapes what adds to its operands' gradients.
 sealed class Matrix(int rows, int columns, List<Action> tape, double[]? values = null) {
     public readonly int Rows = rows, Columns = columns;
     public readonly double[] X = values ?? new double[rows * columns], G = new double[rows * columns];
@@ -154,10 +156,8 @@ sealed class Matrix(int rows, int columns, List<Action> tape, double[]? values =
     public static Matrix operator *(Matrix a, Matrix b) => a.Op(a.Rows, b.Columns,
         (c, i) => { for (int k = 0; k < b.Rows; k++) Add(a[i, k], b.Row(k), c.Row(i)); },
         (c, i) => { for (int k = 0; k < b.Rows; k++) { a.Grad(i)[k] += Dot(c.Grad(i), b.Row(k)); Add(a[i, k], c.Grad(i), b.Grad(k)); } });
-    public Matrix Pick(IEnumerable<int> which) {
-        int[] from = [.. which];
-        return Op(from.Length, Columns, (y, i) => Row(from[i]).CopyTo(y.Row(i)), (y, i) => Add(1, y.Grad(i), Grad(from[i])));
-    }
+    public Matrix Pick(int[] from) => Op(from.Length, Columns,
+        (y, i) => Row(from[i]).CopyTo(y.Row(i)), (y, i) => Add(1, y.Grad(i), Grad(from[i])));
     public Matrix Relu() => Op(Rows, Columns,
         (y, i) => { for (int j = 0; j < Columns; j++) y.Row(i)[j] = Math.Max(this[i, j], 0); },
         (y, i) => { for (int j = 0; j < Columns; j++) Grad(i)[j] += this[i, j] > 0 ? y.Grad(i)[j] : 0; });
@@ -169,8 +169,9 @@ sealed class Matrix(int rows, int columns, List<Action> tape, double[]? values =
     public double Value(int i) { double max = Row(i).ToArray().Max(); return max + Math.Log(Row(i).ToArray().Sum(x => Math.Exp(x - max))); }
     public Matrix LogSoftmax() => Op(Rows, Columns,
         (y, i) => { double v = Value(i); for (int a = 0; a < Columns; a++) y.Row(i)[a] = this[i, a] - v; },
-        (y, i) => { double sum = y.Grad(i).ToArray().Sum(); for (int a = 0; a < Columns; a++) Grad(i)[a] += y.Grad(i)[a] - Math.Exp(y[i, a]) * sum; });
-    // One causal head: p_ij = softmax_{j ≤ i}(q_i·k_j / √d), y_i = Σ_j p_ij v_j;  ∂(q_i·k_j) = p_ij (∂y_i·v_j − ∂y_i·y_i) / √d. Sequences of n.
+        (y, i) => { double sum = y.Grad(i).ToArray().Sum(); Add(1, y.Grad(i), Grad(i));
+            for (int a = 0; a < Columns; a++) Grad(i)[a] -= Math.Exp(y[i, a]) * sum; });
+    // One head, n tokens: p_ij = softmax_{j ≤ i}(q_i·k_j / √d), y_i = Σ_j p_ij v_j;  ∂(q_i·k_j) = p_ij (∂y_i·v_j − ∂y_i·y_i) / √d.
     public static Matrix Attend(Matrix q, Matrix k, Matrix v, int n) {
         Matrix p = new(q.Rows, n, [], [.. Enumerable.Repeat(double.NegativeInfinity, q.Rows * n)]);
         double scale = 1 / Math.Sqrt(q.Columns);
@@ -189,11 +190,11 @@ sealed class Matrix(int rows, int columns, List<Action> tape, double[]? values =
     }
     // y += a·x, and x·y: as many numbers at a time as the processor takes, so a row that is not a multiple of that throws.
     static void Add(double a, Span<double> x, Span<double> y) {
-        for (int i = 0; i < x.Length; i += Vector<double>.Count) (new Vector<double>(y[i..]) + a * new Vector<double>(x[i..])).CopyTo(y[i..]);
+        for (int i = 0; i < x.Length; i += V.Count) (new V(y[i..]) + a * new V(x[i..])).CopyTo(y[i..]);
     }
     static double Dot(Span<double> x, Span<double> y) {
-        Vector<double> sum = Vector<double>.Zero;
-        for (int i = 0; i < x.Length; i += Vector<double>.Count) sum += new Vector<double>(x[i..]) * new Vector<double>(y[i..]);
-        return Vector.Sum(sum);
+        V sum = V.Zero;
+        for (int i = 0; i < x.Length; i += V.Count) sum += new V(x[i..]) * new V(y[i..]);
+        return System.Numerics.Vector.Sum(sum);
     }
 }

@@ -19,8 +19,10 @@ public static class CommandLine
     /// <summary>The commands, in the order of the help.</summary>
     internal static CliCommand[] Commands =>
     [
-        DemoCommand.Create(), SftCommand.Create(), AdviseCommand.Create(), RewardCommand.Create(), DprCommand.Create(), EvalCommand.Create(),
-        GenerateCommand.Create(), InspectCommand.Create(), TasksCommand.Create(), CreditCommand.Create(), VerifyCommand.Create(), CompareCommand.Create(),
+        DemoCommand.Create(), SftCommand.Create(), AdviseCommand.Create(), RewardCommand.Create(), DprCommand.Create(),
+        EvalCommand.Create(),
+        GenerateCommand.Create(), InspectCommand.Create(), TasksCommand.Create(), CreditCommand.Create(), VerifyCommand.Create(),
+        CompareCommand.Create(),
         ExportCommand.Create(), MergeCommand.Create(), DevicesCommand.Create(), CompletionCommand.Create(),
     ];
 
@@ -77,7 +79,13 @@ public static class CommandLine
         if (args.Length == 0 || (args[0].StartsWith('-') && !rootFlags.Contains(args[0]))) args = ["demo", .. args];
 
         ParseResult typed = root.Parse(args, Parsing);
-        var streams = new InvocationConfiguration { Output = terminal.Out, Error = terminal.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+        var streams = new InvocationConfiguration
+        {
+            Output = terminal.Out,
+            Error = terminal.Error,
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null
+        };
         if (typed.Action is not (null or ParseErrorAction)) return typed.Invoke(streams); // help and version
         RefuseErrors(typed, commands, config: null);
 
@@ -89,8 +97,10 @@ public static class CommandLine
         string? run = Continued(command, typed, written);
         if (run is null && written is null) return command.Run(new Settings(command.Command, typed, onCommandLine), terminal);
 
-        // Configurations become part of the command line, so that there is one way to read a value; a run's own stands behind what is asked for now.
-        HashSet<string> named = [.. onCommandLine, .. written is null ? [] : written.Where(entry => entry.Value is not null).Select(entry => entry.Key)];
+        // Configurations become part of the command line, so that there is one way to read a value; a run's own stands behind what is asked
+        // for now.
+        HashSet<string> named = [.. onCommandLine, .. written is null ? [] : written.Where(entry => entry.Value is not null)
+            .Select(entry => entry.Key)];
         JsonObject? began = run is null ? null : ConfigFile.Read(RunDirectory.ConfigurationPath(run), command.Command);
         IEnumerable<string> tokens =
         [
@@ -107,11 +117,14 @@ public static class CommandLine
     // The folder of the run that is continued or read again; null where there is none.
     private static string? Continued(CliCommand command, ParseResult typed, JsonObject? written)
     {
-        Flag<bool>[] given = [.. new[] { command.Resume, command.Reread }.OfType<Flag<bool>>().Where(flag => typed.GetValue(flag) || Text(flag.Key) == "true")];
+        Flag<bool>[] given = [.. new[] { command.Resume, command.Reread }.OfType<Flag<bool>>()
+            .Where(flag => typed.GetValue(flag) || Text(flag.Key) == "true")];
         if (given.Length > 1) throw new UsageException($"{given[0].Name} and {given[1].Name} do not go together; give one of them.");
         if (given is [var takenUp])
         {
-            string folder = typed.GetValue(command.Common.Out) ?? Text("out") ?? throw new UsageException($"{takenUp.Name} needs --out: the folder of the run{(takenUp == command.Resume ? " to continue" : "")}.");
+            string folder = typed.GetValue(command.Common.Out) ?? Text("out")
+                ?? throw new UsageException($"{takenUp.Name} needs --out: the folder of the "
+                    + $"run{(takenUp == command.Resume ? " to continue" : "")}.");
             return RunDirectory.Exists(folder) ? folder : null;
         }
 
@@ -123,7 +136,8 @@ public static class CommandLine
     private static RootCommand Root(CliCommand[] commands)
     {
         var root = new RootCommand(
-            "MiniTransformer: trains a small transformer on demonstrations (SFT), recovers the dense reward that SFT has learned without saying so, and improves the " +
+            "MiniTransformer: trains a small transformer on demonstrations (SFT), recovers the dense reward that SFT has learned without "
+                + "saying so, and improves the " +
             "policy with it (Dense-Path REINFORCE). Without a command it runs the demo.");
         foreach (CliCommand command in commands) root.Add(command.Command);
         HelpOption help = root.Options.OfType<HelpOption>().Single();
@@ -143,7 +157,8 @@ public static class CommandLine
             throw new UsageException(name.StartsWith('-') && !isRoot
                 ? $"{command.Name} has no option '{name}'.{Nearest.Hint(name, command.Options.Select(o => o.Name))} {help}"
                 : isRoot
-                    ? $"there is no command '{name}'.{Nearest.Hint(name, commands.Select(c => c.Command.Name))} Commands are {string.Join(", ", commands.Select(c => c.Command.Name))}. {help}"
+                    ? $"there is no command '{name}'.{Nearest.Hint(name, commands.Select(c => c.Command.Name))} Commands are "
+                        + $"{string.Join(", ", commands.Select(c => c.Command.Name))}. {help}"
                     : $"'{unmatched}' does not belong to {command.Name}: it follows no option that takes a value. {help}");
         }
 
@@ -165,11 +180,13 @@ public static class CommandLine
             parsed.InvocationConfiguration.Output = output;
             output.Write(text.ToString().Replace($"  {RootCommand.ExecutableName}", $"  {Invocation.Program}", StringComparison.Ordinal));
             CliCommand? command = Array.Find(commands, c => c.Command == parsed.CommandResult.Command);
-            string[] examples = command?.Examples ?? ["demo", "sft --task reverse,sort --out runs/sft", "dpr --run runs/sft --out runs/dpr", "eval --run runs/dpr"];
+            string[] examples = command?.Examples
+                ?? ["demo", "sft --task reverse,sort --out runs/sft", "dpr --run runs/sft --out runs/dpr", "eval --run runs/dpr"];
             output.WriteLine("Examples:");
             foreach (string example in examples) output.WriteLine($"  {Invocation.Program} {example}");
             output.WriteLine();
-            output.WriteLine("Exit codes: 0 done, 1 failed, 2 bad usage, 130 interrupted. Results go to standard output, messages to standard error.");
+            output.WriteLine("Exit codes: 0 done, 1 failed, 2 bad usage, 130 interrupted. Results go to standard output, messages to "
+                + "standard error.");
             return code;
         }
     }

@@ -81,8 +81,8 @@ internal sealed class OnEveryDeviceAttribute(params object[] arguments) : DataAt
 }
 
 /// <summary>
-/// A theory whose rows begin with a device's name. Rows of a device that this machine lacks are left out, which <see cref="DevicesTests"/> says once, or fail
-/// where it is <see cref="Required"/>.
+/// A theory whose rows begin with a device's name. Rows of a device that this machine lacks are left out, which <see cref="DevicesTests"/>
+/// says once, or fail where it is <see cref="Required"/>.
 /// </summary>
 [XunitTestCaseDiscoverer("MiniTransformer.Tests." + nameof(DeviceTheoryDiscoverer), "MiniTransformer.Tests")]
 [AttributeUsage(AttributeTargets.Method)]
@@ -94,7 +94,8 @@ public sealed class DeviceTheoryDiscoverer(IMessageSink messages) : TheoryDiscov
     private bool leftOut;
 
     /// <inheritdoc/>
-    public override IEnumerable<IXunitTestCase> Discover(ITestFrameworkDiscoveryOptions discoveryOptions, ITestMethod testMethod, IAttributeInfo theoryAttribute)
+    public override IEnumerable<IXunitTestCase> Discover(ITestFrameworkDiscoveryOptions discoveryOptions, ITestMethod testMethod,
+        IAttributeInfo theoryAttribute)
     {
         leftOut = false;
         IXunitTestCase[] cases = [.. base.Discover(discoveryOptions, testMethod, theoryAttribute)];
@@ -117,7 +118,8 @@ internal sealed class EveryDeviceFactAttribute : FactAttribute
 {
     public EveryDeviceFactAttribute()
     {
-        string[] absent = [.. Devices.Names.Where(name => !Required.Has(name)).Select(name => (name, Why: Devices.WhyAbsent(name))).Where(d => d.Why is not null).Select(d => d.name)];
+        string[] absent = [.. Devices.Names.Where(name => !Required.Has(name)).Select(name => (name, Why: Devices.WhyAbsent(name)))
+            .Where(d => d.Why is not null).Select(d => d.name)];
         if (absent.Length > 0) Skip = $"What is claimed of {string.Join(" and ", absent)} is not tested: this machine has none.";
     }
 }

@@ -91,15 +91,17 @@ internal static partial class Layering
     }
 
     /// <summary>
-    /// The namespaces below one that depend on each other in a circle, as "A, B"; a file depends on a namespace whose type it names, where it imports that
-    /// namespace, is inside it, or writes its name before the type's.
+    /// The namespaces below one that depend on each other in a circle, as "A, B"; a file depends on a namespace whose type it names, where
+    /// it imports that namespace, is inside it, or writes its name before the type's.
     /// </summary>
     /// <param name="root">The namespace, such as MiniTransformer.Cli; it takes part itself.</param>
     /// <param name="sources">The sources of all its files.</param>
     public static IReadOnlyList<string> Cycles(string root, IEnumerable<string> sources)
     {
-        (string Space, string Code)[] files = [.. sources.Select(WithoutCommentsAndStrings).Select(code => (NamespacePattern().Match(code).Groups["name"].Value, code))];
-        ILookup<string, string> types = files.SelectMany(f => TypePattern().Matches(f.Code).Select(m => (m.Groups["name"].Value, f.Space))).Distinct().ToLookup(x => x.Value, x => x.Space);
+        (string Space, string Code)[] files = [.. sources.Select(WithoutCommentsAndStrings)
+            .Select(code => (NamespacePattern().Match(code).Groups["name"].Value, code))];
+        ILookup<string, string> types = files.SelectMany(f => TypePattern().Matches(f.Code).Select(m => (m.Groups["name"].Value, f.Space)))
+            .Distinct().ToLookup(x => x.Value, x => x.Space);
         Dictionary<string, HashSet<string>> edges = files.GroupBy(f => f.Space).ToDictionary(
             g => g.Key, g => g.SelectMany(f => Named(f.Space, f.Code)).Where(space => space != g.Key).ToHashSet());
 
@@ -107,7 +109,9 @@ internal static partial class Layering
         Dictionary<string, HashSet<string>> reached = edges.Keys.ToDictionary(space => space, Reach);
         return
         [
-            .. edges.Keys.Where(a => reached[a].Contains(a)).GroupBy(a => string.Join(", ", reached[a].Where(b => reached[b].Contains(a)).Order(StringComparer.Ordinal))).Select(g => g.Key),
+            .. edges.Keys.Where(a => reached[a].Contains(a))
+            .GroupBy(a => string.Join(", ", reached[a].Where(b => reached[b].Contains(a)).Order(StringComparer.Ordinal)))
+            .Select(g => g.Key),
         ];
 
         IEnumerable<string> Named(string space, string code)
@@ -164,7 +168,8 @@ internal static partial class Layering
     private static partial Regex NamespacePattern();
 
     // The types of a file that others can name: not those inside another type.
-    [GeneratedRegex(@"^(?:public |internal |file |abstract |sealed |static |readonly |partial |ref |unsafe )*(?:class|struct|record struct|record|interface|enum|delegate [\w<>?\[\]]+) (?<name>\w+)", RegexOptions.Multiline)]
+    [GeneratedRegex(
+        @"^(?:public |internal |file |abstract |sealed |static |readonly |partial |ref |unsafe )*(?:class|struct|record struct|record|interface|enum|delegate [\w<>?\[\]]+) (?<name>\w+)", RegexOptions.Multiline)]
     private static partial Regex TypePattern();
 
     // Names joined by points; what stands behind a value, such as flag.Name, begins with a small letter.

@@ -55,10 +55,12 @@ public class LayeringTests
         {
             var project = XDocument.Load(path);
             Assert.All(project.Descendants("InternalsVisibleTo"), friend =>
-                Assert.Contains(friend.Attribute("Include")!.Value, (string[])["MiniTransformer.Tests", "MiniTransformer.Benchmarks", "ILGPURuntime"]));
+                Assert.Contains(friend.Attribute("Include")!.Value,
+                    (string[])["MiniTransformer.Tests", "MiniTransformer.Benchmarks", "ILGPURuntime"]));
             if (Path.GetFileNameWithoutExtension(path) is "MiniTransformer" or "MiniTransformer.Training")
             {
-                Assert.All(project.Descendants("PackageReference").Where(p => p.Attribute("PrivateAssets")?.Value != "all"), package => // what only the build needs
+                // what only the build needs
+                Assert.All(project.Descendants("PackageReference").Where(p => p.Attribute("PrivateAssets")?.Value != "all"), package =>
                     Assert.StartsWith("ILGPU", package.Attribute("Include")!.Value, StringComparison.Ordinal));
             }
         }
@@ -111,16 +113,21 @@ public class LayeringTests
     }
 
     [Theory]
-    [InlineData("using Cli.B;\nnamespace Cli.A;\nclass One { Two two; }", "using Cli.A;\nnamespace Cli.B;\nclass Two { One one; }", "Cli.A, Cli.B")]
+    [InlineData("using Cli.B;\nnamespace Cli.A;\nclass One { Two two; }", "using Cli.A;\nnamespace Cli.B;\nclass Two { One one; }",
+        "Cli.A, Cli.B")]
     [InlineData("namespace Cli.A;\nclass One { B.Two two; }", "namespace Cli.B;\nclass Two { A.One one; }", "Cli.A, Cli.B")]
-    [InlineData("using Cli.A;\nnamespace Cli;\nclass Program { One one; }", "namespace Cli.A;\nclass One { int x = Program.Done; }", "Cli, Cli.A")] // the namespace around it
-    [InlineData("using Cli.B;\nnamespace Cli.A;\nclass One { Two two; }", "using Cli.A;\nnamespace Cli.B;\nclass Two { /* One */ string s = \"One\"; int o = flag.One; }", null)]
+    // the namespace around it
+    [InlineData("using Cli.A;\nnamespace Cli;\nclass Program { One one; }", "namespace Cli.A;\nclass One { int x = Program.Done; }",
+        "Cli, Cli.A")]
+    [InlineData("using Cli.B;\nnamespace Cli.A;\nclass One { Two two; }",
+        "using Cli.A;\nnamespace Cli.B;\nclass Two { /* One */ string s = \"One\"; int o = flag.One; }", null)]
     public void A_cycle_is_found(string one, string two, string? cycle) =>
         Assert.Equal(cycle is null ? [] : [cycle], Layering.Cycles("Cli", [one, two]));
 
     private static IEnumerable<string> Projects() => Directory.GetFiles(Path.Combine(Root, "src"), "*.csproj", SearchOption.AllDirectories);
 
     private static IEnumerable<string> Sources(string folder) => Directory.Exists(folder)
-        ? Directory.GetFiles(folder, "*.cs", SearchOption.AllDirectories).Where(p => !p.Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj"))
+        ? Directory.GetFiles(folder, "*.cs", SearchOption.AllDirectories)
+        .Where(p => !p.Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj"))
         : [];
 }

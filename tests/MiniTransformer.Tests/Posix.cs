@@ -23,7 +23,8 @@ internal static partial class Posix
     /// <summary>SIGTERM.</summary>
     public const int Terminate = 15;
 
-    public static string? WhyNot => OperatingSystem.IsWindows() ? "its commands are written for /bin/sh, and its signals are POSIX's" : null;
+    public static string? WhyNot =>
+        OperatingSystem.IsWindows() ? "its commands are written for /bin/sh, and its signals are POSIX's" : null;
 
     /// <summary>Sends a signal.</summary>
     public static void Send(Process process, int signal) => _ = Kill(process.Id, signal);

@@ -14,7 +14,8 @@ string? device = Get("--device")?.Split(':')[0], name = Get("--name"), file = Ge
 if (device is "cuda" or "opencl") Environment.SetEnvironmentVariable("MINITRANSFORMER_REQUIRE", device);
 TestRun run = TestRun.Of(
     typeof(TestRun).Assembly,
-    test => (device is null || DeviceRow.IsOf(test, device)) && (name is null || test.DisplayName.Contains(name, StringComparison.Ordinal)));
+    test => (device is null || DeviceRow.IsOf(test, device))
+        && (name is null || test.DisplayName.Contains(name, StringComparison.Ordinal)));
 if (file is not null) File.WriteAllText(file, JsonSerializer.Serialize(run));
 Console.WriteLine($"{run.Passed} passed, {run.Failed} failed, {run.Skipped} skipped");
 return run.Failed == 0 && run.Passed > 0 ? 0 : 1;

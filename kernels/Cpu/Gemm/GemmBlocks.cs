@@ -1,9 +1,14 @@
 namespace MiniTransformer.Kernels.Cpu;
 
-/// <summary>The loops around the register tile: blocks of columns, blocks of the inner dimension, then tiles shared among the threads.</summary>
+/// <summary>
+/// The loops around the register tile: blocks of columns, blocks of the inner dimension, then tiles shared among the threads.
+/// </summary>
 internal static unsafe class GemmBlocks
 {
-    /// <summary>Longest block of the inner dimension: C is read and written once for each block, and a panel of B is to stay in the second-level cache.</summary>
+    /// <summary>
+    /// Longest block of the inner dimension: C is read and written once for each block, and a panel of B is to stay in the second-level
+    /// cache.
+    /// </summary>
     public const int MaxDepth = 768;
 
     // Columns of B that are packed at a time: with MaxDepth rows, 3 MB.
@@ -43,7 +48,8 @@ internal static unsafe class GemmBlocks
                 int k0 = DepthStart(o.K, p), depth = DepthStart(o.K, p + 1) - k0;
                 float* packed = GemmScratch.ForB((long)panels * panelWidth * depth);
                 PackPanels<TTile, TSource> pack = new(b, packed, j0, columns, k0, depth);
-                MultiplyTiles<TTile, Float32> multiply = new(o, (byte*)packed, depth, j0, columns, p, p + 1, Grid<TTile>(o, panels, depth, split ? workers.Threads : 1));
+                MultiplyTiles<TTile, Float32> multiply = new(o, (byte*)packed, depth, j0, columns, p, p + 1,
+                    Grid<TTile>(o, panels, depth, split ? workers.Threads : 1));
                 if (split)
                 {
                     workers.Run(pack, panels, grain: 4);
@@ -58,7 +64,9 @@ internal static unsafe class GemmBlocks
         }
     }
 
-    /// <summary>The product on the calling thread, all of K in one block: B is read in place if it fills whole vectors, else packed panel by panel.</summary>
+    /// <summary>
+    /// The product on the calling thread, all of K in one block: B is read in place if it fills whole vectors, else packed panel by panel.
+    /// </summary>
     public static void MultiplyBlock<TTile>(in GemmOperands o)
         where TTile : struct, IGemmTile
     {

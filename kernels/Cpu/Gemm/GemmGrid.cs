@@ -1,8 +1,8 @@
 namespace MiniTransformer.Kernels.Cpu;
 
 /// <summary>
-/// How the tiles of C are dealt out: an item is some tiles high and some panels wide. One thread takes as many rows as the cache holds and all
-/// columns; several threads get some items each, cut across the rows first, since every item packs its own rows of A.
+/// How the tiles of C are dealt out: an item is some tiles high and some panels wide. One thread takes as many rows as the cache holds and
+/// all columns; several threads get some items each, cut across the rows first, since every item packs its own rows of A.
 /// </summary>
 internal readonly struct GemmGrid
 {
@@ -27,7 +27,8 @@ internal readonly struct GemmGrid
         get
         {
             int row = item % RowBlocks, column = item / RowBlocks;
-            return (Cut(Tiles, row, RowBlocks), Cut(Tiles, row + 1, RowBlocks), Cut(Panels, column, ColumnBlocks), Cut(Panels, column + 1, ColumnBlocks));
+            return (Cut(Tiles, row, RowBlocks), Cut(Tiles, row + 1, RowBlocks), Cut(Panels, column, ColumnBlocks),
+                Cut(Panels, column + 1, ColumnBlocks));
         }
     }
 

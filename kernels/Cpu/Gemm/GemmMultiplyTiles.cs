@@ -2,7 +2,8 @@ namespace MiniTransformer.Kernels.Cpu;
 
 /// <summary>
 /// The product of A with packed panels of B, over blocks of the inner dimension: items are those of the grid.
-/// C[i, j0 + j] (+)= Σₖ A[i,k]·B[k, j0 + j] for the columns that are packed. The panels hold packedDepth values of k, from the first block on.
+/// C[i, j0 + j] (+)= Σₖ A[i,k]·B[k, j0 + j] for the columns that are packed. The panels hold packedDepth values of k, from the first block
+/// on.
 /// </summary>
 internal readonly unsafe struct MultiplyTiles<TTile, TElement>(
     in GemmOperands operands, byte* packedB, int packedDepth, int j0, int columns, int firstBlock, int endBlock, GemmGrid grid) : IKernel
@@ -33,7 +34,8 @@ internal readonly unsafe struct MultiplyTiles<TTile, TElement>(
                     int j = panel * panelWidth, width = Math.Min(panelWidth, columns - j);
                     int packedWidth = width > TTile.Lanes ? panelWidth : TTile.Lanes;
                     byte* b = packedB + ((((nint)j * packedDepth) + ((k0 - packedFrom) * packedWidth)) * TElement.Size);
-                    GemmPanel.Multiply<TTile, TElement>(o, a, firstTile, endTile, b, packedWidth, width, o.C + j0 + j, depth, o.Accumulate || p > 0);
+                    GemmPanel.Multiply<TTile, TElement>(o, a, firstTile, endTile, b, packedWidth, width, o.C + j0 + j, depth, o.Accumulate
+                        || p > 0);
                 }
             }
         }

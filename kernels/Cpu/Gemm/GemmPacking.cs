@@ -6,14 +6,16 @@ namespace MiniTransformer.Kernels.Cpu;
 internal unsafe interface IPanelSource
 {
     /// <summary>
-    /// target[k·W + x] = B[k0 + k, j + x] for 0 ≤ k &lt; depth and x &lt; width ≤ 2·Lanes, as float32. W is 2·Lanes, or Lanes where width allows
-    /// it; columns beyond width are zeros. j is a multiple of 2·Lanes.
+    /// target[k·W + x] = B[k0 + k, j + x] for 0 ≤ k &lt; depth and x &lt; width ≤ 2·Lanes, as float32. W is 2·Lanes, or Lanes where width
+    /// allows it; columns beyond width are zeros. j is a multiple of 2·Lanes.
     /// </summary>
     void Pack<TTile>(float* target, int j, int width, int k0, int depth)
         where TTile : struct, IGemmTile;
 }
 
-/// <summary>Copies B into panels: items are panels. Panel p holds columns p·2·Lanes … of B from column j0, at target + p·2·Lanes·depth.</summary>
+/// <summary>
+/// Copies B into panels: items are panels. Panel p holds columns p·2·Lanes … of B from column j0, at target + p·2·Lanes·depth.
+/// </summary>
 internal readonly unsafe struct PackPanels<TTile, TSource>(TSource source, float* target, int j0, int columns, int k0, int depth) : IKernel
     where TTile : struct, IGemmTile
     where TSource : unmanaged, IPanelSource
@@ -86,8 +88,8 @@ internal readonly unsafe struct RowMajor(float* b, nint ldb, bool transposed) : 
 }
 
 /// <summary>
-/// A matrix w (N, K) that lies in panels of its own (<see cref="PackedMatrix"/>), widened on the way: B[k, j] = w[j, k] if transposed, so that
-/// a panel is copied as it is; else B[k, j] = w[k, j], and a panel is put together from squares of theirs.
+/// A matrix w (N, K) that lies in panels of its own (<see cref="PackedMatrix"/>), widened on the way: B[k, j] = w[j, k] if transposed, so
+/// that a panel is copied as it is; else B[k, j] = w[k, j], and a panel is put together from squares of theirs.
 /// </summary>
 internal readonly unsafe struct OfPanels<TElement>(byte* panels, int n, int k, bool transposed) : IPanelSource
     where TElement : struct, IElement

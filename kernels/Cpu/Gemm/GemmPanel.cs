@@ -15,8 +15,8 @@ internal readonly unsafe struct TiledRows(float* start, nint rowStride, nint dep
     public static TiledRows InPlace(in GemmOperands o, nint k0) => new(o.A + (k0 * o.DepthStrideA), o.RowStrideA, o.DepthStrideA);
 
     /// <summary>
-    /// Copies rows of A as they are, at a distance that spreads them over the sets of the first-level cache: rows whose distance in memory is a
-    /// multiple of 4 kB would push each other out.
+    /// Copies rows of A as they are, at a distance that spreads them over the sets of the first-level cache: rows whose distance in memory
+    /// is a multiple of 4 kB would push each other out.
     /// </summary>
     public static TiledRows SpreadOut(in GemmOperands o, nint k0, int depth, int firstRow, int endRow)
     {

@@ -181,8 +181,10 @@ internal readonly unsafe struct GemmTileAvx512 : IGemmTile
         for (int p = 0; p < 4; p++)
         {
             Vector512<float>* u = t + (4 * p);
-            Vector512<float> even01 = Avx512F.Shuffle4x128(u[0], u[1], 0b10_00_10_00), odd01 = Avx512F.Shuffle4x128(u[0], u[1], 0b11_01_11_01);
-            Vector512<float> even23 = Avx512F.Shuffle4x128(u[2], u[3], 0b10_00_10_00), odd23 = Avx512F.Shuffle4x128(u[2], u[3], 0b11_01_11_01);
+            Vector512<float> even01 = Avx512F.Shuffle4x128(u[0], u[1], 0b10_00_10_00),
+                odd01 = Avx512F.Shuffle4x128(u[0], u[1], 0b11_01_11_01);
+            Vector512<float> even23 = Avx512F.Shuffle4x128(u[2], u[3], 0b10_00_10_00),
+                odd23 = Avx512F.Shuffle4x128(u[2], u[3], 0b11_01_11_01);
             float* column = target + (p * ldt);
             Avx512F.Shuffle4x128(even01, even23, 0b10_00_10_00).Store(column);
             Avx512F.Shuffle4x128(odd01, odd23, 0b10_00_10_00).Store(column + (4 * ldt));

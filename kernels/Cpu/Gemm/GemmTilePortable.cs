@@ -58,7 +58,8 @@ internal readonly unsafe struct GemmTilePortable : IGemmTile
         // s[i,j] ← a[i,k]·b[k,j] + s[i,j]
         for (int k = 0; k < depth; k++)
         {
-            Vector<float> b0 = TElement.LoadVector(b), b1 = TWidth.Wide ? TElement.LoadVector(b + (Vector<float>.Count * TElement.Size)) : default;
+            Vector<float> b0 = TElement.LoadVector(b),
+                b1 = TWidth.Wide ? TElement.LoadVector(b + (Vector<float>.Count * TElement.Size)) : default;
             Row<TWidth>(a0[0], b0, b1, ref s0_0, ref s0_1);
             if (THeight.Rows > 1) Row<TWidth>(a0[stride], b0, b1, ref s1_0, ref s1_1);
             if (THeight.Rows > 2) Row<TWidth>(a0[stride2], b0, b1, ref s2_0, ref s2_1);

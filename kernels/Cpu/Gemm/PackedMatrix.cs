@@ -8,8 +8,8 @@ namespace MiniTransformer.Kernels.Cpu;
 /// nowhere else, and is a table of rows (<see cref="Rows"/>) as well.
 /// </summary>
 /// <remarks>
-/// Panel p holds rows p·W … of w, W = 2·Lanes, as K columns of W elements, at p·W·K: w[r, c] of a whole panel is element c·W + r − p·W of it. A last
-/// panel of at most Lanes rows has columns of Lanes elements; rows beyond the matrix are zeros.
+/// Panel p holds rows p·W … of w, W = 2·Lanes, as K columns of W elements, at p·W·K: w[r, c] of a whole panel is element c·W + r − p·W of
+/// it. A last panel of at most Lanes rows has columns of Lanes elements; rows beyond the matrix are zeros.
 /// </remarks>
 internal abstract unsafe class PackedMatrix : IDisposable
 {
@@ -36,7 +36,8 @@ internal abstract unsafe class PackedMatrix : IDisposable
     /// <summary>Memory held, in bytes: N·K elements, N rounded up to whole panels.</summary>
     public long Bytes { get; }
 
-    private protected static int Lanes => Gemm.HasAvx512 ? GemmTileAvx512.Lanes : Gemm.HasAvx2 ? GemmTileAvx2.Lanes : GemmTilePortable.Lanes;
+    private protected static int Lanes =>
+        Gemm.HasAvx512 ? GemmTileAvx512.Lanes : Gemm.HasAvx2 ? GemmTileAvx2.Lanes : GemmTilePortable.Lanes;
 
     private protected static int PanelWidth => 2 * Lanes;
 
@@ -60,8 +61,8 @@ internal abstract unsafe class PackedMatrix : IDisposable
     public abstract void Rows(Workers workers, int* ids, float* y, int rows, int grain);
 
     /// <summary>
-    /// C = A·wᵀ (NT: A (M, K), C (M, N)) or C = A·w (NN: A (M, N), C (M, K)), or C += that if <paramref name="accumulate"/>; the bits are those of
-    /// <see cref="Gemm.Multiply(Workers, GemmForm, float*, float*, float*, int, int, int, bool)"/> with the widened weight.
+    /// C = A·wᵀ (NT: A (M, K), C (M, N)) or C = A·w (NN: A (M, N), C (M, K)), or C += that if <paramref name="accumulate"/>; the bits are
+    /// those of <see cref="Gemm.Multiply(Workers, GemmForm, float*, float*, float*, int, int, int, bool)"/> with the widened weight.
     /// </summary>
     public abstract void Multiply(Workers workers, GemmForm form, float* a, float* c, int M, bool accumulate);
 
@@ -179,7 +180,10 @@ internal sealed unsafe class PackedMatrix<TElement>(int n, int k) : PackedMatrix
                         byte* target = Place(panels, n, k, row, lanes, out nint stride) + (column * stride);
                         byte* source = rows + ((((nint)(row - firstRow) * k) + column) * TElement.Size);
                         int columns = Math.Min(Chunk, k - column);
-                        if (TElement.Size == sizeof(ushort)) for (int c = 0; c < columns; c++) *(ushort*)(target + (c * stride)) = ((ushort*)source)[c];
+                        if (TElement.Size == sizeof(ushort))
+                        {
+                            for (int c = 0; c < columns; c++) *(ushort*)(target + (c * stride)) = ((ushort*)source)[c];
+                        }
                         else for (int c = 0; c < columns; c++) *(float*)(target + (c * stride)) = ((float*)source)[c];
                     }
                 }

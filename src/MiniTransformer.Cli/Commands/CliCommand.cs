@@ -14,6 +14,9 @@ internal sealed record CliCommand(Command Command, CommonFlags Common, string[] 
     /// <summary>The flag --resume of commands that have it.</summary>
     public Flag<bool>? Resume { get; init; }
 
-    /// <summary>A flag of commands that have it which, like --resume, means the run in --out, with the settings that it began with, but only reads it.</summary>
+    /// <summary>
+    /// A flag of commands that have it which, like --resume, means the run in --out, with the settings that it began with, but only reads
+    /// it.
+    /// </summary>
     public Flag<bool>? Reread { get; init; }
 }

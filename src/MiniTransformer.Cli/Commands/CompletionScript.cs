@@ -93,7 +93,8 @@ internal static class CompletionScript
                 var flag = (IFlag)option;
                 string words = Values(option).Count > 0 ? $"({Words(Values(option))})" : flag.IsPath ? "_files" : "";
                 string value = flag.IsSwitch ? "" : $":{option.HelpName ?? "value"}:{words}", repeats = flag.Repeats ? "*" : "";
-                string what = First(option.Description).Replace("[", "\\[", StringComparison.Ordinal).Replace("]", "\\]", StringComparison.Ordinal);
+                string what = First(option.Description).Replace("[", "\\[", StringComparison.Ordinal)
+                    .Replace("]", "\\]", StringComparison.Ordinal);
                 text.Append($" \\\n                {Quoted($"{repeats}{option.Name}[{what}]{value}")}");
             }
 
@@ -162,7 +163,8 @@ internal static class CompletionScript
     }
 
     // What may stand after a command.
-    private static IEnumerable<string> Candidates(Command command) => [.. Arguments(command), .. Options(command).Select(o => o.Name), "--help"];
+    private static IEnumerable<string> Candidates(Command command) =>
+        [.. Arguments(command), .. Options(command).Select(o => o.Name), "--help"];
 
     // The words that may stand without a flag.
     private static IReadOnlyList<string> Arguments(Command command) => command.Arguments.Count > 0 ? Shells : [];

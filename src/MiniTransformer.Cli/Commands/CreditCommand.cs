@@ -20,20 +20,31 @@ internal sealed class CreditCommand
     private const int PlantedShown = 6;
 
     private readonly Command command = new(
-        "credit", "Show where the recovered reward is: responses with every token coloured by r̂, r_Q or log π against several references, in one offline HTML page; and how well each score finds planted errors.");
+        "credit",
+        "Show where the recovered reward is: responses with every token coloured by r̂, r_Q or log π against several references, in one "
+            + "offline HTML page; and how well each score finds planted errors.");
     private readonly CommonFlags common;
     private readonly Flag<string?> policy = Flags.Path("--policy", "π_SFT: a model's folder, or a run's");
     private readonly Flag<string?> run = Flags.Path("--run", "the same for the folder of a run, whose held-out prompts are answered");
     private readonly Flag<string?> reference = Flags.Text(
-        "--reference", "π_ref, one or more separated by commas: folders; or base, half or fractions such as 0.1, of the run [default: all that the run has kept]", "DIR|NAME,...");
+        "--reference",
+        "π_ref, one or more separated by commas: folders; or base, half or fractions such as 0.1, of the run [default: all that the run "
+            + "has kept]", "DIR|NAME,...");
     private readonly Flag<string?> data = Flags.Path(
-        "--data", "show the responses of this JSONL file: {\"prompt\",\"completion\"}, {\"messages\"} or {\"prompt_ids\",\"completion_ids\"} a line", "FILE");
-    private readonly Flag<string?> task = Flags.Text("--task", "show the policy's own responses to prompts of these built-in tasks", "NAME,...");
+        "--data",
+        "show the responses of this JSONL file: {\"prompt\",\"completion\"}, {\"messages\"} or {\"prompt_ids\",\"completion_ids\"} a line",
+        "FILE");
+    private readonly Flag<string?> task = Flags.Text("--task", "show the policy's own responses to prompts of these built-in tasks",
+        "NAME,...");
     private readonly Flag<int> count = Flags.Int("--count", "prompts whose responses are shown", 12, min: 1);
-    private readonly Flag<double> temperature = Flags.Number("--temperature", "of the policy's own responses; 0 takes the most probable token", 0);
-    private readonly Flag<int?> maxTokens = Flags.OptionalInt("--max-tokens", "longest response of the policy [default: the longest right one and one more]", min: 1);
+    private readonly Flag<double> temperature = Flags.Number("--temperature",
+        "of the policy's own responses; 0 takes the most probable token", 0);
+    private readonly Flag<int?> maxTokens = Flags.OptionalInt("--max-tokens",
+        "longest response of the policy [default: the longest right one and one more]", min: 1);
     private readonly Flag<bool> plant = Flags.Switch(
-        "--plant", "replace one token of each right response by another, and measure how well each score finds it; own data without right answers (answer, gold) have demonstrated ones");
+        "--plant",
+        "replace one token of each right response by another, and measure how well each score finds it; own data without right answers "
+            + "(answer, gold) have demonstrated ones");
     private readonly Flag<int> prompts = Flags.Int("--prompts", "with --plant: most responses that get an error", 500, min: 1);
     private readonly Flag<bool> json = Flags.Switch("--json", "with --plant: the table as one JSON line", saved: false);
 
@@ -46,7 +57,8 @@ internal sealed class CreditCommand
         var credit = new CreditCommand();
         foreach (Option flag in new Option[]
         {
-            credit.policy, credit.run, credit.reference, credit.data, credit.task, credit.count, credit.temperature, credit.maxTokens, credit.plant, credit.prompts, credit.json,
+            credit.policy, credit.run, credit.reference, credit.data, credit.task, credit.count, credit.temperature, credit.maxTokens,
+            credit.plant, credit.prompts, credit.json,
         }) credit.command.Add(flag);
         string[] examples =
         [
@@ -128,23 +140,30 @@ internal sealed class CreditCommand
             ? throw new UsageException("--policy or --run is needed: π_SFT, a model's folder or an SFT run's.")
             : RunDirectory.Exists(folder) ? folder
             : throw new UsageException(
-                $"--run: '{Invocation.Shown(folder)}' holds no run; the folder that sft was given as --out is needed, or a model's folder with --policy."
+                $"--run: '{Invocation.Shown(folder)}' holds no run; the folder that sft was given as --out is needed, or a model's folder "
+                    + "with --policy."
                 + (Directory.Exists(folder) ? "" : ModelFolder.Neighbour(folder)));
     }
 
     private void Check(Settings settings, CreditSettings asked, string path)
     {
-        if (asked.Task is not null && asked.Data is not null) throw new UsageException("--task and --data do not go together; give one of them.");
+        if (asked.Task is not null && asked.Data is not null)
+        {
+            throw new UsageException("--task and --data do not go together; give one of them.");
+        }
         if (!asked.Plant && settings.Get(common.Out) is null)
             throw new UsageException("--out is needed: the file of the page; or --plant, whose table needs none.");
         if (settings.Get(json) && !asked.Plant)
-            throw new UsageException("--json needs --plant: it prints the table of planted errors. For the rewards of responses as JSON use the command reward.");
+            throw new UsageException("--json needs --plant: it prints the table of planted errors. For the rewards of responses as JSON "
+                + "use the command reward.");
         if (settings.Given(prompts) && !asked.Plant)
             throw new UsageException("--prompts needs --plant: how many responses get an error; --count says how many are shown.");
         if (asked.Data is not null && (settings.Given(temperature) || settings.Given(maxTokens)))
-            throw new UsageException($"{(settings.Given(temperature) ? "--temperature" : "--max-tokens")} does not go with --data: the responses are given.");
+            throw new UsageException($"{(settings.Given(temperature) ? "--temperature" : "--max-tokens")} does not go with --data: the "
+                + "responses are given.");
         if (asked.Task is null && asked.Data is null && !RunDirectory.Exists(path) && Checkpoint.IsModel(path))
-            throw new UsageException($"'{Invocation.Shown(path)}' is a model, not a run: say which responses to show with --data or --task.");
+            throw new UsageException($"'{Invocation.Shown(path)}' is a model, not a run: say which responses to show with --data or "
+                + "--task.");
     }
 
     private static CreditData Data(CreditSettings asked, string path, Vocabulary vocabulary, TrainedPrompts trained, Action<string> say) =>

@@ -19,15 +19,19 @@ internal sealed class DemoCommand
 {
     private readonly Command command = new("demo", "Train a base, SFT and DPR on a built-in regime, and compare them on held-out prompts.");
     private readonly CommonFlags common;
-    private readonly Flag<string> regime = Flags.Choice("--regime", "the setting", [.. Regimes.All.Select(r => r.Name)], Regimes.All[0].Name);
+    private readonly Flag<string> regime = Flags.Choice("--regime", "the setting", [.. Regimes.All.Select(r => r.Name)],
+        Regimes.All[0].Name);
     private readonly Flag<int> seeds = Flags.Int(
         "--seeds", "how many seeds, from --seed on; intervals need 3, 5 are better", 2, min: 1, mayChange: true);
     private readonly Flag<bool> quick = Flags.Switch(
         "--quick", "a reduced size that shows that everything works, in seconds; its numbers mean nothing");
     private readonly Flag<double?> initStd = ModelFlags.InitStd("");
-    private readonly Flag<bool> resume = Flags.Switch("--resume", "continue the demo in --out: finished seeds are not repeated", saved: false);
+    private readonly Flag<bool> resume = Flags.Switch("--resume", "continue the demo in --out: finished seeds are not repeated",
+        saved: false);
 
-    private DemoCommand() => common = new CommonFlags(command, "folder of the results, a new one [default: runs/demo-REGIME, numbered if it exists]", seedDescription: "the first seed");
+    private DemoCommand() =>
+        common = new CommonFlags(command, "folder of the results, a new one [default: runs/demo-REGIME, numbered if it exists]",
+            seedDescription: "the first seed");
 
     /// <summary>The command.</summary>
     public static CliCommand Create()
@@ -98,7 +102,8 @@ internal sealed class DemoCommand
             [("command", Command(settings)), .. RunReport.Machine(), ("time", time), ("peak memory", memory)]));
         AtomicFile.WriteAllText(Path.Combine(folder.Path, "accuracy.svg"), report.AccuracySvg());
         terminal.Print("");
-        terminal.Print($"Report: {Invocation.Shown(folder.ReportPath)}  (numbers: {Invocation.Shown(Path.Combine(folder.Path, "results.jsonl"))})");
+        terminal.Print($"Report: {Invocation.Shown(folder.ReportPath)}  (numbers: "
+            + $"{Invocation.Shown(Path.Combine(folder.Path, "results.jsonl"))})");
         terminal.Print($"Took {time}, at most {memory} of memory.");
         terminal.Print(numbers.Length < Statistics.FewestForInterval
             ? $"Next, for intervals: {Invocation.Of("demo", "--out", Invocation.Shown(folder.Path), "--seeds", "5", "--resume")}"
@@ -109,7 +114,8 @@ internal sealed class DemoCommand
 
     private string Command(Settings settings)
     {
-        List<string> words = ["demo", "--regime", settings.Get(regime), "--seeds", settings.Get(seeds).ToString(CultureInfo.InvariantCulture)];
+        List<string> words = ["demo", "--regime", settings.Get(regime), "--seeds", settings.Get(seeds)
+            .ToString(CultureInfo.InvariantCulture)];
         if (settings.Get(initStd) is { } deviation) words.AddRange(["--init-std", deviation.ToString(CultureInfo.InvariantCulture)]);
         return Invocation.Of([.. words]);
     }

@@ -12,11 +12,14 @@ namespace MiniTransformer.Cli.Commands;
 /// <summary>devices: what --device can name on this machine.</summary>
 internal sealed class DevicesCommand
 {
-    private readonly Command command = new("devices", "List the devices of this machine and test each; say why a driver or a device cannot be used.");
+    private readonly Command command = new("devices",
+        "List the devices of this machine and test each; say why a driver or a device cannot be used.");
     private readonly CommonFlags common;
     private readonly Flag<bool> json = Flags.Switch("--json", "one JSON line a device", saved: false);
 
-    private DevicesCommand() => common = new CommonFlags(command, "write the list to this file instead of standard output", "FILE", "accepted for uniformity: nothing is drawn here");
+    private DevicesCommand() =>
+        common = new CommonFlags(command, "write the list to this file instead of standard output", "FILE",
+            "accepted for uniformity: nothing is drawn here");
 
     /// <summary>The command.</summary>
     public static CliCommand Create()
@@ -30,12 +33,19 @@ internal sealed class DevicesCommand
     {
         using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
         var rows = new List<Row>();
-        using (Device cpu = Device.Cpu(settings.Get(common.Threads))) rows.Add(new Row("cpu", cpu.Name, null, $".NET {Environment.Version}", null));
+        using (Device cpu = Device.Cpu(settings.Get(common.Threads))) rows.Add(new Row("cpu", cpu.Name, null,
+            $".NET {Environment.Version}", null));
         GpuContext gpus = terminal.Stop.Await(() => GpuContext.Shared);
-        foreach (GpuDevice device in gpus.Devices) rows.Add(new Row(device.Specification, device.Name, device.Memory, device.Driver, terminal.Stop.Await(() => Refusal(device))));
+        foreach (GpuDevice device in gpus.Devices)
+        {
+            rows.Add(new Row(device.Specification, device.Name, device.Memory, device.Driver, terminal.Stop.Await(() => Refusal(device))));
+        }
         foreach (RefusedDevice refused in gpus.Refused) rows.Add(new Row(refused.Name, null, null, null, refused.Reason));
 
-        foreach (Row row in rows) results.Writer.WriteLine(settings.Get(json) ? JsonSerializer.Serialize(row, RunDirectory.Json) : row.ToString());
+        foreach (Row row in rows)
+        {
+            results.Writer.WriteLine(settings.Get(json) ? JsonSerializer.Serialize(row, RunDirectory.Json) : row.ToString());
+        }
         results.Keep();
         return ExitCode.Done;
     }

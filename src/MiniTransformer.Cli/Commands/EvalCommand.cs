@@ -14,26 +14,36 @@ namespace MiniTransformer.Cli.Commands;
 /// <summary>eval: accuracy on held-out prompts, greedy and sampled.</summary>
 internal sealed class EvalCommand
 {
-    private readonly Command command = new("eval", "Measure a run or a model on held-out prompts: exact match or what --verify says, greedy and sampled, per task and in total.");
+    private readonly Command command = new("eval",
+        "Measure a run or a model on held-out prompts: exact match or what --verify says, greedy and sampled, per task and in total.");
     private readonly CommonFlags common;
     private readonly Flag<string?> run = Flags.Path("--run", "folder of an SFT or DPR run, or of a model");
-    private readonly Flag<string> checkpoint = new("--checkpoint", "of a run: base, fraction-0.50, final ...; or 'all'", text => text, ModelFolder.Final, hasDefault: true) { HelpName = "NAME" };
+    private readonly Flag<string> checkpoint = new("--checkpoint", "of a run: base, fraction-0.50, final ...; or 'all'", text =>
+        text, ModelFolder.Final, hasDefault: true)
+    { HelpName = "NAME" };
     private readonly Flag<string?> task = Flags.Text("--task", "measure on these built-in tasks instead of the run's own data", "NAME,...");
-    private readonly Flag<string?> data = Flags.Path("--data", "measure on all examples of this JSONL file instead of the run's own data; --eval-data says that its answers are right", "FILE");
+    private readonly Flag<string?> data = Flags.Path("--data",
+        "measure on all examples of this JSONL file instead of the run's own data; --eval-data says that its answers are right", "FILE");
     private readonly JudgeFlag verify = new();
     private readonly Flag<double> temperature = Flags.Number("--temperature", "temperature of the sampled column", 1, open: true);
     private readonly Flag<int?> maxTokens = Flags.OptionalInt(
-        "--max-tokens", "longest response, where the model's context has room for it [default: the longest right one and one more]", min: 1);
+        "--max-tokens", "longest response, where the model's context has room for it [default: the longest right one and one more]",
+        min: 1);
     private readonly Flag<bool> json = Flags.Switch("--json", "one JSON line a policy", saved: false);
 
     private EvalCommand() =>
-        common = new CommonFlags(command, "write the results to this file instead of standard output", "FILE", "seed of the draws and, with --task, of the prompts [default: the run's]");
+        common = new CommonFlags(command, "write the results to this file instead of standard output", "FILE",
+            "seed of the draws and, with --task, of the prompts [default: the run's]");
 
     /// <summary>The command.</summary>
     public static CliCommand Create()
     {
         var eval = new EvalCommand();
-        foreach (Option flag in new Option[] { eval.run, eval.checkpoint, eval.task, eval.data, eval.temperature, eval.maxTokens, eval.json }.Concat(eval.verify.All)) eval.command.Add(flag);
+        foreach (Option flag in new Option[] { eval.run, eval.checkpoint, eval.task, eval.data, eval.temperature, eval.maxTokens,
+            eval.json }.Concat(eval.verify.All))
+        {
+            eval.command.Add(flag);
+        }
         string[] examples =
         [
             "eval --run runs/sft",
@@ -62,13 +72,20 @@ internal sealed class EvalCommand
         DataSource source = Source(settings, training, path, terminal.Stop);
         bool own = source.File is not null || source.EvalFile is not null;
         source = source with { Verify = verify.Resolve(settings, own, training?.Verify ?? sft?.Verify) };
-        string? evalFile = settings.Get(data) is null ? verify.EvalFile(settings, own, source.File is null ? null : training?.EvalAt(path)) : null;
+        string? evalFile = settings.Get(data) is null
+            ? verify.EvalFile(settings, own, source.File is null ? null : training?.EvalAt(path))
+            : null;
         TrainedPrompts trained = TrainedPrompts.Of(model.Companions);
         using RunData runData = terminal.Stop.Await(() =>
-            source.Load(vocabulary, settings.Get(data) is null ? trained : null, terminal.Say, verify.Options(settings, terminal), evalFile));
+            source.Load(vocabulary, settings.Get(data) is null ? trained : null, terminal.Say, verify.Options(settings, terminal),
+                evalFile));
         if (runData.Evaluation.Ids.Count(trained.Contains) is var known && known > 0)
-            terminal.Say($"Warning: {known} of {runData.Evaluation.Count} prompts of {Invocation.Shown(settings.Get(data)!)} are among those that the model, or its base, was trained on.");
-        if (runData.Evaluation.Count == 0) throw new UsageException("the run holds nothing out (--held-out 0); give the data to measure on with --data or --task.");
+            terminal.Say($"Warning: {known} of {runData.Evaluation.Count} prompts of {Invocation.Shown(settings.Get(data)!)} are among "
+                + "those that the model, or its base, was trained on.");
+        if (runData.Evaluation.Count == 0)
+        {
+            throw new UsageException("the run holds nothing out (--held-out 0); give the data to measure on with --data or --task.");
+        }
         runData.Begin(terminal.Say);
         RunEvaluation.NameTooLong(runData.Evaluation, model.Config, terminal.Say);
         var evaluation = new RunEvaluation(runData, vocabulary, source.Seed, settings.Get(maxTokens) ?? training?.LongestDrawn);
@@ -77,7 +94,9 @@ internal sealed class EvalCommand
         // π_SFT and π_ref of the run, for KL and reward; a model on its own is compared with itself.
         (string expertFolder, string[] referenceFolders) = training is DprRun dpr
             ? terminal.Stop.Await(() => ExpertOf(dpr, path))
-            : isRun ? (policies[^1].Folder, [ModelFolder.Named(run.Name, path, ModelFolder.Base)]) : (policies[^1].Folder, [policies[^1].Folder]);
+            : isRun
+            ? (policies[^1].Folder, [ModelFolder.Named(run.Name, path, ModelFolder.Base)])
+            : (policies[^1].Folder, [policies[^1].Folder]);
         using Transformer expert = Load(expertFolder);
         Transformer[] references = [.. referenceFolders.Select(Load)];
         var reward = new DenseReward(expert, references);
@@ -97,7 +116,10 @@ internal sealed class EvalCommand
                     track.Report(1, "measured");
                     return row;
                 }));
-                if (settings.Get(json)) results.Writer.WriteLine(PolicyTable.ToJson(runData.Evaluation, rows[^1], sampling.Temperature).ToJsonString());
+                if (settings.Get(json))
+                {
+                    results.Writer.WriteLine(PolicyTable.ToJson(runData.Evaluation, rows[^1], sampling.Temperature).ToJsonString());
+                }
             }
         }
         catch (OperationCanceledException)
@@ -145,7 +167,11 @@ internal sealed class EvalCommand
         if (settings.Get(task) is { } tasks) return new DataSource(tasks, null, 1, 0, 0, seed);
         if (settings.Get(data) is { } file) return new DataSource(null, file, 1, 0, WholeFile, seed);
         if (sft is null && settings.Get(verify.EvalData) is { } gold) return new DataSource(null, null, 1, 0, 0, seed, EvalFile: gold);
-        if (training is null) throw new UsageException($"'{Invocation.Shown(path)}' is a model, not a run: say what to measure it on with --task, --data or --eval-data.");
+        if (training is null)
+        {
+            throw new UsageException($"'{Invocation.Shown(path)}' is a model, not a run: say what to measure it on with --task, --data or "
+                + "--eval-data.");
+        }
         return stop.Await(() => training.SourceAt(path));
     }
 

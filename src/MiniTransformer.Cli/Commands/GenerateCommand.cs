@@ -26,16 +26,21 @@ internal sealed class GenerateCommand
     private readonly Flag<string?> data = Flags.Path(
         "--data", "prompts in JSONL instead: {\"prompt\"}, {\"messages\"} or {\"prompt_ids\"} a line; answers are JSON lines", "FILE");
     private readonly Flag<bool> chat = Flags.Switch(
-        "--chat", "the prompt is a user's message; without --prompt a conversation: every line is the next message, /reset begins anew, /exit ends");
+        "--chat",
+        "the prompt is a user's message; without --prompt a conversation: every line is the next message, /reset begins anew, /exit ends");
     private readonly Flag<string?> system = Flags.Text("--system", "with --chat: the system's message before it", "TEXT");
     private readonly Flag<double> temperature = Flags.Number("--temperature", "divides the logits; 0 takes the most probable token", 1);
     private readonly Flag<int> topK = Flags.Int("--top-k", "keep only this many most probable tokens, 0 for all", 0);
-    private readonly Flag<double> topP = Flags.Number("--top-p", "keep only the most probable tokens with this mass", 1, max: 1, open: true);
-    private readonly Flag<int> maxTokens = Flags.Int("--max-tokens", "longest response, where the model's context has room for it after its prompt", 64, min: 1);
+    private readonly Flag<double> topP = Flags.Number("--top-p", "keep only the most probable tokens with this mass", 1, max: 1,
+        open: true);
+    private readonly Flag<int> maxTokens = Flags.Int("--max-tokens",
+        "longest response, where the model's context has room for it after its prompt", 64, min: 1);
     private readonly Flag<int> count = Flags.Int("--count", "responses to each prompt", 1, min: 1);
-    private readonly Flag<bool> json = Flags.Switch("--json", "one JSON line a response: prompt, response, ids, logProb, ended", saved: false);
+    private readonly Flag<bool> json = Flags.Switch("--json", "one JSON line a response: prompt, response, ids, logProb, ended",
+        saved: false);
 
-    private GenerateCommand() => common = new CommonFlags(command, "write the responses to this file instead of standard output", "FILE", "seed of the draws");
+    private GenerateCommand() =>
+        common = new CommonFlags(command, "write the responses to this file instead of standard output", "FILE", "seed of the draws");
 
     /// <summary>The command.</summary>
     public static CliCommand Create()
@@ -43,7 +48,8 @@ internal sealed class GenerateCommand
         var generate = new GenerateCommand();
         foreach (Option flag in new Option[]
         {
-            generate.model, generate.checkpoint, generate.prompt, generate.data, generate.chat, generate.system, generate.temperature, generate.topK, generate.topP, generate.maxTokens,
+            generate.model, generate.checkpoint, generate.prompt, generate.data, generate.chat, generate.system, generate.temperature,
+            generate.topK, generate.topP, generate.maxTokens,
             generate.count, generate.json,
         }) generate.command.Add(flag);
         string[] examples =
@@ -66,7 +72,8 @@ internal sealed class GenerateCommand
         if (settings.Get(prompt) is null && settings.Get(data) is null && !talks && terminal.InIsTerminal)
             throw new UsageException("--prompt is needed, or prompts on standard input, one a line: generate --model DIR < prompts.txt.");
         using Device device = common.Device(settings, terminal.Stop);
-        using var loaded = LoadedModel.Named(settings.Given(checkpoint) ? checkpoint.Name : model.Name, path, device, settings.Get(checkpoint) ?? ModelFolder.Final);
+        using var loaded = LoadedModel.Named(settings.Given(checkpoint) ? checkpoint.Name : model.Name, path, device,
+            settings.Get(checkpoint) ?? ModelFolder.Final);
         (_, Transformer transformer, Vocabulary vocabulary) = loaded;
         using ResultFile results = ResultFile.Open(settings.Get(common.Out), terminal);
         if (talks) return Talk(settings, terminal, transformer, vocabulary, results);
@@ -88,7 +95,8 @@ internal sealed class GenerateCommand
                 foreach (Prompt[] asked in prompts.SelectMany(p => Enumerable.Repeat(p, n)).Chunk(PromptsTogether))
                 {
                     SampledResponse[] responses = Sampler.Generate(
-                        transformer, [.. asked.Select(p => p.Ids)], vocabulary.Ends, Options(settings) with { FirstStream = (ulong)answered });
+                        transformer, [.. asked.Select(p => p.Ids)], vocabulary.Ends,
+                        Options(settings) with { FirstStream = (ulong)answered });
                     for (int i = 0; i < responses.Length; i++) Write(results.Writer, settings, vocabulary, asked[i], responses[i]);
                     results.Writer.Flush();
                     answered += responses.Length;
@@ -103,7 +111,8 @@ internal sealed class GenerateCommand
 
         if (answered == 0) throw new UsageException("there is no prompt: give --prompt, or prompts on standard input, one a line.");
         if (cut > 0 && settings.Get(data) is not null)
-            terminal.Say($"{cut} of {answered} responses were cut off, at --max-tokens {settings.Get(maxTokens)} or where the model's context was full (\"ended\": false).");
+            terminal.Say($"{cut} of {answered} responses were cut off, at --max-tokens {settings.Get(maxTokens)} or where the model's "
+                + "context was full (\"ended\": false).");
         results.Keep();
         return allFit ? ExitCode.Done : ExitCode.Failed;
     }
@@ -111,10 +120,12 @@ internal sealed class GenerateCommand
     private IEnumerable<Prompt> Prompts(Settings settings, Vocabulary vocabulary, Terminal terminal) => settings.Get(prompt) is { } text
         ? [new Prompt(Encode(settings, vocabulary, text), text, "--prompt")]
         : settings.Get(data) is { } file ? PromptReader.Read(file, vocabulary.Tokenizer, vocabulary.Size, terminal.Say)
-        : PromptReader.ReadText(terminal.InBytes, "standard input").Select(line => new Prompt(Encode(settings, vocabulary, line.Text), line.Text, line.Source));
+        : PromptReader.ReadText(terminal.InBytes, "standard input")
+        .Select(line => new Prompt(Encode(settings, vocabulary, line.Text), line.Text, line.Source));
 
     private static ChatFormat ChatOf(Vocabulary vocabulary) => vocabulary.Needed("--chat").Chat ?? throw new UsageException(
-        "--chat needs a model that says how conversations are written: chat_template of its tokenizer_config.json, or chat_template.jinja.");
+        "--chat needs a model that says how conversations are written: chat_template of its tokenizer_config.json, or "
+            + "chat_template.jinja.");
 
     // Text for models with a tokenizer; ids separated by blanks or commas for those without.
     private int[] Encode(Settings settings, Vocabulary vocabulary, string text)
@@ -122,7 +133,9 @@ internal sealed class GenerateCommand
         if (vocabulary.Tokenizer is { } tokenizer)
         {
             if (!settings.Get(chat)) return tokenizer.EncodePrompt(text);
-            ChatMessage[] messages = settings.Get(system) is { } instruction ? [new("system", instruction), new("user", text)] : [new("user", text)];
+            ChatMessage[] messages = settings.Get(system) is { } instruction
+                ? [new("system", instruction), new("user", text)]
+                : [new("user", text)];
             return ChatOf(vocabulary).Encode(Conversation.Of(messages), addGenerationPrompt: true).Ids;
         }
 
@@ -133,7 +146,8 @@ internal sealed class GenerateCommand
             if (!int.TryParse(parts[i], NumberStyles.None, CultureInfo.InvariantCulture, out ids[i]) || ids[i] >= vocabulary.Size)
             {
                 throw new UsageException(
-                    $"'{parts[i]}' is not a token id of this model, which has no tokenizer: prompts are ids from 0 to {vocabulary.Size - 1}, such as \"1 17 204\". {vocabulary.WhyNone}");
+                    $"'{parts[i]}' is not a token id of this model, which has no tokenizer: prompts are ids from 0 to "
+                        + $"{vocabulary.Size - 1}, such as \"1 17 204\". {vocabulary.WhyNone}");
             }
         }
 
@@ -166,14 +180,16 @@ internal sealed class GenerateCommand
             int[] ids = format.Encode(Conversation.Of(said), addGenerationPrompt: true).Ids;
             if (Sampler.Room(ids.Length, positions) == 0)
             {
-                terminal.Say($"The conversation has {ids.Length} tokens, and the model's context {positions}: there is no room for an answer. /reset begins anew.");
+                terminal.Say($"The conversation has {ids.Length} tokens, and the model's context {positions}: there is no room for an "
+                    + "answer. /reset begins anew.");
                 said.RemoveAt(said.Count - 1);
                 continue;
             }
 
             var streamed = new StreamedText(vocabulary, settings.Get(json) ? TextWriter.Null : results.Writer);
             SampledResponse answer = Sampler.Generate(
-                transformer, [ids], vocabulary.Ends, Options(settings) with { FirstStream = turns++ }, (_, id) => streamed.Add(id, terminal.Stop))[0];
+                transformer, [ids], vocabulary.Ends, Options(settings) with { FirstStream = turns++ }, (_, id) =>
+                    streamed.Add(id, terminal.Stop))[0];
             if (settings.Get(json)) Write(results.Writer, settings, vocabulary, new Prompt(ids, line), answer);
             else streamed.End();
             if (answer.ContextFull) terminal.Say("(The answer did not fit: the model's context is full. /reset begins anew.)");
@@ -201,6 +217,7 @@ internal sealed class GenerateCommand
         }
 
         output.WriteLine(JsonSerializer.Serialize(
-            new { prompt = text, response = shown, ids = response.Ids, logProb = response.LogProbs, ended = response.Ended }, RunDirectory.Json));
+            new { prompt = text, response = shown, ids = response.Ids, logProb = response.LogProbs, ended = response.Ended },
+            RunDirectory.Json));
     }
 }

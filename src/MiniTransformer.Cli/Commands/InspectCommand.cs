@@ -15,9 +15,11 @@ namespace MiniTransformer.Cli.Commands;
 /// <summary>inspect: what training sees of data: text, tokens, and which of them carry loss.</summary>
 internal sealed class InspectCommand
 {
-    private readonly Command command = new("inspect", "Show what training sees of data: the rendered text, its tokens, and which of them carry loss.");
+    private readonly Command command = new("inspect",
+        "Show what training sees of data: the rendered text, its tokens, and which of them carry loss.");
     private readonly CommonFlags common;
-    private readonly Flag<string?> tokenizer = Flags.Path("--tokenizer", "a folder with tokenizer.json, and tokenizer_config.json for its chat template");
+    private readonly Flag<string?> tokenizer = Flags.Path("--tokenizer",
+        "a folder with tokenizer.json, and tokenizer_config.json for its chat template");
     private readonly Flag<string?> model = Flags.Path("--model", "instead: a model's folder");
     private readonly Flag<string?> run = Flags.Path("--run", "instead: a run's folder, which means its final checkpoint");
     private readonly Flag<string?> data = Flags.Path(
@@ -32,7 +34,10 @@ internal sealed class InspectCommand
     public static CliCommand Create()
     {
         var inspect = new InspectCommand();
-        foreach (Option flag in new Option[] { inspect.tokenizer, inspect.model, inspect.run, inspect.data, inspect.lossOn, inspect.json }) inspect.command.Add(flag);
+        foreach (Option flag in new Option[] { inspect.tokenizer, inspect.model, inspect.run, inspect.data, inspect.lossOn, inspect.json })
+        {
+            inspect.command.Add(flag);
+        }
         string[] examples =
         [
             "inspect --model models/qwen --data chats.jsonl",
@@ -55,13 +60,25 @@ internal sealed class InspectCommand
             shown++;
             if (settings.Get(json))
             {
-                results.Writer.WriteLine(JsonSerializer.Serialize(new { text = line.Text, ids = line.Ids, loss = Array.ConvertAll(line.Loss, l => l ? 1 : 0) }, RunDirectory.Json));
+                results.Writer.WriteLine(JsonSerializer.Serialize(new
+                {
+                    text = line.Text,
+                    ids = line.Ids,
+                    loss = Array.ConvertAll(line.Loss, l => l ? 1 : 0)
+                }, RunDirectory.Json));
                 continue;
             }
 
             results.Writer.WriteLine($"{Invocation.Shown(line.Source)}: {line.Ids.Length} tokens, {line.Loss.Count(l => l)} with loss");
-            if (coloured) terminal.PrintColoured(Pieces(line, vocabulary).Select(piece => (piece.Text, piece.Loss ? Color.Green : (Color?)null)));
-            else results.Writer.WriteLine(string.Concat(Pieces(line, vocabulary).Select(piece => piece.Loss ? $"⟦{piece.Text}⟧" : piece.Text)));
+            if (coloured)
+            {
+                terminal.PrintColoured(Pieces(line, vocabulary).Select(piece => (piece.Text, piece.Loss ? Color.Green : (Color?)null)));
+            }
+            else
+            {
+                results.Writer.WriteLine(string.Concat(Pieces(line, vocabulary)
+                    .Select(piece => piece.Loss ? $"⟦{piece.Text}⟧" : piece.Text)));
+            }
             results.Writer.WriteLine($"ids: {string.Join(' ', line.Ids.Select((id, i) => line.Loss[i] ? $"{id}*" : $"{id}"))}");
             results.Writer.WriteLine();
         }
@@ -77,12 +94,18 @@ internal sealed class InspectCommand
             throw new UsageException("one of --tokenizer, --model and --run is needed: whose tokens are to be shown.");
         if (settings.Get(tokenizer) is { } folder)
         {
-            if (!Directory.Exists(folder)) throw new UsageException($"--tokenizer: there is no folder '{Invocation.Shown(folder)}'.{ModelFolder.Neighbour(folder)}");
+            if (!Directory.Exists(folder))
+            {
+                throw new UsageException($"--tokenizer: there is no folder '{Invocation.Shown(folder)}'.{ModelFolder.Neighbour(folder)}");
+            }
             return Vocabulary.Of(TokenizerFile.Load(folder)
-                ?? throw new FileNotFoundException($"The folder '{Invocation.Shown(folder)}' has no {TokenizerFile.FileName} (--tokenizer)."));
+                ?? throw new FileNotFoundException($"The folder '{Invocation.Shown(folder)}' has no {TokenizerFile.FileName} "
+                    + "(--tokenizer)."));
         }
 
-        string found = settings.Get(model) is { } named ? ModelFolder.Named(model.Name, named) : ModelFolder.Named(run.Name, settings.Get(run)!);
+        string found = settings.Get(model) is { } named
+            ? ModelFolder.Named(model.Name, named)
+            : ModelFolder.Named(run.Name, settings.Get(run)!);
         return Vocabulary.Of(found, TransformerConfig.Load(AtomicDirectory.Current(found)));
     }
 
@@ -92,7 +115,8 @@ internal sealed class InspectCommand
         for (int start = 0, end; start < line.Ids.Length; start = end)
         {
             for (end = start + 1; end < line.Ids.Length && line.Loss[end] == line.Loss[start];) end++;
-            yield return (string.Concat(line.Ids[start..end].Select(vocabulary.Show)).Replace("<0x0A>", "\\n\n", StringComparison.Ordinal), line.Loss[start]);
+            yield return (string.Concat(line.Ids[start..end].Select(vocabulary.Show)).Replace("<0x0A>", "\\n\n", StringComparison.Ordinal),
+                line.Loss[start]);
         }
     }
 }

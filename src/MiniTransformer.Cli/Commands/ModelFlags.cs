@@ -15,7 +15,8 @@ internal sealed class ModelFlags
     private readonly Flag<int?> heads = Flags.OptionalInt("--heads", "new model: query heads [default: 4]", min: 1);
     private readonly Flag<int?> kvHeads = Flags.OptionalInt(
         "--kv-heads", "new model: key/value heads, a divisor of --heads [default: as many]", min: 1);
-    private readonly Flag<int?> ffn = Flags.OptionalInt("--ffn", "new model: inner width of the feed-forward [default: 8/3 of the width]", min: 1);
+    private readonly Flag<int?> ffn = Flags.OptionalInt("--ffn", "new model: inner width of the feed-forward [default: 8/3 of the width]",
+        min: 1);
     private readonly Flag<int?> context = Flags.OptionalInt(
         "--context", "new model: longest sequence in tokens [default: what the data needs, at least 32]", min: 2);
     private readonly Flag<double?> initStd = InitStd("new model: ");
@@ -26,7 +27,9 @@ internal sealed class ModelFlags
 
     /// <summary>The flag for the deviation of new weights.</summary>
     public static Flag<double?> InitStd(string prefix) => Flags.OptionalNumber(
-        "--init-std", $"{prefix}standard deviation of random weights, smaller for what adds to the residual stream [default: √(2 / 5·width), .079 at width 64]", max: 1, open: true);
+        "--init-std",
+        $"{prefix}standard deviation of random weights, smaller for what adds to the residual stream [default: √(2 / 5·width), .079 at "
+            + "width 64]", max: 1, open: true);
 
     /// <summary>The configuration of the model: the base's, or a new one's.</summary>
     public TransformerConfig Resolve(Settings settings, TransformerConfig? baseConfig, Vocabulary vocabulary, RunData data, Device device)
@@ -64,7 +67,8 @@ internal sealed class ModelFlags
         }
         catch (TransformerConfigException e)
         {
-            throw new UsageException($"{e.Message} (--hidden {c}, --layers {config.NumLayers}, --heads {h}, --kv-heads {config.NumKeyValueHeads}, --ffn {config.IntermediateSize})");
+            throw new UsageException($"{e.Message} (--hidden {c}, --layers {config.NumLayers}, --heads {h}, --kv-heads "
+                + $"{config.NumKeyValueHeads}, --ffn {config.IntermediateSize})");
         }
     }
 }

@@ -19,26 +19,36 @@ internal sealed class RewardCommand
 {
     private static readonly string[] Fields = ["logProb", "referenceLogProb", "rQ", "shaped", "rHat"];
 
-    private readonly Command command = new("reward", "Recover the dense reward of responses: r_Q, the shaped reward log π, and r̂ = log π − log π_ref, token by token.");
+    private readonly Command command = new("reward",
+        "Recover the dense reward of responses: r_Q, the shaped reward log π, and r̂ = log π − log π_ref, token by token.");
     private readonly CommonFlags common;
     private readonly Flag<string?> policy = Flags.Path("--policy", "π_SFT: a model's folder, or a run's");
     private readonly Flag<string?> reference = Flags.Text(
         "--reference", "π_ref: a folder; or base, half or a fraction such as 0.1, of the run that --policy names", "DIR|NAME");
     private readonly Flag<string?> data = Flags.Path(
-        "--data", "prompts with responses in JSONL: {\"prompt\",\"completion\"}, {\"messages\"} or {\"prompt_ids\",\"completion_ids\"}", "FILE");
+        "--data", "prompts with responses in JSONL: {\"prompt\",\"completion\"}, {\"messages\"} or {\"prompt_ids\",\"completion_ids\"}",
+        "FILE");
     private readonly Flag<bool> json = Flags.Switch(
-        "--json", "one JSON line a response, with arrays ids, tokens, logProb, referenceLogProb, rQ, shaped, rHat, their sums, and whether it ended", saved: false);
+        "--json",
+        "one JSON line a response, with arrays ids, tokens, logProb, referenceLogProb, rQ, shaped, rHat, their sums, and whether it ended",
+        saved: false);
     private readonly Flag<int> batch = Flags.Int("--batch", "responses computed together; the values do not depend on it", 32, min: 1);
     private readonly Flag<double> floor = Flags.Number("--floor", "δ of log((π_SFT + δ) / (π_ref + δ)) for rHat", 0, max: 1);
     private readonly Flag<bool> centred = Flags.Switch("--centred", "subtract from rHat the state's mean under π_SFT");
 
-    private RewardCommand() => common = new CommonFlags(command, "write the results to this file instead of standard output", "FILE", "accepted for uniformity: nothing is drawn here");
+    private RewardCommand() =>
+        common = new CommonFlags(command, "write the results to this file instead of standard output", "FILE",
+            "accepted for uniformity: nothing is drawn here");
 
     /// <summary>The command.</summary>
     public static CliCommand Create()
     {
         var reward = new RewardCommand();
-        foreach (Option flag in new Option[] { reward.policy, reward.reference, reward.data, reward.json, reward.batch, reward.floor, reward.centred }) reward.command.Add(flag);
+        foreach (Option flag in new Option[] { reward.policy, reward.reference, reward.data, reward.json, reward.batch, reward.floor,
+            reward.centred })
+        {
+            reward.command.Add(flag);
+        }
         string[] examples =
         [
             "reward --policy runs/sft --reference half --data responses.jsonl",
@@ -50,12 +60,17 @@ internal sealed class RewardCommand
     private int Run(Settings settings, Terminal terminal)
     {
         string policyPath = settings.Required(policy), referenceName = settings.Required(reference), file = settings.Required(data);
-        string policyFolder = ModelFolder.Named(policy.Name, policyPath), referenceFolder = ModelFolder.Reference(policyPath, referenceName);
+        string policyFolder = ModelFolder.Named(policy.Name, policyPath),
+            referenceFolder = ModelFolder.Reference(policyPath, referenceName);
         using Device device = common.Device(settings, terminal.Stop);
         using LoadedModel loaded = LoadedModel.Open(policyFolder, device), loadedReference = LoadedModel.Open(referenceFolder, device);
         (Transformer expert, Transformer other) = (loaded.Model, loadedReference.Model);
         var reward = new DenseReward(expert, other, new RewardOptions { Floor = settings.Get(floor), Centred = settings.Get(centred) });
-        if (other.HasWeightsOf(expert)) terminal.Say($"Warning: the reference {referenceName} has the weights of the policy itself, to the bit: r̂ is 0 for every token.");
+        if (other.HasWeightsOf(expert))
+        {
+            terminal.Say($"Warning: the reference {referenceName} has the weights of the policy itself, to the bit: r̂ is 0 for every "
+                + "token.");
+        }
         Vocabulary vocabulary = LoadedModel.Shared([loaded, loadedReference]);
         int positions = Math.Min(expert.Config.MaxPositions, other.Config.MaxPositions);
 
@@ -63,7 +78,8 @@ internal sealed class RewardCommand
         int read = 0;
         try
         {
-            int lines = terminal.OutIsTerminal && settings.Get(common.Out) is null ? 0 : Lines(file); // on a terminal the responses show how far it is
+            // on a terminal the responses show how far it is
+            int lines = terminal.OutIsTerminal && settings.Get(common.Out) is null ? 0 : Lines(file);
             if (lines == 0) Score(null);
             else Progress.Show(terminal, open => { Score(open("reward", lines, 0)); return read; });
         }
@@ -79,14 +95,16 @@ internal sealed class RewardCommand
         void Score(ITrack? track)
         {
             long tokensDone = 0;
-            foreach (Example[] examples in terminal.Stop.Await(JsonlReader.Read(file, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { Say = terminal.Say }).Chunk(settings.Get(batch))))
+            foreach (Example[] examples in terminal.Stop.Await(JsonlReader.Read(file, vocabulary.Tokenizer, vocabulary.Size,
+                new JsonlOptions { Say = terminal.Say }).Chunk(settings.Get(batch))))
             {
                 Demonstrations.FromExamples(examples).CheckLength(positions);
                 var responses = new ResponseBatch(examples);
                 RecoveredRewards rewards = reward.Recover(responses, vocabulary.Ends);
                 for (int b = 0; b < examples.Length; b++)
                 {
-                    Token[] tokens = [.. examples[b].ResponseIds.Select((id, t) => Token.Of(id, vocabulary, rewards, responses.Starts[b] + t))];
+                    Token[] tokens = [.. examples[b].ResponseIds.Select((id, t) =>
+                        Token.Of(id, vocabulary, rewards, responses.Starts[b] + t))];
                     if (settings.Get(json)) results.Writer.WriteLine(Json(tokens, rewards.Ends.Ended[b]));
                     else WriteTable(results.Writer, vocabulary, examples[b], tokens, rewards.Ends.Ended[b]);
                     tokensDone += tokens.Length;
@@ -158,15 +176,18 @@ internal sealed class RewardCommand
     {
         output.WriteLine($"{example.Source}  prompt: {example.Prompt ?? vocabulary.Show(example.PromptIds)}");
         int width = Math.Max(8, tokens.Max(t => t.Text.Length));
-        output.WriteLine($"  {"token".PadRight(width)} {"id",6} {"log π",10} {"log π_ref",10} {"r_Q",10} {"r̂",11}"); // r̂ is two characters and one column
+        // r̂ is two characters and one column
+        output.WriteLine($"  {"token".PadRight(width)} {"id",6} {"log π",10} {"log π_ref",10} {"r_Q",10} {"r̂",11}");
         foreach (Token t in tokens)
             Line(t.Text, $"{t.Id}", t.LogProb, t.ReferenceLogProb, t.RQ, t.RHat);
         Line("sum", "", tokens.Sum(t => t.LogProb), tokens.Sum(t => t.ReferenceLogProb), tokens.Sum(t => t.RQ), tokens.Sum(t => t.RHat));
         if (!ended)
-            output.WriteLine("  The response was cut off: it has no end token, so that r_Q of its last token takes the value of the state after it" + (float.IsNaN(tokens[^1].RQ) ? ", for which the model has no position." : "."));
+            output.WriteLine("  The response was cut off: it has no end token, so that r_Q of its last token takes the value of the state "
+                + "after it" + (float.IsNaN(tokens[^1].RQ) ? ", for which the model has no position." : "."));
         output.WriteLine();
 
-        void Line(string name, string id, float logProb, float reference, float rQ, float rHat) => output.WriteLine(FormattableString.Invariant(
+        void Line(string name, string id, float logProb, float reference, float rQ, float rHat) =>
+            output.WriteLine(FormattableString.Invariant(
             $"  {name.PadRight(width)} {id,6} {logProb,10:0.0000} {reference,10:0.0000} {Value(rQ),10} {rHat,10:+0.0000;-0.0000}"));
 
         static string Value(float value) => float.IsNaN(value) ? Numbers.None : value.ToString("0.0000", CultureInfo.InvariantCulture);

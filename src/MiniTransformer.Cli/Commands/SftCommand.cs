@@ -16,12 +16,17 @@ namespace MiniTransformer.Cli.Commands;
 /// <summary>sft: supervised fine-tuning, from random weights or from a base.</summary>
 internal sealed class SftCommand
 {
-    private readonly Command command = new("sft", "Train on demonstrations (supervised fine-tuning), from random weights or from a base model.");
+    private readonly Command command = new("sft",
+        "Train on demonstrations (supervised fine-tuning), from random weights or from a base model.");
     private readonly CommonFlags common;
-    private readonly Flag<string?> task = Flags.Text("--task", "built-in tasks, separated by commas, or 'all'; see the command tasks", "NAME,...");
+    private readonly Flag<string?> task = Flags.Text("--task", "built-in tasks, separated by commas, or 'all'; see the command tasks",
+        "NAME,...");
     private readonly Flag<string?> data = Flags.Path(
-        "--data", "demonstrations in JSONL instead: {\"prompt\",\"completion\"}, {\"messages\"}, {\"conversations\"} or {\"prompt_ids\",\"completion_ids\"} a line", "FILE", isInput: true);
-    private readonly Flag<bool> resume = Flags.Switch("--resume", "continue the run in --out from its last checkpoint, bit for bit", saved: false);
+        "--data",
+        "demonstrations in JSONL instead: {\"prompt\",\"completion\"}, {\"messages\"}, {\"conversations\"} or "
+            + "{\"prompt_ids\",\"completion_ids\"} a line", "FILE", isInput: true);
+    private readonly Flag<bool> resume = Flags.Switch("--resume", "continue the run in --out from its last checkpoint, bit for bit",
+        saved: false);
     private readonly Flag<string?> baseModel = Flags.Path(
         "--base", "start from this model's folder, or from a run's final checkpoint, instead of random weights", isInput: true);
     private readonly Flag<int?> steps = Flags.OptionalInt("--steps", "updates; instead of --epochs", min: 1);
@@ -36,10 +41,13 @@ internal sealed class SftCommand
     private readonly Flag<int?> warmup = Flags.OptionalInt(
         "--warmup", "updates of linear warm-up [default: the smaller of 50 and a fifth of the updates]");
     private readonly Flag<double> finalFraction = Flags.Number(
-        "--final-fraction", "what the learning rate falls towards along a cosine, as a part of the peak, and would reach after the last update; 1 keeps it constant", .02, max: 1);
+        "--final-fraction",
+        "what the learning rate falls towards along a cosine, as a part of the peak, and would reach after the last update; 1 keeps it "
+            + "constant", .02, max: 1);
     private readonly Flag<double> maxGradNorm = Flags.Number("--max-grad-norm", "clip the gradient's norm to this; 0 does not clip", 1);
     private readonly Flag<double[]?> keepAt = Flags.Fractions(
-        "--keep-at", "keep the checkpoints at these fractions of the training samples: each can be a reference; 'none' keeps none [default: 0.1,0.5]");
+        "--keep-at",
+        "keep the checkpoints at these fractions of the training samples: each can be a reference; 'none' keeps none [default: 0.1,0.5]");
     private readonly Flag<int?> checkpointEvery = Flags.OptionalInt(
         "--checkpoint-every", "updates between checkpoints to resume from [default: a tenth of the updates]", min: 1, mayChange: true);
     private readonly Flag<int?> evaluateEvery = Flags.OptionalInt(
@@ -48,20 +56,29 @@ internal sealed class SftCommand
         "--demonstrations", "tasks: number of demonstrations [default: 3000 from a base, 12000 from random weights]", min: 1);
     private readonly Flag<double> good = Flags.Number(
         "--good", "tasks: probability of a right answer in a demonstration; the others are lazy", 1, max: 1);
-    private readonly Flag<double> heldOut = Flags.Number("--held-out", "data: share of the prompts that is held out for evaluation", .1, max: .9);
+    private readonly Flag<double> heldOut = Flags.Number("--held-out", "data: share of the prompts that is held out for evaluation", .1,
+        max: .9);
     private readonly JudgeFlag verify = new();
     private readonly Flag<string> lossOn = Flags.Choice(
-        "--loss-on", "conversations: which turns of the assistant carry loss, all of them or the last", ["all", "last"], "all", formerly: SftRun.LossOnFormerly);
-    private readonly Flag<bool> inOrder = Flags.Switch("--in-order", "take the demonstrations in their order, for data that improves over time");
-    private readonly Flag<string> objective = Flags.Choice("--objective", "what is maximised", ["sft", "inverse-q", "inverse-q-chi2", "dft"], "sft");
+        "--loss-on", "conversations: which turns of the assistant carry loss, all of them or the last", ["all", "last"], "all",
+        formerly: SftRun.LossOnFormerly);
+    private readonly Flag<bool> inOrder = Flags.Switch("--in-order",
+        "take the demonstrations in their order, for data that improves over time");
+    private readonly Flag<string> objective = Flags.Choice("--objective", "what is maximised",
+        ["sft", "inverse-q", "inverse-q-chi2", "dft"], "sft");
     private readonly Flag<double> gamma = Flags.Number("--gamma", "discount of the inverse-q objectives", 1, max: 1, open: true);
-    private readonly Flag<double> alpha = Flags.Number("--alpha", "weight of the chi2 regulariser; larger is closer to linear", 10, open: true);
+    private readonly Flag<double> alpha = Flags.Number("--alpha", "weight of the chi2 regulariser; larger is closer to linear", 10,
+        open: true);
     private readonly Flag<bool> recompute = Flags.Switch(
-        "--recompute", "compute the blocks again in the backward pass: activations of one block instead of all, for one more forward pass; the same bits");
+        "--recompute",
+        "compute the blocks again in the backward pass: activations of one block instead of all, for one more forward pass; the same bits");
     private readonly Flag<string?> lora = Flags.Text(
-        "--lora", "train low-rank adapters of the base, which stays as it is: r=16,alpha=32,targets=all, targets from q,k,v,o,gate,up,down (q+v), and rslora for the scale alpha/√r; "
+        "--lora",
+        "train low-rank adapters of the base, which stays as it is: r=16,alpha=32,targets=all, targets from q,k,v,o,gate,up,down (q+v), "
+            + "and rslora for the scale alpha/√r; "
         + "there is no dropout", "r=N,...");
-    private readonly Flag<string?> trainable = Flags.Text("--trainable", "with --lora, what else is trained: norms, embeddings, head, or all", "NAME,...");
+    private readonly Flag<string?> trainable = Flags.Text("--trainable",
+        "with --lora, what else is trained: norms, embeddings, head, or all", "NAME,...");
     private readonly Flag<bool> dryRun = Flags.Switch("--dry-run", "train nothing; print the memory that a step will need", saved: false);
     private readonly Flag<string?> saveType = TypeFlag.Create();
     private readonly ModelFlags model = new();
@@ -74,8 +91,10 @@ internal sealed class SftCommand
         var sft = new SftCommand();
         foreach (Option flag in new Option[]
         {
-            sft.task, sft.data, sft.resume, sft.baseModel, sft.steps, sft.epochs, sft.batch, sft.microBatch, sft.lr, sft.warmup, sft.finalFraction, sft.maxGradNorm,
-            sft.keepAt, sft.checkpointEvery, sft.evaluateEvery, sft.demonstrations, sft.good, sft.heldOut, sft.lossOn, sft.inOrder, sft.objective, sft.gamma, sft.alpha,
+            sft.task, sft.data, sft.resume, sft.baseModel, sft.steps, sft.epochs, sft.batch, sft.microBatch, sft.lr, sft.warmup,
+            sft.finalFraction, sft.maxGradNorm,
+            sft.keepAt, sft.checkpointEvery, sft.evaluateEvery, sft.demonstrations, sft.good, sft.heldOut, sft.lossOn, sft.inOrder,
+            sft.objective, sft.gamma, sft.alpha,
             sft.recompute, sft.lora, sft.trainable, sft.dryRun, sft.saveType,
         }) sft.command.Add(flag);
         foreach (Option flag in sft.verify.All.Concat(sft.model.All)) sft.command.Add(flag);
@@ -116,7 +135,8 @@ internal sealed class SftCommand
         {
             if (asked.Source.File is { } file && !measuring) DataSource.RequireFile("--data", file);
             if (asked.Source.EvalFile is { } gold && !measuring) DataSource.RequireFile("--eval-data", gold);
-            return asked.Source.Load(vocabulary, loaded is null ? null : TrainedPrompts.Of(loaded.Companions), terminal.Say, verify.Options(settings, terminal));
+            return asked.Source.Load(vocabulary, loaded is null ? null : TrainedPrompts.Of(loaded.Companions), terminal.Say,
+                verify.Options(settings, terminal));
         });
         TransformerConfig config = model.Resolve(settings, loaded?.Config, vocabulary, runData, device);
         RunEvaluation.CheckLength(runData, config);
@@ -125,9 +145,11 @@ internal sealed class SftCommand
         LoraOptions? adapters = Adapters(asked, loaded);
         ElementType frozen = loaded?.StoredAs ?? ElementType.F32;
         if (measuring) return DryRun(config, adapters, loaded?.StoredAs, runData.Train, options, asked.Recompute, terminal);
-        TrainingMemory.Require(config, adapters, frozen, fromBase: loaded is not null, device, Longest(runData.Train, options), asked.Recompute);
+        TrainingMemory.Require(config, adapters, frozen, fromBase: loaded is not null, device, Longest(runData.Train, options),
+            asked.Recompute);
         runData.Begin(terminal.Say);
-        int total = options.StepsFor(runData.Train.Count), every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, total / 10))!.Value;
+        int total = options.StepsFor(runData.Train.Count),
+            every = settings.Resolve(checkpointEvery, settings.Get(checkpointEvery) ?? Math.Max(1, total / 10))!.Value;
         int curveEvery = settings.Resolve(evaluateEvery, settings.Get(evaluateEvery) ?? Math.Max(1, total / 10))!.Value;
 
         SftRun effective = RunSettings.Of<SftRun>(settings) with
@@ -142,13 +164,18 @@ internal sealed class SftCommand
         return run.Work("sft", total, verify.Again(settings), () =>
         {
             using Transformer policy = PolicyOf(config, loaded, adapters, device, options.Seed);
-            if (adapters is not null) policy.Base ??= new AdaptedBase(Path.GetFullPath(start!), terminal.Stop.Await(() => Checkpoint.Sha256(start!)));
+            if (adapters is not null)
+            {
+                policy.Base ??= new AdaptedBase(Path.GetFullPath(start!), terminal.Stop.Await(() => Checkpoint.Sha256(start!)));
+            }
             policy.Recompute = effective.Recompute;
             using Transformer first = loaded is not null && adapters is null ? loaded.Clone() : policy.Clone();
             policy.Companions = TrainedPrompts.Of(policy.Companions).With(runData.Train.Select(e => e.PromptIds)).AddTo(policy.Companions);
             if (!Checkpoint.IsModel(run.Folder.CheckpointPath(ModelFolder.Base))) run.Keep(ModelFolder.Base, first);
             using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
-            int done = resuming ? run.TakeUp(policy, optimizer, updates => TrainerState.Sft(updates, options, runData.Train.Count), total) : 0;
+            int done = resuming
+                ? run.TakeUp(policy, optimizer, updates => TrainerState.Sft(updates, options, runData.Train.Count), total)
+                : 0;
             long count = policy.Parameters.Where(p => p.Trainable).Sum(p => (long)p.Shape.Count);
             string trained = adapters is null ? "" : FormattableString.Invariant($", of which {count:#,0} are trained");
             string parameters = FormattableString.Invariant($"{policy.ParameterCount:#,0}");
@@ -160,7 +187,8 @@ internal sealed class SftCommand
 
             run.Keep(ModelFolder.Final, policy);
             var reward = new DenseReward(policy, first);
-            RunReport.Write(run.Folder, evaluation, effective, reward, [(loaded is null ? "random weights" : "base", first), ("SFT", policy)], terminal, "SFT");
+            RunReport.Write(run.Folder, evaluation, effective, reward,
+                [(loaded is null ? "random weights" : "base", first), ("SFT", policy)], terminal, "SFT");
 
             // Updates, checkpoints and points of the curve; what a measurement could lose is saved before it.
             int Train(ITrack track)
@@ -171,7 +199,10 @@ internal sealed class SftCommand
                     foreach (SftStep step in Sft.Train(policy, runData.Train, options, optimizer))
                     {
                         run.Folder.Metrics.Append(step);
-                        foreach (double fraction in options.KeepAt.Where(f => UpdateOf(f, total) == step.Step)) run.Keep(ModelFolder.Fraction(fraction), policy);
+                        foreach (double fraction in options.KeepAt.Where(f => UpdateOf(f, total) == step.Step))
+                        {
+                            run.Keep(ModelFolder.Fraction(fraction), policy);
+                        }
                         if (step.Step % every == 0 || step.Step == total || IsDue(step.Step)) Save();
                         if (IsDue(step.Step)) evaluation.Point(policy, "sft", step.Step, run.Folder.Metrics, track);
                         track.Report(step.Step, string.Create(CultureInfo.InvariantCulture, $"loss {step.Loss:0.000}"));
@@ -196,9 +227,13 @@ internal sealed class SftCommand
     private static void Warn(SftOptions options, int total, Terminal terminal)
     {
         if (options.WarmupSteps >= total)
-            terminal.Say($"Warning: --warmup {options.WarmupSteps} is as long as the run of {total} update(s), or longer; the learning rate never reaches --lr.");
+            terminal.Say($"Warning: --warmup {options.WarmupSteps} is as long as the run of {total} update(s), or longer; the learning "
+                + "rate never reaches --lr.");
         foreach (IGrouping<int, double> same in options.KeepAt.GroupBy(f => UpdateOf(f, total)).Where(g => g.Count() > 1))
-            terminal.Say(FormattableString.Invariant($"Warning: --keep-at {string.Join(", ", same.Select(f => f.ToString(CultureInfo.InvariantCulture)))} are all update {same.Key} of {total}, the same model."));
+        {
+            string fractions = string.Join(", ", same.Select(f => f.ToString(CultureInfo.InvariantCulture)));
+            terminal.Say($"Warning: --keep-at {fractions} are all update {same.Key} of {total}, the same model.");
+        }
     }
 
     // The update after which a fraction of the training samples is seen.
@@ -219,14 +254,18 @@ internal sealed class SftCommand
 
     private static LoraOptions? Adapters(SftRun asked, Transformer? loaded)
     {
-        if (asked.Lora is null && asked.Trainable is not null) throw new UsageException("--trainable says what is trained beside adapters; give --lora, too.");
+        if (asked.Lora is null && asked.Trainable is not null)
+        {
+            throw new UsageException("--trainable says what is trained beside adapters; give --lora, too.");
+        }
         LoraOptions? adapters = asked.Lora is null ? null : LoraFlag.Parse(asked.Lora, asked.Trainable);
         if (adapters is null) return loaded?.Lora;
         if (loaded is null) throw new UsageException("--lora adapts a base; name it with --base.");
         if (loaded.Lora is { } had)
         {
             return LoraFlag.Same(had, adapters) ? had
-                : throw new UsageException("--lora: the base has other adapters; leave the flag out to go on training those, or make a model of them first with merge.");
+                : throw new UsageException("--lora: the base has other adapters; leave the flag out to go on training those, or make a "
+                    + "model of them first with merge.");
         }
 
         UsageException.Check(() => adapters.Validate(loaded.Config));
@@ -234,7 +273,8 @@ internal sealed class SftCommand
     }
 
     private static int DryRun(
-        TransformerConfig config, LoraOptions? adapters, ElementType? origin, IReadOnlyList<Example> demonstrations, SftOptions options, bool recompute, Terminal terminal)
+        TransformerConfig config, LoraOptions? adapters, ElementType? origin, IReadOnlyList<Example> demonstrations, SftOptions options,
+        bool recompute, Terminal terminal)
     {
         Example[] longest = Longest(demonstrations, options);
         ElementType frozen = origin ?? ElementType.F32;
@@ -245,7 +285,8 @@ internal sealed class SftCommand
             ? "less with --lora, from a --base"
             : string.Create(CultureInfo.InvariantCulture, $"of which the base, frozen in {frozen.Name()}, {memory.Frozen / 1e6:0.00}");
         string reads = layout > 0
-            ? string.Create(CultureInfo.InvariantCulture, $", and on the CPU, from the first sampling on, the weights as sampling reads them, {layout / 1e6:0.00}")
+            ? string.Create(CultureInfo.InvariantCulture,
+                $", and on the CPU, from the first sampling on, the weights as sampling reads them, {layout / 1e6:0.00}")
             : "";
         string type = origin is null || adapters is not null ? "" : $" in {frozen.Name()}";
         terminal.Print(string.Create(CultureInfo.InvariantCulture, $"""
@@ -253,7 +294,7 @@ internal sealed class SftCommand
               parameters   {memory.Parameters / 1e6,10:0.00}   {lowered}
               gradients    {memory.Gradients / 1e6,10:0.00}
               optimizer    {memory.Optimizer / 1e6,10:0.00}
-              activations  {memory.Activations / 1e6,10:0.00}{(recompute ? "   with --recompute" : "   less with --recompute or --micro-batch")}
+              activations  {memory.Activations / 1e6,10:0.00}   {(recompute ? "with --recompute" : "less with --recompute or --micro-batch")}
               together     {memory.Total / 1e6,10:0.00}
             Beside that a run keeps what it starts from, {kept / 1e6:0.00}{type}{reads}.
             """));

@@ -73,7 +73,12 @@ internal sealed class TasksCommand
         };
         Example[] examples = stop.Await(() => DataSource.Demonstrate(prompts, settings.Get(good), new ByteTokenizer(), seed));
         for (int i = 0; i < examples.Length; i++)
-            output.WriteLine(JsonSerializer.Serialize(new { prompt = examples[i].Prompt, completion = examples[i].Response, task = prompts[i].Task.Name }, RunDirectory.Json));
+            output.WriteLine(JsonSerializer.Serialize(new
+            {
+                prompt = examples[i].Prompt,
+                completion = examples[i].Response,
+                task = prompts[i].Task.Name
+            }, RunDirectory.Json));
     }
 
     private void WriteList(Settings settings, TextWriter output)
@@ -82,11 +87,20 @@ internal sealed class TasksCommand
         if (settings.Get(json))
         {
             foreach ((ITask t, string prompt) in rows)
-                output.WriteLine(JsonSerializer.Serialize(new { name = t.Name, description = t.Description, prompt, completion = t.Answer(prompt) }, RunDirectory.Json));
+                output.WriteLine(JsonSerializer.Serialize(new
+                {
+                    name = t.Name,
+                    description = t.Description,
+                    prompt,
+                    completion = t.Answer(prompt)
+                }, RunDirectory.Json));
             return;
         }
 
         int name = rows.Max(row => row.Task.Name.Length), description = rows.Max(row => row.Task.Description.Length);
-        foreach ((ITask t, string prompt) in rows) output.WriteLine($"{t.Name.PadRight(name)}  {t.Description.PadRight(description)}  {prompt}{t.Answer(prompt)}");
+        foreach ((ITask t, string prompt) in rows)
+        {
+            output.WriteLine($"{t.Name.PadRight(name)}  {t.Description.PadRight(description)}  {prompt}{t.Answer(prompt)}");
+        }
     }
 }

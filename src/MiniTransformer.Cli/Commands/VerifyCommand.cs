@@ -21,26 +21,32 @@ internal sealed class VerifyCommand
 
     private readonly Command command = new(
         "verify",
-        "Prove by numbers that SFT is inverse soft-Q learning, that the recovered reward is what it is said to be, and that Dense-Path REINFORCE "
-        + "follows its gradient: every statement on random token MDPs and through random transformers, each beside its nearest false statement. "
+        "Prove by numbers that SFT is inverse soft-Q learning, that the recovered reward is what it is said to be, and that Dense-Path "
+            + "REINFORCE "
+        + "follows its gradient: every statement on random token MDPs and through random transformers, each beside its nearest false "
+        + "statement. "
         + "Exit code 1 if one fails.");
     private readonly CommonFlags common;
     private readonly Formulas formulas;
-    private readonly Flag<int> cases = Flags.Int("--cases", "random token MDPs of each statement; a tenth as many transformers", 1000, min: 100);
+    private readonly Flag<int> cases = Flags.Int("--cases", "random token MDPs of each statement; a tenth as many transformers", 1000,
+        min: 100);
     private readonly Flag<string?> policy = Flags.Path("--policy", "check T1 to T4 on this model instead: its folder, or a run's");
-    private readonly Flag<string?> adapter = Flags.Path("--adapter", "with --policy, a base: check it with these adapters of it, a folder in PEFT's form or a run's");
+    private readonly Flag<string?> adapter = Flags.Path("--adapter",
+        "with --policy, a base: check it with these adapters of it, a folder in PEFT's form or a run's");
     private readonly Flag<string?> reference = Flags.Text(
         "--reference", "π_ref of T4: a folder; or base, half or a fraction such as 0.1, of the run that --policy names", "DIR|NAME");
     private readonly Flag<string?> data = Flags.Path("--data", "examples for --policy in JSONL, as sft reads them", "FILE");
     private readonly Flag<bool> json = Flags.Switch(
-        "--json", "one JSON line a statement: number, statement, nearestFalse, cases, largestError, tolerance, controlError, failure, holds, verdict",
+        "--json",
+        "one JSON line a statement: number, statement, nearestFalse, cases, largestError, tolerance, controlError, failure, holds, verdict",
         saved: false);
 
     private VerifyCommand(Formulas formulas)
     {
         this.formulas = formulas;
         common = new CommonFlags(
-            command, "write the results to this file instead of standard output", "FILE", "seed of the random cases; another seed checks others");
+            command, "write the results to this file instead of standard output", "FILE",
+            "seed of the random cases; another seed checks others");
     }
 
     /// <summary>The command.</summary>
@@ -48,7 +54,10 @@ internal sealed class VerifyCommand
     public static CliCommand Create(Formulas? formulas = null)
     {
         var verify = new VerifyCommand(formulas ?? new Formulas());
-        foreach (Option flag in new Option[] { verify.cases, verify.policy, verify.adapter, verify.reference, verify.data, verify.json }) verify.command.Add(flag);
+        foreach (Option flag in new Option[] { verify.cases, verify.policy, verify.adapter, verify.reference, verify.data, verify.json })
+        {
+            verify.command.Add(flag);
+        }
         string[] examples =
         [
             "verify",
@@ -63,7 +72,10 @@ internal sealed class VerifyCommand
     private int Run(Settings settings, Terminal terminal)
     {
         string? policyPath = settings.Get(policy), file = settings.Get(data);
-        if (policyPath is null && settings.Get(adapter) is not null) throw new UsageException("--adapter needs --policy: the base that it adapts.");
+        if (policyPath is null && settings.Get(adapter) is not null)
+        {
+            throw new UsageException("--adapter needs --policy: the base that it adapts.");
+        }
         if (policyPath is null && (file ?? settings.Get(reference)) is not null)
             throw new UsageException("--data and --reference need --policy: the model to check.");
         if (policyPath is not null && file is null) throw new UsageException("--policy needs --data: the examples to check the model on.");
@@ -121,7 +133,8 @@ internal sealed class VerifyCommand
         foreach (ProofRow row in rows.Where(row => row.Number[0] == 'T')) output.WriteLine(ProofTable.Of(row));
         output.WriteLine();
         if (own is not null) output.WriteLine($"T1 to T4 on {own.Name}; T5 to T7 on random transformers.");
-        output.WriteLine($"{rows.Count(row => row.Holds)} of {rows.Count} statements hold. 'if false' is the error of the nearest false statement on");
+        output.WriteLine($"{rows.Count(row => row.Holds)} of {rows.Count} statements hold. 'if false' is the error of the nearest false "
+            + $"statement on");
         output.WriteLine("the same cases; it has to be large, or nothing was shown; --json names it.");
         output.WriteLine("What the statements say: src/MiniTransformer.Training/Theory/README.md");
     }
@@ -130,17 +143,24 @@ internal sealed class VerifyCommand
     {
         string? referenceFolder = settings.Get(reference) is { } name ? ModelFolder.Reference(policyPath, name) : null;
         string? adapterFolder = settings.Get(adapter) is { } adapters ? ModelFolder.Named(adapter.Name, adapters) : null;
-        (string folder, Transformer model, Vocabulary vocabulary) = LoadedModel.Named(policy.Name, policyPath, device, trainable: adapterFolder is null);
-        if (adapterFolder is not null) model = Checkpoint.LoadAdapters(adapterFolder, model, new AdaptedBase(folder, device.Stop.Await(() => Checkpoint.Sha256(folder))));
+        (string folder, Transformer model, Vocabulary vocabulary) = LoadedModel.Named(policy.Name, policyPath, device,
+            trainable: adapterFolder is null);
+        if (adapterFolder is not null)
+        {
+            model = Checkpoint.LoadAdapters(adapterFolder, model,
+                new AdaptedBase(folder, device.Stop.Await(() => Checkpoint.Sha256(folder))));
+        }
         Transformer? other = referenceFolder is null ? null : LoadedModel.Open(referenceFolder, device).Model;
-        Demonstrations examples = device.Stop.Await(() => Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { Say = say }));
+        Demonstrations examples = device.Stop.Await(() =>
+            Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { Say = say }));
         examples.CheckLength(Math.Min(model.Config.MaxPositions, other?.Config.MaxPositions ?? int.MaxValue));
         Example[] drawn = [.. examples.Where(e => e.ResponseIds.Length > 0)];
         if (drawn.Length == 0) throw new DataException($"{Invocation.Shown(file)}: every response is empty; there is nothing to check on.");
         new Rng(NamedSeed.Of("examples", seed)).Shuffle<Example>(drawn);
         PolicyCase[] chosen = [.. drawn.Take(Batches * BatchSize).Chunk(BatchSize)
             .Select(batch => new PolicyCase(model, other, new ResponseBatch(batch)))];
-        string title = $"{Invocation.Shown(policyPath)}{(settings.Get(adapter) is { } named ? $" with {Invocation.Shown(named)}" : "")} and {chosen.Sum(c => c.Batch.B)} examples of {Invocation.Shown(file)}";
+        string title = $"{Invocation.Shown(policyPath)}{(settings.Get(adapter) is { } named ? $" with {Invocation.Shown(named)}" : "")} "
+            + $"and {chosen.Sum(c => c.Batch.B)} examples of {Invocation.Shown(file)}";
         return new OwnModel(title, model, other, chosen);
     }
 

@@ -33,8 +33,8 @@ public sealed record ChartSeries(
 }
 
 /// <summary>
-/// A line or scatter chart as SVG: drawn by OxyPlot, then recoloured by CSS variables, so that it follows a dark or light page and scales with
-/// it. Series differ by colour (Okabe and Ito's, for the colour-blind), by dashes and by markers.
+/// A line or scatter chart as SVG: drawn by OxyPlot, then recoloured by CSS variables, so that it follows a dark or light page and scales
+/// with it. Series differ by colour (Okabe and Ito's, for the colour-blind), by dashes and by markers.
 /// </summary>
 /// <param name="Title">What the chart shows.</param>
 /// <param name="XTitle">The horizontal axis, with its unit.</param>

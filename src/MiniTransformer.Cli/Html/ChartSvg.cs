@@ -96,10 +96,14 @@ internal static partial class ChartSvg
         IEnumerable<string> lines = chart.Series.Where(series => series.Y.Any(double.IsFinite)).Select(series =>
         {
             double[] finite = [.. series.Y.Where(double.IsFinite)];
-            if (series.Mark == ChartMark.Points) return $"{series.Name}: {finite.Length} points from {Number(finite.Min())} to {Number(finite.Max())}";
+            if (series.Mark == ChartMark.Points)
+            {
+                return $"{series.Name}: {finite.Length} points from {Number(finite.Min())} to {Number(finite.Max())}";
+            }
             int first = Enumerable.Range(0, series.Y.Count).First(i => double.IsFinite(series.Y[i]));
             int last = Enumerable.Range(0, series.Y.Count).Last(i => double.IsFinite(series.Y[i]));
-            return $"{series.Name}: from {Number(series.Y[first])} at {Place(series.X[first])} to {Number(series.Y[last])} at {Place(series.X[last])}";
+            return $"{series.Name}: from {Number(series.Y[first])} at {Place(series.X[first])} to {Number(series.Y[last])} at "
+                + $"{Place(series.X[last])}";
         });
         string kind = chart.Series.Any(series => series.Mark == ChartMark.Points) ? "Scatter chart" : "Line chart";
         return $"{kind} of {chart.YTitle} against {chart.XTitle}. {string.Join("; ", lines)}.";

@@ -11,12 +11,14 @@ internal static class CompareCharts
     public static IEnumerable<(Chart Chart, string Caption)> Learning(RegimeResults results)
     {
         ComparedMethod[] followed = [.. results.Compared.Where(r => r.Results.Any(c => c.Curve.Count > 1))];
-        foreach ((string name, Func<CurvePoint, double> quantity) in new (string, Func<CurvePoint, double>)[] { ("greedy", p => p.Greedy), ("sampled", p => p.Sampled) })
+        foreach ((string name, Func<CurvePoint, double> quantity) in new (string, Func<CurvePoint, double>)[] { ("greedy", p => p.Greedy),
+            ("sampled", p => p.Sampled) })
         {
             foreach (ChartSeries[] lines in followed.Select(r => Curve(r, quantity)).Chunk(ChartStyle.MostSeries))
             {
                 yield return (
-                    new Chart($"{results.Regime.Name}: {name} accuracy over further training", "further training (fraction of the budget)", Accuracy(results.Regime), lines),
+                    new Chart($"{results.Regime.Name}: {name} accuracy over further training", "further training (fraction of the budget)",
+                        Accuracy(results.Regime), lines),
                     $"On validation prompts, from the SFT policy on; each at its default setting. {Bands(results.Comparison.Seeds)}");
             }
         }
@@ -26,15 +28,21 @@ internal static class CompareCharts
     public static IEnumerable<(Chart Chart, string Caption)> Frontier(RegimeResults results)
     {
         if (results.Matched is not { } matched) yield break;
-        foreach ((string name, Func<MethodResult, double> quantity) in new (string, Func<MethodResult, double>)[] { ("greedy", c => c.Greedy), ("sampled", c => c.Sampled) })
+        foreach ((string name, Func<MethodResult, double> quantity) in new (string,
+            Func<MethodResult, double>)[] { ("greedy", c => c.Greedy), ("sampled", c => c.Sampled) })
         {
             foreach (KlFamily[] families in InCharts(matched.Families))
             {
-                string settings = string.Join("; ", families.Select(f => $"{f.Name}: {f.Knob} = {string.Join(", ", Settings(results, f).Select(s => Numbers.Plain(s.Key)))}"));
+                string settings = string.Join("; ",
+                    families.Select(f =>
+                        $"{f.Name}: {f.Knob} = {string.Join(", ", Settings(results, f).Select(s => Numbers.Plain(s.Key)))}"));
                 yield return (
-                    new Chart($"{results.Regime.Name}: {name} accuracy against distance from SFT", "KL(π‖π_SFT) (nats a response)", Accuracy(results.Regime),
-                        [.. families.Select(f => Line(f.Name, [.. Origin(results), .. Settings(results, f)], g => g.Average(c => c.Kl), quantity))]),
-                    $"Means over the sweep's {SeedCount(results.SweepSeeds)}; all begin at SFT, KL = 0. Settings from left to right: {settings}. {Bands(results.SweepSeeds)}");
+                    new Chart($"{results.Regime.Name}: {name} accuracy against distance from SFT", "KL(π‖π_SFT) (nats a response)",
+                        Accuracy(results.Regime),
+                        [.. families.Select(f =>
+                            Line(f.Name, [.. Origin(results), .. Settings(results, f)], g => g.Average(c => c.Kl), quantity))]),
+                    $"Means over the sweep's {SeedCount(results.SweepSeeds)}; all begin at SFT, KL = 0. Settings from left to right: "
+                        + $"{settings}. {Bands(results.SweepSeeds)}");
             }
         }
     }
@@ -45,25 +53,34 @@ internal static class CompareCharts
         string[] names = [.. World.ReferencesOf(results.Regime).Where(name => OfReference(name).Length > 0)];
         if (names.Length < 2) return null;
         double[] x = [.. Enumerable.Range(0, names.Length).Select(i => (double)i)];
-        IGrouping<double, MethodResult>[] groups = [.. x.SelectMany(i => OfReference(names[(int)i]).Select(c => (i, c))).GroupBy(p => p.i, p => p.c)];
+        IGrouping<double, MethodResult>[] groups = [.. x.SelectMany(i => OfReference(names[(int)i]).Select(c => (i, c)))
+            .GroupBy(p => p.i, p => p.c)];
         return (
-            new Chart($"{results.Regime.Name}: DPR by its reference", "reference (the base, or SFT's checkpoint after that part of its samples)", Accuracy(results.Regime),
-                [Line("DPR, greedy", groups, g => g.Key, c => c.Greedy), Line("DPR, sampled", groups, g => g.Key, c => c.Sampled), .. Levels(results, 0, names.Length - 1)])
+            new Chart($"{results.Regime.Name}: DPR by its reference",
+                "reference (the base, or SFT's checkpoint after that part of its samples)", Accuracy(results.Regime),
+                [Line("DPR, greedy", groups, g => g.Key, c => c.Greedy), Line("DPR, sampled", groups, g => g.Key, c => c.Sampled),
+                    .. Levels(results, 0, names.Length - 1)])
             { Categories = names },
             $"Means over the sweep's {SeedCount(results.SweepSeeds)}. {Bands(results.SweepSeeds)}");
 
-        MethodResult[] OfReference(string name) => [.. Finished(results).Where(c => c.Role == MethodRole.Dpr && c.Reference == name && c.Knob is null)];
+        MethodResult[] OfReference(string name) =>
+            [.. Finished(results).Where(c => c.Role == MethodRole.Dpr && c.Reference == name && c.Knob is null)];
     }
 
     /// <summary>DPR with each discount.</summary>
     public static (Chart Chart, string Caption)? Discounts(RegimeResults results)
     {
-        IGrouping<double, MethodResult>[] groups = [.. Finished(results).Where(c => c.Knob == DprMethod.Discount && c.Value is not null).GroupBy(c => c.Value!.Value).OrderBy(g => g.Key)];
+        IGrouping<double, MethodResult>[] groups = [.. Finished(results).Where(c => c.Knob == DprMethod.Discount && c.Value is not null)
+            .GroupBy(c => c.Value!.Value).OrderBy(g => g.Key)];
         if (groups.Length < 2) return null;
         return (
-            new Chart($"{results.Regime.Name}: DPR by the discount γ of its return-to-go", "γ (0: each token for itself, 1: all that follows)", Accuracy(results.Regime),
-                [Line("DPR, greedy", groups, g => g.Key, c => c.Greedy), Line("DPR, sampled", groups, g => g.Key, c => c.Sampled), .. Levels(results, groups[0].Key, groups[^1].Key)]),
-            $"At the same β, so not at the same distance from SFT: KL is {string.Join(", ", groups.Select(g => $"{Numbers.Decimal(g.Average(c => c.Kl))} at γ = {Numbers.Plain(g.Key)}"))} nats. "
+            new Chart($"{results.Regime.Name}: DPR by the discount γ of its return-to-go",
+                "γ (0: each token for itself, 1: all that follows)", Accuracy(results.Regime),
+                [Line("DPR, greedy", groups, g => g.Key, c => c.Greedy), Line("DPR, sampled", groups, g => g.Key, c => c.Sampled),
+                    .. Levels(results, groups[0].Key, groups[^1].Key)]),
+            "At the same β, so not at the same distance from SFT: KL is "
+                + $"{string.Join(", ", groups.Select(g => $"{Numbers.Decimal(g.Average(c => c.Kl))} at γ = {Numbers.Plain(g.Key)}"))} "
+                + "nats. "
             + $"Means over the sweep's {SeedCount(results.SweepSeeds)}. {Bands(results.SweepSeeds)}");
     }
 
@@ -73,10 +90,14 @@ internal static class CompareCharts
         WorldFacts[] own = [.. facts.Where(f => f.Regime == regime.Name)];
         if (own.Length == 0) return null;
         string[] names = [.. own.SelectMany(f => f.Positions).Select(p => p.Reference).Distinct().Take(ChartStyle.MostSeries)];
-        ChartSeries[] lines = [.. names.Select(name => Positions(name, [.. own.SelectMany(f => f.Positions).Where(p => p.Reference == name).Select(p => p.Mean)]))];
+        ChartSeries[] lines = [.. names.Select(name =>
+            Positions(name, [.. own.SelectMany(f => f.Positions).Where(p => p.Reference == name).Select(p => p.Mean)]))];
         return (
-            new Chart($"{regime.Name}: recovered reward along the response", "token of the response", "mean r̂ (nats)", lines) { Categories = [.. Enumerable.Range(1, lines.Max(l => l.X.Count)).Select(t => $"{t}")] },
-            $"Of SFT's own sampled responses to validation prompts, relative to each reference; positions that too few responses reach are left out. {Bands(own.Length)}");
+            new Chart($"{regime.Name}: recovered reward along the response", "token of the response", "mean r̂ (nats)",
+                lines)
+            { Categories = [.. Enumerable.Range(1, lines.Max(l => l.X.Count)).Select(t => $"{t}")] },
+            "Of SFT's own sampled responses to validation prompts, relative to each reference; positions that too few responses reach are "
+                + $"left out. {Bands(own.Length)}");
     }
 
     /// <summary>The advisor's forecasts against what DPR reached, one point a reference, regime and seed.</summary>
@@ -89,12 +110,15 @@ internal static class CompareCharts
             ChartSeries[] points =
             [
                 .. regimes.Select(regime => new ChartSeries(
-                    regime.Key, [.. regime.SelectMany(r => r.References).Select(g => g.Predicted)], [.. regime.SelectMany(r => r.References).Select(g => g.Realised)])
+                    regime.Key, [.. regime.SelectMany(r => r.References).Select(g => g.Predicted)],
+                    [.. regime.SelectMany(r => r.References).Select(g => g.Realised)])
                 { Mark = ChartMark.Points }),
             ];
             yield return (
-                new Chart("Gain of DPR over SFT: forecast and reached", "forecast (greedy accuracy, validation prompts)", "reached (greedy accuracy, held-out)", [.. points, equal]),
-                $"One point for each reference and seed: {string.Join(", ", regimes.Select(r => r.Key))}. A point in the lower left or the upper right has its sign forecast.");
+                new Chart("Gain of DPR over SFT: forecast and reached", "forecast (greedy accuracy, validation prompts)",
+                    "reached (greedy accuracy, held-out)", [.. points, equal]),
+                $"One point for each reference and seed: {string.Join(", ", regimes.Select(r => r.Key))}. A point in the lower left or the "
+                    + "upper right has its sign forecast.");
         }
     }
 
@@ -108,7 +132,8 @@ internal static class CompareCharts
 
     private static ChartSeries Positions(string name, double[][] means)
     {
-        var groups = Enumerable.Range(0, means.Max(m => m.Length)).Select(t => (t, Estimate: Estimate.Of([.. means.Where(m => t < m.Length).Select(m => m[t])]))).ToArray();
+        var groups = Enumerable.Range(0, means.Max(m => m.Length))
+            .Select(t => (t, Estimate: Estimate.Of([.. means.Where(m => t < m.Length).Select(m => m[t])]))).ToArray();
         return Series(name, [.. groups.Select(g => (double)g.t)], [.. groups.Select(g => g.Estimate)]);
     }
 
@@ -130,16 +155,19 @@ internal static class CompareCharts
         return Series(method.Label, [.. seeds[0].Curve.Take(points).Select(p => p.Step / (double)seeds[0].Curve[^1].Step)], estimates);
     }
 
-    private static ChartSeries Line(string name, IEnumerable<IGrouping<double, MethodResult>> groups, Func<IGrouping<double, MethodResult>, double> at, Func<MethodResult, double> quantity)
+    private static ChartSeries Line(string name, IEnumerable<IGrouping<double, MethodResult>> groups,
+        Func<IGrouping<double, MethodResult>, double> at, Func<MethodResult, double> quantity)
     {
-        (double X, Estimate Estimate)[] points = [.. groups.Select(g => (X: at(g), Estimate.Of([.. g.Select(quantity)]))).OrderBy(p => p.X)];
+        (double X, Estimate Estimate)[] points = [.. groups.Select(g => (X: at(g), Estimate.Of([.. g.Select(quantity)])))
+            .OrderBy(p => p.X)];
         return Series(name, [.. points.Select(p => p.X)], [.. points.Select(p => p.Estimate)]);
     }
 
     private static ChartSeries Series(string name, double[] x, Estimate[] estimates)
     {
         bool band = estimates.Any(e => e.Interval.IsAvailable);
-        return new ChartSeries(name, x, [.. estimates.Select(e => e.Mean)], band ? [.. estimates.Select(e => e.Interval.Low)] : null, band ? [.. estimates.Select(e => e.Interval.High)] : null);
+        return new ChartSeries(name, x, [.. estimates.Select(e => e.Mean)], band ? [.. estimates.Select(e => e.Interval.Low)] : null,
+            band ? [.. estimates.Select(e => e.Interval.High)] : null);
     }
 
     // A family's settings in order of their mean KL.
@@ -148,12 +176,15 @@ internal static class CompareCharts
         .GroupBy(c => c.Value!.Value).OrderBy(g => g.Average(c => c.Kl));
 
     // SFT itself, as a group of its own; none where the sweeps have none.
-    private static IEnumerable<IGrouping<double, MethodResult>> Origin(RegimeResults results) => Finished(results).Where(c => c.Role == MethodRole.Sft).GroupBy(_ => 0.0);
+    private static IEnumerable<IGrouping<double, MethodResult>> Origin(RegimeResults results) =>
+        Finished(results).Where(c => c.Role == MethodRole.Sft).GroupBy(_ => 0.0);
 
     private static IEnumerable<MethodResult> Finished(RegimeResults results) => results.SweepResults.Where(c => c.Failure is null);
 
     private static string Bands(int seeds) =>
-        seeds < Statistics.FewestForInterval ? $"No bands with {SeedCount(seeds)}." : $"Bands are Student's 95% intervals over {SeedCount(seeds)}.";
+        seeds < Statistics.FewestForInterval
+            ? $"No bands with {SeedCount(seeds)}."
+            : $"Bands are Student's 95% intervals over {SeedCount(seeds)}.";
 
     private static string SeedCount(int seeds) => Comparison.SeedCount(seeds);
 }

@@ -23,7 +23,8 @@ internal sealed class CompareReport
     /// <param name="facts">What was measured of the worlds.</param>
     /// <param name="reduced">Whether this was a reduced run whose numbers mean nothing.</param>
     /// <param name="unfinished">What is missing, as a sentence; null where nothing is.</param>
-    public CompareReport(IReadOnlyList<Regime> regimes, IReadOnlyList<MethodResult> results, IReadOnlyList<WorldFacts> facts, bool reduced, string? unfinished = null)
+    public CompareReport(IReadOnlyList<Regime> regimes, IReadOnlyList<MethodResult> results, IReadOnlyList<WorldFacts> facts, bool reduced,
+        string? unfinished = null)
     {
         ILookup<bool, Regime> ran = regimes.ToLookup(regime => results.Any(c => !c.Sweep && c.Regime == regime.Name));
         this.regimes = [.. ran[true].Select(r => new RegimeResults(r, results))];
@@ -54,7 +55,8 @@ internal sealed class CompareReport
     /// <summary>All tables and findings in Markdown.</summary>
     public string ToMarkdown()
     {
-        var text = new StringBuilder($"# {Title}\n\n{(unfinished is null ? "" : $"**{unfinished}**\n\n")}{Setting()}\n\n## What came out\n\n");
+        var text = new StringBuilder($"# {Title}\n\n{(unfinished is null ? "" : $"**{unfinished}**\n\n")}{Setting()}\n\n## What came "
+            + "out\n\n");
         List(Overall());
         text.Append(Remarks()).Append('\n');
         if (regimes.Length > 0) Tables([RegimeSummary.Table(regimes)]);
@@ -81,7 +83,10 @@ internal sealed class CompareReport
 
         void Tables(IEnumerable<ReportTable?> tables)
         {
-            foreach (ReportTable table in tables.OfType<ReportTable>()) text.Append(text[^2] == '\n' ? "" : "\n").Append(table.ToMarkdown());
+            foreach (ReportTable table in tables.OfType<ReportTable>())
+            {
+                text.Append(text[^2] == '\n' ? "" : "\n").Append(table.ToMarkdown());
+            }
         }
     }
 
@@ -90,7 +95,8 @@ internal sealed class CompareReport
     /// <param name="facts">Command, machine, time.</param>
     public string ToHtml(string configuration, IEnumerable<(string Name, string Value)> facts)
     {
-        HtmlReport report = new HtmlReport(Title, unfinished is null ? Setting() : $"{unfinished}\n\n{Setting()}", wide: true).Section("What came out").Findings(Overall()).Paragraph(Remarks());
+        HtmlReport report = new HtmlReport(Title, unfinished is null ? Setting() : $"{unfinished}\n\n{Setting()}", wide: true)
+            .Section("What came out").Findings(Overall()).Paragraph(Remarks());
         if (regimes.Length > 0) report.Table(RegimeSummary.Table(regimes));
         bool open = regimes.Length <= MostUnfolded;
         foreach (RegimeSection section in sections) section.AddTo(report, open);
@@ -113,32 +119,44 @@ internal sealed class CompareReport
         }
     }
 
-    private string Title => regimes.Length == 1 ? $"Comparison of methods: {regimes[0].Regime.Name}" : $"Comparison of methods in {regimes.Length} regimes";
+    private string Title =>
+        regimes.Length == 1 ? $"Comparison of methods: {regimes[0].Regime.Name}" : $"Comparison of methods in {regimes.Length} regimes";
 
     private IReadOnlyList<Finding> Overall() => reduced ? [] : OverallFindings.Of(regimes);
 
     private string Remarks() => reduced
-        ? "This was a reduced run that shows that everything works: its numbers say nothing about the methods, and nothing is concluded from them."
-        : $"{OverallFindings.Multiplicity(regimes)} 'Clearly' and 'better' here mean: the 95% interval of the paired difference over seeds excludes zero.{Scope()}";
+        ? "This was a reduced run that shows that everything works: its numbers say nothing about the methods, and nothing is concluded "
+            + "from them."
+        : $"{OverallFindings.Multiplicity(regimes)} 'Clearly' and 'better' here mean: the 95% interval of the paired difference over seeds "
+            + $"excludes zero.{Scope()}";
 
     // What the numbers cannot say.
     private string Scope() =>
-        (regimes.Any(r => r.Regime.Own is null) || regimes.Length == 0 ? " The built-in regimes are toy tasks with a small model; nothing follows for larger ones." : "")
+        (regimes.Any(r => r.Regime.Own is null) || regimes.Length == 0
+            ? " The built-in regimes are toy tasks with a small model; nothing follows for larger ones."
+            : "")
         + (regimes.Any(r => r.Regime.Own is not null)
-            ? " Own data are split once and not anew in every seed: the intervals leave out what other evaluation prompts would change, and what other demonstrations would."
+            ? " Own data are split once and not anew in every seed: the intervals leave out what other evaluation prompts would change, "
+                + "and what other demonstrations would."
             : "");
 
     private string Setting()
     {
-        int seeds = regimes.Select(r => r.Comparison.Seeds).DefaultIfEmpty(0).Max(), sweep = regimes.Select(r => r.SweepSeeds).DefaultIfEmpty(0).Max();
+        int seeds = regimes.Select(r => r.Comparison.Seeds).DefaultIfEmpty(0).Max(), sweep = regimes.Select(r => r.SweepSeeds)
+            .DefaultIfEmpty(0).Max();
         int methods = regimes.SelectMany(r => r.Compared).Select(r => r.Method).Distinct().Count();
         string left = missing.Length > 0 ? $" Nothing was finished in {string.Join(", ", missing)}." : "";
         string sweeps = sweep > 0
-            ? $" {(sweep == 1 ? "One further seed serves" : $"{sweep} further seeds serve")} the sweeps: strengths are chosen there, on validation prompts, and methods are compared there at equal KL."
+            ? $" {(sweep == 1 ? "One further seed serves" : $"{sweep} further seeds serve")} the sweeps: strengths are chosen there, on "
+                + "validation prompts, and methods are compared there at equal KL."
             : "";
-        IEnumerable<string> measures = regimes.GroupBy(r => r.Regime.Measured).Select(g => g.Count() == regimes.Length ? g.Key : $"{g.Key} in {string.Join(", ", g.Select(r => r.Regime.Name))}");
-        return $"{methods} methods in {(regimes.Length == 1 ? "one regime" : $"{regimes.Length} regimes")} ({string.Join(", ", regimes.Select(r => r.Regime.Name))}), {Comparison.SeedCount(seeds)} each.{left} "
-            + "In a seed all methods share data, base and SFT policy; those that train on have as many training sequences as DPR has updates × prompts (DPR itself draws a few less where the last batch of a pass over its prompts is short). "
-            + $"Counted on held-out prompts, with the most probable tokens (greedy) and with tokens sampled at temperature 1: {string.Join("; ", measures.DefaultIfEmpty("exact match"))}. The recovered reward is r̂ = log π_SFT − log π_ref.{sweeps}";
+        IEnumerable<string> measures = regimes.GroupBy(r => r.Regime.Measured)
+            .Select(g => g.Count() == regimes.Length ? g.Key : $"{g.Key} in {string.Join(", ", g.Select(r => r.Regime.Name))}");
+        return $"{methods} methods in {(regimes.Length == 1 ? "one regime" : $"{regimes.Length} regimes")} "
+            + $"({string.Join(", ", regimes.Select(r => r.Regime.Name))}), {Comparison.SeedCount(seeds)} each.{left} "
+            + "In a seed all methods share data, base and SFT policy; those that train on have as many training sequences as DPR has "
+            + "updates × prompts (DPR itself draws a few less where the last batch of a pass over its prompts is short). "
+            + "Counted on held-out prompts, with the most probable tokens (greedy) and with tokens sampled at temperature 1: "
+            + $"{string.Join("; ", measures.DefaultIfEmpty("exact match"))}. The recovered reward is r̂ = log π_SFT − log π_ref.{sweeps}";
     }
 }

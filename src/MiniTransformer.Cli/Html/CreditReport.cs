@@ -26,13 +26,15 @@ internal sealed class CreditReport(
     /// <param name="result">What came of planted errors, or null.</param>
     /// <param name="planted">Some of the responses with an error.</param>
     public string ToHtml(
-        CreditData data, IReadOnlyList<(Example Example, bool? Right, string Label)> responses, PlantedErrorResult? result, IReadOnlyList<PlantedExample> planted)
+        CreditData data, IReadOnlyList<(Example Example, bool? Right, string Label)> responses, PlantedErrorResult? result,
+        IReadOnlyList<PlantedExample> planted)
     {
         string against = string.Join(", ", names);
         string finding = result is null ? "" : PlantedErrorTable.Finding(result);
         var report = new HtmlReport(
             $"Credit: {Path.GetFileName(Path.TrimEndingDirectorySeparator(policy))}",
-            $"Which tokens earn the reward that fine-tuning has learned: {data.What}, scored by {Invocation.Shown(policy)} against {against}.\n\n{finding}");
+            $"Which tokens earn the reward that fine-tuning has learned: {data.What}, scored by {Invocation.Shown(policy)} against "
+                + $"{against}.\n\n{finding}");
         report.Section("Responses").Paragraph(HowToRead()).Heatmap(Score(responses));
         if (result is not null)
         {
@@ -46,10 +48,15 @@ internal sealed class CreditReport(
     }
 
     private string HowToRead() =>
-        "Blue tokens have a positive score, orange ones a negative one. The first number under a token is its score in nats, the second, after Σ, the running sum up to and with it. Point at a "
-        + "token, or go there with the Tab key, for all its scores and for the tokens that π_SFT finds most probable at the same place, each with its probability under π_SFT and under every reference and its r̂.\n\n"
-        + "r̂ = log π_SFT − log π_ref is positive where fine-tuning made the token more probable; over a response r̂ adds up to log π_SFT(y|x) − log π_ref(y|x), exactly. "
-        + "r_Q = Q(s,a) − V(s′) is the reward under which the policy is soft-optimal: with γ = 1 and V(terminal) = 0 the values telescope, and Σ r_Q = log π_SFT(y|x) + V(s₀), less the value of the state after a response that was cut off, up to the rounding of 32-bit numbers. "
+        "Blue tokens have a positive score, orange ones a negative one. The first number under a token is its score in nats, the second, "
+            + "after Σ, the running sum up to and with it. Point at a "
+        + "token, or go there with the Tab key, for all its scores and for the tokens that π_SFT finds most probable at the same place, "
+        + "each with its probability under π_SFT and under every reference and its r̂.\n\n"
+        + "r̂ = log π_SFT − log π_ref is positive where fine-tuning made the token more probable; over a response r̂ adds up to log "
+        + "π_SFT(y|x) − log π_ref(y|x), exactly. "
+        + "r_Q = Q(s,a) − V(s′) is the reward under which the policy is soft-optimal: with γ = 1 and V(terminal) = 0 the values telescope, "
+        + "and Σ r_Q = log π_SFT(y|x) + V(s₀), less the value of the state after a response that was cut off, up to the rounding of 32-bit "
+        + "numbers. "
         + "log π_SFT is the shaped reward, never positive.";
 
     private ScoredResponse[] Score(IReadOnlyList<(Example Example, bool? Right, string Label)> responses)
@@ -64,7 +71,11 @@ internal sealed class CreditReport(
         for (int i = 0; i < planted.Count; i++)
         {
             int at = planted[i].Position;
-            tokens[i].Tokens[at] = tokens[i].Tokens[at] with { Mark = $"planted error, right is {HtmlText.Visible(vocabulary.Show(planted[i].RightId))}" };
+            tokens[i].Tokens[at] = tokens[i].Tokens[at] with
+            {
+                Mark = "planted error, right is "
+                + $"{HtmlText.Visible(vocabulary.Show(planted[i].RightId))}"
+            };
         }
 
         return [.. planted.Select((p, i) => tokens[i].Of(PromptOf(p.Example), null, $"error at token {p.Position + 1}", names))];

@@ -21,8 +21,10 @@ internal sealed class HeatmapTokens(HeatmapScore[] scores, double[] limits, IRea
             ScoredToken token = tokens[t];
             for (int i = 0; i < scores.Length; i++) sums[i] += scores[i].Value(token);
             bool cutOff = !response.Ended && t == tokens.Count - 1;
-            html.Append($"<span class=\"tok{(token.Mark is null ? "" : " marked")}{(cutOff ? " cut" : "")}\" tabindex=\"0\" role=\"img\" aria-label=\"");
-            html.Append(HtmlText.Escape(Details(token, t, tokens.Count, sums) + (cutOff ? CutOff(response.FinalValue) : ""))).Append("\" style=\"");
+            html.Append($"<span class=\"tok{(token.Mark is null ? "" : " marked")}{(cutOff ? " cut" : "")}\" tabindex=\"0\" role=\"img\" "
+                + $"aria-label=\"");
+            html.Append(HtmlText.Escape(Details(token, t, tokens.Count, sums) + (cutOff ? CutOff(response.FinalValue) : "")))
+                .Append("\" style=\"");
             for (int i = 0; i < scores.Length; i++)
             {
                 double value = scores[i].Value(token);
@@ -37,7 +39,8 @@ internal sealed class HeatmapTokens(HeatmapScore[] scores, double[] limits, IRea
 
     /// <summary>
     /// The sum of each score, and the same number computed from the sequence's probabilities: Σ r̂ = log π_SFT(y|x) − log π_ref(y|x);
-    /// Σ r_Q = log π_SFT(y|x) + V(s₀) − V(s_T), since V telescopes with γ = 1; V(s_T) = 0 after an end token, and not after a response that was cut off.
+    /// Σ r_Q = log π_SFT(y|x) + V(s₀) − V(s_T), since V telescopes with γ = 1; V(s_T) = 0 after an end token, and not after a response that
+    /// was cut off.
     /// </summary>
     public void AppendSums(StringBuilder html, ScoredResponse response)
     {
@@ -59,7 +62,8 @@ internal sealed class HeatmapTokens(HeatmapScore[] scores, double[] limits, IRea
             {
                 int reference = int.Parse(score.Key.AsSpan(1), CultureInfo.InvariantCulture);
                 double other = response.Tokens.Sum(t => t.ReferenceLogProbs[reference]);
-                html.Append($"log {HeatmapScore.PolicySft}(y|x) − log {HeatmapScore.Policy(references[reference])}(y|x) = {Total(logProb, -other)}");
+                html.Append($"log {HeatmapScore.PolicySft}(y|x) − log {HeatmapScore.Policy(references[reference])}(y|x) = "
+                    + $"{Total(logProb, -other)}");
             }
 
             html.Append("</span>");
@@ -85,7 +89,8 @@ internal sealed class HeatmapTokens(HeatmapScore[] scores, double[] limits, IRea
         var text = new StringBuilder();
         text.Append($"{Isolated(token.Text)}, id {token.Id}, token {place + 1} of {count}");
         if (token.Mark is { } mark) text.Append($": {mark}");
-        text.Append($"\nlog π_SFT {HeatmapScore.Exact(token.LogProb)}, r_Q {HeatmapScore.Exact(token.RQ)}, V(s) {HeatmapScore.Exact(token.Value)}");
+        text.Append($"\nlog π_SFT {HeatmapScore.Exact(token.LogProb)}, r_Q {HeatmapScore.Exact(token.RQ)}, V(s) "
+            + $"{HeatmapScore.Exact(token.Value)}");
         for (int i = 0; i < references.Count; i++)
         {
             text.Append($"\nlog π_{HeatmapScore.Plain(references[i])} {HeatmapScore.Exact(token.ReferenceLogProbs[i])}");

@@ -49,7 +49,8 @@ public sealed class HtmlReport(string title, string summary, bool wide = false)
         body.Append("<ul class=\"verdicts\">\n");
         foreach (Finding finding in findings)
         {
-            body.Append($"<li class=\"{Class(finding.Outcome)}\"><b>{HtmlText.Escape(finding.Claim)}:</b> {HtmlText.Escape(finding.Evidence)}.</li>\n");
+            body.Append($"<li class=\"{Class(finding.Outcome)}\"><b>{HtmlText.Escape(finding.Claim)}:</b> "
+                + $"{HtmlText.Escape(finding.Evidence)}.</li>\n");
         }
 
         body.Append("</ul>\n");
@@ -96,7 +97,8 @@ public sealed class HtmlReport(string title, string summary, bool wide = false)
         return this;
     }
 
-    // Characters of a row and the gaps between its columns: with more than fit on an upright page the table is printed on one that lies on its side.
+    // Characters of a row and the gaps between its columns: with more than fit on an upright page the table is printed on one that lies on
+    // its side.
     private const int BroadFrom = 150;
 
     private static int Broadness(ReportTable table) => Enumerable.Range(0, table.Headers.Count).Sum(c =>
@@ -177,7 +179,8 @@ public sealed class HtmlReport(string title, string summary, bool wide = false)
 
     private static string Paragraphs(string text)
     {
-        string[] parts = text.ReplaceLineEndings("\n").Split("\n\n", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        string[] parts = text.ReplaceLineEndings("\n")
+            .Split("\n\n", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         return string.Concat(parts.Select(part => $"<p>{HtmlText.Escape(part.Replace('\n', ' '))}</p>\n"));
     }
 

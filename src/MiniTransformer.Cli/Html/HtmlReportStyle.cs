@@ -12,7 +12,8 @@ internal static class HtmlReportStyle
         --line:#343941;--panel:#1d2126;--link:#7dbcf5;--good:#7dbcf5;--bad:#f5a25e}}
         *{box-sizing:border-box}
         body{margin:0 auto;padding:1.5rem 1rem 3rem;max-width:62rem;
-        background:var(--page);color:var(--text);font:1rem/1.5 system-ui,-apple-system,"Segoe UI",Roboto,Helvetica,Arial,sans-serif;overflow-wrap:break-word}
+        background:var(--page);color:var(--text);
+        font:1rem/1.5 system-ui,-apple-system,"Segoe UI",Roboto,Helvetica,Arial,sans-serif;overflow-wrap:break-word}
         .wide{max-width:90rem}
         .wide table{font-size:.8125rem}
         .wide th,.wide td{padding:.25rem .45rem}
@@ -58,7 +59,8 @@ internal static class HtmlReportStyle
         @media print{details::details-content{content-visibility:visible;block-size:auto}summary{list-style:none;color:inherit}
         body{max-width:none;padding:0;font-size:10pt}nav{display:none}
         h2{break-after:avoid}figure,tr,dl div,.verdicts li{break-inside:avoid}
-        .scroll{overflow:visible}caption,summary{break-after:avoid}.broad{page:broad}.note{font-size:8.5pt}th:first-child{position:static}.chart{min-width:0}
+        .scroll{overflow:visible}caption,summary{break-after:avoid}.broad{page:broad}.note{font-size:8.5pt}
+        th:first-child{position:static}.chart{min-width:0}
         table{font-size:8.5pt}th,td,.wide th,.wide td{padding:.15rem .4rem}.wide table{font-size:8pt}
         .broad thead th{white-space:normal}.broad th:first-child{min-width:9rem}pre{white-space:pre-wrap}figure{max-width:16cm}}
         @page{margin:16mm 14mm}

@@ -70,7 +70,8 @@ public static class HtmlText
     }
 
     // Marks, embeddings, overrides and isolates of Unicode Standard Annex 9.
-    private static bool IsDirectional(int code) => code is 0x061C or 0x200E or 0x200F or (>= 0x202A and <= 0x202E) or (>= 0x2066 and <= 0x2069);
+    private static bool IsDirectional(int code) =>
+        code is 0x061C or 0x200E or 0x200F or (>= 0x202A and <= 0x202E) or (>= 0x2066 and <= 0x2069);
 
     private static StringRuneEnumerator Runes(string text) => text.EnumerateRunes(); // a lone surrogate comes as U+FFFD
 

@@ -2,19 +2,24 @@ using MiniTransformer.Lab;
 
 namespace MiniTransformer.Cli.Html;
 
-/// <summary>One regime's own section of a comparison's report; its tables are made once, for the resampling in them takes a while.</summary>
+/// <summary>
+/// One regime's own section of a comparison's report; its tables are made once, for the resampling in them takes a while.
+/// </summary>
 internal sealed class RegimeSection(RegimeResults results, bool reduced)
 {
     private readonly Lazy<ReportTable> accuracy = new(() => RegimeTables.Accuracy(results));
     private readonly Lazy<ReportTable?> bootstrap = new(() => RegimeTables.Bootstrap(results));
     private readonly Lazy<ReportTable[]> differences = new(() =>
-        [.. results.Comparison.Baselines.Select(results.Comparison.DifferenceTable).Select(table => table with { Title = $"{results.Regime.Name}: {table.Title}" })]);
+        [.. results.Comparison.Baselines.Select(results.Comparison.DifferenceTable)
+            .Select(table => table with { Title = $"{results.Regime.Name}: {table.Title}" })]);
 
     /// <summary>The regime's name.</summary>
     public string Name => results.Regime.Name;
 
     /// <summary>What the regime is, as a sentence.</summary>
-    public string Description => $"{char.ToUpperInvariant(results.Regime.Description[0])}{results.Regime.Description[1..]}. References are {RegimeTables.ReferenceName(results.Regime)} unless another is named.";
+    public string Description =>
+        $"{char.ToUpperInvariant(results.Regime.Description[0])}{results.Regime.Description[1..]}. References are "
+            + $"{RegimeTables.ReferenceName(results.Regime)} unless another is named.";
 
     /// <summary>What the numbers say; nothing of a reduced run.</summary>
     public IReadOnlyList<Finding> Findings { get; } = reduced ? [] : new RegimeFindings(results).All();
@@ -29,7 +34,8 @@ internal sealed class RegimeSection(RegimeResults results, bool reduced)
     public IReadOnlyList<ReportTable> Differences => differences.Value;
 
     /// <summary>Accuracy per task.</summary>
-    public ReportTable? Tasks => results.Comparison.TaskTable() is { Headers.Count: > 2 } table ? table with { Title = $"{Name}: {table.Title}" } : null;
+    public ReportTable? Tasks =>
+        results.Comparison.TaskTable() is { Headers.Count: > 2 } table ? table with { Title = $"{Name}: {table.Title}" } : null;
 
     /// <summary>Adds the section to a page.</summary>
     /// <param name="report">The page.</param>

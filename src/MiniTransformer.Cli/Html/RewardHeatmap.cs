@@ -21,7 +21,8 @@ public static class RewardHeatmap
     /// <summary>Shows the responses as an HTML fragment; neighbours that answer the same prompt stand under it together.</summary>
     /// <param name="responses">The responses, all scored against the same references.</param>
     /// <param name="id">Distinguishes several fragments in one page: letters, digits and hyphens.</param>
-    /// <exception cref="ArgumentException">The id holds other characters, there is no response, or they differ in their references.</exception>
+    /// <exception cref="ArgumentException">The id holds other characters, there is no response, or they differ in their
+    /// references.</exception>
     public static string Html(IReadOnlyList<ScoredResponse> responses, string id = "heatmap")
     {
         Check(responses, id);
@@ -35,7 +36,8 @@ public static class RewardHeatmap
         foreach (HeatmapScore score in scores)
         {
             string isChecked = score == scores[0] ? " checked" : "";
-            html.Append($"<label><input type=\"radio\" name=\"{id}-score\" class=\"pick-{score.Key}\"{isChecked}> {score.Meaning}</label>\n");
+            html.Append($"<label><input type=\"radio\" name=\"{id}-score\" class=\"pick-{score.Key}\"{isChecked}> "
+                + $"{score.Meaning}</label>\n");
         }
 
         html.Append("<label><input type=\"checkbox\" class=\"pick-sum\" checked> running sum Σ under each token</label>\n</fieldset>\n");
@@ -51,7 +53,8 @@ public static class RewardHeatmap
             if (i == 0 || responses[i].Prompt != responses[i - 1].Prompt)
             {
                 if (i > 0) html.Append("</section>\n");
-                html.Append($"<section class=\"heat-prompt\"><p>Prompt <code>{HtmlText.Escape(HtmlText.InOrder(responses[i].Prompt))}</code></p>\n");
+                html.Append("<section class=\"heat-prompt\"><p>Prompt "
+                    + $"<code>{HtmlText.Escape(HtmlText.InOrder(responses[i].Prompt))}</code></p>\n");
             }
 
             AppendResponse(html, responses[i], writer, $"{id}-end-{i + 1}");
@@ -67,10 +70,12 @@ public static class RewardHeatmap
             throw new ArgumentException($"RewardHeatmap: '{id}' is no id; letters, digits and hyphens are needed.");
         foreach (ScoredResponse response in responses)
         {
-            if (!response.References.SequenceEqual(responses[0].References) || response.Tokens.Any(t => t.ReferenceLogProbs.Count != response.References.Count))
+            if (!response.References.SequenceEqual(responses[0].References)
+                || response.Tokens.Any(t => t.ReferenceLogProbs.Count != response.References.Count))
             {
                 throw new ArgumentException(
-                    $"RewardHeatmap: the response to '{response.Prompt}' is scored against {string.Join(", ", response.References)}, the first one against "
+                    $"RewardHeatmap: the response to '{response.Prompt}' is scored against {string.Join(", ", response.References)}, the "
+                        + "first one against "
                     + $"{string.Join(", ", responses[0].References)}; all need the same references, and every token a value for each.");
             }
         }
@@ -99,7 +104,11 @@ public static class RewardHeatmap
         html.Append($"<div class=\"heat-response{(isLong ? " long" : "")}\"><p class=\"heat-head\">");
         if (response.Label is { } label) html.Append($"<b>{HtmlText.Escape(HtmlText.InOrder(label))}</b> ");
         if (response.Correct is { } correct) html.Append(correct ? "<span>✓ right</span> " : "<span>✗ wrong</span> ");
-        if (!response.Ended) html.Append("<span class=\"heat-cut\" title=\"no end token: the state after the last token is not terminal\">✂ cut off, not ended</span> ");
+        if (!response.Ended)
+        {
+            html.Append("<span class=\"heat-cut\" title=\"no end token: the state after the last token is not terminal\">✂ cut off, not "
+                + "ended</span> ");
+        }
         writer.AppendSums(html, response);
         html.Append("</p>");
         if (isLong) html.Append($"<a class=\"heat-skip\" href=\"#{end}\">Skip {response.Tokens.Count} tokens</a>");

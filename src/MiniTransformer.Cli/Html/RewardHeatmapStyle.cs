@@ -35,7 +35,8 @@ internal static class RewardHeatmapStyle
         background:var(--now);color:var(--heat-ink);
         border:1px solid transparent;border-radius:4px;padding:.1em .35em;min-width:2.9em;max-width:100%;text-align:center;
         white-space:pre-wrap;
-        overflow-wrap:anywhere;unicode-bidi:isolate;cursor:default;break-inside:avoid;print-color-adjust:exact;-webkit-print-color-adjust:exact}
+        overflow-wrap:anywhere;unicode-bidi:isolate;cursor:default;
+        break-inside:avoid;print-color-adjust:exact;-webkit-print-color-adjust:exact}
         .tok.marked{border:2px dashed currentColor}
         .tok.cut{border-right:3px dotted currentColor}
         .tok i{display:block;font:normal .72em/1.35 system-ui,sans-serif;font-variant-numeric:tabular-nums;direction:ltr;white-space:nowrap}

@@ -25,7 +25,8 @@ internal static class RunReport
     /// <param name="terminal">Where the table goes.</param>
     /// <param name="method">"SFT" or "DPR".</param>
     public static void Write(
-        RunDirectory folder, RunEvaluation evaluation, TrainingSettings configuration, DenseReward reward, IReadOnlyList<(string Name, Transformer Model)> policies,
+        RunDirectory folder, RunEvaluation evaluation, TrainingSettings configuration, DenseReward reward,
+        IReadOnlyList<(string Name, Transformer Model)> policies,
         Terminal terminal, string method)
     {
         HeldOutPrompts prompts = evaluation.Data.Evaluation;
@@ -61,14 +62,21 @@ internal static class RunReport
         }
 
         report.Section("Learning curves");
-        foreach ((Chart chart, string caption) in RunCharts.Of(RunDirectory.ReadMetrics(folder.Path, warning => terminal.Say($"warning: {warning}")), prompts.Counted)) report.Chart(chart, caption);
+        foreach ((Chart chart, string caption) in RunCharts.Of(RunDirectory.ReadMetrics(folder.Path, warning =>
+            terminal.Say($"warning: {warning}")), prompts.Counted))
+        {
+            report.Chart(chart, caption);
+        }
         if (rows.Length > 0)
         {
-            string reference = (configuration as DprRun)?.Reference is { } named ? Path.GetFileName(Path.TrimEndingDirectorySeparator(named)) : policies[0].Name;
+            string reference = (configuration as DprRun)?.Reference is { } named
+                ? Path.GetFileName(Path.TrimEndingDirectorySeparator(named))
+                : policies[0].Name;
             Heatmap(report, evaluation, reward, reference, rows);
         }
 
-        report.Section("Configuration").Code(configuration.ToJson().ToJsonString(new JsonSerializerOptions(RunDirectory.Json) { WriteIndented = true }));
+        report.Section("Configuration")
+            .Code(configuration.ToJson().ToJsonString(new JsonSerializerOptions(RunDirectory.Json) { WriteIndented = true }));
         report.Section("Machine").Facts(Machine());
         folder.SaveReport(report.ToHtml());
         terminal.Say($"The run is in {Invocation.Shown(folder.Path)}, its report in {Invocation.Shown(folder.ReportPath)}.");
@@ -84,26 +92,40 @@ internal static class RunReport
     // No verdict without an interval that leaves out zero.
     private static string Sentence(HeldOutPrompts prompts, Measurement before, Measurement after)
     {
-        PairedGain greedy = PairedGain.Of(before.Greedy.Right, after.Greedy.Right), sampled = PairedGain.Of(before.Sampled.Right, after.Sampled.Right);
-        string does = prompts.IsAccuracy ? "is" : "agrees", better = prompts.IsAccuracy ? "better" : "more with the demonstrations", worse = prompts.IsAccuracy ? "worse" : "less with the demonstrations";
+        PairedGain greedy = PairedGain.Of(before.Greedy.Right, after.Greedy.Right),
+            sampled = PairedGain.Of(before.Sampled.Right, after.Sampled.Right);
+        string does = prompts.IsAccuracy ? "is" : "agrees", better = prompts.IsAccuracy ? "better" : "more with the demonstrations",
+            worse = prompts.IsAccuracy ? "worse" : "less with the demonstrations";
         string verdict = (greedy.Outcome, sampled.Outcome) switch
         {
             (Outcome.Unclear, Outcome.Unclear) => $"{after.Policy} and {before.Policy}: no difference that this many prompts can show",
             (Outcome.Better, Outcome.Worse) or (Outcome.Worse, Outcome.Better) =>
-                $"{after.Policy} {does} {better} than {before.Policy} {(greedy.Outcome == Outcome.Better ? "greedy and" : "sampled and")} {worse} {(greedy.Outcome == Outcome.Better ? "sampled" : "greedy")}",
-            (Outcome.Better, Outcome.Unclear) => $"{after.Policy} {does} {better} than {before.Policy} greedy; sampled there is no difference that this many prompts can show",
-            (Outcome.Unclear, Outcome.Better) => $"{after.Policy} {does} {better} than {before.Policy} sampled; greedy there is no difference that this many prompts can show",
-            (Outcome.Worse, Outcome.Unclear) => $"{after.Policy} {does} {worse} than {before.Policy} greedy; sampled there is no difference that this many prompts can show",
-            (Outcome.Unclear, Outcome.Worse) => $"{after.Policy} {does} {worse} than {before.Policy} sampled; greedy there is no difference that this many prompts can show",
+                $"{after.Policy} {does} {better} than {before.Policy} {(greedy.Outcome == Outcome.Better ? "greedy and" : "sampled and")} "
+                    + $"{worse} {(greedy.Outcome == Outcome.Better ? "sampled" : "greedy")}",
+            (Outcome.Better, Outcome.Unclear) =>
+                $"{after.Policy} {does} {better} than {before.Policy} greedy; sampled there is no difference that this many prompts can "
+                    + "show",
+            (Outcome.Unclear, Outcome.Better) =>
+                $"{after.Policy} {does} {better} than {before.Policy} sampled; greedy there is no difference that this many prompts can "
+                    + "show",
+            (Outcome.Worse, Outcome.Unclear) =>
+                $"{after.Policy} {does} {worse} than {before.Policy} greedy; sampled there is no difference that this many prompts can "
+                    + "show",
+            (Outcome.Unclear, Outcome.Worse) =>
+                $"{after.Policy} {does} {worse} than {before.Policy} sampled; greedy there is no difference that this many prompts can "
+                    + "show",
             (Outcome.Better, _) => $"{after.Policy} {does} {better} than {before.Policy} here",
             _ => $"{after.Policy} {does} {worse} than {before.Policy} here",
         };
-        return $"{verdict}: {char.ToLowerInvariant(prompts.Measured[0])}{prompts.Measured[1..]} {Change(before.Greedy, after.Greedy, greedy)} greedy, "
+        return $"{verdict}: {char.ToLowerInvariant(prompts.Measured[0])}{prompts.Measured[1..]} "
+            + $"{Change(before.Greedy, after.Greedy, greedy)} greedy, "
             + $"{Change(before.Sampled, after.Sampled, sampled)} sampled "
-            + $"({greedy.Prompts} held-out prompts, one run; 95% intervals by McNemar's exact test over the prompts leave out what another seed would change).";
+            + $"({greedy.Prompts} held-out prompts, one run; 95% intervals by McNemar's exact test over the prompts leave out what another "
+            + "seed would change).";
 
         static string Change(Accuracy from, Accuracy to, PairedGain gain) =>
-            $"{Numbers.Fraction(from.Total)} → {Numbers.Fraction(to.Total)} ({Numbers.SignedFraction(gain.Mean)} {Numbers.SignedRange(gain.Interval)})";
+            $"{Numbers.Fraction(from.Total)} → {Numbers.Fraction(to.Total)} ({Numbers.SignedFraction(gain.Mean)} "
+                + $"{Numbers.SignedRange(gain.Interval)})";
     }
 
     private static void Heatmap(HtmlReport report, RunEvaluation evaluation, DenseReward reward, string reference, Measurement[] rows)
@@ -118,11 +140,13 @@ internal static class RunReport
         if (shown.Length == 0) return;
         string[] names = ModelFolder.ReferenceNames(reference);
         IReadOnlyList<ScoredResponse> scored = Scored.Responses(
-            reward, names.Length == reward.References.Count ? names : [reference], evaluation.Vocabulary, [.. shown.Select(i => (prompts.Ids[i], prompts.Texts[i]))],
+            reward, names.Length == reward.References.Count ? names : [reference], evaluation.Vocabulary,
+            [.. shown.Select(i => (prompts.Ids[i], prompts.Texts[i]))],
             [.. new[] { before, after }.Select(row => (row.Policy, (IReadOnlyList<(int[], bool?)>)[.. shown.Select(i =>
                 (row.Greedy.Responses[i].Ids, (bool?)row.Greedy.Right[i]))]))]);
         report.Section("Where the reward is")
-            .Paragraph($"Held-out prompts with the greedy responses of {before.Policy} and {after.Policy}, each token coloured by its recovered reward.")
+            .Paragraph($"Held-out prompts with the greedy responses of {before.Policy} and {after.Policy}, each token coloured by its "
+                + "recovered reward.")
             .Heatmap(scored);
 
         // Short enough to be read, and to be scored by the policies with the smallest context.

@@ -1,8 +1,8 @@
 namespace MiniTransformer.Cli.Invocations;
 
 /// <summary>
-/// Waiting for work that does not look at a token itself, such as reading a pipe or a large file, or starting a driver. It is done on another thread and left
-/// to itself when the program is asked to stop: the command ends with it.
+/// Waiting for work that does not look at a token itself, such as reading a pipe or a large file, or starting a driver. It is done on
+/// another thread and left to itself when the program is asked to stop: the command ends with it.
 /// </summary>
 internal static class Waiting
 {

@@ -7,14 +7,18 @@ using MiniTransformer.Text;
 
 namespace MiniTransformer.Cli.Options;
 
-/// <summary>A configuration in JSON: the flags' names without dashes as keys, such as {"task": "reverse", "checkpoint-every": 100}. A run's own run.json is
-/// one, so --config repeats a run.</summary>
+/// <summary>A configuration in JSON: the flags' names without dashes as keys, such as {"task": "reverse", "checkpoint-every": 100}. A run's
+/// own run.json is one, so --config repeats a run.</summary>
 internal static class ConfigFile
 {
     /// <summary>Keys of run.json that are not flags.</summary>
-    private static readonly string[] AboutTheRun = ["command", "sft", "advice", "dataSha256", "evalDataSha256", "baseSha256", "runSha256", "referenceSha256", "promptsSha256", "folder", "version"];
+    private static readonly string[] AboutTheRun = ["command", "sft", "advice", "dataSha256", "evalDataSha256", "baseSha256", "runSha256",
+        "referenceSha256", "promptsSha256", "folder", "version"];
 
-    /// <summary>Reads a configuration; keys that the command does not have are refused, and what a run did before there was a flag for it is filled in.</summary>
+    /// <summary>
+    /// Reads a configuration; keys that the command does not have are refused, and what a run did before there was a flag for it is filled
+    /// in.
+    /// </summary>
     public static JsonObject Read(string path, Command command)
     {
         if (!File.Exists(path)) throw new UsageException($"--config: there is no file '{path}'.");
@@ -38,7 +42,10 @@ internal static class ConfigFile
         }
 
         // A run's own file without a flag is older than the flag.
-        if (json.ContainsKey("command")) foreach (IFlag flag in FlagsOf(command).Where(flag => flag.Formerly is not null)) json.TryAdd(flag.Key, flag.Formerly);
+        if (json.ContainsKey("command"))
+        {
+            foreach (IFlag flag in FlagsOf(command).Where(flag => flag.Formerly is not null)) json.TryAdd(flag.Key, flag.Formerly);
+        }
         return json;
     }
 
@@ -67,6 +74,8 @@ internal static class ConfigFile
 
     private static UsageException Unusable(string path, IFlag flag, JsonNode? value) =>
         new($"{path}: the value of '{flag.Key}' is {value?.ToJsonString() ?? "null"}; "
-            + (flag.IsSwitch ? "true or false" : flag.TakesList || flag.Repeats ? "a number, a text or a list of these" : "a number or a text")
+            + (flag.IsSwitch
+                ? "true or false"
+                : flag.TakesList || flag.Repeats ? "a number, a text or a list of these" : "a number or a text")
             + " is needed.");
 }

@@ -11,31 +11,41 @@ internal static class Flags
     private const int FractionDecimals = 6;
 
     /// <summary>A whole number.</summary>
-    public static Flag<int> Int(string name, string description, int defaultValue, int min = 0, bool mayChange = false, int max = int.MaxValue) =>
-        new(name, description, text => Whole(text, min) is var n && n <= max ? n : throw new UsageException($"{text} is more than {max}."), defaultValue, hasDefault: true) { HelpName = "N", MayChange = mayChange };
+    public static Flag<int> Int(string name, string description, int defaultValue, int min = 0, bool mayChange = false,
+        int max = int.MaxValue) =>
+        new(name, description, text =>
+            Whole(text, min) is var n
+                && n <= max ? n : throw new UsageException($"{text} is more than {max}."), defaultValue,
+                hasDefault: true)
+        { HelpName = "N", MayChange = mayChange };
 
     /// <summary>A whole number that the command chooses where it is not given.</summary>
     public static Flag<int?> OptionalInt(string name, string description, int min = 0, bool mayChange = false) =>
         new(name, description, text => Whole(text, min)) { HelpName = "N", MayChange = mayChange };
 
     /// <summary>A number of at least <paramref name="min"/> (above it, if open) and at most <paramref name="max"/>.</summary>
-    public static Flag<double> Number(string name, string description, double defaultValue, double min = 0, double max = double.PositiveInfinity, bool open = false) =>
+    public static Flag<double> Number(string name, string description, double defaultValue, double min = 0,
+        double max = double.PositiveInfinity, bool open = false) =>
         new(name, description, text => Real(text, min, max, open), defaultValue, hasDefault: true) { HelpName = "X" };
 
     /// <summary>A number that the command chooses where it is not given.</summary>
-    public static Flag<double?> OptionalNumber(string name, string description, double min = 0, double max = double.PositiveInfinity, bool open = false) =>
+    public static Flag<double?> OptionalNumber(string name, string description, double min = 0, double max = double.PositiveInfinity,
+        bool open = false) =>
         new(name, description, text => Real(text, min, max, open)) { HelpName = "X" };
 
     /// <summary>Numbers in (0, 1], separated by commas; "none" for no number.</summary>
     public static Flag<double[]?> Fractions(string name, string description) =>
-        new(name, description, text => text == "none" ? [] : [.. text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+        new(name, description, text =>
+            text == "none" ? [] : [.. text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
             .Select(part => Math.Round(Real(part, 0, 1, open: true), FractionDecimals) is var f and > 0 && f == Real(part, 0, 1, open: true)
                 ? f
-                : throw new UsageException($"'{part}' has more than {FractionDecimals} decimals, which a checkpoint's name does not hold.")).Distinct().Order()])
+                : throw new UsageException($"'{part}' has more than {FractionDecimals} decimals, which a checkpoint's name does not hold."))
+                    .Distinct().Order()])
         { HelpName = "X,X,..." };
 
     /// <summary>A text.</summary>
-    public static Flag<string?> Text(string name, string description, string helpName) => new(name, description, text => text) { HelpName = helpName };
+    public static Flag<string?> Text(string name, string description, string helpName) =>
+        new(name, description, text => text) { HelpName = helpName };
 
     /// <summary>The path of a file or folder, made absolute: a saved configuration holds wherever it is used.</summary>
     public static Flag<string?> Path(string name, string description, string helpName = "DIR", bool saved = true, bool isInput = false) =>
@@ -46,13 +56,14 @@ internal static class Flags
         Flag<string[]?>.Repeated(name, description, texts => [.. texts.Select(FullPath)], helpName, isInput: true);
 
     /// <summary>One of some words.</summary>
-    public static Flag<string> Choice(string name, string description, string[] choices, string defaultValue, string? formerly = null) => new(
+    public static Flag<string> Choice(string name, string description, string[] choices, string defaultValue, string? formerly = null) =>
+        new(
         name, $"{description}: {string.Join(", ", choices)}",
         text => choices.Contains(text)
             ? text
             : throw new UsageException($"'{text}' is none of {string.Join(", ", choices)}.{Nearest.Hint(text, choices)}"),
         defaultValue, hasDefault: true)
-    { HelpName = "WORD", Formerly = formerly, Choices = choices };
+        { HelpName = "WORD", Formerly = formerly, Choices = choices };
 
     /// <summary>Some words of a list, separated by commas, or "all".</summary>
     public static Flag<string> Words(string name, string description, string[] words, string defaultValue) => new(
@@ -61,7 +72,10 @@ internal static class Flags
         {
             foreach (string part in text == "all" ? [] : text.Split(',', StringSplitOptions.TrimEntries))
             {
-                if (!words.Contains(part)) throw new UsageException($"'{part}' is none of {string.Join(", ", words)}.{Nearest.Hint(part, words)}");
+                if (!words.Contains(part))
+                {
+                    throw new UsageException($"'{part}' is none of {string.Join(", ", words)}.{Nearest.Hint(part, words)}");
+                }
             }
 
             return text;
@@ -89,7 +103,8 @@ internal static class Flags
     { HelpName = "N" };
 
     /// <summary>An absolute path; an empty one is refused.</summary>
-    public static string FullPath(string text) => text.Length > 0 ? System.IO.Path.GetFullPath(text) : throw new UsageException("the path is empty.");
+    public static string FullPath(string text) =>
+        text.Length > 0 ? System.IO.Path.GetFullPath(text) : throw new UsageException("the path is empty.");
 
     private static int Whole(string text, int min)
     {
@@ -105,7 +120,8 @@ internal static class Flags
         if (value >= min && value <= max && !(open && value == min)) return value;
         string range = double.IsPositiveInfinity(max)
             ? $"{(open ? "above" : "at least")} {min.ToString(CultureInfo.InvariantCulture)}"
-            : $"{(open ? "above" : "from")} {min.ToString(CultureInfo.InvariantCulture)} {(open ? "and at most" : "to")} {max.ToString(CultureInfo.InvariantCulture)}";
+            : $"{(open ? "above" : "from")} {min.ToString(CultureInfo.InvariantCulture)} {(open ? "and at most" : "to")} "
+                + $"{max.ToString(CultureInfo.InvariantCulture)}";
         throw new UsageException($"{text} is out of range; a number {range} is needed.");
     }
 }

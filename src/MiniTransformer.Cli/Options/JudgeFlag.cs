@@ -14,7 +14,8 @@ internal sealed class JudgeFlag
     /// <summary>The flag.</summary>
     public Flag<string?> Flag { get; } = new(
         "--verify",
-        $"own data: what makes a response right: {Judge.Forms}. CMD reads a JSON object with prompt, response and completion on standard input and prints a score from 0 to 1, " +
+        $"own data: what makes a response right: {Judge.Forms}. CMD reads a JSON object with prompt, response and completion on standard "
+            + "input and prints a score from 0 to 1, " +
         $"or true or false; a worker does so line by line. From .5 on a response is right [default: {Default}, or what the SFT run had]",
         text =>
         {
@@ -25,8 +26,12 @@ internal sealed class JudgeFlag
 
     /// <summary>--judge-timeout.</summary>
     public Flag<double> Timeout { get; } = new(
-        "--judge-timeout", "own data: seconds that a command or a worker may take for a response; one that takes longer, or crashes, gives the response 0 points, with a warning",
-        text => double.TryParse(text, System.Globalization.NumberStyles.Float, System.Globalization.CultureInfo.InvariantCulture, out double seconds) && seconds is > 0 and <= 86_400
+        "--judge-timeout",
+        "own data: seconds that a command or a worker may take for a response; one that takes longer, or crashes, gives the response 0 "
+            + "points, with a warning",
+        text =>
+            double.TryParse(text, System.Globalization.NumberStyles.Float, System.Globalization.CultureInfo.InvariantCulture,
+                out double seconds) && seconds is > 0 and <= 86_400
             ? seconds
             : throw new UsageException($"'{text}' is no number of seconds above 0 and up to a day."),
         10, hasDefault: true)
@@ -35,7 +40,8 @@ internal sealed class JudgeFlag
     /// <summary>--eval-data.</summary>
     public Flag<string?> EvalData { get; } = Flags.Path(
         "--eval-data",
-        "own data: JSONL with right answers to measure on, as the field answer (or gold) or completion of each line, in place of a share of the data; its prompts are never trained on", "FILE", isInput: true);
+        "own data: JSONL with right answers to measure on, as the field answer (or gold) or completion of each line, in place of a share "
+            + "of the data; its prompts are never trained on", "FILE", isInput: true);
 
     /// <summary>All of them.</summary>
     public Option[] All => [Flag, Timeout, EvalData];
@@ -47,15 +53,22 @@ internal sealed class JudgeFlag
         Stop = terminal.Stop,
         Warn = terminal.Say,
         Progress = new JudgingProgress(
-            terminal, settings.Get(Flag)?.StartsWith("command:", StringComparison.Ordinal) == true ? "a worker, --verify 'worker:CMD', is started once and not for each response" : null).Report,
+            terminal, settings.Get(Flag)?.StartsWith("command:", StringComparison.Ordinal) == true ? "a worker, --verify 'worker:CMD', is "
+                + "started once and not for each response" : null).Report,
     };
 
     /// <summary>The file to measure on: the one that is given, else the run's; it goes with own data only.</summary>
     public string? EvalFile(Settings settings, bool ownData, string? saved = null)
     {
         string? given = settings.Get(EvalData);
-        if (given is not null && !ownData) throw new UsageException("--eval-data goes with --data; built-in tasks know their right answers.");
-        if (given is not null && !File.Exists(given)) throw new FileNotFoundException($"--eval-data: there is no file '{Invocation.Shown(given)}'.");
+        if (given is not null && !ownData)
+        {
+            throw new UsageException("--eval-data goes with --data; built-in tasks know their right answers.");
+        }
+        if (given is not null && !File.Exists(given))
+        {
+            throw new FileNotFoundException($"--eval-data: there is no file '{Invocation.Shown(given)}'.");
+        }
         return settings.Resolve(EvalData, given ?? saved);
     }
 
@@ -67,7 +80,12 @@ internal sealed class JudgeFlag
     public string Resolve(Settings settings, bool ownData, string? saved = null)
     {
         string? given = settings.Get(Flag);
-        if (!ownData) return given is null ? Default : throw new UsageException("--verify goes with --data; built-in tasks know their right answers.");
+        if (!ownData)
+        {
+            return given is null
+                ? Default
+                : throw new UsageException("--verify goes with --data; built-in tasks know their right answers.");
+        }
         string how = given ?? saved ?? Default;
         RefuseCommand(settings, how);
         return settings.Resolve(Flag, how)!;
@@ -79,7 +97,8 @@ internal sealed class JudgeFlag
     {
         if (!Judges.Judge.IsCommand(how) || settings.OnCommandLine(Flag)) return;
         throw new UsageException(
-            $"the file of settings says that '{how}' judges responses, and a command out of a file is started only when it is given again: --verify {Invocation.Quote(how)}" +
+            $"the file of settings says that '{how}' judges responses, and a command out of a file is started only when it is given again: "
+                + $"--verify {Invocation.Quote(how)}" +
             (settings.Resumes ? "." : $", or another verifier, such as --verify {Default}."));
     }
 

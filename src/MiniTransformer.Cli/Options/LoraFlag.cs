@@ -27,12 +27,16 @@ internal static class LoraFlag
             switch (pair[0])
             {
                 case "r" when named && int.TryParse(pair[1], NumberStyles.None, CultureInfo.InvariantCulture, out rank) && rank > 0: break;
-                case "alpha" when named && double.TryParse(pair[1], NumberStyles.Float, CultureInfo.InvariantCulture, out double a) && a > 0 && double.IsFinite(a): alpha = a; break;
+                case "alpha" when named && double.TryParse(pair[1], NumberStyles.Float, CultureInfo.InvariantCulture, out double a)
+                    && a > 0 && double.IsFinite(a):
+                    alpha = a; break;
                 case "rslora" when !named || pair[1] is "true" or "false": stabilised = !named || pair[1] == "true"; break;
                 case "all" when !named: targets.Add("all"); break;
                 case "targets" when named: targets.AddRange(pair[1].Split('+').Select(Target)); break;
                 case var name when !named && naming: targets.AddRange(name.Split('+').Select(Target)); break;
-                default: throw new UsageException($"--lora: '{part}' is not known; it is r=16,alpha=32,targets=q,k,v,o,gate,up,down (or all), and rslora, in any order.");
+                default:
+                    throw new UsageException($"--lora: '{part}' is not known; it is r=16,alpha=32,targets=q,k,v,o,gate,up,down (or "
+                    + "all), and rslora, in any order.");
             }
         }
 
@@ -42,13 +46,15 @@ internal static class LoraFlag
             Alpha = alpha ?? 2 * rank,
             RankStabilised = stabilised,
             Targets = targets.Count == 0 || targets.Contains("all") ? LoraOptions.Projections : [.. targets.Distinct()],
-            Also = (trainable ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Aggregate(AlsoTrained.Nothing, (all, name) => all | Named(name)),
+            Also = (trainable ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+                .Aggregate(AlsoTrained.Nothing, (all, name) => all | Named(name)),
         };
     }
 
     /// <summary>Whether two options are the same.</summary>
     public static bool Same(LoraOptions a, LoraOptions b) =>
-        (a.Rank, a.Alpha, a.RankStabilised, a.Also) == (b.Rank, b.Alpha, b.RankStabilised, b.Also) && a.Ranks.Count == 0 && a.Alphas.Count == 0
+        (a.Rank, a.Alpha, a.RankStabilised, a.Also) == (b.Rank, b.Alpha, b.RankStabilised, b.Also) && a.Ranks.Count == 0
+            && a.Alphas.Count == 0
         && a.Targets.Order(StringComparer.Ordinal).SequenceEqual(b.Targets.Order(StringComparer.Ordinal));
 
     private static string Target(string name) =>

@@ -5,8 +5,8 @@ using MiniTransformer.Cli.Invocations;
 
 namespace MiniTransformer.Cli.Options;
 
-/// <summary>The effective values of a command's flags: from the command line, else from the configuration file, else the default, else what the
-/// command resolved them to.</summary>
+/// <summary>The effective values of a command's flags: from the command line, else from the configuration file, else the default, else what
+/// the command resolved them to.</summary>
 internal sealed class Settings(Command command, ParseResult result, IReadOnlySet<string> onCommandLine, IReadOnlySet<string>? named = null)
 {
     private readonly Dictionary<IFlag, object?> resolved = [];
@@ -34,7 +34,10 @@ internal sealed class Settings(Command command, ParseResult result, IReadOnlySet
     /// <summary>Whether a flag stands on the command line itself.</summary>
     public bool OnCommandLine(IFlag flag) => onCommandLine.Contains(flag.Key);
 
-    /// <summary>Whether a run that is continued is asked for this flag's value now: on the command line, or in a configuration file that says "resume".</summary>
+    /// <summary>
+    /// Whether a run that is continued is asked for this flag's value now: on the command line, or in a configuration file that says
+    /// "resume".
+    /// </summary>
     public bool Named(IFlag flag) => (named ?? onCommandLine).Contains(flag.Key);
 
     /// <summary>Gives a flag the value that the command chose for it.</summary>
@@ -65,7 +68,8 @@ internal sealed class Settings(Command command, ParseResult result, IReadOnlySet
             JsonNode? given = flag.ToJson(flag.ValueIn(result)), began = saved[flag.Key];
             if (given?.ToJsonString() == began?.ToJsonString()) continue;
             throw new UsageException(
-                $"--{flag.Key} {given?.ToJsonString() ?? "null"} is not what the run began with ({began?.ToJsonString() ?? "nothing"}), and a resumed run continues as it began; " +
+                $"--{flag.Key} {given?.ToJsonString() ?? "null"} is not what the run began with ({began?.ToJsonString() ?? "nothing"}), "
+                    + "and a resumed run continues as it began; " +
                 "leave the flag out, or start another run with another --out.");
         }
     }

@@ -49,7 +49,8 @@ internal static class Gradients
     }
 
     /// <summary>
-    /// error / max(size, terms / 100). A policy that is nearly certain has a loss and a gradient near 0, the difference of terms that are not:
+    /// error / max(size, terms / 100). A policy that is nearly certain has a loss and a gradient near 0, the difference of terms that are
+    /// not:
     /// rounding is relative to them.
     /// </summary>
     public static double Relative(double error, double size, double terms) => error / Math.Max(size, 0.01 * terms);

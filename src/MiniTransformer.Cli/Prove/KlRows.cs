@@ -6,7 +6,9 @@ using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Prove;
 
-/// <summary>T7: P10 on the tape: the exact KL of each state and its gradient, and the estimators' expectations over the whole vocabulary.</summary>
+/// <summary>
+/// T7: P10 on the tape: the exact KL of each state and its gradient, and the estimators' expectations over the whole vocabulary.
+/// </summary>
 internal sealed class KlRows(Formulas formulas)
 {
     private readonly Tally value = new("T7a", "KL(π_θ‖π_ref) at a state = E k1 = E k3");
@@ -19,14 +21,16 @@ internal sealed class KlRows(Formulas formulas)
     public void Check(PolicyCase at)
     {
         using Tape tape = Tape.Record(at.Policy.Device);
-        Tensor reference = at.Reference!.FrozenRows(tape, at.Batch).Logits(), frozen = at.Policy.FrozenRows(tape, at.Batch).Logits(); // (N, V)
+        // (N, V)
+        Tensor reference = at.Reference!.FrozenRows(tape, at.Batch).Logits(), frozen = at.Policy.FrozenRows(tape, at.Batch).Logits();
         Tensor logits = tape.Variable(frozen.ToArray(), frozen.Shape);
         Tensor kl = formulas.Kl(logits, reference); // (N)
         float[] reversed = reference.KlDivergence(frozen).ToArray();
         tape.Backward(kl.Sum());
 
         float[] own = kl.ToArray();
-        double[][] dLogits = Chunks(logits.GradToArray(), frozen), q = Chunks(frozen.ToArray(), frozen), qRef = Chunks(reference.ToArray(), frozen);
+        double[][] dLogits = Chunks(logits.GradToArray(), frozen), q = Chunks(frozen.ToArray(), frozen),
+            qRef = Chunks(reference.ToArray(), frozen);
         (double[][] logP, double[][] logR) = (LogProbs(tape, frozen), LogProbs(tape, reference));
         double error = 0, control = 0, gradientError = 0, gradientControl = 0;
         for (int i = 0; i < own.Length; i++)

@@ -9,8 +9,9 @@ using MiniTransformer.Training;
 namespace MiniTransformer.Cli.Prove;
 
 /// <summary>
-/// T1, T2: P1 and P2 through the transformer and the tape. The objective is computed from the soft values of the next states, the SFT loss by
-/// cross-entropy, which never looks at them; the gradients go through all parameters, and also equal the theory's, taken there by the tape.
+/// T1, T2: P1 and P2 through the transformer and the tape. The objective is computed from the soft values of the next states, the SFT loss
+/// by cross-entropy, which never looks at them; the gradients go through all parameters, and also equal the theory's, taken there by the
+/// tape.
 /// </summary>
 internal sealed class ObjectiveRows(Formulas formulas)
 {
@@ -35,7 +36,8 @@ internal sealed class ObjectiveRows(Formulas formulas)
         (double Value, double Gradient) Errors(Loss loss)
         {
             (double other, float[][] otherGradient) = Gradients.Of(policy, batch, loss);
-            return (Gradients.Relative(Math.Abs(other - sft), Math.Abs(sft), terms), Gradients.Error(sftGradient, otherGradient, termGradient));
+            return (Gradients.Relative(Math.Abs(other - sft), Math.Abs(sft), terms),
+                Gradients.Error(sftGradient, otherGradient, termGradient));
         }
 
         bool hasNext = batch.N > batch.B; // some response has two tokens, so that a discount shows
@@ -45,7 +47,8 @@ internal sealed class ObjectiveRows(Formulas formulas)
         Example[] ended = [.. batch.Examples.Where(e => e.ResponseIds.Length > 0 && e.Positions < policy.Config.MaxPositions)];
         (double Value, double Gradient)? kept = ended.Length > 0 ? Errors(WithTail(policy, ended)) : null;
         value.Add(error.Value, (ChiSquared, chiSquared.Value), (Discounted, discounted?.Value), (Kept, kept?.Value));
-        gradient.Add(Math.Max(error.Gradient, theory.Gradient), (ChiSquared, chiSquared.Gradient), (Discounted, discounted?.Gradient), (Kept, kept?.Gradient));
+        gradient.Add(Math.Max(error.Gradient, theory.Gradient), (ChiSquared, chiSquared.Gradient), (Discounted, discounted?.Gradient),
+            (Kept, kept?.Gradient));
     }
 
     // ⟨dL/dlogits, logits⟩ with dL/dlogits from the theory, in double: a third way to the gradient, for on the tape the other two share
@@ -61,7 +64,8 @@ internal sealed class ObjectiveRows(Formulas formulas)
             gradient.AddRange(InverseSoftQ.Gradient(q[of], batch.Targets[of], discount: 1, Phi.Linear).SelectMany(row => row));
         }
 
-        return logits.Reshape(new Shape(logits.Shape.Count)).WeightedSum(tape.Constant([.. gradient.Select(x => (float)x)], new Shape(gradient.Count)), -scale);
+        return logits.Reshape(new Shape(logits.Shape.Count))
+            .WeightedSum(tape.Constant([.. gradient.Select(x => (float)x)], new Shape(gradient.Count)), -scale);
     };
 
     // With r_{T−1} = Q − V(s_T), as if the state after the last token were not terminal, the loss gains Σ V(s_T).

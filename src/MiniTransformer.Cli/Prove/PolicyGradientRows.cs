@@ -13,7 +13,8 @@ internal sealed class PolicyGradientRows(Formulas formulas)
 
     private readonly Tally expectation = new("T5", "E_π Σ G_t ∇log π = ∇(E_π Σ r̂ − β KL)");
 
-    // Four standard errors are exceeded by chance 6e-5 of the times: with three directions in each of five worlds, for one seed in a thousand.
+    // Four standard errors are exceeded by chance 6e-5 of the times: with three directions in each of five worlds, for one seed in a
+    // thousand.
     private readonly Tally estimate = new("T6", "the trainer's estimate, in standard errors") { Tolerance = 4, Failure = 4 };
     private bool estimated;
 

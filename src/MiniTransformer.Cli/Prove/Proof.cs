@@ -5,8 +5,8 @@ using MiniTransformer.Training;
 namespace MiniTransformer.Cli.Prove;
 
 /// <summary>
-/// All statements in their order: P1 to P11 on random token MDPs, in double, by arrays alone; T1 to T7 through the transformer and its tape, in
-/// float32. The same seed checks the same cases.
+/// All statements in their order: P1 to P11 on random token MDPs, in double, by arrays alone; T1 to T7 through the transformer and its
+/// tape, in float32. The same seed checks the same cases.
 /// </summary>
 /// <param name="MdpCases">Random token MDPs of each of P1 to P11.</param>
 /// <param name="Seed">Seed of all cases.</param>
@@ -27,7 +27,8 @@ internal sealed record Proof(int MdpCases, ulong Seed, Formulas Formulas)
     }
 
     /// <summary>Random transformers.</summary>
-    public IEnumerable<PolicyCase> RandomPolicies(Device device) => PolicyCase.Random(device, TransformerCases, NamedSeed.Of("transformers", Seed));
+    public IEnumerable<PolicyCase> RandomPolicies(Device device) =>
+        PolicyCase.Random(device, TransformerCases, NamedSeed.Of("transformers", Seed));
 
     /// <summary>T1 to T4 on random transformers or on a user's own; without a reference there is no T4.</summary>
     public ProofRow[] OnPolicies(IEnumerable<PolicyCase> cases)

@@ -18,7 +18,8 @@ internal static class ProofTable
     {
         string[] statement = [.. Wrapped(row.Statement)];
         string cases = row.Cases.ToString(CultureInfo.InvariantCulture);
-        string first = Line(row.Number, statement[0], cases, Number(row.LargestError), Number(row.Tolerance), Number(row.ControlError), row.Verdict);
+        string first = Line(row.Number, statement[0], cases, Number(row.LargestError), Number(row.Tolerance), Number(row.ControlError),
+            row.Verdict);
         return string.Join('\n', [first, .. statement.Skip(1).Select(rest => Line("", "  " + rest))]);
     }
 
@@ -33,7 +34,8 @@ internal static class ProofTable
     public static string ToJson(ProofRow row) => JsonSerializer.Serialize(row, RunDirectory.Json);
 
     private static string Line(
-        string number, string statement, string cases = "", string error = "", string tolerance = "", string control = "", string verdict = "") =>
+        string number, string statement, string cases = "", string error = "", string tolerance = "", string control = "",
+        string verdict = "") =>
         $"{number,-5}{Padded(statement, StatementWidth)}{cases,6}{error,7}{tolerance,8}{control,9}  {verdict}".TrimEnd();
 
     // Two or three digits; powers of ten where the number is small or large.

@@ -44,7 +44,8 @@ internal sealed class RewardRows(Formulas formulas)
         sum.Add(sumError, ("π_SFT and π_ref swapped", swapped));
     }
 
-    // The identity with the recovered numbers alone; and r_Q and log π themselves against the theory, in double, relative to max(1, |Q|, |V|).
+    // The identity with the recovered numbers alone; and r_Q and log π themselves against the theory, in double, relative to max(1, |Q|,
+    // |V|).
     private static (double Error, double WithoutNext) Shaping(Transformer policy, Example example, RecoveredRewards r, int start)
     {
         double[][] q = Rows(policy, example);

@@ -4,8 +4,8 @@ namespace MiniTransformer.Cli.Prove;
 internal sealed class Tally(string number, string statement)
 {
     /// <summary>
-    /// 1e−4, relative: float32 rounds by 6e−8, and a value or gradient passes some hundred operations on its way through a transformer, many of
-    /// them sums. Observed are errors below 1e−5.
+    /// 1e−4, relative: float32 rounds by 6e−8, and a value or gradient passes some hundred operations on its way through a transformer,
+    /// many of them sums. Observed are errors below 1e−5.
     /// </summary>
     public const double FloatTolerance = 1e-4;
 
@@ -36,8 +36,10 @@ internal sealed class Tally(string number, string statement)
     /// <summary>The row of all cases.</summary>
     public ProofRow Row()
     {
-        double[] medians = [.. controls.Values.Where(errors => errors.Count > 0).Select(errors => errors.Order().ElementAt(errors.Count / 2))];
+        double[] medians = [.. controls.Values.Where(errors => errors.Count > 0)
+            .Select(errors => errors.Order().ElementAt(errors.Count / 2))];
         return new ProofRow(
-            number, statement, string.Join("; ", controls.Keys), cases, largest, Tolerance, medians.Length == 0 ? 0 : medians.Min(), Failure);
+            number, statement, string.Join("; ", controls.Keys), cases, largest, Tolerance, medians.Length == 0 ? 0 : medians.Min(),
+            Failure);
     }
 }

@@ -11,8 +11,8 @@ using MiniTransformer.Training;
 namespace MiniTransformer.Cli.Prove;
 
 /// <summary>
-/// A policy, an expert and a reference over three tokens, and responses to one prompt of at most three tokens: 15 of them in 7 states, so that
-/// every expectation is a sum.
+/// A policy, an expert and a reference over three tokens, and responses to one prompt of at most three tokens: 15 of them in 7 states, so
+/// that every expectation is a sum.
 /// </summary>
 internal sealed class TokenWorld : IDisposable
 {
@@ -110,7 +110,8 @@ internal sealed class TokenWorld : IDisposable
     public double[] Probabilities()
     {
         float[] logProb = LogProbs();
-        return [.. Enumerable.Range(0, Responses.B).Select(b => Math.Exp(logProb[Responses.Starts[b]..Responses.Starts[b + 1]].Sum(x => (double)x)))];
+        return [.. Enumerable.Range(0, Responses.B)
+            .Select(b => Math.Exp(logProb[Responses.Starts[b]..Responses.Starts[b + 1]].Sum(x => (double)x)))];
     }
 
     /// <summary>The trainer's own estimate: the gradient of its first update on so many draws, without baseline and whitening.</summary>
@@ -136,7 +137,8 @@ internal sealed class TokenWorld : IDisposable
         int[][] prompts = [.. Enumerable.Repeat(prompt, draws)];
         DprStep step = DensePathReinforce.Train(trained, new DenseReward(Expert, Reference), prompts, options, optimizer).Single();
 
-        // After one step m = (1 − β₁) g. The loss is a mean over tokens of −G log π: times tokens per response, it is a mean over responses.
+        // After one step m = (1 − β₁) g. The loss is a mean over tokens of −G log π: times tokens per response, it is a mean over
+        // responses.
         double perResponse = -step.Length / (1 - 0.5);
         return [.. optimizer.State().Where(s => s.Name.StartsWith("adamw.m.", StringComparison.Ordinal))
             .Select(s => s.Values.Select(m => (float)(perResponse * m)).ToArray())];

@@ -23,17 +23,26 @@ internal sealed class CompareSource
     private static readonly string[] Quick = ["base-to-better", "lazyshift"];
 
     private readonly Flag<string> regimes = Flags.Words(
-        "--regimes", $"the built-in regimes, separated by commas, or all, or {None}, which is the default with --data", [.. Regimes.All.Select(r => r.Name), None], "all");
+        "--regimes", $"the built-in regimes, separated by commas, or all, or {None}, which is the default with --data",
+        [.. Regimes.All.Select(r => r.Name), None], "all");
     private readonly Flag<string[]?> data = Flags.Paths(
-        "--data", "a regime of your own: demonstrations in JSONL, {\"prompt\",\"completion\"} or {\"messages\"} a line; give it again for further files, each of which is a regime", "FILE");
+        "--data",
+        "a regime of your own: demonstrations in JSONL, {\"prompt\",\"completion\"} or {\"messages\"} a line; give it again for further "
+            + "files, each of which is a regime", "FILE");
     private readonly JudgeFlag verify = new();
     private readonly Flag<string?> baseModel = Flags.Path(
-        "--base", "data: SFT starts from this model's folder, or from a run's final checkpoint, which is the main reference too; without it SFT starts from random weights", isInput: true);
-    private readonly Flag<double> validation = Flags.Number("--validation", "data: share of the prompts that settings are chosen on", .1, max: .9, open: true);
+        "--base",
+        "data: SFT starts from this model's folder, or from a run's final checkpoint, which is the main reference too; without it SFT "
+            + "starts from random weights", isInput: true);
+    private readonly Flag<double> validation = Flags.Number("--validation", "data: share of the prompts that settings are chosen on", .1,
+        max: .9, open: true);
     private readonly Flag<double> heldOut = Flags.Number(
-        "--held-out", "data: share of the prompts that is held out for evaluation. --seed draws the split; it is the same in every seed", .1, max: .9, open: true);
+        "--held-out", "data: share of the prompts that is held out for evaluation. --seed draws the split; it is the same in every seed",
+        .1, max: .9, open: true);
     private readonly Flag<bool> inOrder = Flags.Switch(
-        "--in-order", "data: SFT takes the demonstrations in their order, for data that improves over time; continued SFT is also run on the second half alone");
+        "--in-order",
+        "data: SFT takes the demonstrations in their order, for data that improves over time; continued SFT is also run on the second half "
+            + "alone");
 
     private readonly Flag<ulong> seed;
 
@@ -62,8 +71,13 @@ internal sealed class CompareSource
             None => [],
             var names => [.. names.Split(',', StringSplitOptions.TrimEntries).Where(name => name != None).Select(Regimes.Named)],
         };
-        string[] twice = [.. builtIn.Select(r => r.Name).Concat(files.Select(NameOf)).GroupBy(n => n, StringComparer.OrdinalIgnoreCase).Where(g => g.Count() > 1).Select(g => g.Key)];
-        if (twice.Length > 0) throw new UsageException($"two regimes would be called '{twice[0]}'; name each one once, and rename a file that is called like another regime.");
+        string[] twice = [.. builtIn.Select(r => r.Name).Concat(files.Select(NameOf)).GroupBy(n => n, StringComparer.OrdinalIgnoreCase)
+            .Where(g => g.Count() > 1).Select(g => g.Key)];
+        if (twice.Length > 0)
+        {
+            throw new UsageException($"two regimes would be called '{twice[0]}'; name each one once, and rename a file that is called like "
+                + "another regime.");
+        }
         return [.. builtIn, .. files.Length == 0 ? [] : Own(settings, files, verifier!, say)];
     }
 
@@ -76,20 +90,28 @@ internal sealed class CompareSource
     {
         if (Files(settings).Length == 0)
         {
-            if (settings.Get(regimes) == None) throw new UsageException($"--regimes {None} leaves nothing to compare in; name some, or give --data.");
-            if (new IFlag[] { verify.Flag, verify.EvalData, baseModel, validation, heldOut, inOrder }.FirstOrDefault(settings.OnCommandLine) is { } flag)
-                throw new UsageException($"--{flag.Key} goes with --data; the built-in regimes know their right answers, and make their bases and parts themselves.");
+            if (settings.Get(regimes) == None)
+            {
+                throw new UsageException($"--regimes {None} leaves nothing to compare in; name some, or give --data.");
+            }
+            if (new IFlag[] { verify.Flag, verify.EvalData, baseModel, validation, heldOut,
+                inOrder }.FirstOrDefault(settings.OnCommandLine) is { } flag)
+                throw new UsageException($"--{flag.Key} goes with --data; the built-in regimes know their right answers, and make their "
+                    + "bases and parts themselves.");
             return null;
         }
 
         string how = settings.Get(verify.Flag) ?? throw new UsageException(
-            $"--verify is needed with --data: what makes a response right, such as --verify exact or --verify numeric. There are {Judges.Judge.Forms}.");
+            "--verify is needed with --data: what makes a response right, such as --verify exact or --verify numeric. There are "
+                + $"{Judges.Judge.Forms}.");
         if (judges) verify.RefuseCommand(settings, how);
         verify.EvalFile(settings, ownData: true);
         return Judges.Judge.Parse(how, verify.Options(settings, terminal));
     }
 
-    /// <summary>Says what own data are like, and asks the verifier about some: what will not do is found before anything is trained.</summary>
+    /// <summary>
+    /// Says what own data are like, and asks the verifier about some: what will not do is found before anything is trained.
+    /// </summary>
     public static void Check(IEnumerable<Regime> chosen, Terminal terminal)
     {
         foreach (Regime regime in chosen.Where(r => r.Own is not null))
@@ -100,27 +122,38 @@ internal sealed class CompareSource
             if (n < FewPrompts)
             {
                 string error = (.5 / Math.Sqrt(n)).ToString("0.00", CultureInfo.InvariantCulture);
-                terminal.Say($"{regime.Name}: {n} evaluation prompts are few: an accuracy of one half has a standard error of {error}, which "
+                terminal.Say($"{regime.Name}: {n} evaluation prompts are few: an accuracy of one half has a standard error of {error}, "
+                    + "which "
                     + "intervals over seeds do not show.");
             }
         }
     }
 
-    /// <summary>Takes up the inputs of a comparison that goes on: where they are said to be, if they have the same content, or else where they are found.</summary>
+    /// <summary>
+    /// Takes up the inputs of a comparison that goes on: where they are said to be, if they have the same content, or else where they are
+    /// found.
+    /// </summary>
     public void TakeUp(Settings settings, ComparisonSettings began, string folder)
     {
         RunInput.TakeUp(settings, baseModel, began.BaseInput, (began.Folder, folder));
         RunInput.TakeUp(settings, verify.EvalData, began.EvalInput, (began.Folder, folder));
         if (began.Data is not { } files)
         {
-            if (settings.Named(data)) throw new UsageException("--data: the comparison began without it, and a resumed one continues as it began; leave the flag out.");
+            if (settings.Named(data))
+            {
+                throw new UsageException("--data: the comparison began without it, and a resumed one continues as it began; leave the flag "
+                    + "out.");
+            }
             return;
         }
 
         string[] named = settings.Named(data) ? Files(settings) : files;
         if (!named.Select(NameOf).SequenceEqual(files.Select(NameOf)))
-            throw new UsageException($"--data: the regimes of the comparison are {string.Join(", ", files.Select(NameOf))}; name files that are called so, in this order, or leave the flag out.");
-        settings.Resolve(data, [.. named.Select((path, i) => new RunInput("the data (--data)", path, began.DataSha256?[i], IsModel: false).Find((began.Folder, folder)))]);
+            throw new UsageException($"--data: the regimes of the comparison are {string.Join(", ", files.Select(NameOf))}; name files "
+                + "that are called so, in this order, or leave the flag out.");
+        settings.Resolve(data,
+            [.. named.Select((path, i) =>
+                new RunInput("the data (--data)", path, began.DataSha256?[i], IsModel: false).Find((began.Folder, folder)))]);
     }
 
     /// <summary>The hashes of files and base, so that a comparison is never continued with others than it began with.</summary>
@@ -149,7 +182,8 @@ internal sealed class CompareSource
         if (files.Length == 0) yield break;
         foreach ((string flag, string? value) in new[]
         {
-            ("--verify", settings.Get(verify.Flag)), ("--eval-data", settings.Get(verify.EvalData) is { } gold ? Invocation.Shown(gold) : null),
+            ("--verify", settings.Get(verify.Flag)),
+            ("--eval-data", settings.Get(verify.EvalData) is { } gold ? Invocation.Shown(gold) : null),
             ("--base", settings.Get(baseModel) is { } folder ? Invocation.Shown(folder) : null),
         })
         {
@@ -173,18 +207,24 @@ internal sealed class CompareSource
         TransformerConfig? config = folder is null ? null : TransformerConfig.Load(AtomicDirectory.Current(folder));
         Vocabulary vocabulary = folder is null ? Vocabulary.Bytes() : Vocabulary.Of(folder, config!);
         vocabulary.Needed("--base: what a verifier judges");
-        if (settings.Get(validation) + settings.Get(heldOut) >= 1) throw new UsageException("--validation and --held-out leave nothing to train on: together they must be less than 1.");
+        if (settings.Get(validation) + settings.Get(heldOut) >= 1)
+        {
+            throw new UsageException("--validation and --held-out leave nothing to train on: together they must be less than 1.");
+        }
         foreach (string file in files)
         {
             if (!File.Exists(file)) throw new FileNotFoundException($"--data: there is no file '{Invocation.Shown(file)}'.");
             DataSource.RequireFile("--data", file);
             var examples = Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { Say = say });
-            Demonstrations? evaluated = settings.Get(verify.EvalData) is { } gold ? Demonstrations.Load(gold, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { HeldOut = true, Say = say }) : null;
+            Demonstrations? evaluated = settings.Get(verify.EvalData) is { } gold
+                ? Demonstrations.Load(gold, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { HeldOut = true, Say = say })
+                : null;
             OpenEnds.Warn(examples, vocabulary, sentence => say($"{NameOf(file)}: {sentence}"));
             if (config is not null) examples.CheckLength(config.MaxPositions);
             if (config is not null) evaluated?.CheckLength(config.MaxPositions);
             var own = OwnData.Split(
-                NameOf(file), examples, verifier, settings.Get(validation), settings.Get(heldOut), settings.Get(seed), folder, vocabulary.Tokenizer, evaluated,
+                NameOf(file), examples, verifier, settings.Get(validation), settings.Get(heldOut), settings.Get(seed), folder,
+                vocabulary.Tokenizer, evaluated,
                 config is null ? null : TrainedPrompts.Of(config.Companions));
             yield return Regimes.OfOwn(own, config, settings.Get(inOrder));
         }
@@ -194,5 +234,6 @@ internal sealed class CompareSource
 
     /// <summary>What the regime of a file is called; it is part of the names of files.</summary>
     public static string NameOf(string file) =>
-        string.Concat(Path.GetFileNameWithoutExtension(file).Select(c => char.IsLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '-')).Trim('.') is { Length: > 0 } name ? name : "data";
+        string.Concat(Path.GetFileNameWithoutExtension(file).Select(c => char.IsLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '-'))
+            .Trim('.') is { Length: > 0 } name ? name : "data";
 }

@@ -61,7 +61,8 @@ internal sealed record ComparisonSettings : RunSettings
     public RunInput? BaseInput => Base is null ? null : new RunInput("the base (--base)", Base, BaseSha256, IsModel: true);
 
     /// <summary>The data to measure on, as an input.</summary>
-    public RunInput? EvalInput => EvalData is null ? null : new RunInput("the data to measure on (--eval-data)", EvalData, EvalDataSha256, IsModel: false);
+    public RunInput? EvalInput =>
+        EvalData is null ? null : new RunInput("the data to measure on (--eval-data)", EvalData, EvalDataSha256, IsModel: false);
 
     /// <summary>What the results of a regime belong to: its name, and a hash of the settings that their numbers depend on.</summary>
     public string Belonging(Regime regime)
@@ -104,5 +105,6 @@ internal sealed record DemoSettings : RunSettings
     public double? InitStd { get; init; }
 
     /// <summary>What its seeds belong to.</summary>
-    public string Belonging() => new DemoSettings { Command = Command, Regime = Regime, Quick = Quick, InitStd = InitStd }.Belonging(Regime);
+    public string Belonging() =>
+        new DemoSettings { Command = Command, Regime = Regime, Quick = Quick, InitStd = InitStd }.Belonging(Regime);
 }

@@ -22,7 +22,8 @@ internal sealed record CreditData(string What, IReadOnlyList<Example> Examples, 
         var examples = Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { Say = say });
         examples.CheckGold();
         bool isGold = examples.All(e => e.Gold is not null);
-        return new CreditData($"the responses of {Invocation.Shown(file)}", isGold ? [.. examples.Select(e => Right(e, vocabulary))] : examples, null, isGold);
+        return new CreditData($"the responses of {Invocation.Shown(file)}",
+            isGold ? [.. examples.Select(e => Right(e, vocabulary))] : examples, null, isGold);
     }
 
     /// <summary>The first held-out prompts of tasks.</summary>
@@ -48,9 +49,13 @@ internal sealed record CreditData(string What, IReadOnlyList<Example> Examples, 
         using RunData data = source.Load(vocabulary, seen, say);
         bool isGold = source.EvalFile is not null || data.Evaluation.Examples.All(e => e.Gold is not null);
         Example[] heldOut = [.. data.Evaluation.Examples.Take(prompts).Select(e => Right(e, vocabulary))];
-        if (heldOut.Length == 0) throw new UsageException("the run holds nothing out (--held-out 0); give responses with --data, or prompts with --task.");
+        if (heldOut.Length == 0)
+        {
+            throw new UsageException("the run holds nothing out (--held-out 0); give responses with --data, or prompts with --task.");
+        }
         return new CreditData(
-            $"held-out prompts of {Invocation.Shown(source.EvalFile ?? source.File!)}", heldOut, (i, ids) => vocabulary.Ends.SameResponse(ids, heldOut[i].ResponseIds), isGold);
+            $"held-out prompts of {Invocation.Shown(source.EvalFile ?? source.File!)}", heldOut, (i, ids) =>
+                vocabulary.Ends.SameResponse(ids, heldOut[i].ResponseIds), isGold);
     }
 
     /// <summary>The responses to show: the given ones; or the policy's own, each wrong one with the right response under it.</summary>
@@ -62,9 +67,14 @@ internal sealed record CreditData(string What, IReadOnlyList<Example> Examples, 
         Transformer policy, int count, Vocabulary vocabulary, SamplingOptions sampling)
     {
         Example[] first = [.. Examples.Take(count)];
-        if (Accepts is null) return [.. first.Select((e, i) => (e, (bool?)null, e.Source is { } source ? Place(source) : $"response {i + 1}"))];
+        if (Accepts is null)
+        {
+            return [.. first.Select((e, i) => (e, (bool?)null, e.Source is { } source ? Place(source) : $"response {i + 1}"))];
+        }
         SampledResponse[] own = Sampler.Generate(policy, [.. first.Select(e => e.PromptIds)], vocabulary.Ends, sampling);
-        string label = sampling.Temperature == 0 ? "policy, greedy" : FormattableString.Invariant($"policy, sampled at temperature {sampling.Temperature}");
+        string label = sampling.Temperature == 0
+            ? "policy, greedy"
+            : FormattableString.Invariant($"policy, sampled at temperature {sampling.Temperature}");
         var responses = new List<(Example, bool?, string)>();
         for (int i = 0; i < first.Length; i++)
         {
@@ -78,7 +88,9 @@ internal sealed record CreditData(string What, IReadOnlyList<Example> Examples, 
 
     // With the right answer as its response, where the data has one.
     private static Example Right(Example e, Vocabulary vocabulary) =>
-        e.Gold is { } gold ? e with { Response = gold, ResponseIds = vocabulary.Needed("a right answer (answer, gold)").EncodeResponse(gold) } : e;
+        e.Gold is { } gold
+            ? e with { Response = gold, ResponseIds = vocabulary.Needed("a right answer (answer, gold)").EncodeResponse(gold) }
+            : e;
 
     private static string Place(string source) => source.StartsWith(Path.DirectorySeparatorChar) ? Path.GetFileName(source) : source;
 }

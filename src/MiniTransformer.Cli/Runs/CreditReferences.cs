@@ -25,14 +25,24 @@ internal sealed class CreditReferences : IDisposable
     /// <param name="device">Where they are loaded.</param>
     public static CreditReferences Load(string policyPath, string? list, Transformer expert, Device device)
     {
-        string[] texts = list is not null ? list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) : Kept(policyPath);
-        if (texts.Length == 0) throw new UsageException("--reference: the list is empty; give folders, or base, half or fractions of the run, separated by commas.");
+        string[] texts = list is not null
+            ? list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            : Kept(policyPath);
+        if (texts.Length == 0)
+        {
+            throw new UsageException("--reference: the list is empty; give folders, or base, half or fractions of the run, separated by "
+                + "commas.");
+        }
         string[] folders = [.. texts.Select(text => ModelFolder.Reference(policyPath, text))];
         string[] names = [.. texts.Select(Name)];
         for (int i = 0; i < texts.Length; i++)
         {
             int earlier = Array.FindIndex(folders, folder => folder == folders[i]);
-            if (earlier < i) throw new UsageException($"--reference: '{texts[earlier]}' and '{texts[i]}' are the same model, {Invocation.Shown(folders[i])}; name it once.");
+            if (earlier < i)
+            {
+                throw new UsageException($"--reference: '{texts[earlier]}' and '{texts[i]}' are the same model, "
+                    + $"{Invocation.Shown(folders[i])}; name it once.");
+            }
             if (names.Count(name => name == names[i]) > 1) names[i] = Invocation.Shown(folders[i]);
         }
 
@@ -63,20 +73,29 @@ internal sealed class CreditReferences : IDisposable
     // base and the fractions of a run.
     private static string[] Kept(string policyPath)
     {
-        if (!RunDirectory.Exists(policyPath)) throw new UsageException("--reference is needed: one or more models' folders, separated by commas.");
+        if (!RunDirectory.Exists(policyPath))
+        {
+            throw new UsageException("--reference is needed: one or more models' folders, separated by commas.");
+        }
         const string prefix = "fraction-";
         string[] names =
         [
             .. ModelFolder.Checkpoints(policyPath)
-                .Select(name => name == ModelFolder.Base ? name : name == ModelFolder.Fraction(.5) ? "half" : name.StartsWith(prefix, StringComparison.Ordinal) ? name[prefix.Length..] : null)
+                .Select(name => name == ModelFolder.Base
+                    ? name
+                    : name == ModelFolder.Fraction(.5)
+                    ? "half"
+                    : name.StartsWith(prefix, StringComparison.Ordinal) ? name[prefix.Length..] : null)
                 .OfType<string>(),
         ];
         return names.Length > 0 ? names
-            : throw new UsageException($"--reference is needed: the run '{Invocation.Shown(policyPath)}' has kept neither its base nor a fraction; give folders.");
+            : throw new UsageException($"--reference is needed: the run '{Invocation.Shown(policyPath)}' has kept neither its base nor a "
+                + "fraction; give folders.");
     }
 
     private static string Name(string text) =>
-        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double fraction) ? fraction.ToString(CultureInfo.InvariantCulture)
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double fraction)
+            ? fraction.ToString(CultureInfo.InvariantCulture)
         : text is "base" or "half" ? text
         : Path.GetFileName(Path.TrimEndingDirectorySeparator(text)) is { Length: > 0 } name ? name : text;
 }

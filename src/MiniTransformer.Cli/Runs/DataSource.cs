@@ -19,19 +19,23 @@ namespace MiniTransformer.Cli.Runs;
 /// <param name="EvalFile">A JSONL file with right answers that is held out in place of a share, or null.</param>
 /// <param name="LastTurnOnly">File: of a conversation the last turn of the assistant carries loss, and not all of them.</param>
 internal sealed record DataSource(
-    string? Tasks, string? File, double Good, int Demonstrations, double HeldOut, ulong Seed, string Verify = JudgeFlag.Default, string? EvalFile = null,
+    string? Tasks, string? File, double Good, int Demonstrations, double HeldOut, ulong Seed, string Verify = JudgeFlag.Default,
+    string? EvalFile = null,
     bool LastTurnOnly = false)
 {
     // Prompts that the accuracy curve of a running training is measured on.
     private const int MostForCurves = 200;
 
-    /// <summary>Refuses a pipe, whose content can be read only once, where a run reads its data again: to resume it, and to measure it.</summary>
+    /// <summary>
+    /// Refuses a pipe, whose content can be read only once, where a run reads its data again: to resume it, and to measure it.
+    /// </summary>
     /// <exception cref="UsageException">It is one.</exception>
     public static void RequireFile(string flag, string path)
     {
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
         if (!stream.CanSeek)
-            throw new UsageException($"{flag}: '{Invocation.Shown(path)}' is a pipe, which can be read only once, and a run reads its data again when it is resumed or measured; write them to a file and name it.");
+            throw new UsageException($"{flag}: '{Invocation.Shown(path)}' is a pipe, which can be read only once, and a run reads its data "
+                + "again when it is resumed or measured; write them to a file and name it.");
     }
 
     /// <summary>The prompts of a file that a run reads again when it is resumed.</summary>
@@ -53,11 +57,15 @@ internal sealed record DataSource(
     /// <param name="evalFile">A file with right answers to measure on in place of what the run held out, or null.</param>
     /// <param name="alsoSeen">What else is among the seen ones, in words.</param>
     public RunData Load(
-        Vocabulary vocabulary, TrainedPrompts? seen = null, Action<string>? say = null, JudgeOptions? judging = null, string? evalFile = null, string alsoSeen = "")
+        Vocabulary vocabulary, TrainedPrompts? seen = null, Action<string>? say = null, JudgeOptions? judging = null,
+        string? evalFile = null, string alsoSeen = "")
     {
-        RunData data = Tasks is not null ? FromTasks(vocabulary.Needed("--task"), seen) : FromFile(vocabulary, seen, judging, evalFile == EvalFile ? null : evalFile, say);
+        RunData data = Tasks is not null
+            ? FromTasks(vocabulary.Needed("--task"), seen)
+            : FromFile(vocabulary, seen, judging, evalFile == EvalFile ? null : evalFile, say);
         if (data.LeftOut > 0)
-            say?.Invoke($"{data.LeftOut} of {data.LeftOut + data.Evaluation.Count} held-out prompts are among those that the model, or its base, was trained on{alsoSeen}: they are left out.");
+            say?.Invoke($"{data.LeftOut} of {data.LeftOut + data.Evaluation.Count} held-out prompts are among those that the model, or its "
+                + $"base, was trained on{alsoSeen}: they are left out.");
         return data;
     }
 
@@ -73,7 +81,8 @@ internal sealed record DataSource(
     {
         PromptSplits splits = Split(Tasks!, Seed, new PromptSplitSizes { Demonstrations = Demonstrations });
         Example[] train = Demonstrate(splits.Demonstrations, Good, tokenizer, Seed);
-        Example[] right = Demonstrate([.. splits.Evaluation, .. splits.Validation, .. splits.Reinforcement, .. splits.Demonstrations], 1, tokenizer, Seed);
+        Example[] right = Demonstrate([.. splits.Evaluation, .. splits.Validation, .. splits.Reinforcement, .. splits.Demonstrations], 1,
+            tokenizer, Seed);
         TaskPrompt[] evaluation = Unseen(splits.Evaluation), validation = Unseen(splits.Validation);
         return new RunData
         {
@@ -87,21 +96,30 @@ internal sealed record DataSource(
             Choices = HeldOutPrompts.Of(validation, tokenizer),
         };
 
-        TaskPrompt[] Unseen(IReadOnlyList<TaskPrompt> prompts) => seen is null ? [.. prompts] : [.. prompts.Where(p => !seen.Contains(p.Encode(tokenizer).Ids))];
+        TaskPrompt[] Unseen(IReadOnlyList<TaskPrompt> prompts) =>
+            seen is null ? [.. prompts] : [.. prompts.Where(p => !seen.Contains(p.Encode(tokenizer).Ids))];
     }
 
     private RunData FromFile(Vocabulary vocabulary, TrainedPrompts? seen, JudgeOptions? judging, string? evalFile, Action<string>? say)
     {
         var notes = new List<string>();
         Demonstrations none = Data.Demonstrations.FromExamples([]), all = File is null ? none : Data.Demonstrations.Load(
-            File, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { HeldOut = HeldOut >= 1, LastTurnOnly = LastTurnOnly, Say = say });
+            File, vocabulary.Tokenizer, vocabulary.Size,
+            new JsonlOptions { HeldOut = HeldOut >= 1, LastTurnOnly = LastTurnOnly, Say = say });
         (Demonstrations train, Demonstrations heldOut) = (all, none);
         if (EvalFile is not null)
         {
             heldOut = Held(EvalFile);
             train = all.Without(heldOut);
-            if (train.Count < all.Count) notes.Add($"{all.Count - train.Count} of {all.Count} demonstrations answer prompts of --eval-data and are left out of training.");
-            if (train.Count == 0 && File is not null) throw new DataException($"{File}: all prompts are those of --eval-data, which are never trained on; nothing is left.");
+            if (train.Count < all.Count)
+            {
+                notes.Add($"{all.Count - train.Count} of {all.Count} demonstrations answer prompts of --eval-data and are left out of "
+                    + "training.");
+            }
+            if (train.Count == 0 && File is not null)
+            {
+                throw new DataException($"{File}: all prompts are those of --eval-data, which are never trained on; nothing is left.");
+            }
         }
         else if (HeldOut >= 1)
         {
@@ -123,8 +141,15 @@ internal sealed record DataSource(
         {
             Demonstrations given = Held(evalFile);
             heldOut = given.Without(train);
-            if (heldOut.Count == 0) throw new DataException($"{evalFile}: all its prompts were trained on by SFT; give others to measure on.");
-            if (heldOut.Count < given.Count) notes.Add($"{given.Count - heldOut.Count} of {given.Count} lines of --eval-data have prompts that SFT was trained on; they are left out of the measure.");
+            if (heldOut.Count == 0)
+            {
+                throw new DataException($"{evalFile}: all its prompts were trained on by SFT; give others to measure on.");
+            }
+            if (heldOut.Count < given.Count)
+            {
+                notes.Add($"{given.Count - heldOut.Count} of {given.Count} lines of --eval-data have prompts that SFT was trained on; they "
+                    + "are left out of the measure.");
+            }
         }
 
         int held = heldOut.Count;
@@ -147,8 +172,10 @@ internal sealed record DataSource(
             Judge = verifier,
         };
 
-        Demonstrations Held(string file) => Data.Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { HeldOut = true, Say = say });
+        Demonstrations Held(string file) =>
+            Data.Demonstrations.Load(file, vocabulary.Tokenizer, vocabulary.Size, new JsonlOptions { HeldOut = true, Say = say });
 
-        HeldOutPrompts Prompts(IEnumerable<Example> examples) => HeldOutPrompts.Of([.. examples], vocabulary, verifier, isGold, demonstrations);
+        HeldOutPrompts Prompts(IEnumerable<Example> examples) =>
+            HeldOutPrompts.Of([.. examples], vocabulary, verifier, isGold, demonstrations);
     }
 }

@@ -102,7 +102,8 @@ internal sealed record DprRun : TrainingSettings
     public RunInput RunInput => new("the SFT run (--run)", Run, RunSha256, IsModel: true);
 
     /// <summary>The prompts, as an input.</summary>
-    public RunInput? PromptsInput => Prompts is null ? null : new RunInput("the prompts (--prompts)", Prompts, PromptsSha256, IsModel: false);
+    public RunInput? PromptsInput =>
+        Prompts is null ? null : new RunInput("the prompts (--prompts)", Prompts, PromptsSha256, IsModel: false);
 
     /// <inheritdoc/>
     public override SftRun Demonstrated => Sft;
@@ -111,7 +112,8 @@ internal sealed record DprRun : TrainingSettings
     public override int? LongestDrawn => MaxTokens;
 
     /// <inheritdoc/>
-    public override DataSource SourceAt(string folder) => Sft.DataInput is null ? Sft.Source : Sft.SourceAt((Folder, folder), (Sft.Folder, RunInput.Find((Folder, folder))));
+    public override DataSource SourceAt(string folder) =>
+        Sft.DataInput is null ? Sft.Source : Sft.SourceAt((Folder, folder), (Sft.Folder, RunInput.Find((Folder, folder))));
 
     /// <summary>The references, as --reference names them, with folders where they are now.</summary>
     /// <param name="folder">Where the run is now.</param>
@@ -124,7 +126,8 @@ internal sealed record DprRun : TrainingSettings
         {
             string? hash = ReferenceSha256 is { } all && all.Length == names.Length ? all[i] : null;
             string path = Path.IsPathRooted(names[i]) ? names[i] : ModelFolder.Reference(sftRun, names[i]);
-            string found = new RunInput($"the reference {Path.GetFileName(names[i])} (--reference)", path, hash, IsModel: true).Find((Folder, folder));
+            string found = new RunInput($"the reference {Path.GetFileName(names[i])} (--reference)", path, hash, IsModel: true)
+                .Find((Folder, folder));
             if (Path.IsPathRooted(names[i])) names[i] = found;
         }
 

@@ -7,7 +7,9 @@ using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Runs;
 
-/// <summary>Prompts with a way to tell whether a response is right: a task's verifier, or the held-out completion of the user's own data.</summary>
+/// <summary>
+/// Prompts with a way to tell whether a response is right: a task's verifier, or the held-out completion of the user's own data.
+/// </summary>
 internal sealed class HeldOutPrompts
 {
     // Right answers that a command is asked about before anything is trained; other judges are asked about all.
@@ -15,8 +17,10 @@ internal sealed class HeldOutPrompts
 
     private readonly Func<SampledResponse[], Accuracy> judge;
 
-    private HeldOutPrompts(int[][] ids, string[] texts, Example[] examples, string measured, bool isAccuracy, Func<SampledResponse[], Accuracy> judge) =>
-        (Ids, Texts, Examples, Measured, IsAccuracy, this.judge) = (ids, texts, examples, $"{char.ToUpperInvariant(measured[0])}{measured[1..]}", isAccuracy, judge);
+    private HeldOutPrompts(int[][] ids, string[] texts, Example[] examples, string measured, bool isAccuracy,
+        Func<SampledResponse[], Accuracy> judge) =>
+        (Ids, Texts, Examples, Measured, IsAccuracy, this.judge) = (ids, texts, examples,
+            $"{char.ToUpperInvariant(measured[0])}{measured[1..]}", isAccuracy, judge);
 
     /// <summary>Token ids, the begin token included.</summary>
     public int[][] Ids { get; }
@@ -48,20 +52,22 @@ internal sealed class HeldOutPrompts
         responses => Evaluation.Judge(prompts, responses, tokenizer));
 
     /// <summary>
-    /// Held-out examples, judged by a verifier. Without right answers apart from the completions the exact one takes the completion token for token, which needs no tokenizer; else the
-    /// text of responses that ended is judged.
+    /// Held-out examples, judged by a verifier. Without right answers apart from the completions the exact one takes the completion token
+    /// for token, which needs no tokenizer; else the text of responses that ended is judged.
     /// </summary>
     /// <param name="examples">The examples.</param>
     /// <param name="vocabulary">What ids mean.</param>
     /// <param name="verifier">Judges responses.</param>
     /// <param name="isGold">Whether their answers are right, and not demonstrations that may be wrong.</param>
     /// <param name="demonstrations">What their answers are where they are not.</param>
-    public static HeldOutPrompts Of(IReadOnlyList<Example> examples, Vocabulary vocabulary, IJudge verifier, bool isGold, string demonstrations) => new(
+    public static HeldOutPrompts Of(IReadOnlyList<Example> examples, Vocabulary vocabulary, IJudge verifier, bool isGold,
+        string demonstrations) => new(
         [.. examples.Select(e => e.PromptIds)], [.. examples.Select(e => e.Prompt ?? vocabulary.Show(e.PromptIds))], [.. examples],
-        Judges.Judge.Measured(verifier, isGold, demonstrations), Judges.Judge.IsAccuracy(verifier, isGold), responses => Judge(examples, responses, vocabulary, verifier))
-    {
-        check = () => Check(examples, vocabulary, verifier),
-    };
+        Judges.Judge.Measured(verifier, isGold, demonstrations), Judges.Judge.IsAccuracy(verifier, isGold), responses =>
+            Judge(examples, responses, vocabulary, verifier))
+        {
+            check = () => Check(examples, vocabulary, verifier),
+        };
 
     /// <summary>Accuracy of one response to each prompt.</summary>
     public Accuracy Accuracy(Transformer model, Vocabulary vocabulary, SamplingOptions options) =>
@@ -102,17 +108,23 @@ internal sealed class HeldOutPrompts
         double[] scores = ByTokens(examples, verifier)
             ? [.. responses.Select((r, i) => vocabulary.Ends.SameResponse(r.Ids, examples[i].ResponseIds) ? 1.0 : 0)]
             : Scores(examples, responses, vocabulary, verifier);
-        return Training.Accuracy.Of(responses, scores) with { Unread = (verifier.Log?.Unread ?? 0) - unread, Failed = (verifier.Log?.Failed ?? 0) - failed };
+        return Training.Accuracy.Of(responses, scores) with
+        {
+            Unread = (verifier.Log?.Unread ?? 0) - unread,
+            Failed = (verifier.Log?.Failed ?? 0) - failed
+        };
     }
 
-    private static bool ByTokens(IReadOnlyList<Example> examples, IJudge verifier) => verifier is ExactJudge && !examples.Any(e => e.Gold is not null);
+    private static bool ByTokens(IReadOnlyList<Example> examples, IJudge verifier) =>
+        verifier is ExactJudge && !examples.Any(e => e.Gold is not null);
 
     private static void Check(IReadOnlyList<Example> examples, Vocabulary vocabulary, IJudge verifier)
     {
         if (ByTokens(examples, verifier)) return;
         ITokenizer tokenizer = Tokenizer(vocabulary, verifier);
         int asked = Judges.Judge.IsCommand(verifier.Name) ? FirstOfCommand : examples.Count;
-        verifier.Check([.. examples.Take(asked).Select(e => Asked(e, e.Judged ?? ResponseText.Of(e.ResponseIds, tokenizer) ?? "", vocabulary, tokenizer))]);
+        verifier.Check([.. examples.Take(asked)
+            .Select(e => Asked(e, e.Judged ?? ResponseText.Of(e.ResponseIds, tokenizer) ?? "", vocabulary, tokenizer))]);
     }
 
     private static double[] Scores(IReadOnlyList<Example> examples, SampledResponse[] responses, Vocabulary vocabulary, IJudge verifier)
@@ -133,5 +145,6 @@ internal sealed class HeldOutPrompts
     private static Answer Asked(Example e, string response, Vocabulary vocabulary, ITokenizer tokenizer) =>
         new(e.Prompt ?? vocabulary.Show(e.PromptIds), response, e.Judged ?? ResponseText.Of(e.ResponseIds, tokenizer), e.Pattern, e.Source);
 
-    private static ITokenizer Tokenizer(Vocabulary vocabulary, IJudge verifier) => vocabulary.Needed($"--verify {verifier.Name}: what a verifier judges");
+    private static ITokenizer Tokenizer(Vocabulary vocabulary, IJudge verifier) =>
+        vocabulary.Needed($"--verify {verifier.Name}: what a verifier judges");
 }

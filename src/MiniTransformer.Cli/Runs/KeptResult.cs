@@ -7,8 +7,8 @@ using MiniTransformer.IO;
 namespace MiniTransformer.Cli.Runs;
 
 /// <summary>
-/// A finished result in a run's folder, so that it is never computed again: a JSON object with its own checksum, which says what it belongs to. The file is always
-/// whole, the old content or the new.
+/// A finished result in a run's folder, so that it is never computed again: a JSON object with its own checksum, which says what it belongs
+/// to. The file is always whole, the old content or the new.
 /// </summary>
 internal static class KeptResult
 {
@@ -28,7 +28,10 @@ internal static class KeptResult
     public static void Save<T>(string path, string belongsTo, T result)
     {
         var json = new JsonObject { [BelongsTo] = belongsTo };
-        foreach ((string key, JsonNode? value) in JsonSerializer.SerializeToNode(result, Json)!.AsObject().ToArray()) json[key] = value?.DeepClone();
+        foreach ((string key, JsonNode? value) in JsonSerializer.SerializeToNode(result, Json)!.AsObject().ToArray())
+        {
+            json[key] = value?.DeepClone();
+        }
         AtomicFile.WriteAllText(path, SealedJson.Seal(json.ToJsonString(Json)));
     }
 
@@ -52,7 +55,8 @@ internal static class KeptResult
             T result = json.Deserialize<T>(Strict) ?? throw new JsonException("it holds null");
             if (found == belongsTo || (found is null && unmarked)) return result;
             throw new UsageException(
-                $"'{Invocation.Shown(path)}' {(found is null ? "does not say what it belongs to" : $"belongs to {found}")}, and this run is {belongsTo} (a name and a hash of the settings): " +
+                $"'{Invocation.Shown(path)}' {(found is null ? "does not say what it belongs to" : $"belongs to {found}")}, and this run "
+                    + $"is {belongsTo} (a name and a hash of the settings): " +
                 "name another folder with --out, or move the file away to compute it anew.");
         }
         catch (JsonException e)

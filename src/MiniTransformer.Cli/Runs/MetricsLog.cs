@@ -6,8 +6,8 @@ namespace MiniTransformer.Cli.Runs;
 
 /// <summary>
 /// metrics.jsonl: one JSON object a line, handed to the system as soon as it is appended, so that a killed run loses at most the
-/// line it was writing. Beside it, metrics.sha256 has the first half of a hash of every line, in any order and written before the line: a line whose hash is
-/// missing there is damaged. A log without that file is read without a check.
+/// line it was writing. Beside it, metrics.sha256 has the first half of a hash of every line, in any order and written before the line: a
+/// line whose hash is missing there is damaged. A log without that file is read without a check.
 /// </summary>
 public sealed class MetricsLog : IDisposable
 {
@@ -111,7 +111,9 @@ public sealed class MetricsLog : IDisposable
     {
         string all = AllOf(path);
         // Each hash is one line's.
-        Dictionary<string, int>? sums = File.Exists(SumsOf(path)) ? AllOf(SumsOf(path)).Split('\n').CountBy(hash => hash).ToDictionary() : null;
+        Dictionary<string, int>? sums = File.Exists(SumsOf(path))
+            ? AllOf(SumsOf(path)).Split('\n').CountBy(hash => hash).ToDictionary()
+            : null;
         int number = 0, start = 0;
         for (int end; (end = all.IndexOf('\n', start)) >= 0; start = end + 1)
         {
@@ -119,7 +121,9 @@ public sealed class MetricsLog : IDisposable
             string text = all[start..end];
             JsonElement line = default;
             string hash = HashOf(text);
-            string? problem = sums is not null && (sums[hash] = sums.GetValueOrDefault(hash) - 1) < 0 ? "not what was written, by its hash" : null;
+            string? problem = sums is not null && (sums[hash] = sums.GetValueOrDefault(hash) - 1) < 0
+                ? "not what was written, by its hash"
+                : null;
             try
             {
                 line = JsonSerializer.Deserialize<JsonElement>(text);

@@ -32,12 +32,15 @@ internal static class ModelFolder
         }
     }
 
-    /// <summary>" Did you mean 'X'?" for the folder whose name is nearest to that of one that is missing; empty where none is near.</summary>
+    /// <summary>
+    /// " Did you mean 'X'?" for the folder whose name is nearest to that of one that is missing; empty where none is near.
+    /// </summary>
     public static string Neighbour(string path)
     {
         string whole = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
         if (Path.GetDirectoryName(whole) is not { } parent || !Directory.Exists(parent)) return "";
-        string? near = Nearest.Of(Path.GetFileName(whole), Directory.EnumerateDirectories(parent, "*", new EnumerationOptions()).Select(d => Path.GetFileName(d)!).Where(name => !AtomicDirectory.IsLeftover(name)));
+        string? near = Nearest.Of(Path.GetFileName(whole), Directory.EnumerateDirectories(parent, "*", new EnumerationOptions())
+            .Select(d => Path.GetFileName(d)!).Where(name => !AtomicDirectory.IsLeftover(name)));
         return near is null ? "" : $" Did you mean '{Invocation.Shown(Path.Combine(Path.GetDirectoryName(path) ?? "", near))}'?";
     }
 
@@ -55,7 +58,8 @@ internal static class ModelFolder
         string folder = RunDirectory.CheckpointPath(path, checkpoint);
         if (Checkpoint.IsModel(folder)) return folder;
         if (RunSettings.CommandOf(path) is { } command and not ("sft" or "dpr"))
-            throw new FileNotFoundException($"'{Invocation.Shown(path)}' is a run of '{command}', which keeps no model; one of sft or dpr is needed, or a model's folder.");
+            throw new FileNotFoundException($"'{Invocation.Shown(path)}' is a run of '{command}', which keeps no model; one of sft or dpr "
+                + "is needed, or a model's folder.");
         string[] names = Checkpoints(path);
         string has = names.Length == 0 ? "it has none yet" : $"it has {string.Join(", ", names)}";
         string unfinished = checkpoint == Final ? " The run has not finished; continue it with --resume." : Nearest.Hint(checkpoint, names);
@@ -74,7 +78,10 @@ internal static class ModelFolder
     /// <summary>The name of the checkpoint at a fraction of the training samples.</summary>
     public static string Fraction(double fraction) => "fraction-" + fraction.ToString("0.00####", CultureInfo.InvariantCulture);
 
-    /// <summary>The checkpoints of an SFT run that can be a reference, as --reference names them: base if the run began from one, and the fractions it kept.</summary>
+    /// <summary>
+    /// The checkpoints of an SFT run that can be a reference, as --reference names them: base if the run began from one, and the fractions
+    /// it kept.
+    /// </summary>
     public static string[] KeptReferences(string run, bool fromBase) =>
     [
         .. fromBase ? [Base] : Array.Empty<string>(),
@@ -83,16 +90,25 @@ internal static class ModelFolder
             .Select(fraction => fraction == .5 ? "half" : fraction.ToString(CultureInfo.InvariantCulture)),
     ];
 
-    /// <summary>The folders of one reference policy or of several, separated by commas; a folder whose own name has a comma is taken alone.</summary>
+    /// <summary>
+    /// The folders of one reference policy or of several, separated by commas; a folder whose own name has a comma is taken alone.
+    /// </summary>
     public static string[] References(string? run, string text)
     {
         string[] names = ReferenceNames(text);
-        if (names.Length == 0) throw new UsageException("--reference names none; give base, half, a fraction or a folder, or several of them separated by commas.");
+        if (names.Length == 0)
+        {
+            throw new UsageException("--reference names none; give base, half, a fraction or a folder, or several of them separated by "
+                + "commas.");
+        }
         string[] folders = [.. names.Select(name => Reference(run, name))];
         for (int i = 1; i < folders.Length; i++)
         {
             int first = Array.IndexOf(folders, folders[i]);
-            if (first < i) throw new UsageException($"--reference {text}: '{names[first]}' and '{names[i]}' are the same model; name it once.");
+            if (first < i)
+            {
+                throw new UsageException($"--reference {text}: '{names[first]}' and '{names[i]}' are the same model; name it once.");
+            }
         }
 
         return folders;
@@ -114,7 +130,8 @@ internal static class ModelFolder
         };
         if (name is null) return Named("--reference", Path.GetFullPath(text));
         if (run is null || !RunDirectory.Exists(run))
-            throw new UsageException($"--reference {text} names a checkpoint of a run, and the policy is not given as a run's folder; give the reference as a folder.");
+            throw new UsageException($"--reference {text} names a checkpoint of a run, and the policy is not given as a run's folder; give "
+                + "the reference as a folder.");
         try
         {
             return Find(run, name);

@@ -13,7 +13,8 @@ internal static class OrderedWork
     /// <param name="stop">Ends all.</param>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
     /// <exception cref="Exception">The first failure.</exception>
-    public static void Run<T>(IReadOnlyList<T> work, Func<T, T, bool> needs, int threads, Action<T, CancellationToken> run, CancellationToken stop)
+    public static void Run<T>(IReadOnlyList<T> work, Func<T, T, bool> needs, int threads, Action<T, CancellationToken> run,
+        CancellationToken stop)
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var gate = new object();

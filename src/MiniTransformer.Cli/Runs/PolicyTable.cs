@@ -26,7 +26,10 @@ internal static class PolicyTable
             ["length"] = m.Length,
             ["ended"] = m.Ended,
         };
-        if (m.LogLikelihood is { } log) json["logLikelihood"] = new JsonObject { ["perResponse"] = log.PerResponse, ["perToken"] = log.PerToken };
+        if (m.LogLikelihood is { } log)
+        {
+            json["logLikelihood"] = new JsonObject { ["perResponse"] = log.PerResponse, ["perToken"] = log.PerToken };
+        }
         return json;
     }
 
@@ -35,7 +38,8 @@ internal static class PolicyTable
     {
         bool log = rows.Any(row => row.LogLikelihood is not null);
         bool graded = rows.Any(row => row.Greedy.MeanScore != row.Greedy.Total || row.Sampled.MeanScore != row.Sampled.Total);
-        string[] headers = ["policy", "greedy", "sampled", .. graded ? ["score, greedy", "score, sampled"] : Array.Empty<string>(), "KL to SFT", "Σ r̂", "entropy", "tokens", "ended", .. log ? ["log π a token"] : Array.Empty<string>()];
+        string[] headers = ["policy", "greedy", "sampled", .. graded ? ["score, greedy", "score, sampled"] : Array.Empty<string>(),
+            "KL to SFT", "Σ r̂", "entropy", "tokens", "ended", .. log ? ["log π a token"] : Array.Empty<string>()];
         return new ReportTable(
             $"{prompts.Measured} on {rows[0].Greedy.Right.Length} held-out prompts", headers,
             [.. rows.Select(m =>
@@ -43,10 +47,13 @@ internal static class PolicyTable
                 ReportCell[] cells =
                 [
                     m.Policy, Numbers.Fraction(m.Greedy.Total), Numbers.Fraction(m.Sampled.Total),
-                    .. graded ? [Numbers.Fraction(m.Greedy.MeanScore), Numbers.Fraction(m.Sampled.MeanScore)] : Array.Empty<ReportCell>(), Numbers.Decimal(m.Kl), Numbers.SignedDecimal(m.Reward),
+                    .. graded ? [Numbers.Fraction(m.Greedy.MeanScore), Numbers.Fraction(m.Sampled.MeanScore)] : Array.Empty<ReportCell>(),
+                    Numbers.Decimal(m.Kl), Numbers.SignedDecimal(m.Reward),
                     Numbers.Decimal(m.Entropy), Numbers.Decimal(m.Length), Numbers.Fraction(m.Ended),
                 ];
-                return (IReadOnlyList<ReportCell>)(log ? [.. cells, m.LogLikelihood is { } value ? Numbers.Decimal(value.PerToken) : Numbers.None] : cells);
+                return (IReadOnlyList<ReportCell>)(log
+                    ? [.. cells, m.LogLikelihood is { } value ? Numbers.Decimal(value.PerToken) : Numbers.None]
+                    : cells);
             })],
             $"Sampled at temperature {temperature.ToString(System.Globalization.CultureInfo.InvariantCulture)}. "
                 + (graded ? "A response is right from a score of .5 on; score is the mean. " : "")
@@ -71,19 +78,22 @@ internal static class PolicyTable
     {
         string remarks = prompts.IsAccuracy ? "" : $" {Agreement}";
         if (rows.Any(row => row.TrainedPrompts > 0))
-            remarks += $" Prompts among them that the policy, or its base, was trained on: {string.Join(", ", rows.Select(row => $"{row.Policy} {row.TrainedPrompts}"))}.";
+            remarks += " Prompts among them that the policy, or its base, was trained on: "
+                + $"{string.Join(", ", rows.Select(row => $"{row.Policy} {row.TrainedPrompts}"))}.";
         if (rows.Any(row => row.Greedy.Unread + row.Sampled.Unread > 0))
             remarks += $" Wrong because nothing could be read in them, such as a number (greedy / sampled): {Counts(a => a.Unread)}.";
         if (rows.Any(row => row.Greedy.Failed + row.Sampled.Failed > 0))
             remarks += $" Wrong because the judge failed on them (greedy / sampled): {Counts(a => a.Failed)}.";
         return remarks;
 
-        string Counts(Func<Accuracy, int> count) => string.Join(", ", rows.Select(row => $"{row.Policy} {count(row.Greedy)} / {count(row.Sampled)}"));
+        string Counts(Func<Accuracy, int> count) =>
+            string.Join(", ", rows.Select(row => $"{row.Policy} {count(row.Greedy)} / {count(row.Sampled)}"));
     }
 
     /// <summary>What agreement is not.</summary>
     public const string Agreement =
-        "This is agreement with demonstrations and not accuracy: where they are wrong, so is a response that agrees. Give right answers to measure accuracy: --eval-data, or a field answer in each line.";
+        "This is agreement with demonstrations and not accuracy: where they are wrong, so is a response that agrees. Give right answers to "
+            + "measure accuracy: --eval-data, or a field answer in each line.";
 
     /// <summary>Accuracy per task, or null where there are no tasks.</summary>
     public static ReportTable? PerTask(IReadOnlyList<Measurement> rows)

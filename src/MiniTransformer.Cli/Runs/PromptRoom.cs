@@ -20,7 +20,8 @@ internal static class PromptRoom
         string named = string.Join(", ", tooLong.Take(MostNamed).Select(p => $"{Place(p)} ({p.Ids.Length} tokens)"));
         string others = tooLong.Length > MostNamed ? $" and {tooLong.Length - MostNamed} more" : "";
         string count = prompts.Count == 1 ? "The prompt is" : $"{tooLong.Length} of {prompts.Count} prompts are";
-        return $"{count} longer than the model's context of {positions} tokens (max_position_embeddings), so that there is no room for a response: {named}{others}.";
+        return $"{count} longer than the model's context of {positions} tokens (max_position_embeddings), so that there is no room for a "
+            + $"response: {named}{others}.";
     }
 
     /// <summary>The prompts that fit; those that do not are named, and left out.</summary>

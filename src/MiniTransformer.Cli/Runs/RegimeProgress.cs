@@ -21,8 +21,11 @@ internal sealed record RegimeProgress(string Regime, int WholeSeeds, int Seeds, 
         if (regimes.All(r => r.IsWhole)) return null;
         int results = regimes.Sum(r => r.Results), missing = regimes.Sum(r => r.Missing);
         string[] lacking = [.. regimes.Where(r => !r.IsWhole).Select(r =>
-            $"{r.Regime} ({r.WholeSeeds} of {Comparison.SeedCount(r.Seeds)}{(r.Sweeps > 0 ? $", {r.WholeSweeps} of {r.Sweeps} of the sweeps" : "")})")];
-        return $"This comparison is not finished: {results} results are there, {(missing > 0 ? $"at least {missing} are missing" : "but not all that is measured of the worlds themselves")}. Not whole: {string.Join(", ", lacking)}. "
+            $"{r.Regime} ({r.WholeSeeds} of "
+                + $"{Comparison.SeedCount(r.Seeds)}{(r.Sweeps > 0 ? $", {r.WholeSweeps} of {r.Sweeps} of the sweeps" : "")})")];
+        return $"This comparison is not finished: {results} results are there, "
+            + $"{(missing > 0 ? $"at least {missing} are missing" : "but not all that is measured of the worlds themselves")}. Not whole: "
+            + $"{string.Join(", ", lacking)}. "
             + "Methods may rest on different seeds, and what is concluded may change.";
     }
 }

@@ -5,8 +5,8 @@ using MiniTransformer.IO;
 namespace MiniTransformer.Cli.Runs;
 
 /// <summary>
-/// The seconds that all starts of a run took together, in its file seconds.txt. They are written at every <see cref="Save"/>, so that a start that is killed loses
-/// only what came after its last one.
+/// The seconds that all starts of a run took together, in its file seconds.txt. They are written at every <see cref="Save"/>, so that a
+/// start that is killed loses only what came after its last one.
 /// </summary>
 internal sealed class RunClock
 {
@@ -15,7 +15,9 @@ internal sealed class RunClock
     private readonly string path;
     private readonly double before;
 
-    /// <summary>Starts at what the folder says; the file appears with the first save. From a damaged file on the time is not known.</summary>
+    /// <summary>
+    /// Starts at what the folder says; the file appears with the first save. From a damaged file on the time is not known.
+    /// </summary>
     public RunClock(string folder) => (path, before) = (PathIn(folder), Read(folder) ?? (File.Exists(PathIn(folder)) ? double.NaN : 0));
 
     /// <summary>Seconds of all starts, this one included.</summary>
@@ -28,7 +30,8 @@ internal sealed class RunClock
         string text = File.ReadAllText(PathIn(folder)).TrimEnd('\n');
         int end = text.IndexOf('.', StringComparison.Ordinal) + 2;
         bool whole = end == text.Length || (end <= text.Length && Marked(text[..end]) == text); // without a mark it is an earlier version's
-        return whole && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double seconds) && double.IsFinite(seconds) ? seconds : null;
+        return whole && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double seconds)
+            && double.IsFinite(seconds) ? seconds : null;
     }
 
     /// <summary>Writes the seconds so far.</summary>

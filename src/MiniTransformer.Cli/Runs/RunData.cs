@@ -3,7 +3,9 @@ using MiniTransformer.Judges;
 
 namespace MiniTransformer.Cli.Runs;
 
-/// <summary>The data of a run, in parts that share no prompt (but that a file's training prompts are also those that DPR answers).</summary>
+/// <summary>
+/// The data of a run, in parts that share no prompt (but that a file's training prompts are also those that DPR answers).
+/// </summary>
 internal sealed class RunData : IDisposable
 {
     /// <summary>What the user has to know of the parts.</summary>
@@ -24,7 +26,9 @@ internal sealed class RunData : IDisposable
     /// <summary>For the curves.</summary>
     public required HeldOutPrompts Validation { get; init; }
 
-    /// <summary>For choices, such as which reference: the tasks' validation prompts, or all that was held out of a file, for it has no other.</summary>
+    /// <summary>
+    /// For choices, such as which reference: the tasks' validation prompts, or all that was held out of a file, for it has no other.
+    /// </summary>
     public required HeldOutPrompts Choices { get; init; }
 
     /// <summary>Held-out prompts that are not in <see cref="Evaluation"/>, because the model or its base was trained on them.</summary>
@@ -42,14 +46,24 @@ internal sealed class RunData : IDisposable
     {
         HashSet<string> evaluated = [.. Evaluation.Ids.Select(Key)];
         Prompt[] left = [.. asked.Where(p => !evaluated.Contains(Key(p.Ids)))];
-        if (left.Length == 0) throw new DataException("all prompts to answer are those of --eval-data, which are never trained on; give others with --prompts.");
-        if (left.Length < asked.Count) say($"{asked.Count - left.Length} of {asked.Count} prompts are those of --eval-data and are left out.");
+        if (left.Length == 0)
+        {
+            throw new DataException("all prompts to answer are those of --eval-data, which are never trained on; give others with "
+                + "--prompts.");
+        }
+        if (left.Length < asked.Count)
+        {
+            say($"{asked.Count - left.Length} of {asked.Count} prompts are those of --eval-data and are left out.");
+        }
         return left;
 
         static string Key(int[] ids) => string.Join(',', ids);
     }
 
-    /// <summary>Says what the user has to know, and asks the judge about some right answers: a judge that will not do is found before anything is trained.</summary>
+    /// <summary>
+    /// Says what the user has to know, and asks the judge about some right answers: a judge that will not do is found before anything is
+    /// trained.
+    /// </summary>
     /// <exception cref="DataException">A record lacks what the judge needs.</exception>
     /// <exception cref="JudgeException">A command fails on all of them.</exception>
     public void Begin(Action<string> say)

@@ -16,7 +16,10 @@ public sealed class RunDirectory : IDisposable
 
     private readonly FileStream held;
 
-    /// <summary>The files that a start which was killed before it wrote its configuration may have left, but for its lock: a run can begin beside them.</summary>
+    /// <summary>
+    /// The files that a start which was killed before it wrote its configuration may have left, but for its lock: a run can begin beside
+    /// them.
+    /// </summary>
     public static IReadOnlyList<string> Leftovers { get; } = [MetricsName, MetricsLog.SumsOf(MetricsName)];
 
     private RunDirectory(string path, FileStream held)
@@ -70,7 +73,8 @@ public sealed class RunDirectory : IDisposable
                     + "Continue it with --resume, or choose another folder with --out.");
             }
 
-            foreach (string left in Leftovers) File.Delete(System.IO.Path.Combine(full, left)); // of a start that never came to write its configuration
+            // of a start that never came to write its configuration
+            foreach (string left in Leftovers) File.Delete(System.IO.Path.Combine(full, left));
             var run = new RunDirectory(full, held);
             run.SaveConfiguration(configuration);
             return run;
@@ -122,7 +126,8 @@ public sealed class RunDirectory : IDisposable
     /// <summary>Saves the effective configuration, replacing the old one as a whole.</summary>
     public void SaveConfiguration(object configuration) => AtomicFile.WriteAllText(
         System.IO.Path.Combine(Path, ConfigurationName),
-        SealedJson.Seal(JsonSerializer.Serialize(configuration, configuration.GetType(), new JsonSerializerOptions(Json) { WriteIndented = true })));
+        SealedJson.Seal(JsonSerializer.Serialize(configuration, configuration.GetType(),
+            new JsonSerializerOptions(Json) { WriteIndented = true })));
 
     /// <summary>The folder of a checkpoint: checkpoints/name.</summary>
     /// <exception cref="ArgumentException">The name would lead out of the folder.</exception>

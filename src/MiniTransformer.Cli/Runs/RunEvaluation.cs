@@ -5,10 +5,14 @@ using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Runs;
 
-/// <summary>How a run's policies are measured: the same prompts and draws at every point of the curve and for every policy of the table.</summary>
+/// <summary>
+/// How a run's policies are measured: the same prompts and draws at every point of the curve and for every policy of the table.
+/// </summary>
 internal sealed class RunEvaluation
 {
-    /// <summary>An evaluation; a response may have as many tokens as are given, or as the data need, and as its prompt leaves room for.</summary>
+    /// <summary>
+    /// An evaluation; a response may have as many tokens as are given, or as the data need, and as its prompt leaves room for.
+    /// </summary>
     public RunEvaluation(RunData data, Vocabulary vocabulary, ulong seed, int? maxTokens = null)
     {
         (Data, Vocabulary) = (data, vocabulary);
@@ -27,7 +31,10 @@ internal sealed class RunEvaluation
     /// <summary>Names the prompts that the model has no room to answer.</summary>
     public static void NameTooLong(HeldOutPrompts prompts, TransformerConfig config, Action<string> say)
     {
-        if (PromptRoom.TooLong(prompts.Prompts, config.MaxPositions) is { } sentence) say($"{sentence} They are not answered, which counts as wrong.");
+        if (PromptRoom.TooLong(prompts.Prompts, config.MaxPositions) is { } sentence)
+        {
+            say($"{sentence} They are not answered, which counts as wrong.");
+        }
     }
 
     /// <summary>Refuses data that the model cannot hold.</summary>

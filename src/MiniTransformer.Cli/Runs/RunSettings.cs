@@ -9,9 +9,9 @@ using MiniTransformer.IO;
 namespace MiniTransformer.Cli.Runs;
 
 /// <summary>
-/// The settings of a run as one record, which is what run.json holds: a property for every flag that is saved, by the flag's name, and what is known of the run
-/// beside them. It is written from the flags and read by everything that comes after as a whole, so that no setting can be left behind; a flag without a
-/// property is refused at the first run.
+/// The settings of a run as one record, which is what run.json holds: a property for every flag that is saved, by the flag's name, and what
+/// is known of the run beside them. It is written from the flags and read by everything that comes after as a whole, so that no setting can
+/// be left behind; a flag without a property is refused at the first run.
 /// </summary>
 internal abstract record RunSettings
 {
@@ -61,11 +61,14 @@ internal abstract record RunSettings
     {
         "sft" => Read<SftRun>(folder),
         "dpr" => Read<DprRun>(folder),
-        var other => throw new UsageException($"{flag}: '{Invocation.Shown(folder)}' is a run of '{other}'; one of sft or dpr is needed, or a model's folder."),
+        var other =>
+            throw new UsageException($"{flag}: '{Invocation.Shown(folder)}' is a run of '{other}'; one of sft or dpr is needed, or a "
+                + "model's folder."),
     };
 
     /// <summary>The command that made the run in a folder.</summary>
-    public static string? CommandOf(string folder) => (RunDirectory.ReadConfiguration<JsonObject>(folder)["command"] as JsonValue)?.ToString();
+    public static string? CommandOf(string folder) =>
+        (RunDirectory.ReadConfiguration<JsonObject>(folder)["command"] as JsonValue)?.ToString();
 
     /// <summary>A name, and a hash of these settings: what a result of the run says it belongs to.</summary>
     protected string Belonging(string name) => $"{name} {Checksums.OfText(ToJson().ToJsonString())[..16]}";
@@ -94,7 +97,8 @@ internal abstract record TrainingSettings : RunSettings
     public abstract SftRun Demonstrated { get; }
 
     /// <summary>The data to measure on, as an input.</summary>
-    public RunInput? EvalInput => EvalData is null ? null : new RunInput("the data to measure on (--eval-data)", EvalData, EvalDataSha256, IsModel: false);
+    public RunInput? EvalInput =>
+        EvalData is null ? null : new RunInput("the data to measure on (--eval-data)", EvalData, EvalDataSha256, IsModel: false);
 
     /// <summary>The data to measure on, where they are now; null where there are none.</summary>
     /// <param name="folder">Where the run is now.</param>
@@ -137,7 +141,9 @@ internal sealed class FractionsConverter : JsonConverter<double[]>
 {
     /// <inheritdoc/>
     public override double[] Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("none") ? [] : JsonSerializer.Deserialize<double[]>(ref reader) ?? [];
+        reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("none")
+            ? []
+            : JsonSerializer.Deserialize<double[]>(ref reader) ?? [];
 
     /// <inheritdoc/>
     public override void Write(Utf8JsonWriter writer, double[] value, JsonSerializerOptions options)

@@ -26,7 +26,10 @@ internal static class Scored
     public static ScoredRow[] Tokens(
         Transformer expert, IReadOnlyList<NamedReference> references, Vocabulary vocabulary, IReadOnlyList<Example> examples)
     {
-        if (examples.All(e => e.ResponseIds.Length == 0)) return [.. examples.Select(_ => new ScoredRow([], Ended: false, FinalValue: double.NaN))];
+        if (examples.All(e => e.ResponseIds.Length == 0))
+        {
+            return [.. examples.Select(_ => new ScoredRow([], Ended: false, FinalValue: double.NaN))];
+        }
         var batch = new ResponseBatch(examples);
         TokenScores scores = TokenCredit.Score(expert, [.. references.Select(r => r.Model)], batch, Alternatives, vocabulary.Ends);
         return
@@ -60,7 +63,9 @@ internal static class Scored
         return scored;
     }
 
-    /// <summary>Which prompts to show: of each task in turn one that the last policy alone gets right, then one that it gets wrong.</summary>
+    /// <summary>
+    /// Which prompts to show: of each task in turn one that the last policy alone gets right, then one that it gets wrong.
+    /// </summary>
     /// <param name="tasks">The task of each prompt, or the same word for all.</param>
     /// <param name="before">Whether the earlier policy is right.</param>
     /// <param name="after">Whether the last policy is right.</param>
@@ -70,8 +75,10 @@ internal static class Scored
         var chosen = new List<int>();
         foreach (IGrouping<string, int> group in Enumerable.Range(0, tasks.Count).GroupBy(i => tasks[i]))
         {
-            int[] gained = [.. group.Where(i => !before[i] && after[i])], wrong = [.. group.Where(i => !after[i])], others = [.. group.Except(gained).Except(wrong)];
-            chosen.AddRange(gained.Take(1).Concat(wrong.Take(perTask - 1)).Concat(others).Concat(gained.Skip(1)).Concat(wrong.Skip(perTask - 1)).Take(perTask));
+            int[] gained = [.. group.Where(i => !before[i] && after[i])], wrong = [.. group.Where(i => !after[i])],
+                others = [.. group.Except(gained).Except(wrong)];
+            chosen.AddRange(gained.Take(1).Concat(wrong.Take(perTask - 1)).Concat(others).Concat(gained.Skip(1))
+                .Concat(wrong.Skip(perTask - 1)).Take(perTask));
         }
 
         return [.. chosen];
@@ -81,7 +88,8 @@ internal static class Scored
     {
         TokenAlternatives most = scores.Alternatives!;
         return new ScoredToken(
-            id, vocabulary.Show(id), scores.LogProb[i], scores.RQ[i], scores.Value[i], [.. scores.References.Select(r => (double)r.LogProb[i])],
+            id, vocabulary.Show(id), scores.LogProb[i], scores.RQ[i], scores.Value[i],
+            [.. scores.References.Select(r => (double)r.LogProb[i])],
             [.. Enumerable.Range(i * most.K, most.K).Select(j => new ScoredAlternative(
                 most.Ids[j], vocabulary.Show(most.Ids[j]), most.LogProb[j], [.. most.ReferenceLogProbs.Select(r => r[j])]))]);
     }

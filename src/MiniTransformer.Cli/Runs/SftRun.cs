@@ -130,7 +130,8 @@ internal sealed record SftRun : TrainingSettings
     public override DataSource SourceAt(string folder) => SourceAt((Folder, folder));
 
     /// <summary>The same, with all folders that may have moved with the file.</summary>
-    public DataSource SourceAt(params (string?, string)[] moved) => DataInput is { } input ? Source with { File = input.Find(moved), EvalFile = EvalInput?.Find(moved) } : Source;
+    public DataSource SourceAt(params (string?, string)[] moved) =>
+        DataInput is { } input ? Source with { File = input.Find(moved), EvalFile = EvalInput?.Find(moved) } : Source;
 
     /// <summary>Where the demonstrations come from.</summary>
     public DataSource Source => Data is { } file

@@ -1,7 +1,9 @@
 
 namespace MiniTransformer.Cli.Runs;
 
-/// <summary>A response's text as its tokens come: what can still change with the next token, such as half of a character, waits for it.</summary>
+/// <summary>
+/// A response's text as its tokens come: what can still change with the next token, such as half of a character, waits for it.
+/// </summary>
 internal sealed class StreamedText(Vocabulary vocabulary, TextWriter output)
 {
     private readonly List<int> ids = [];

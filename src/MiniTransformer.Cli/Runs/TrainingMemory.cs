@@ -9,7 +9,8 @@ namespace MiniTransformer.Cli.Runs;
 /// <summary>What a training run needs of memory, against what there is, before any of it is taken.</summary>
 internal static class TrainingMemory
 {
-    // Of what a run keeps for each weight that it trains: the weight, its gradient and two moments; and the weight once more, as sampling reads it.
+    // Of what a run keeps for each weight that it trains: the weight, its gradient and two moments; and the weight once more, as sampling
+    // reads it.
     private const int Trained = 5;
 
     /// <summary>Refuses a model whose weights alone are too large to be trained from random ones.</summary>
@@ -31,7 +32,8 @@ internal static class TrainingMemory
         double kept = fromBase ? frozen.Bytes() : sizeof(float);
         if (lora is null) Require(config, kept, device, 0, "");
         StepMemory step = StepMemory.OfSft(config, ResponseBatch.OfTurns(longest), recompute, lora, frozen);
-        string what = $"{DeviceException.Size(step.Activations)} for the activations of {longest.Length} sequences of at most {longest[0].Positions} tokens";
+        string what = $"{DeviceException.Size(step.Activations)} for the activations of {longest.Length} sequences of at most "
+            + $"{longest[0].Positions} tokens";
         if (lora is null)
         {
             Require(config, kept, device, step.Activations, ", " + what);
@@ -40,12 +42,17 @@ internal static class TrainingMemory
 
         if (step.Total <= device.Backend.MemoryBytes) return;
         throw new UsageException(
-            $"training adapters needs {DeviceException.Size(step.Total)} of memory, and {device.Name} has {DeviceException.Size(device.Backend.MemoryBytes)}: {DeviceException.Size(step.Frozen)} for the base "
-            + $"in {frozen.Name()}, {DeviceException.Size(step.Total - step.Frozen - step.Activations)} for the adapters, their gradients and moments, and {what}. "
+            $"training adapters needs {DeviceException.Size(step.Total)} of memory, and {device.Name} has "
+                + $"{DeviceException.Size(device.Backend.MemoryBytes)}: {DeviceException.Size(step.Frozen)} for the base "
+            + $"in {frozen.Name()}, {DeviceException.Size(step.Total - step.Frozen - step.Activations)} for the adapters, their gradients "
+            + $"and moments, and {what}. "
             + "Lower --batch or --micro-batch, let --recompute keep fewer activations, or take a smaller --base.");
     }
 
-    /// <summary>Refuses a DPR run whose weights are too large: the policy's, with gradients and moments, and those of π_SFT and the references, which are frozen.</summary>
+    /// <summary>
+    /// Refuses a DPR run whose weights are too large: the policy's, with gradients and moments, and those of π_SFT and the references,
+    /// which are frozen.
+    /// </summary>
     /// <param name="expert">The folder of π_SFT.</param>
     /// <param name="references">The references' folders.</param>
     /// <param name="device">Where.</param>
@@ -55,25 +62,31 @@ internal static class TrainingMemory
         // Adapters are small, and all of one base share it.
         ModelSize policy = Checkpoint.SizeOf(expert);
         double trained = policy.IsAdapted ? 0 : Trained * sizeof(float) * policy.Parameters, ofExpert = policy.FrozenBytes;
-        double frozen = references.Select(Checkpoint.SizeOf).Where(r => !(policy.IsAdapted && r.IsAdapted)).Sum(r => r.FrozenBytes), needed = trained + ofExpert + frozen;
+        double frozen = references.Select(Checkpoint.SizeOf).Where(r => !(policy.IsAdapted && r.IsAdapted)).Sum(r => r.FrozenBytes),
+            needed = trained + ofExpert + frozen;
         if (needed <= device.Backend.MemoryBytes) return;
         throw new UsageException(
-            $"DPR needs {DeviceException.Size(needed)} of memory, and {device.Name} has {DeviceException.Size(device.Backend.MemoryBytes)}: {DeviceException.Size(trained)} for the policy's " +
-            $"weights, gradients, two moments and the weights as sampling reads them, {DeviceException.Size(ofExpert)} for π_SFT's frozen weights, and {DeviceException.Size(frozen)} for {references.Count} " +
+            $"DPR needs {DeviceException.Size(needed)} of memory, and {device.Name} has "
+                + $"{DeviceException.Size(device.Backend.MemoryBytes)}: {DeviceException.Size(trained)} for the policy's " +
+            $"weights, gradients, two moments and the weights as sampling reads them, {DeviceException.Size(ofExpert)} for π_SFT's frozen "
+                + $"weights, and {DeviceException.Size(frozen)} for {references.Count} " +
             $"reference(s). Take the --run of a smaller model{(references.Count > 1 ? ", or fewer references (--reference)" : "")}.");
     }
 
     /// <summary>
-    /// Says so where an update of DPR, whose responses have all the tokens that they may have, would need more memory than there is: what its weights
-    /// need is refused, but how long responses become nobody knows before.
+    /// Says so where an update of DPR, whose responses have all the tokens that they may have, would need more memory than there is: what
+    /// its weights need is refused, but how long responses become nobody knows before.
     /// </summary>
-    public static void WarnDpr(Transformer expert, IReadOnlyList<Transformer> references, IReadOnlyList<Prompt> prompts, DprOptions options, Device device, Action<string> say)
+    public static void WarnDpr(Transformer expert, IReadOnlyList<Transformer> references, IReadOnlyList<Prompt> prompts,
+        DprOptions options, Device device, Action<string> say)
     {
         StepMemory memory = StepMemory.OfDpr(expert, references, Longest(prompts, options), options);
         double packed = expert.Lora is null ? sizeof(float) * (double)expert.Config.ParameterCount : 0; // as sampling reads them
         if (memory.Total + packed <= device.Backend.MemoryBytes) return;
-        say($"Warning: an update of {Math.Min(prompts.Count, options.PromptsPerUpdate)} responses of {options.MaxTokens} tokens needs {DeviceException.Size(memory.Total + packed)} of memory, "
-            + $"{DeviceException.Size(memory.Activations)} of it for activations, and {device.Name} has {DeviceException.Size(device.Backend.MemoryBytes)}: where responses become that "
+        say($"Warning: an update of {Math.Min(prompts.Count, options.PromptsPerUpdate)} responses of {options.MaxTokens} tokens needs "
+            + $"{DeviceException.Size(memory.Total + packed)} of memory, "
+            + $"{DeviceException.Size(memory.Activations)} of it for activations, and {device.Name} has "
+            + $"{DeviceException.Size(device.Backend.MemoryBytes)}: where responses become that "
             + "long the run ends without memory. Lower --micro-batch, --prompts-per-update or --max-tokens.");
     }
 
@@ -83,11 +96,14 @@ internal static class TrainingMemory
 
     private static void Require(TransformerConfig config, double keptBytes, Device device, double activations, string forActivations)
     {
-        double weights = sizeof(float) * config.ParameterCount, kept = keptBytes * config.ParameterCount, needed = Trained * weights + kept + activations;
+        double weights = sizeof(float) * config.ParameterCount, kept = keptBytes * config.ParameterCount,
+            needed = Trained * weights + kept + activations;
         if (needed <= device.Backend.MemoryBytes) return;
         throw new UsageException(
-            $"training needs {DeviceException.Size(needed)} of memory, and {device.Name} has {DeviceException.Size(device.Backend.MemoryBytes)}: {DeviceException.Size(weights)} for each of weights, " +
-            $"gradients, two moments and the weights as sampling reads them, {DeviceException.Size(kept)} for the model that training starts from{forActivations}. Lower --hidden, --layers or --ffn, or take a " +
+            $"training needs {DeviceException.Size(needed)} of memory, and {device.Name} has "
+                + $"{DeviceException.Size(device.Backend.MemoryBytes)}: {DeviceException.Size(weights)} for each of weights, " +
+            $"gradients, two moments and the weights as sampling reads them, {DeviceException.Size(kept)} for the model that training "
+                + $"starts from{forActivations}. Lower --hidden, --layers or --ffn, or take a " +
             "smaller --base, or adapters of it (--lora); lower --batch or --micro-batch; or let --recompute keep fewer activations.");
     }
 }

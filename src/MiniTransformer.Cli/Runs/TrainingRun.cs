@@ -32,13 +32,18 @@ internal sealed class TrainingRun : IDisposable
     {
         if (File.Exists(path)) throw new UsageException($"--out: '{Invocation.Shown(path)}' is a file; name a new folder.");
         if (resume && !canBegin && !RunDirectory.Exists(path))
-            throw new UsageException($"--resume: there is no run in '{Invocation.Shown(path)}', the folder of --out. Begin it with its flags, without --resume.");
+            throw new UsageException($"--resume: there is no run in '{Invocation.Shown(path)}', the folder of --out. Begin it with its "
+                + "flags, without --resume.");
         if (resume && !RunDirectory.Exists(path) && Directory.Exists(Path.Combine(path, "checkpoints")))
-            throw new UsageException($"--resume: the run.json of '{Invocation.Shown(path)}' is lost, and without it nobody knows how its checkpoints were made. Put it back, or name another --out.");
+            throw new UsageException($"--resume: the run.json of '{Invocation.Shown(path)}' is lost, and without it nobody knows how its "
+                + "checkpoints were made. Put it back, or name another --out.");
         if (resume || !Directory.Exists(path)) return;
         if (RunDirectory.Exists(path))
-            throw new UsageException($"--out: '{Invocation.Shown(path)}' holds a run already. Continue it with --resume, or name another folder.");
-        if (Directory.EnumerateFileSystemEntries(path).Any(entry => Path.GetFileName(entry) is var name && name != ".lock" && !RunDirectory.Leftovers.Contains(name) && !AtomicFile.IsLeftover(name)))
+            throw new UsageException($"--out: '{Invocation.Shown(path)}' holds a run already. Continue it with --resume, or name another "
+                + "folder.");
+        if (Directory.EnumerateFileSystemEntries(path)
+            .Any(entry => Path.GetFileName(entry) is var name && name != ".lock" && !RunDirectory.Leftovers.Contains(name)
+                && !AtomicFile.IsLeftover(name)))
             throw new UsageException($"--out: the folder '{Invocation.Shown(path)}' exists and is not empty. Name another one.");
     }
 
@@ -48,10 +53,13 @@ internal sealed class TrainingRun : IDisposable
         settings = settings with { Folder = Path.GetFullPath(path) };
         bool exists = RunDirectory.Exists(path);
         if (resume && !exists) terminal.Say($"There is nothing to resume in '{Invocation.Shown(path)}': a new run begins.");
-        return new TrainingRun(exists ? RunDirectory.Open(path) : RunDirectory.Create(path, settings.ToJson()), settings, terminal, vocabulary);
+        return new TrainingRun(exists ? RunDirectory.Open(path) : RunDirectory.Create(path, settings.ToJson()), settings, terminal,
+            vocabulary);
     }
 
-    /// <summary>Takes up the last checkpoint, if there is one, and drops what the metrics say of later updates; returns the updates done.</summary>
+    /// <summary>
+    /// Takes up the last checkpoint, if there is one, and drops what the metrics say of later updates; returns the updates done.
+    /// </summary>
     /// <param name="policy">The policy.</param>
     /// <param name="optimizer">Its optimizer.</param>
     /// <param name="at">Where the run stands after a number of updates.</param>
@@ -65,11 +73,15 @@ internal sealed class TrainingRun : IDisposable
             TrainerState state = Checkpoint.Resume(last, policy, optimizer);
             TrainerState needed = at(state.Updates);
             if (state.Phase != needed.Phase || state.Seed != needed.Seed)
-                throw new InvalidDataException($"{last}: it is a checkpoint of {state.Phase} with seed {state.Seed}, not of {needed.Phase} with seed {needed.Seed}.");
+                throw new InvalidDataException($"{last}: it is a checkpoint of {state.Phase} with seed {state.Seed}, not of {needed.Phase} "
+                    + $"with seed {needed.Seed}.");
             if (state != needed)
-                throw new InvalidDataException($"{Path.Combine(last, TrainerState.FileName)}: its counters contradict each other, or the run: after {state.Updates} updates this run stands at {needed.Data} and {needed.Random}, not at {state.Data} and {state.Random}. Delete the folder {last}, and --resume begins again at update 0.");
+                throw new InvalidDataException($"{Path.Combine(last, TrainerState.FileName)}: its counters contradict each other, or the "
+                    + $"run: after {state.Updates} updates this run stands at {needed.Data} and {needed.Random}, not at {state.Data} and "
+                    + $"{state.Random}. Delete the folder {last}, and --resume begins again at update 0.");
             if (state.Updates > total)
-                throw new UsageException($"the run has made {state.Updates} updates already, and {total} are asked for; a resumed run can only go on.");
+                throw new UsageException($"the run has made {state.Updates} updates already, and {total} are asked for; a resumed run can "
+                    + "only go on.");
             updates = saved = state.Updates;
             terminal.Say($"Resumed after update {updates}.");
         }
@@ -79,12 +91,14 @@ internal sealed class TrainingRun : IDisposable
         }
 
         Folder.SaveConfiguration(settings.ToJson()); // only now: a start that is refused leaves the run as it was
-        Folder.Metrics.TruncateAfter(updates == 0 ? -1 : updates, warning => terminal.Say($"warning: {warning}")); // from the beginning: the point at step 0 is measured again
+        // from the beginning: the point at step 0 is measured again
+        Folder.Metrics.TruncateAfter(updates == 0 ? -1 : updates, warning => terminal.Say($"warning: {warning}"));
         return updates;
     }
 
     /// <summary>Saves a model as one of the run's checkpoints.</summary>
-    public void Keep(string name, Transformer model) => Checkpoint.Save(Folder.CheckpointPath(name), model, Saved, TypeFlag.Type(settings.SaveDtype));
+    public void Keep(string name, Transformer model) =>
+        Checkpoint.Save(Folder.CheckpointPath(name), model, Saved, TypeFlag.Type(settings.SaveDtype));
 
     /// <summary>Saves the checkpoint to resume from, if it is not saved already.</summary>
     public void SaveLast(Transformer policy, AdamW optimizer, TrainerState state)
@@ -94,9 +108,12 @@ internal sealed class TrainingRun : IDisposable
         saved = state.Updates;
     }
 
-    /// <summary>Whether the accuracy curve lacks its point after an update: the run was stopped between the update and the measurement.</summary>
+    /// <summary>
+    /// Whether the accuracy curve lacks its point after an update: the run was stopped between the update and the measurement.
+    /// </summary>
     public bool LacksPoint(int updates) => !RunDirectory.ReadMetrics(Folder.Path).Any(line =>
-        line.TryGetProperty("kind", out JsonElement kind) && kind.GetString() == EvaluationPoint.KindName && line.GetProperty("step").GetInt32() == updates);
+        line.TryGetProperty("kind", out JsonElement kind) && kind.GetString() == EvaluationPoint.KindName
+            && line.GetProperty("step").GetInt32() == updates);
 
     /// <summary>Does the run's work; when it is stopped, says how to go on.</summary>
     /// <param name="command">sft or dpr.</param>

@@ -10,7 +10,8 @@ namespace MiniTransformer.Cli.Runs;
 /// <summary>What a model's ids mean: its tokenizer if it has one, else the ids themselves.</summary>
 /// <param name="Tokenizer">The tokenizer, or null.</param>
 /// <param name="WhyNone">Why there is none.</param>
-/// <param name="Tokens">What begins a sequence, ends a response and pads a batch: of the tokenizer and the model's configuration together.</param>
+/// <param name="Tokens">What begins a sequence, ends a response and pads a batch: of the tokenizer and the model's configuration
+/// together.</param>
 /// <param name="Size">Number of ids.</param>
 internal sealed record Vocabulary(ITokenizer? Tokenizer, string? WhyNone, Tokens Tokens, int Size)
 {
@@ -32,11 +33,15 @@ internal sealed record Vocabulary(ITokenizer? Tokenizer, string? WhyNone, Tokens
 
     /// <summary>The tokenizer, where text makes one necessary.</summary>
     /// <exception cref="UsageException">There is none.</exception>
-    public ITokenizer Needed(string what) => Tokenizer ?? throw new UsageException($"{what} is text, and the model has no tokenizer to encode it. {WhyNone}");
+    public ITokenizer Needed(string what) =>
+        Tokenizer ?? throw new UsageException($"{what} is text, and the model has no tokenizer to encode it. {WhyNone}");
 
-    /// <summary>Tokens as people read them: the text, with the ids of tokens that the tokenizer has no text for; or, without a tokenizer, the ids.</summary>
+    /// <summary>
+    /// Tokens as people read them: the text, with the ids of tokens that the tokenizer has no text for; or, without a tokenizer, the ids.
+    /// </summary>
     /// <param name="ids">The tokens.</param>
-    /// <param name="continues">They go on from others, as a response does from its prompt, and keep the space before their first word.</param>
+    /// <param name="continues">They go on from others, as a response does from its prompt, and keep the space before their first
+    /// word.</param>
     public string Show(ReadOnlySpan<int> ids, bool continues = false)
     {
         if (Tokenizer is null) return string.Join(' ', ids.ToArray());
@@ -56,7 +61,10 @@ internal sealed record Vocabulary(ITokenizer? Tokenizer, string? WhyNone, Tokens
     }
 
     /// <summary>One token as people read it.</summary>
-    public string Show(int id) => Tokenizer is null ? id.ToString(CultureInfo.InvariantCulture) : id < Tokenizer.VocabSize ? Tokenizer.TokenText(id) : WithoutText(id);
+    public string Show(int id) =>
+        Tokenizer is null
+            ? id.ToString(CultureInfo.InvariantCulture)
+            : id < Tokenizer.VocabSize ? Tokenizer.TokenText(id) : WithoutText(id);
 
     private static string WithoutText(int id) => string.Create(CultureInfo.InvariantCulture, $"<id {id}>");
 }

@@ -17,7 +17,9 @@ internal static class WayOut
         {
             ModelFolder.Last => $" Or delete {shown}: --resume then begins again at update 0, and comes to the same bits.",
             ModelFolder.Final => $" Or write it again from the run's last checkpoint, with --out {Invocation.Shown(run)} --resume.",
-            _ => $" Or train the run again: --config {Invocation.Shown(RunDirectory.ConfigurationPath(run))} with a new --out comes to the same bits.",
+            _ =>
+                $" Or train the run again: --config {Invocation.Shown(RunDirectory.ConfigurationPath(run))} with a new --out comes to the "
+                    + "same bits.",
         };
     }
 }

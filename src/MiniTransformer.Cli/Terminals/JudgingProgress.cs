@@ -26,7 +26,8 @@ internal sealed class JudgingProgress(Terminal terminal, string? hint)
             lastLine = seconds;
             double rate = judged / seconds;
             string left = judged < responses ? $", {Progress.Duration((responses - judged) / rate)} left" : "";
-            terminal.Say(string.Create(CultureInfo.InvariantCulture, $"judging: {judged} of {responses} responses, {rate:0.0}/s{left}{(hinted || hint is null ? "" : $"; {hint}")}"));
+            terminal.Say(string.Create(CultureInfo.InvariantCulture,
+                $"judging: {judged} of {responses} responses, {rate:0.0}/s{left}{(hinted || hint is null ? "" : $"; {hint}")}"));
             hinted = true;
         }
     }

@@ -25,6 +25,7 @@ internal sealed class Measuring(ITrack track, Func<int> done, string what)
         }
 
         double rate = at.Tokens / Math.Max(1e-3, Stopwatch.GetElapsedTime(begin).TotalSeconds);
-        track.Report(done(), string.Create(CultureInfo.InvariantCulture, $"{what}: {at.Finished} of {at.Responses} responses, {rate:#,0} tokens/s"));
+        track.Report(done(), string.Create(CultureInfo.InvariantCulture,
+            $"{what}: {at.Finished} of {at.Responses} responses, {rate:#,0} tokens/s"));
     }
 }

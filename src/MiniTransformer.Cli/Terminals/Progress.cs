@@ -32,9 +32,11 @@ internal static class Progress
         bool narrow = terminal.Messages.Profile.Width < 70;
         ProgressColumn[] columns = narrow
             ? [new TaskDescriptionColumn(), new PercentageColumn(), new RemainingTimeColumn()]
-            : [new TaskDescriptionColumn(), new ProgressBarColumn { Width = 24 }, new PercentageColumn(), new RateColumn(), new RemainingTimeColumn()];
+            : [new TaskDescriptionColumn(), new ProgressBarColumn { Width = 24 }, new PercentageColumn(), new RateColumn(),
+                new RemainingTimeColumn()];
         terminal.Messages.Progress().AutoClear(false).Columns(columns).Start(context =>
-            result = work((name, total, done, share) => new BarTrack(context.AddTask(Markup.Escape(name), maxValue: Math.Max(1, total)), name, done, share)));
+            result = work((name, total, done, share) =>
+                new BarTrack(context.AddTask(Markup.Escape(name), maxValue: Math.Max(1, total)), name, done, share)));
         return result;
     }
 
@@ -90,5 +92,6 @@ internal static class Progress
         : seconds < 3600 ? $"{(int)seconds / 60} min {(int)seconds % 60} s"
         : $"{(long)seconds / 3600} h {(long)seconds % 3600 / 60} min";
 
-    private static string Rate(double perSecond) => perSecond.ToString(perSecond < 10 ? "0.0" : "0", System.Globalization.CultureInfo.InvariantCulture);
+    private static string Rate(double perSecond) =>
+        perSecond.ToString(perSecond < 10 ? "0.0" : "0", System.Globalization.CultureInfo.InvariantCulture);
 }

@@ -26,7 +26,9 @@ internal sealed class ResultFile : IDisposable
             if (Path.GetDirectoryName(path) is { } folder) Directory.CreateDirectory(folder);
             RemoveLeftovers(path);
             temporary = $"{path}.tmp-{Environment.ProcessId}";
-            Writer = new StreamWriter(temporary, append: false, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { NewLine = "\n" };
+            Writer = new StreamWriter(temporary, append: false,
+                new UTF8Encoding(encoderShouldEmitUTF8Identifier: false))
+            { NewLine = "\n" };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -49,7 +51,9 @@ internal sealed class ResultFile : IDisposable
         terminal.Say($"Written to {Invocation.Shown(path)}.");
     }
 
-    /// <summary>The command was stopped: what is written so far is kept, in a file beside the one that whole results would have got.</summary>
+    /// <summary>
+    /// The command was stopped: what is written so far is kept, in a file beside the one that whole results would have got.
+    /// </summary>
     /// <param name="done">What is done, such as "2 of 5 policies are measured"; null if nothing is.</param>
     /// <returns>The exception that says so.</returns>
     public Interruption Part(string? done)

@@ -74,7 +74,8 @@ internal sealed class Terminal
     /// <summary>A table on a screen.</summary>
     internal static void Write(IAnsiConsole screen, ReportTable table)
     {
-        // A number broken over two lines cannot be read: where columns do not fit, not even close together, each row becomes a block of lines.
+        // A number broken over two lines cannot be read: where columns do not fit, not even close together, each row becomes a block of
+        // lines.
         int[] widths = [.. table.Headers.Select((header, c) => table.Rows.Select(row => Cells(row[c].Text)).Append(Cells(header)).Max())];
         bool roomy = widths.Sum() + RoomyGap * widths.Length <= screen.Profile.Width;
         if (!roomy && widths.Skip(1).Sum() + widths.Length + 1 + Math.Min(widths[0], NarrowestName) > screen.Profile.Width)
@@ -130,7 +131,8 @@ internal sealed class Terminal
     private static IAnsiConsole ConsoleOn(TextWriter writer)
     {
         IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(writer) });
-        if (int.TryParse(Environment.GetEnvironmentVariable("COLUMNS"), NumberStyles.None, CultureInfo.InvariantCulture, out int width) && width > 0)
+        if (int.TryParse(Environment.GetEnvironmentVariable("COLUMNS"), NumberStyles.None, CultureInfo.InvariantCulture, out int width)
+            && width > 0)
             console.Profile.Width = Math.Max(20, width);
         return console;
     }

@@ -20,9 +20,9 @@ public enum AdviceScore
     Accuracy,
 
     /// <summary>
-    /// Mean log-likelihood of validation demonstrations, in nats a response. It rewards imitation of these demonstrations, faults included. Held out from the
-    /// training data it therefore speaks against any policy that does better than its teachers: trust it only where the validation
-    /// demonstrations are what the model should say, such as a checked set.
+    /// Mean log-likelihood of validation demonstrations, in nats a response. It rewards imitation of these demonstrations, faults included.
+    /// Held out from the training data it therefore speaks against any policy that does better than its teachers: trust it only where the
+    /// validation demonstrations are what the model should say, such as a checked set.
     /// </summary>
     LogLikelihood,
 }
@@ -99,8 +99,8 @@ public sealed record Advice(
     };
 
     /// <summary>
-    /// The rule: of the candidates, the one with the largest gain (the first of equals); DPR with it if its gain exceeds the threshold and continued SFT's
-    /// gain is not larger; continued SFT if its gain is larger and exceeds the threshold; else stop.
+    /// The rule: of the candidates, the one with the largest gain (the first of equals); DPR with it if its gain exceeds the threshold and
+    /// continued SFT's gain is not larger; continued SFT if its gain is larger and exceeds the threshold; else stop.
     /// </summary>
     /// <param name="references">Candidates and their predicted gains.</param>
     /// <param name="continued">Continued SFT's gain; null if it was not tried.</param>

@@ -13,7 +13,8 @@ public sealed record AdvisorOptions
     public float Alpha { get; init; } = 1;
 
     /// <summary>
-    /// A DPR run whose own strength takes the place of <see cref="Alpha"/>, for each candidate; see <see cref="Advisor.MatchedAlpha"/>. Null takes Alpha for all.
+    /// A DPR run whose own strength takes the place of <see cref="Alpha"/>, for each candidate; see <see cref="Advisor.MatchedAlpha"/>.
+    /// Null takes Alpha for all.
     /// </summary>
     public DprOptions? Match { get; init; }
 
@@ -36,10 +37,10 @@ public sealed record AdvisorOptions
 }
 
 /// <summary>
-/// Says whether DPR will help before it is run. DPR walks from π_ref through π_SFT onwards; decoding from π_SFT (π_SFT/π_ref)^α, normalised at each
-/// state, takes a step that way without training, and its greedy accuracy minus SFT's on validation prompts is the predicted gain. A short continued SFT beside it
-/// shows whether more imitation would do better. The rule is <see cref="Advice.Decide"/>. What it predicts is a gain over SFT in greedy accuracy,
-/// with DPR's plain r̂; a prompt that it chooses on is no longer held out.
+/// Says whether DPR will help before it is run. DPR walks from π_ref through π_SFT onwards; decoding from π_SFT (π_SFT/π_ref)^α, normalised
+/// at each state, takes a step that way without training, and its greedy accuracy minus SFT's on validation prompts is the predicted gain.
+/// A short continued SFT beside it shows whether more imitation would do better. The rule is <see cref="Advice.Decide"/>. What it predicts
+/// is a gain over SFT in greedy accuracy, with DPR's plain r̂; a prompt that it chooses on is no longer held out.
 /// </summary>
 public static class Advisor
 {
@@ -51,12 +52,14 @@ public static class Advisor
     /// <param name="demonstrations">What continued SFT goes on with.</param>
     /// <param name="options">Settings.</param>
     public static Advice Advise(
-        Transformer sft, IReadOnlyList<(string Name, Transformer Model)> references, IReadOnlyList<TaskPrompt> validation, ITokenizer tokenizer,
+        Transformer sft, IReadOnlyList<(string Name, Transformer Model)> references, IReadOnlyList<TaskPrompt> validation,
+        ITokenizer tokenizer,
         IReadOnlyList<Example> demonstrations, AdvisorOptions options)
     {
         int[][] prompts = [.. validation.Select(p => p.Encode(tokenizer).Ids)];
         IEnumerable<AdvisedPolicy> rows = ByAccuracy(
-            sft, references, prompts, responses => Evaluation.Judge(validation, responses, tokenizer), tokenizer.Tokens.Ends, demonstrations, options);
+            sft, references, prompts, responses =>
+                Evaluation.Judge(validation, responses, tokenizer), tokenizer.Tokens.Ends, demonstrations, options);
         return Decide([.. rows], AdviceScore.Accuracy, prompts.Length, options);
     }
 
@@ -69,18 +72,20 @@ public static class Advisor
     /// <param name="demonstrations">What continued SFT goes on with.</param>
     /// <param name="options">Settings.</param>
     public static IEnumerable<AdvisedPolicy> ByAccuracy(
-        Transformer sft, IReadOnlyList<(string Name, Transformer Model)> references, IReadOnlyList<int[]> prompts, Func<SampledResponse[], Accuracy> judge, EndTokens ends,
+        Transformer sft, IReadOnlyList<(string Name, Transformer Model)> references, IReadOnlyList<int[]> prompts,
+        Func<SampledResponse[], Accuracy> judge, EndTokens ends,
         IReadOnlyList<Example> demonstrations, AdvisorOptions options)
     {
         return Rows(sft, references, demonstrations, options, prompts, ends, policy => new Scores(Right(policy, 0), Right(policy, 1)));
 
         double[] Right(Policy policy, float temperature) =>
-            [.. judge(policy.Generate(prompts, ends, options.Sampling with { Temperature = temperature })).Right.Select(right => right ? 1.0 : 0)];
+            [.. judge(policy.Generate(prompts, ends, options.Sampling with { Temperature = temperature })).Right.Select(right =>
+                right ? 1.0 : 0)];
     }
 
     /// <summary>
-    /// The same by the log-likelihood of demonstrations that took no part in training, for data without a verifier. See <see cref="AdviceScore.LogLikelihood"/>
-    /// for when it must not be trusted.
+    /// The same by the log-likelihood of demonstrations that took no part in training, for data without a verifier. See
+    /// <see cref="AdviceScore.LogLikelihood"/> for when it must not be trusted.
     /// </summary>
     /// <param name="sft">π_SFT; it stays as it is.</param>
     /// <param name="references">The candidates.</param>
@@ -95,7 +100,8 @@ public static class Advisor
         policy => new Scores(ResponseLikelihood.Of(policy, heldOut), null));
 
     /// <summary>
-    /// The α of the policy that a run of DPR heads for. It divides its advantages A by their root mean square, so that its KL to π_SFT weighs β rms(A) beside r̂ itself:
+    /// The α of the policy that a run of DPR heads for. It divides its advantages A by their root mean square, so that its KL to π_SFT
+    /// weighs β rms(A) beside r̂ itself:
     /// <code>
     /// α = 1 / (β rms(A)),   A = return-to-go of r̂ − its mean at the position, on π_SFT's own responses
     /// </code>
@@ -108,7 +114,11 @@ public static class Advisor
     /// <exception cref="ArgumentException">β is 0: nothing holds the policy, and there is no such α.</exception>
     public static float MatchedAlpha(Transformer sft, Transformer reference, IReadOnlyList<Example> responses, DprOptions dpr)
     {
-        if (!(dpr.Beta > 0)) throw new ArgumentException("Advisor: with β = 0 nothing holds DPR near π_SFT, so that no α of extrapolated decoding stands for it; give one.");
+        if (!(dpr.Beta > 0))
+        {
+            throw new ArgumentException("Advisor: with β = 0 nothing holds DPR near π_SFT, so that no α of extrapolated decoding stands "
+                + "for it; give one.");
+        }
         if (!dpr.Whiten) return (float)(1 / dpr.Beta);
         var batch = new ResponseBatch(responses);
         float[] rHat = new DenseReward(sft, reference).Recover(batch).RHat;
@@ -131,15 +141,24 @@ public static class Advisor
     private readonly record struct Scores(double[] Score, double[]? Sampled);
 
     private static IEnumerable<AdvisedPolicy> Rows(
-        Transformer sft, IReadOnlyList<(string Name, Transformer Model)> references, IReadOnlyList<Example> demonstrations, AdvisorOptions options,
+        Transformer sft, IReadOnlyList<(string Name, Transformer Model)> references, IReadOnlyList<Example> demonstrations,
+        AdvisorOptions options,
         IReadOnlyList<int[]> prompts, EndTokens ends, Func<Policy, Scores> score)
     {
-        if (prompts.Count == 0) throw new ArgumentException("Advisor: there is nothing to validate on; at least one prompt or demonstration that was held out is needed.");
-        if (references.Count == 0 && options.Continued is null) throw new ArgumentException("Advisor: there is neither a candidate reference nor a continued SFT to try.");
+        if (prompts.Count == 0)
+        {
+            throw new ArgumentException("Advisor: there is nothing to validate on; at least one prompt or demonstration that was held out "
+                + "is needed.");
+        }
+        if (references.Count == 0 && options.Continued is null)
+        {
+            throw new ArgumentException("Advisor: there is neither a candidate reference nor a continued SFT to try.");
+        }
         foreach ((string name, Transformer model) in references)
         {
             if (model.Config.VocabSize != sft.Config.VocabSize)
-                throw new ArgumentException($"Advisor: SFT has a vocabulary of {sft.Config.VocabSize}, the reference '{name}' one of {model.Config.VocabSize}; they must share a tokenizer.");
+                throw new ArgumentException($"Advisor: SFT has a vocabulary of {sft.Config.VocabSize}, the reference '{name}' one of "
+                    + $"{model.Config.VocabSize}; they must share a tokenizer.");
         }
 
         return Measure();
@@ -149,7 +168,8 @@ public static class Advisor
             Scores before = score(sft);
             yield return Row(AdvisedKind.Sft, "SFT", before, before);
             Example[] drawn = options.Match is null ? []
-                : [.. Sampler.Generate(sft, prompts, ends, options.Sampling with { Temperature = 1 }).Select((r, i) => new Example(prompts[i], r.Ids)).Where(e => e.ResponseIds.Length > 0)];
+                : [.. Sampler.Generate(sft, prompts, ends, options.Sampling with { Temperature = 1 })
+                    .Select((r, i) => new Example(prompts[i], r.Ids)).Where(e => e.ResponseIds.Length > 0)];
             foreach ((string name, Transformer model) in references)
             {
                 float alpha = options.Match is null ? options.Alpha : MatchedAlpha(sft, model, drawn, options.Match);
@@ -169,7 +189,8 @@ public static class Advisor
     private static AdvisedPolicy Row(AdvisedKind kind, string name, Scores scores, Scores before)
     {
         (double gain, double error) = Paired(scores.Score, before.Score);
-        return new AdvisedPolicy(kind, name, scores.Score.Average(), scores.Sampled?.Average(), gain, error, scores.Sampled?.Average() - before.Sampled?.Average())
+        return new AdvisedPolicy(kind, name, scores.Score.Average(), scores.Sampled?.Average(), gain, error,
+            scores.Sampled?.Average() - before.Sampled?.Average())
         {
             Won = scores.Score.Zip(before.Score).Count(pair => pair.First > pair.Second),
             Lost = scores.Score.Zip(before.Score).Count(pair => pair.First < pair.Second),

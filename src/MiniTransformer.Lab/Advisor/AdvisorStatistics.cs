@@ -23,9 +23,13 @@ public sealed record AdvisorStatistics(
     /// <exception cref="ArgumentException">There is no record, or a regime and seed stand twice.</exception>
     public static AdvisorStatistics Of(IReadOnlyList<AdvisorRecord> records, double threshold = .01)
     {
-        if (records.Count == 0) throw new ArgumentException("AdvisorStatistics: there is no record; at least one regime and seed is needed.");
+        if (records.Count == 0)
+        {
+            throw new ArgumentException("AdvisorStatistics: there is no record; at least one regime and seed is needed.");
+        }
         if (records.GroupBy(r => (r.Regime, r.Seed)).FirstOrDefault(g => g.Count() > 1) is { } twice)
-            throw new ArgumentException($"AdvisorStatistics: regime '{twice.Key.Regime}' with seed {twice.Key.Seed} came twice; one record is needed.");
+            throw new ArgumentException($"AdvisorStatistics: regime '{twice.Key.Regime}' with seed {twice.Key.Seed} came twice; one record "
+                + "is needed.");
         AdvisedGain[] pairs = [.. records.SelectMany(r => r.References)];
         string[] names = [.. pairs.Select(p => p.Name).Distinct()];
         return new AdvisorStatistics(
@@ -37,7 +41,8 @@ public sealed record AdvisorStatistics(
     /// <summary>The gain that following the rule reaches in one case.</summary>
     public static double Chosen(AdvisorRecord record, double threshold = .01)
     {
-        (AdviceAction action, string? reference, _) = Advice.Decide([.. record.References.Select(r => (r.Name, r.Predicted))], record.Continued?.Predicted, threshold);
+        (AdviceAction action, string? reference, _) = Advice.Decide([.. record.References.Select(r => (r.Name, r.Predicted))],
+            record.Continued?.Predicted, threshold);
         return action switch
         {
             AdviceAction.RunDpr => record.References.First(r => r.Name == reference).Realised,

@@ -40,10 +40,15 @@ public static class AdvisorTables
     {
         IEnumerable<(string Name, AdvisorRecord[] Records)> groups = records.GroupBy(r => r.Regime).Select(g => (g.Key, g.ToArray()));
         return new ReportTable(
-            "The advisor's forecasts", ["regime", "seeds", "sign right", $"where the gain exceeds {Numbers.Fraction(AdvisorStatistics.LargeEffect)}", "correlation", "gain of its choice", "of the best choice", "regret"],
+            "The advisor's forecasts",
+            ["regime", "seeds", "sign right", $"where the gain exceeds {Numbers.Fraction(AdvisorStatistics.LargeEffect)}", "correlation",
+                "gain of its choice", "of the best choice", "regret"],
             [.. groups.Append(("all", [.. records])).Select(g => Row(g.Item1, AdvisorStatistics.Of(g.Item2)))],
-            "Forecast: greedy accuracy of extrapolated decoding minus SFT's, on validation prompts, for each candidate reference; what was reached: DPR with that reference minus SFT, greedy, on held-out prompts. "
-            + "Signs and correlation are over all references that DPR was run with. Its choice: the reference with the largest forecast, continued SFT where its short trial promises more, or stopping; regret is what the best choice, known only afterwards, gains more.");
+            "Forecast: greedy accuracy of extrapolated decoding minus SFT's, on validation prompts, for each candidate reference; what was "
+                + "reached: DPR with that reference minus SFT, greedy, on held-out prompts. "
+            + "Signs and correlation are over all references that DPR was run with. Its choice: the reference with the largest forecast, "
+            + "continued SFT where its short trial promises more, or stopping; regret is what the best choice, known only afterwards, "
+            + "gains more.");
     }
 
     /// <summary>The advisor beside fixed choices.</summary>
@@ -71,8 +76,10 @@ public static class AdvisorTables
 
     private static IReadOnlyList<ReportCell> Row(string name, AdvisorStatistics s) =>
     [
-        name, $"{s.Cases}", Rate(s.Signs), Rate(s.LargeSigns), Numbers.Decimal(s.Correlation), Numbers.SignedFraction(s.Gain), Numbers.SignedFraction(s.BestGain), Numbers.Fraction(s.Regret),
+        name, $"{s.Cases}", Rate(s.Signs), Rate(s.LargeSigns), Numbers.Decimal(s.Correlation), Numbers.SignedFraction(s.Gain),
+        Numbers.SignedFraction(s.BestGain), Numbers.Fraction(s.Regret),
     ];
 
-    private static string Rate(HitRate rate) => rate.Count == 0 ? Numbers.None : $"{Numbers.Fraction(rate.Rate)} ({rate.Hits} of {rate.Count})";
+    private static string Rate(HitRate rate) =>
+        rate.Count == 0 ? Numbers.None : $"{Numbers.Fraction(rate.Rate)} ({rate.Hits} of {rate.Count})";
 }

@@ -40,10 +40,15 @@ public sealed class Experiment(World world)
         while (Next(training, out TrainingStep step, ref failure))
         {
             yield return new StepDone(method.Label, step);
-            if (curve && step.Step * CurvePoints / step.Total > (step.Step - 1) * CurvePoints / step.Total) points.Add(Point(step.Step, policy));
+            if (curve && step.Step * CurvePoints / step.Total > (step.Step - 1) * CurvePoints / step.Total)
+            {
+                points.Add(Point(step.Step, policy));
+            }
         }
 
-        yield return failure is null ? Measure(method, method.PolicyOf(world, policy), points) : new MethodDone(method, Unmeasured(method) with { Failure = failure }, null);
+        yield return failure is null
+            ? Measure(method, method.PolicyOf(world, policy), points)
+            : new MethodDone(method, Unmeasured(method) with { Failure = failure }, null);
     }
 
     private static bool Next(IEnumerator<TrainingStep> training, out TrainingStep step, ref string? failure)
@@ -80,7 +85,8 @@ public sealed class Experiment(World world)
         SamplingOptions onValidation = Sampling("validation") with { Temperature = method.Temperature };
         MethodResult result = Unmeasured(method) with
         {
-            ValidationGreedy = Evaluation.Accuracy(policy, world.Data.Validation, world.Tokenizer, onValidation with { Temperature = 0 }).Total,
+            ValidationGreedy = Evaluation.Accuracy(policy, world.Data.Validation, world.Tokenizer,
+                onValidation with { Temperature = 0 }).Total,
             ValidationSampled = Evaluation.Accuracy(policy, world.Data.Validation, world.Tokenizer, onValidation).Total,
             Greedy = method.Temperature == 1 ? m.Greedy.Total : double.NaN, // the most probable token is that of any temperature
             Sampled = m.Sampled.Total,
@@ -91,7 +97,8 @@ public sealed class Experiment(World world)
             Ended = m.Ended,
             Unread = unread,
             JudgeFailed = failed,
-            Tasks = m.Greedy.PerTask.ToDictionary(t => t.Key, t => new TaskAccuracy(method.Temperature == 1 ? t.Value : double.NaN, m.Sampled.PerTask[t.Key])),
+            Tasks = m.Greedy.PerTask.ToDictionary(t => t.Key, t =>
+                new TaskAccuracy(method.Temperature == 1 ? t.Value : double.NaN, m.Sampled.PerTask[t.Key])),
             Curve = curve,
         };
         return new MethodDone(method, result, m);

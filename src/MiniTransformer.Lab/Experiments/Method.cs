@@ -13,7 +13,9 @@ public abstract record Method(MethodRole Role = MethodRole.Other)
     /// <summary>What it is called, without its reference and setting: "DPR".</summary>
     public abstract string Name { get; }
 
-    /// <summary>The reference that r̂ is taken relative to, by its name in <see cref="World.References"/>; null where the method has none.</summary>
+    /// <summary>
+    /// The reference that r̂ is taken relative to, by its name in <see cref="World.References"/>; null where the method has none.
+    /// </summary>
     public virtual string? Reference => null;
 
     /// <summary>The setting that is varied, such as "β"; null where there is none.</summary>

@@ -3,8 +3,8 @@ using System.Text.Json.Serialization;
 namespace MiniTransformer.Lab;
 
 /// <summary>
-/// What one method reached in one regime and seed: a line of results.jsonl. NaN says that a quantity was not measured. Methods of the same seed share data and
-/// base, and are compared as a pair.
+/// What one method reached in one regime and seed: a line of results.jsonl. NaN says that a quantity was not measured. Methods of the same
+/// seed share data and base, and are compared as a pair.
 /// </summary>
 public sealed record MethodResult
 {
@@ -33,7 +33,9 @@ public sealed record MethodResult
     /// <summary>Whether it belongs to a sweep, on seeds of its own: settings are chosen there, and methods compared at equal KL.</summary>
     public bool Sweep { get; init; }
 
-    /// <summary>Whether the setting is the one that the sweep chose on validation prompts; where the default was chosen there is no such result.</summary>
+    /// <summary>
+    /// Whether the setting is the one that the sweep chose on validation prompts; where the default was chosen there is no such result.
+    /// </summary>
     public bool Chosen { get; init; }
 
     /// <summary>Why there are no numbers, where the policy collapsed; null where there are.</summary>
@@ -66,7 +68,9 @@ public sealed record MethodResult
     /// <summary>Fraction of sampled responses that ended.</summary>
     public double Ended { get; init; } = double.NaN;
 
-    /// <summary>Greedy and sampled responses that are wrong because nothing could be read in them; null where the judge does not say.</summary>
+    /// <summary>
+    /// Greedy and sampled responses that are wrong because nothing could be read in them; null where the judge does not say.
+    /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? Unread { get; init; }
 
@@ -85,7 +89,8 @@ public sealed record MethodResult
     public string Label => LabelOf(Method, Reference, Knob, Value);
 
     internal static string LabelOf(string method, string? reference, string? knob, double? value) =>
-        method + (reference is null ? "" : $", reference {reference}") + (knob is null ? "" : FormattableString.Invariant($", {knob} = {value}"));
+        method + (reference is null ? "" : $", reference {reference}")
+            + (knob is null ? "" : FormattableString.Invariant($", {knob} = {value}"));
 }
 
 /// <summary>A method's accuracy in one task.</summary>

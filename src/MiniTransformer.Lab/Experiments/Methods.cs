@@ -15,7 +15,8 @@ public sealed record Sweep(Func<double, Method> At, IReadOnlyList<double> Values
 /// <summary>The methods of the comparison.</summary>
 public static class Methods
 {
-    private static readonly double[] Betas = [.3, 1, 3, 10], Alphas = [.25, .5, 1, 2], Gammas = [0, .5, .9, 1], RateFactors = [.3, 1, 3], PairRateFactors = [.1, .3, 1];
+    private static readonly double[] Betas = [.3, 1, 3, 10], Alphas = [.25, .5, 1, 2], Gammas = [0, .5, .9, 1], RateFactors = [.3, 1, 3],
+        PairRateFactors = [.1, .3, 1];
 
     /// <summary>The methods of a regime, each at its default setting, in the order of the table.</summary>
     public static IReadOnlyList<Method> Of(Regime regime)
@@ -54,13 +55,17 @@ public static class Methods
     /// <summary>The demo's methods: SFT and its controls, and DPR plain, floored, and with the half-way checkpoint as reference.</summary>
     public static IReadOnlyList<Method> OfDemo(Regime regime) =>
     [
-        .. Untrained(regime), new ContinuedSftMethod(), new DprMethod(regime.MainReference), Floored(regime, regime.MainReference), new DprMethod(World.Fraction(.5)),
+        .. Untrained(regime), new ContinuedSftMethod(), new DprMethod(regime.MainReference), Floored(regime, regime.MainReference),
+        new DprMethod(World.Fraction(.5)),
     ];
 
     /// <summary>Whether a method's accuracy is followed while it trains.</summary>
-    public static bool HasCurve(Method method) => method is { Value: null, Role: MethodRole.ContinuedSft or MethodRole.Dpr or MethodRole.FlooredDpr };
+    public static bool HasCurve(Method method) =>
+        method is { Value: null, Role: MethodRole.ContinuedSft or MethodRole.Dpr or MethodRole.FlooredDpr };
 
-    /// <summary>Settings that change how far a method goes from π_SFT: for the choice on validation prompts, and for the comparison at equal KL.</summary>
+    /// <summary>
+    /// Settings that change how far a method goes from π_SFT: for the choice on validation prompts, and for the comparison at equal KL.
+    /// </summary>
     public static IReadOnlyList<Sweep> StrengthSweeps(Regime regime)
     {
         string main = regime.MainReference;
@@ -77,7 +82,9 @@ public static class Methods
         ];
     }
 
-    /// <summary>The methods of the sweeps, run on seeds of their own: SFT, where every sweep starts; strengths; γ; and the references.</summary>
+    /// <summary>
+    /// The methods of the sweeps, run on seeds of their own: SFT, where every sweep starts; strengths; γ; and the references.
+    /// </summary>
     public static IReadOnlyList<Method> OfSweep(Regime regime) =>
     [
         new SftMethod(),
@@ -87,7 +94,8 @@ public static class Methods
     ];
 
     /// <summary>
-    /// The methods of an evaluation seed: each at its default setting, and again at the setting that the sweep chose, where that is another one.
+    /// The methods of an evaluation seed: each at its default setting, and again at the setting that the sweep chose, where that is another
+    /// one.
     /// </summary>
     /// <param name="regime">The regime.</param>
     /// <param name="sweep">Results of the sweep seeds.</param>
@@ -96,7 +104,10 @@ public static class Methods
         List<(Method, bool)> methods = [.. Of(regime).Select(method => (method, false))];
         foreach (Sweep strengths in StrengthSweeps(regime))
         {
-            if (Selection.Best(sweep, regime.Name, strengths.At(strengths.Default)) is { } best && best != strengths.Default) methods.Add((strengths.At(best), true));
+            if (Selection.Best(sweep, regime.Name, strengths.At(strengths.Default)) is { } best && best != strengths.Default)
+            {
+                methods.Add((strengths.At(best), true));
+            }
         }
 
         return methods;
@@ -105,7 +116,9 @@ public static class Methods
     private static IEnumerable<Method> Untrained(Regime regime) =>
         regime.HasBase ? [new BaseMethod(), new SftMethod(), new CoolSftMethod()] : [new SftMethod(), new CoolSftMethod()];
 
-    private static DprMethod Floored(Regime regime, string reference) => new(reference, "DPR, floor") { Role = MethodRole.FlooredDpr, Rewarding = new RewardOptions { Floor = regime.Floor } };
+    private static DprMethod Floored(Regime regime, string reference) =>
+        new(reference, "DPR, floor") { Role = MethodRole.FlooredDpr, Rewarding = new RewardOptions { Floor = regime.Floor } };
 
-    private static DprMethod Sentence(string reference) => new(reference, "sentence-level REINFORCE") { Role = MethodRole.Sentence, Settings = o => o with { SentenceLevel = true } };
+    private static DprMethod Sentence(string reference) =>
+        new(reference, "sentence-level REINFORCE") { Role = MethodRole.Sentence, Settings = o => o with { SentenceLevel = true } };
 }

@@ -52,7 +52,10 @@ public sealed record Regime
     /// <summary>SFT on the demonstrations.</summary>
     public SftOptions Sft { get; init; } = new();
 
-    /// <summary>DPR from the SFT policy. The other methods that train on sequences get as many: updates × prompts. DPR itself draws at most that: the last batch of a pass over its prompts is short.</summary>
+    /// <summary>
+    /// DPR from the SFT policy. The other methods that train on sequences get as many: updates × prompts. DPR itself draws at most that:
+    /// the last batch of a pass over its prompts is short.
+    /// </summary>
     public DprOptions Dpr { get; init; } = new() { MaxTokens = 8 };
 
     /// <summary>The floor δ of the floored reward.</summary>
@@ -67,10 +70,15 @@ public sealed record Regime
     /// <summary>Whether the demonstrations change in kind while SFT goes through them.</summary>
     public bool IsOrdered => Parts > 1;
 
-    /// <summary>The number of equal parts of the demonstrations that follow one another: one for each demonstrator, two halves for own data in their order.</summary>
+    /// <summary>
+    /// The number of equal parts of the demonstrations that follow one another: one for each demonstrator, two halves for own data in their
+    /// order.
+    /// </summary>
     public int Parts => Own is null ? Demonstrators.Count : Sft.Shuffle ? 1 : 2;
 
-    /// <summary>The reference that the methods use unless they name another: the base, or else the checkpoint after a tenth of SFT.</summary>
+    /// <summary>
+    /// The reference that the methods use unless they name another: the base, or else the checkpoint after a tenth of SFT.
+    /// </summary>
     public string MainReference => HasBase ? World.Base : World.Fraction(.1);
 
     /// <summary>Number of demonstrations.</summary>
@@ -97,11 +105,13 @@ public sealed record Regime
     /// <param name="device">Where it would be taken.</param>
     public (StepMemory Sft, StepMemory Dpr) Memory(Device device)
     {
-        int response = Math.Min(Dpr.MaxTokens, Model.MaxPositions), prompt = Math.Min(Own?.LongestPrompt ?? int.MaxValue, Model.MaxPositions - response + 1);
+        int response = Math.Min(Dpr.MaxTokens, Model.MaxPositions),
+            prompt = Math.Min(Own?.LongestPrompt ?? int.MaxValue, Model.MaxPositions - response + 1);
         using var dry = Device.DryRun(device);
         using var expert = Transformer.Blank(Model, dry);
         return (
-            StepMemory.OfSft(Model, new ResponseBatch([.. Enumerable.Repeat(new Example(new int[prompt], new int[response]), Sft.BatchSize)])),
+            StepMemory.OfSft(Model,
+                new ResponseBatch([.. Enumerable.Repeat(new Example(new int[prompt], new int[response]), Sft.BatchSize)])),
             StepMemory.OfDpr(expert, [expert], [.. Enumerable.Repeat(new int[prompt], Dpr.PromptsPerUpdate)], Dpr));
     }
 

@@ -36,7 +36,8 @@ public static class Regimes
         new()
         {
             Name = "base-to-better",
-            Description = "a base trained on mostly lazy answers (20% good), then demonstrations that are better but still imperfect (40% good)",
+            Description = "a base trained on mostly lazy answers (20% good), then demonstrations that are better but still imperfect (40% "
+                + "good)",
             BaseDemonstrator = MostlyLazy,
             Demonstrators = [new() { Good = .40 }],
         },
@@ -57,7 +58,8 @@ public static class Regimes
         new()
         {
             Name = "lazyshift",
-            Description = "no base; demonstrations that improve over the run, taken once in their order: 90% of the first half, 55% of the second are lazy and copy the input",
+            Description = "no base; demonstrations that improve over the run, taken once in their order: 90% of the first half, 55% of the "
+                + "second are lazy and copy the input",
             Tasks = FiveTasks,
             Words = ShortWords,
             Sizes = Many,
@@ -77,11 +79,13 @@ public static class Regimes
         new()
         {
             Name = "shift",
-            Description = "no base; noise that lessens over the run, taken once in order: 60% of the first half, 10% of the second have one wrong letter",
+            Description = "no base; noise that lessens over the run, taken once in order: 60% of the first half, 10% of the second have "
+                + "one wrong letter",
             Tasks = FiveTasks,
             Words = ShortWords,
             Sizes = Many,
-            Demonstrators = [new() { Good = .40, Copy = 0, Cut = 0, WrongLetter = 1 }, new() { Good = .90, Copy = 0, Cut = 0, WrongLetter = 1 }],
+            Demonstrators = [new() { Good = .40, Copy = 0, Cut = 0, WrongLetter = 1 },
+                new() { Good = .90, Copy = 0, Cut = 0, WrongLetter = 1 }],
             Sft = InOrder,
         },
         new()
@@ -109,12 +113,13 @@ public static class Regimes
     ];
 
     /// <summary>
-    /// The regime of the user's own data. SFT has the settings that the command sft has by default: one epoch from a base, five from random weights. DPR draws as many tokens an
-    /// update as in the other regimes: with longer responses fewer of them, but at least 16.
+    /// The regime of the user's own data. SFT has the settings that the command sft has by default: one epoch from a base, five from random
+    /// weights. DPR draws as many tokens an update as in the other regimes: with longer responses fewer of them, but at least 16.
     /// </summary>
     /// <param name="own">The data.</param>
     /// <param name="baseModel">The base's form; null for the small model, with as many positions as the data need.</param>
-    /// <param name="inOrder">Whether SFT takes the data in their order, for data that improve over time; their second half counts as the better part.</param>
+    /// <param name="inOrder">Whether SFT takes the data in their order, for data that improve over time; their second half counts as the
+    /// better part.</param>
     public static Regime OfOwn(OwnData own, TransformerConfig? baseModel, bool inOrder = false)
     {
         int positions = own.LongestPrompt + own.ResponseRoom;
@@ -127,7 +132,10 @@ public static class Regimes
             Own = own,
             Demonstrators = [],
             Model = model,
-            Sft = (own.BaseFolder is null ? new SftOptions { Epochs = 5, BatchSize = 64, LearningRate = 2e-3 } : new SftOptions()) with { Shuffle = !inOrder },
+            Sft = (own.BaseFolder is null
+                ? new SftOptions { Epochs = 5, BatchSize = 64, LearningRate = 2e-3 }
+                : new SftOptions()) with
+            { Shuffle = !inOrder },
             Dpr = new DprOptions { MaxTokens = longest, PromptsPerUpdate = Math.Clamp(1536 / longest / 4 * 4, 16, 192) },
         };
     }

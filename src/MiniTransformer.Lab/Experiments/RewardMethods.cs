@@ -73,5 +73,6 @@ public sealed record ExtrapolationMethod(string From, double Alpha = 1, bool Var
     public override double? Value => Varied ? Alpha : null;
 
     /// <inheritdoc/>
-    public override Policy PolicyOf(World world, Transformer trained) => new Extrapolation(world.Expert, world.Reference(From), (float)Alpha);
+    public override Policy PolicyOf(World world, Transformer trained) =>
+        new Extrapolation(world.Expert, world.Reference(From), (float)Alpha);
 }

@@ -13,11 +13,13 @@ public static class Selection
     public static double? Best(IEnumerable<MethodResult> results, string regime, Method method)
     {
         ILookup<double, double> byValue = results
-            .Where(c => c.Sweep && c.Regime == regime && c.Method == method.Name && c.Reference == method.Reference && c.Knob == method.Knob && c.Value is not null)
+            .Where(c => c.Sweep && c.Regime == regime && c.Method == method.Name && c.Reference == method.Reference
+                && c.Knob == method.Knob && c.Value is not null)
             .ToLookup(c => c.Value!.Value, Score);
         return byValue.Count == 0 ? null : byValue.OrderByDescending(v => v.Average()).ThenBy(v => v.Key).First().Key;
     }
 
     /// <summary>The number by which settings are chosen; a policy that collapsed is worth nothing.</summary>
-    public static double Score(MethodResult result) => result.Failure is null ? (result.ValidationGreedy + result.ValidationSampled) / 2 : 0;
+    public static double Score(MethodResult result) =>
+        result.Failure is null ? (result.ValidationGreedy + result.ValidationSampled) / 2 : 0;
 }

@@ -32,7 +32,8 @@ public sealed record CoolSftMethod() : Method(MethodRole.CoolSft)
 }
 
 /// <summary>
-/// More SFT on the same demonstrations, with as many sequences as DPR has updates × prompts (it draws a few less: the last batch of a pass is short): the control that any further training has to beat.
+/// More SFT on the same demonstrations, with as many sequences as DPR has updates × prompts (it draws a few less: the last batch of a pass
+/// is short): the control that any further training has to beat.
 /// </summary>
 /// <param name="RateFactor">Times the learning rate of SFT.</param>
 /// <param name="LastPart">Only the last part of demonstrations that are ordered: the better ones.</param>

@@ -34,7 +34,9 @@ public sealed class World : IDisposable
         (Regime, Seed, Device) = (regime, seed, device);
         Data = WorldData.Of(regime, seed);
         Prompts = [.. Data.Reinforcement.Select(p => p.Encode(Tokenizer).Ids)];
-        BaseFolder = baseFolder is null || !regime.PretrainsBase ? null : Path.Combine(baseFolder, FormattableString.Invariant($"{BaseKey(regime):x16}-seed-{seed}"));
+        BaseFolder = baseFolder is null || !regime.PretrainsBase
+            ? null
+            : Path.Combine(baseFolder, FormattableString.Invariant($"{BaseKey(regime):x16}-seed-{seed}"));
     }
 
     /// <summary>The setting.</summary>
@@ -67,7 +69,9 @@ public sealed class World : IDisposable
     /// <summary>π_SFT.</summary>
     public Transformer Expert => expert ?? throw NotPrepared();
 
-    /// <summary>The policies that r̂ may be taken relative to, by name: "base" where there is one, and SFT's checkpoints by percent, such as "50%".</summary>
+    /// <summary>
+    /// The policies that r̂ may be taken relative to, by name: "base" where there is one, and SFT's checkpoints by percent, such as "50%".
+    /// </summary>
     public IReadOnlyDictionary<string, Transformer> References => references;
 
     private bool BaseIsKept => BaseFolder is not null && Checkpoint.IsModel(BaseFolder);
@@ -76,16 +80,19 @@ public sealed class World : IDisposable
     public static string Fraction(double fraction) => FormattableString.Invariant($"{Math.Round(100 * fraction)}%");
 
     /// <summary>The names of a regime's references, earliest first.</summary>
-    public static IReadOnlyList<string> ReferencesOf(Regime regime) => regime.HasBase ? [Base, .. Fractions.Select(Fraction)] : [.. Fractions.Select(Fraction)];
+    public static IReadOnlyList<string> ReferencesOf(Regime regime) =>
+        regime.HasBase ? [Base, .. Fractions.Select(Fraction)] : [.. Fractions.Select(Fraction)];
 
     /// <summary>A reference by name.</summary>
     /// <exception cref="ArgumentException">There is none of that name.</exception>
     public Transformer Reference(string name) => references.TryGetValue(name, out Transformer? model)
         ? model
-        : throw new ArgumentException($"There is no reference '{name}' in regime {Regime.Name}; there are {string.Join(", ", references.Keys)}.");
+        : throw new ArgumentException($"There is no reference '{name}' in regime {Regime.Name}; there are "
+            + $"{string.Join(", ", references.Keys)}.");
 
     /// <summary>The dense reward of π_SFT relative to a reference, or to an ensemble of them: names joined by plus signs.</summary>
-    public DenseReward Reward(string reference, RewardOptions? options = null) => new(Expert, [.. reference.Split('+').Select(Reference)], options);
+    public DenseReward Reward(string reference, RewardOptions? options = null) =>
+        new(Expert, [.. reference.Split('+').Select(Reference)], options);
 
     /// <summary>The tasks' own verdict on responses to the prompts that reinforcement answers: their scores in [0, 1].</summary>
     public ResponseJudge Judge => field ??= JudgedReward.Of(Data.Reinforcement, Tokenizer);
@@ -120,7 +127,10 @@ public sealed class World : IDisposable
         if (Regime.HasBase) references[Base] = start;
         foreach (SftStep step in Sft.Train(policy, Demonstrations, SftOptions with { KeepAt = Fractions }))
         {
-            foreach (double fraction in Fractions.Where(f => f <= step.Fraction + 1e-12 && !references.ContainsKey(Fraction(f)))) references[Fraction(fraction)] = policy.Clone();
+            foreach (double fraction in Fractions.Where(f => f <= step.Fraction + 1e-12 && !references.ContainsKey(Fraction(f))))
+            {
+                references[Fraction(fraction)] = policy.Clone();
+            }
             yield return new StepDone("SFT", step);
         }
 
@@ -149,5 +159,6 @@ public sealed class World : IDisposable
     private static ulong BaseKey(Regime r) => NamedSeed.Of(
         FormattableString.Invariant($"{r.Tasks} {r.Words} {r.Sizes} {r.BaseDemonstrator} {r.Model} {r.Pretraining}"), 0);
 
-    private InvalidOperationException NotPrepared() => new($"The world of {Regime.Name}, seed {Seed}, is not prepared: run Prepare() to its end first.");
+    private InvalidOperationException NotPrepared() =>
+        new($"The world of {Regime.Name}, seed {Seed}, is not prepared: run Prepare() to its end first.");
 }

@@ -25,10 +25,18 @@ public sealed record WorldFacts(
         int[][] ids = [.. prompts.Select(p => p.Encode(world.Tokenizer).Ids)];
         SampledResponse[] responses = Sampler.Generate(world.Expert, ids, world.Tokenizer.Tokens.Ends, sampling);
         var batch = new ResponseBatch([.. responses.Select((r, i) => new Example(ids[i], r.Ids))]);
-        PositionRewards[] positions = [.. world.References.Keys.Select(name => new PositionRewards(name, ByPosition(world.Reward(name).Recover(batch).RHat, batch.Starts)))];
-        var advisor = new AdvisorOptions { Sampling = sampling, Continued = AdvisorOptions.ContinuedFor(world.SftOptions, world.DprOptions) };
-        Advice advice = Advisor.Advise(world.Expert, [.. world.References.Select(r => (r.Key, r.Value))], prompts, world.Tokenizer, world.Demonstrations, advisor);
-        NamedReference[] named = [.. new[] { world.Regime.MainReference, World.Fraction(.5) }.Select(name => new NamedReference(name, world.Reference(name)))];
+        PositionRewards[] positions =
+            [.. world.References.Keys.Select(name =>
+                new PositionRewards(name, ByPosition(world.Reward(name).Recover(batch).RHat, batch.Starts)))];
+        var advisor = new AdvisorOptions
+        {
+            Sampling = sampling,
+            Continued = AdvisorOptions.ContinuedFor(world.SftOptions, world.DprOptions)
+        };
+        Advice advice = Advisor.Advise(world.Expert, [.. world.References.Select(r => (r.Key, r.Value))], prompts, world.Tokenizer,
+            world.Demonstrations, advisor);
+        NamedReference[] named =
+            [.. new[] { world.Regime.MainReference, World.Fraction(.5) }.Select(name => new NamedReference(name, world.Reference(name)))];
         PlantedErrorResult planted = PlantedErrors.Measure(world.Expert, named, prompts, world.Tokenizer, world.SeedOf("planted"));
         return new WorldFacts(world.Regime.Name, world.Seed, positions, advice, planted);
     }

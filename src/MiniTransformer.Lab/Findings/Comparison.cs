@@ -11,18 +11,22 @@ public enum Decoding
 }
 
 /// <summary>
-/// Methods compared over seeds, by their labels: means with intervals, differences to each baseline taken seed by seed, and verdicts in plain words.
-/// A method without some seeds is compared on those it shares with the baseline.
+/// Methods compared over seeds, by their labels: means with intervals, differences to each baseline taken seed by seed, and verdicts in
+/// plain words. A method without some seeds is compared on those it shares with the baseline.
 /// </summary>
 public sealed class Comparison
 {
     private readonly Dictionary<string, List<MethodResult>> byLabel = [];
 
     /// <summary>Compares the results with the baselines, most important first (SFT, then continued SFT).</summary>
-    /// <exception cref="ArgumentException">No results, the same method and seed twice, or a baseline that is not among the methods.</exception>
+    /// <exception cref="ArgumentException">No results, the same method and seed twice, or a baseline that is not among the
+    /// methods.</exception>
     public Comparison(IReadOnlyList<MethodResult> results, params string[] baselines)
     {
-        if (results.Count == 0) throw new ArgumentException("Comparison: no results were given; at least one method in one seed is needed.");
+        if (results.Count == 0)
+        {
+            throw new ArgumentException("Comparison: no results were given; at least one method in one seed is needed.");
+        }
         foreach (MethodResult result in results)
         {
             if (!byLabel.TryGetValue(result.Label, out List<MethodResult>? seeds)) byLabel[result.Label] = seeds = [];
@@ -39,7 +43,8 @@ public sealed class Comparison
         {
             if (!byLabel.ContainsKey(baseline))
             {
-                throw new ArgumentException($"Comparison: the baseline '{baseline}' is not among the methods: {string.Join(", ", Labels)}.");
+                throw new ArgumentException($"Comparison: the baseline '{baseline}' is not among the methods: "
+                    + $"{string.Join(", ", Labels)}.");
             }
         }
 
@@ -174,7 +179,8 @@ public sealed class Comparison
     internal static ReportCell Level(Estimate estimate) => estimate.Count == 0
         ? Numbers.None
         : new ReportCell(
-            Numbers.Fraction(estimate.Mean) + (estimate.Interval.IsAvailable ? $" ± {Numbers.Fraction(estimate.Interval.HalfWidth)}" : ""), Spread(estimate, Numbers.Range));
+            Numbers.Fraction(estimate.Mean) + (estimate.Interval.IsAvailable ? $" ± {Numbers.Fraction(estimate.Interval.HalfWidth)}" : ""),
+            Spread(estimate, Numbers.Range));
 
     internal static ReportCell Gain(PairedDifference difference)
     {

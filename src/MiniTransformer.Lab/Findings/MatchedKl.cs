@@ -17,7 +17,8 @@ public sealed record KlFamily(
     string Name, MethodRole Role, string? Reference, string Knob, IReadOnlyDictionary<ulong, IReadOnlyList<KlPoint>> Curves, int Folded)
 {
     /// <summary>The accuracy at a KL in one seed; NaN beyond the points that were measured.</summary>
-    public double At(ulong seed, double kl, Decoding decoding) => Curves.TryGetValue(seed, out var points) ? MatchedKl.Interpolate(points, kl, decoding) : double.NaN;
+    public double At(ulong seed, double kl, Decoding decoding) =>
+        Curves.TryGetValue(seed, out var points) ? MatchedKl.Interpolate(points, kl, decoding) : double.NaN;
 
     /// <summary>The largest KL that was reached in every seed.</summary>
     public double Reach => Curves.Values.Min(points => points[^1].Kl);
@@ -28,18 +29,20 @@ public sealed record KlFamily(
 /// are divided by their RMS, so that the same β lets one method go further than another.
 /// </summary>
 /// <remarks>
-/// A family is a method with its reference at several values of β, α or the learning rate. In one seed each value gives a point (KL, accuracy), and
-/// π_SFT, where all of them begin, is the point at KL = 0. The accuracy at a given KL is interpolated linearly between the two neighbours in
-/// order of KL:
+/// A family is a method with its reference at several values of β, α or the learning rate. In one seed each value gives a point (KL,
+/// accuracy), and π_SFT, where all of them begin, is the point at KL = 0. The accuracy at a given KL is interpolated linearly between the
+/// two neighbours in order of KL:
 /// <code>
 ///   acc(κ) = acc₀ + (acc₁ − acc₀) (κ − κ₀) / (κ₁ − κ₀),   κ₀ ≤ κ ≤ κ₁
 /// </code>
 /// <list type="bullet">
-/// <item>Order is by KL and not by the setting: where a larger setting brings a smaller KL out of turn the curve still says what the method reaches
-/// at a distance. Points of equal KL count as their mean. <see cref="KlFamily.Folded"/> tells in how many seeds that happened.</item>
+/// <item>Order is by KL and not by the setting: where a larger setting brings a smaller KL out of turn the curve still says what the method
+/// reaches at a distance. Points of equal KL count as their mean. <see cref="KlFamily.Folded"/> tells in how many seeds that
+/// happened.</item>
 /// <item>Nothing is extrapolated: beyond a family's largest KL of a seed there is no value, and the seed does not count for it.</item>
 /// <item>Runs that collapsed are no points.</item>
-/// <item>The KL values at which methods are compared are taken from a fixed ladder, see <see cref="Targets"/>: no one chooses them by looking at accuracies.</item>
+/// <item>The KL values at which methods are compared are taken from a fixed ladder, see <see cref="Targets"/>: no one chooses them by
+/// looking at accuracies.</item>
 /// </list>
 /// γ is no strength: it changes what is optimised.
 /// </remarks>
@@ -51,7 +54,8 @@ public sealed class MatchedKl
 
     private readonly IReadOnlyList<ulong> seeds;
 
-    private MatchedKl(IReadOnlyList<KlFamily> families, IReadOnlyList<ulong> seeds) => (Families, this.seeds, Targets) = (families, seeds, Choose(families));
+    private MatchedKl(IReadOnlyList<KlFamily> families, IReadOnlyList<ulong> seeds) =>
+        (Families, this.seeds, Targets) = (families, seeds, Choose(families));
 
     /// <summary>The families, in the order of the results; the first is the one that the others are compared with.</summary>
     public IReadOnlyList<KlFamily> Families { get; }
@@ -71,10 +75,12 @@ public sealed class MatchedKl
     public static MatchedKl? Of(IEnumerable<MethodResult> results, string regime)
     {
         MethodResult[] sweep = [.. results.Where(c => c.Sweep && c.Regime == regime && c.Failure is null)];
-        var origins = sweep.Where(c => c.Knob is null && c.Role == MethodRole.Sft).ToDictionary(c => c.Seed, c => new KlPoint(0, c.Greedy, c.Sampled));
+        var origins = sweep.Where(c => c.Knob is null && c.Role == MethodRole.Sft)
+            .ToDictionary(c => c.Seed, c => new KlPoint(0, c.Greedy, c.Sampled));
         KlFamily[] families =
         [
-            .. sweep.Where(c => c is { Knob: not null and not DprMethod.Discount, Value: not null } && double.IsFinite(c.Kl) && origins.ContainsKey(c.Seed))
+            .. sweep.Where(c => c is { Knob: not null and not DprMethod.Discount, Value: not null } && double.IsFinite(c.Kl)
+                && origins.ContainsKey(c.Seed))
                 .GroupBy(c => (c.Method, c.Reference, Knob: c.Knob!))
                 .Select(family => Family(family.First(), family, origins)),
         ];
@@ -107,7 +113,10 @@ public sealed class MatchedKl
         for (int i = 0; i < points.Count; i++)
         {
             if (points[i].Kl == kl) return Accuracy(i);
-            if (points[i].Kl > kl) return Accuracy(i - 1) + (Accuracy(i) - Accuracy(i - 1)) * (kl - points[i - 1].Kl) / (points[i].Kl - points[i - 1].Kl);
+            if (points[i].Kl > kl)
+            {
+                return Accuracy(i - 1) + (Accuracy(i) - Accuracy(i - 1)) * (kl - points[i - 1].Kl) / (points[i].Kl - points[i - 1].Kl);
+            }
         }
 
         return double.NaN;

@@ -39,7 +39,8 @@ public static class Numbers
         interval.IsAvailable ? $"[{SignedFraction(interval.Low)}, {SignedFraction(interval.High)}]" : $"[{None}]";
 
     /// <summary>An interval of a fraction: [.300, .376]; [–] where there is none.</summary>
-    public static string Range(Interval interval) => interval.IsAvailable ? $"[{Fraction(interval.Low)}, {Fraction(interval.High)}]" : $"[{None}]";
+    public static string Range(Interval interval) =>
+        interval.IsAvailable ? $"[{Fraction(interval.Low)}, {Fraction(interval.High)}]" : $"[{None}]";
 
     /// <summary>A setting or another plain number, as it is: 0.3, 10, −1.</summary>
     public static string Plain(double value) => value.ToString("0.######", CultureInfo.InvariantCulture).Replace('-', '−');

@@ -6,12 +6,13 @@ public static class OverallFindings
     private static readonly MethodRole[] Spoken = [MethodRole.Dpr, MethodRole.FlooredDpr, MethodRole.Extrapolation, MethodRole.Sentence];
 
     /// <summary>
-    /// For the central methods: in which regimes each is better than SFT and continued SFT, and in which it is worse than SFT. Regimes with too few seeds for
-    /// intervals, of an unfinished comparison, are left out.
+    /// For the central methods: in which regimes each is better than SFT and continued SFT, and in which it is worse than SFT. Regimes with
+    /// too few seeds for intervals, of an unfinished comparison, are left out.
     /// </summary>
     public static IReadOnlyList<Finding> Of(IReadOnlyList<RegimeResults> regimes)
     {
-        RegimeResults[] measured = [.. regimes.Where(r => r.Comparison.Seeds >= Statistics.FewestForInterval && r.Main(MethodRole.Sft) is not null)];
+        RegimeResults[] measured =
+            [.. regimes.Where(r => r.Comparison.Seeds >= Statistics.FewestForInterval && r.Main(MethodRole.Sft) is not null)];
         return [.. Spoken.Select(role => Finding(role, measured)).OfType<Finding>()];
     }
 
@@ -34,7 +35,8 @@ public static class OverallFindings
         ];
         return outcomes.Length == 0
             ? "No differences have intervals: there are too few seeds."
-            : $"Of {outcomes.Length} intervals of differences to SFT {outcomes.Count(o => o != Outcome.Unclear)} exclude zero; if no method differed from SFT, about {Math.Round(outcomes.Length * .05):0} would by chance.";
+            : $"Of {outcomes.Length} intervals of differences to SFT {outcomes.Count(o => o != Outcome.Unclear)} exclude zero; if no "
+                + $"method differed from SFT, about {Math.Round(outcomes.Length * .05):0} would by chance.";
     }
 
     private static Finding? Finding(MethodRole role, IReadOnlyList<RegimeResults> regimes)
@@ -48,15 +50,24 @@ public static class OverallFindings
             string label = r.Main(role)!.Label;
             bool greedy = findings.Beats(label, Decoding.Greedy), sampled = findings.Beats(label, Decoding.Sampled);
             bool worse = findings.IsWorse(label, Decoding.Greedy) || findings.IsWorse(label, Decoding.Sampled);
-            return (Name: r.Regime.Name, Kind: greedy && sampled ? 0 : worse && !greedy && !sampled ? 3 : worse ? 4 : greedy ? 1 : sampled ? 2 : 5);
+            return (Name: r.Regime.Name, Kind: greedy && sampled ? 0 : worse && !greedy
+                && !sampled ? 3 : worse ? 4 : greedy ? 1 : sampled ? 2 : 5);
         }).ToArray();
         string[] kinds = ["greedy and sampled", "only greedy", "only sampled"];
-        string[] parts = [.. kinds.Select((kind, i) => (kind, Names: Names(i))).Where(k => k.Names.Length > 0).Select(k => $"{k.kind} in {In(k.Names)}")];
+        string[] parts = [.. kinds.Select((kind, i) => (kind, Names: Names(i))).Where(k => k.Names.Length > 0)
+            .Select(k => $"{k.kind} in {In(k.Names)}")];
         string[] worse = Names(3), torn = Names(4);
-        string evidence = $"clearly better than SFT and continued SFT {(parts.Length == 0 ? "in none" : string.Join(", ", parts))} of {run.Length} {(run.Length == 1 ? "regime" : "regimes")}; "
+        string evidence = $"clearly better than SFT and continued SFT {(parts.Length == 0 ? "in none" : string.Join(", ", parts))} of "
+            + $"{run.Length} {(run.Length == 1 ? "regime" : "regimes")}; "
             + $"worse than SFT in {(worse.Length > 0 ? In(worse) : "none")}"
             + (torn.Length > 0 ? $"; better in one way and worse in the other in {In(torn)}" : "");
-        Outcome outcome = (parts.Length > 0, worse.Length + torn.Length > 0) switch { (true, false) => Outcome.Better, (false, true) => Outcome.Worse, _ => Outcome.Unclear };
+        Outcome outcome = (parts.Length > 0, worse.Length + torn.Length > 0) switch
+        {
+            (true, false) => Outcome.Better,
+            (false, true) =>
+            Outcome.Worse,
+            _ => Outcome.Unclear
+        };
         return new Finding(outcome, $"{char.ToUpperInvariant(method[0])}{method[1..]}, with the main reference", evidence);
 
         static string In(string[] names) => $"{names.Length} ({string.Join(", ", names)})";

@@ -1,9 +1,10 @@
 namespace MiniTransformer.Lab;
 
 /// <summary>
-/// Two policies on the same prompts: how many more the one gets right, and whether that many prompts can show it. McNemar's exact test: of the m prompts on which the two differ, n are
-/// won; given m, n is binomial, and p = ½ where neither is better. The interval is Clopper and Pearson's for p, as a difference of accuracies, (2p − 1) m / N: it leaves out zero
-/// exactly where the two-sided exact test rejects at 5%. What another seed of the training would change is not in it.
+/// Two policies on the same prompts: how many more the one gets right, and whether that many prompts can show it. McNemar's exact test: of
+/// the m prompts on which the two differ, n are won; given m, n is binomial, and p = ½ where neither is better. The interval is Clopper and
+/// Pearson's for p, as a difference of accuracies, (2p − 1) m / N: it leaves out zero exactly where the two-sided exact test rejects at 5%.
+/// What another seed of the training would change is not in it.
 /// </summary>
 /// <param name="Prompts">N.</param>
 /// <param name="Won">Prompts that only the one gets right.</param>
@@ -22,7 +23,8 @@ public readonly record struct PairedGain(int Prompts, int Won, int Lost)
         {
             (int m, int won, int lost) = (Won + Lost, Won, Lost);
             if (m == 0) return new Interval(0, 0);
-            double low = Won == 0 ? 0 : Solve(p => AtLeast(won, m, p) < Tail), high = Lost == 0 ? 1 : 1 - Solve(p => AtLeast(lost, m, p) < Tail);
+            double low = Won == 0 ? 0 : Solve(p => AtLeast(won, m, p) < Tail),
+                high = Lost == 0 ? 1 : 1 - Solve(p => AtLeast(lost, m, p) < Tail);
             return new Interval((2 * low - 1) * m / Prompts, (2 * high - 1) * m / Prompts);
         }
     }
@@ -35,8 +37,12 @@ public readonly record struct PairedGain(int Prompts, int Won, int Lost)
     /// <param name="after">Which the other does.</param>
     public static PairedGain Of(IReadOnlyList<bool> before, IReadOnlyList<bool> after)
     {
-        if (before.Count != after.Count) throw new ArgumentException($"PairedGain: {before.Count} and {after.Count} prompts; they have to be the same.");
-        return new PairedGain(before.Count, Enumerable.Range(0, before.Count).Count(i => after[i] && !before[i]), Enumerable.Range(0, before.Count).Count(i => before[i] && !after[i]));
+        if (before.Count != after.Count)
+        {
+            throw new ArgumentException($"PairedGain: {before.Count} and {after.Count} prompts; they have to be the same.");
+        }
+        return new PairedGain(before.Count, Enumerable.Range(0, before.Count).Count(i => after[i] && !before[i]),
+            Enumerable.Range(0, before.Count).Count(i => before[i] && !after[i]));
     }
 
     // P(X ≥ k) of a binomial with m draws.

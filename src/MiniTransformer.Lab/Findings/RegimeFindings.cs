@@ -1,8 +1,8 @@
 namespace MiniTransformer.Lab;
 
 /// <summary>
-/// What one regime's numbers say, in plain words and no more than the intervals allow: who beats SFT and every form of continued SFT, whether
-/// sampling SFT at a lower temperature does as much, and whether dense rewards beat a sentence's reward at equal KL.
+/// What one regime's numbers say, in plain words and no more than the intervals allow: who beats SFT and every form of continued SFT,
+/// whether sampling SFT at a lower temperature does as much, and whether dense rewards beat a sentence's reward at equal KL.
 /// </summary>
 public sealed class RegimeFindings
 {
@@ -19,8 +19,8 @@ public sealed class RegimeFindings
     }
 
     /// <summary>
-    /// Whether a method is better than SFT and than every form of continued SFT that was run (at its default, on the last part, at the chosen
-    /// rate): every interval of the differences lies above zero.
+    /// Whether a method is better than SFT and than every form of continued SFT that was run (at its default, on the last part, at the
+    /// chosen rate): every interval of the differences lies above zero.
     /// </summary>
     public bool Beats(string label, Decoding decoding) =>
         sft is not null && controls.Append(sft).All(baseline => comparison.Difference(label, baseline, decoding).Outcome == Outcome.Better);
@@ -34,7 +34,8 @@ public sealed class RegimeFindings
         if (sft is null) return [new Finding(Outcome.Unmeasured, "Nothing can be said", "SFT itself was not run")];
         if (comparison.Seeds < Statistics.FewestForInterval)
         {
-            return [new Finding(Outcome.Unmeasured, "Nothing is claimed", $"there are no intervals with {Comparison.SeedCount(comparison.Seeds)}; see the means in the table"), .. AtEqualKl()];
+            return [new Finding(Outcome.Unmeasured, "Nothing is claimed",
+                $"there are no intervals with {Comparison.SeedCount(comparison.Seeds)}; see the means in the table"), .. AtEqualKl()];
         }
 
         return [.. AgainstControls(), .. Cooler(), .. AtEqualKl()];
@@ -54,18 +55,32 @@ public sealed class RegimeFindings
 
         string than = controls.Length == 0 ? "SFT (continued SFT was not run)" : "SFT and than continued SFT";
         if (both.Length > 0) yield return Found(Outcome.Better, $"Better than {than}, greedy and sampled", both);
-        else yield return new Finding(Outcome.Unclear, $"No method is clearly better than {than} in both, greedy and sampled", Strongest(rows));
+        else
+        {
+            yield return new Finding(Outcome.Unclear, $"No method is clearly better than {than} in both, greedy and sampled",
+                Strongest(rows));
+        }
         if (greedyOnly.Length > 0) yield return Found(Outcome.Better, $"Better than {than} only greedy", greedyOnly);
         if (sampledOnly.Length > 0) yield return Found(Outcome.Better, $"Better than {than} only sampled", sampledOnly);
-        if (overSft.Length > 0) yield return Found(Outcome.Unclear, "Better than SFT, greedy or sampled, but not clearly better than continued SFT", overSft);
+        if (overSft.Length > 0)
+        {
+            yield return Found(Outcome.Unclear, "Better than SFT, greedy or sampled, but not clearly better than continued SFT", overSft);
+        }
         if (torn.Length > 0) yield return Found(Outcome.Unclear, "Better than SFT in one way and worse in the other", torn);
         if (worse.Length > 0) yield return Found(Outcome.Worse, "Worse than SFT, greedy or sampled, and better in neither", worse);
         if (rest.Count > 0) yield return Found(Outcome.Unclear, "No clear difference to SFT", [.. rest]);
-        if (unmeasured.Length > 0) yield return new Finding(Outcome.Unmeasured, "Too few seeds with numbers", string.Join("; ", unmeasured));
+        if (unmeasured.Length > 0)
+        {
+            yield return new Finding(Outcome.Unmeasured, "Too few seeds with numbers", string.Join("; ", unmeasured));
+        }
         string[] oracles = [.. results.Compared.Where(r => r.Role == MethodRole.SeesJudge).Select(r => r.Label)];
-        if (oracles.Length > 0) yield return Found(Outcome.Unmeasured, "For comparison, methods that the verifier tells which responses are right", oracles);
+        if (oracles.Length > 0)
+        {
+            yield return Found(Outcome.Unmeasured, "For comparison, methods that the verifier tells which responses are right", oracles);
+        }
         foreach (ComparedMethod row in results.Compared.Where(r => r.Collapsed > 0))
-            yield return new Finding(Outcome.Worse, $"{row.Label} collapsed", $"in {row.Collapsed} of {Comparison.SeedCount(row.Results.Count)}, which its means leave out");
+            yield return new Finding(Outcome.Worse, $"{row.Label} collapsed",
+                $"in {row.Collapsed} of {Comparison.SeedCount(row.Results.Count)}, which its means leave out");
 
         string[] Take(Func<string, bool> isOne)
         {
@@ -81,7 +96,8 @@ public sealed class RegimeFindings
         if (results.Main(MethodRole.CoolSft) is not { Label: var cooler }) yield break;
         PairedDifference cool = comparison.Difference(cooler, sft!, Decoding.Sampled);
         string level = Numbers.Fraction(comparison.Estimate(cooler, a => a.Sampled).Mean);
-        string gain = $"{cooler} reaches {level}, {Numbers.SignedFraction(cool.Estimate.Mean)} {Numbers.SignedRange(cool.Estimate.Interval)} against T = 1";
+        string gain = $"{cooler} reaches {level}, {Numbers.SignedFraction(cool.Estimate.Mean)} "
+            + $"{Numbers.SignedRange(cool.Estimate.Interval)} against T = 1";
         (string Label, PairedDifference Difference)[] gainers =
         [
             .. Compared().Where(r => AgainstSft(r.Label, Decoding.Sampled) == Outcome.Better)
@@ -100,7 +116,8 @@ public sealed class RegimeFindings
             (Outcome.Worse, "Sampling better than SFT, but worse than SFT at T = 0.5, which needs no training"),
         })
         {
-            string[] such = [.. gainers.Where(g => g.Difference.Outcome == outcome).Select(g => $"{Short(g.Label)} ({Numbers.SignedFraction(g.Difference.Estimate.Mean)})")];
+            string[] such = [.. gainers.Where(g => g.Difference.Outcome == outcome)
+                .Select(g => $"{Short(g.Label)} ({Numbers.SignedFraction(g.Difference.Estimate.Mean)})")];
             if (such.Length > 0) yield return new Finding(outcome, claim, $"{string.Join("; ", such)}. {gain}");
         }
     }
@@ -109,12 +126,16 @@ public sealed class RegimeFindings
     {
         if (results.Matched is not { Targets.Count: > 0 } matched) yield break;
         KlFamily? dense = matched.Families.FirstOrDefault(f => f.Role == MethodRole.Dpr && f.Reference == results.Regime.MainReference);
-        KlFamily? sentence = matched.Families.FirstOrDefault(f => f.Role == MethodRole.Sentence && f.Reference == results.Regime.MainReference);
+        KlFamily? sentence = matched.Families.FirstOrDefault(f =>
+            f.Role == MethodRole.Sentence && f.Reference == results.Regime.MainReference);
         if (dense is null || sentence is null) yield break;
-        var differences = matched.Targets.SelectMany(kl => new[] { Decoding.Greedy, Decoding.Sampled }.Select(d => (kl, Decoding: d, Difference: matched.Difference(dense, sentence, kl, d))))
+        var differences = matched.Targets.SelectMany(kl =>
+            new[] { Decoding.Greedy, Decoding.Sampled }.Select(d =>
+                (kl, Decoding: d, Difference: matched.Difference(dense, sentence, kl, d))))
             .Where(x => x.Difference.Estimate.Count > 0).ToArray();
         if (differences.Length == 0) yield break;
-        bool better = differences.Any(x => x.Difference.Outcome == Outcome.Better), worse = differences.Any(x => x.Difference.Outcome == Outcome.Worse);
+        bool better = differences.Any(x => x.Difference.Outcome == Outcome.Better),
+            worse = differences.Any(x => x.Difference.Outcome == Outcome.Worse);
         bool measured = differences.Any(x => x.Difference.Outcome != Outcome.Unmeasured);
         string claim = (measured, better, worse) switch
         {
@@ -126,11 +147,18 @@ public sealed class RegimeFindings
         };
         string evidence = string.Join("; ", differences.GroupBy(x => x.kl).Select(at =>
         {
-            IEnumerable<string> both = at.Select(x => $"{Difference(x.Difference)} {(x.Decoding == Decoding.Greedy ? "greedy" : "sampled")}");
+            IEnumerable<string> both = at.Select(x =>
+                $"{Difference(x.Difference)} {(x.Decoding == Decoding.Greedy ? "greedy" : "sampled")}");
             return $"at {Numbers.Plain(at.Key)} nats {string.Join(", ", both)}";
         }));
         if (!measured) evidence += $"; no interval with {Comparison.SeedCount(matched.Seeds)} of the sweep";
-        yield return new Finding((better, worse) switch { (true, false) => Outcome.Better, (false, true) => Outcome.Worse, _ => measured ? Outcome.Unclear : Outcome.Unmeasured }, claim, evidence);
+        yield return new Finding((better, worse) switch
+        {
+            (true, false) => Outcome.Better,
+            (false, true) => Outcome.Worse,
+            _ =>
+            measured ? Outcome.Unclear : Outcome.Unmeasured
+        }, claim, evidence);
     }
 
     // The methods that learn from demonstrations alone, without the controls.
@@ -141,11 +169,13 @@ public sealed class RegimeFindings
 
     private Outcome AgainstSft(string label, Decoding decoding) => comparison.Difference(label, sft!, decoding).Outcome;
 
-    private (Outcome Greedy, Outcome Sampled) Outcomes(string label) => (AgainstSft(label, Decoding.Greedy), AgainstSft(label, Decoding.Sampled));
+    private (Outcome Greedy, Outcome Sampled) Outcomes(string label) =>
+        (AgainstSft(label, Decoding.Greedy), AgainstSft(label, Decoding.Sampled));
 
     private string Strongest(string[] rows)
     {
-        string? best = rows.MaxBy(label => Mean(label, Decoding.Greedy) + Mean(label, Decoding.Sampled) is var sum && double.IsNaN(sum) ? double.NegativeInfinity : sum);
+        string? best = rows.MaxBy(label =>
+            Mean(label, Decoding.Greedy) + Mean(label, Decoding.Sampled) is var sum && double.IsNaN(sum) ? double.NegativeInfinity : sum);
         return best is null ? "no other was run" : $"the largest mean difference to SFT is that of {Described(best)}";
     }
 
@@ -157,9 +187,12 @@ public sealed class RegimeFindings
         return at < 0 || (end < label.Length && label[end] == '+') ? label : label.Remove(at, main.Length);
     }
 
-    private Finding Found(Outcome outcome, string claim, string[] labels) => new(outcome, claim, string.Join("; ", labels.Select(Described)));
+    private Finding Found(Outcome outcome, string claim, string[] labels) =>
+        new(outcome, claim, string.Join("; ", labels.Select(Described)));
 
-    private string Described(string label) => $"{Short(label)} ({Numbers.SignedFraction(Mean(label, Decoding.Greedy))} / {Numbers.SignedFraction(Mean(label, Decoding.Sampled))})";
+    private string Described(string label) =>
+        $"{Short(label)} ({Numbers.SignedFraction(Mean(label, Decoding.Greedy))} / "
+            + $"{Numbers.SignedFraction(Mean(label, Decoding.Sampled))})";
 
     private double Mean(string label, Decoding decoding) => comparison.Difference(label, sft!, decoding).Estimate.Mean;
 

@@ -51,7 +51,8 @@ public sealed class RegimeResults
         sweep = [.. own.Where(r => r.Sweep)];
         MethodResult[] evaluation = [.. own.Where(r => !r.Sweep)];
         if (evaluation.Length == 0)
-            throw new ArgumentException($"RegimeResults: regime {regime.Name} has no result of an evaluation seed; at least one is needed.");
+            throw new ArgumentException($"RegimeResults: regime {regime.Name} has no result of an evaluation seed; at least one is "
+                + "needed.");
 
         Sweep[] strengths = [.. Methods.StrengthSweeps(regime)];
         Compared =

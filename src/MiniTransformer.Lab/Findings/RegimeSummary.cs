@@ -8,18 +8,24 @@ public static class RegimeSummary
     /// <summary>Rows are methods, columns regimes.</summary>
     public static ReportTable Table(IReadOnlyList<RegimeResults> regimes)
     {
-        string[] keys = [.. Merge([.. regimes.Select(r => r.Compared.Where(m => m.Role != MethodRole.Sft).Select(method => Key(method, r.Regime)).ToArray())])];
+        string[] keys =
+            [.. Merge([.. regimes.Select(r =>
+                r.Compared.Where(m => m.Role != MethodRole.Sft).Select(method => Key(method, r.Regime)).ToArray())])];
         var rows = new List<IReadOnlyList<ReportCell>>();
         foreach (string key in keys)
         {
             ReportCell[] cells = [.. regimes.Select(regime => Cell(regime, key))];
-            rows.Add([key, .. cells, $"{cells.Count(c => c.Outcome == Outcome.Better)}", $"{cells.Count(c => c.Outcome == Outcome.Worse)}"]);
+            rows.Add([key, .. cells, $"{cells.Count(c => c.Outcome == Outcome.Better)}",
+                $"{cells.Count(c => c.Outcome == Outcome.Worse)}"]);
         }
 
         return new ReportTable(
-            "Difference to SFT in every regime, greedy / sampled", ["method", .. regimes.Select(r => r.Regime.Name), "better in", "worse in"], rows,
-            "Paired differences, mean over seeds; * marks one whose 95% interval excludes zero. A cell counts as better or worse if one of its numbers is marked and none is marked the other way. "
-            + "The main reference is the base, or the checkpoint after 10% of SFT where there is no base. 'Chosen' is the setting that the sweep's seeds chose on validation "
+            "Difference to SFT in every regime, greedy / sampled",
+            ["method", .. regimes.Select(r => r.Regime.Name), "better in", "worse in"], rows,
+            "Paired differences, mean over seeds; * marks one whose 95% interval excludes zero. A cell counts as better or worse if one of "
+                + "its numbers is marked and none is marked the other way. "
+            + "The main reference is the base, or the checkpoint after 10% of SFT where there is no base. 'Chosen' is the setting that the "
+            + "sweep's seeds chose on validation "
             + "prompts; where they chose the default its numbers are repeated.");
     }
 
@@ -30,7 +36,8 @@ public static class RegimeSummary
         PairedDifference greedy = regime.Comparison.Difference(method.Label, sft, Decoding.Greedy);
         PairedDifference sampled = regime.Comparison.Difference(method.Label, sft, Decoding.Sampled);
         if (greedy.Estimate.Count == 0 && sampled.Estimate.Count == 0) return method.Collapsed > 0 ? "collapsed" : Numbers.None;
-        string hint = $"{method.Label} ({method.Setting}): greedy {Numbers.SignedRange(greedy.Estimate.Interval)}, sampled {Numbers.SignedRange(sampled.Estimate.Interval)}"
+        string hint = $"{method.Label} ({method.Setting}): greedy {Numbers.SignedRange(greedy.Estimate.Interval)}, sampled "
+            + $"{Numbers.SignedRange(sampled.Estimate.Interval)}"
             + (method.Collapsed > 0 ? $"; collapsed in {method.Collapsed} of {method.Results.Count} seeds" : "");
         return new ReportCell($"{Text(greedy)} / {Text(sampled)}", hint, Combined(greedy.Outcome, sampled.Outcome));
     }
@@ -47,7 +54,8 @@ public static class RegimeSummary
         };
     }
 
-    // The same method in different regimes: its main reference may be the base here and a checkpoint there, a chosen setting 3 here and 10 there.
+    // The same method in different regimes: its main reference may be the base here and a checkpoint there, a chosen setting 3 here and 10
+    // there.
     private static string Key(ComparedMethod method, Regime regime)
     {
         string reference = method.Reference switch
@@ -62,7 +70,8 @@ public static class RegimeSummary
 
     private static ComparedMethod? Find(RegimeResults regime, string key) =>
         regime.Compared.FirstOrDefault(method => Key(method, regime.Regime) == key)
-        ?? regime.Settings.FirstOrDefault(s => s.Chosen == s.Default && $"{Key(s.Default, regime.Regime)}, {s.Knob} chosen" == key)?.Default;
+        ?? regime.Settings.FirstOrDefault(s =>
+            s.Chosen == s.Default && $"{Key(s.Default, regime.Regime)}, {s.Knob} chosen" == key)?.Default;
 
     private static string Text(PairedDifference difference) => difference.Estimate.Count == 0
         ? Numbers.None

@@ -44,7 +44,10 @@ public sealed record ReportTable(
         if (Title.Length > 0) text.Append("**").Append(Title).Append("**\n\n");
         AppendLine(lines[0]);
         text.Append('|');
-        for (int c = 0; c < columns; c++) text.Append(c == 0 ? $" {new string('-', widths[c])} |" : $" {new string('-', widths[c] - 1)}: |");
+        for (int c = 0; c < columns; c++)
+        {
+            text.Append(c == 0 ? $" {new string('-', widths[c])} |" : $" {new string('-', widths[c] - 1)}: |");
+        }
         text.Append('\n');
         foreach (string[] line in lines.Skip(1)) AppendLine(line);
         if (Note is not null) text.Append('\n').Append(Note).Append('\n');

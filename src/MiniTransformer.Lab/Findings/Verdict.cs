@@ -26,7 +26,8 @@ public sealed record Verdict(string Label, string Baseline, Outcome Greedy, Outc
             [Outcome.Unclear] when measured.Length > 1 => $"{label} and {baseline}: no clear difference (both intervals include zero)",
             [Outcome.Unclear] => $"{label} and {baseline}: no clear difference (the interval includes zero)",
             [Outcome.Unmeasured] => $"{label} minus {baseline}",
-            _ => $"{label} against {baseline}: {string.Join(", ", measured.Select(pair => $"{Word(pair.Difference.Outcome)} {pair.Name}"))}",
+            _ =>
+                $"{label} against {baseline}: {string.Join(", ", measured.Select(pair => $"{Word(pair.Difference.Outcome)} {pair.Name}"))}",
         };
         string evidence = outcomes.Length == 0
             ? "they were measured in no common seed"

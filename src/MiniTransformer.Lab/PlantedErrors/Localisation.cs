@@ -42,8 +42,8 @@ public static class Localisation
     }
 
     /// <summary>
-    /// AUC of error against right token: the probability that a planted token, drawn from all planted ones, scores lower than a right token,
-    /// drawn from all the others of all responses; equal scores count ½. 1 separates perfectly, ½ tells nothing, below ½ the errors
+    /// AUC of error against right token: the probability that a planted token, drawn from all planted ones, scores lower than a right
+    /// token, drawn from all the others of all responses; equal scores count ½. 1 separates perfectly, ½ tells nothing, below ½ the errors
     /// score higher.
     /// </summary>
     public static double Auc(ReadOnlySpan<double> scores, ReadOnlySpan<int> starts, ReadOnlySpan<int> planted)
@@ -91,12 +91,16 @@ public static class Localisation
         for (int b = 0; b < planted.Length; b++)
         {
             if (planted[b] < 0 || starts[b] + planted[b] >= starts[b + 1])
-                throw new ArgumentException($"Localisation: place {planted[b]} lies outside response {b}, which has {starts[b + 1] - starts[b]} tokens.");
+                throw new ArgumentException($"Localisation: place {planted[b]} lies outside response {b}, which has "
+                    + $"{starts[b + 1] - starts[b]} tokens.");
         }
 
         for (int i = 0; i < scores.Length; i++)
         {
-            if (double.IsNaN(scores[i])) throw new ArgumentException($"Localisation: the score of token {i} is not a number, so it cannot be ranked.");
+            if (double.IsNaN(scores[i]))
+            {
+                throw new ArgumentException($"Localisation: the score of token {i} is not a number, so it cannot be ranked.");
+            }
         }
     }
 

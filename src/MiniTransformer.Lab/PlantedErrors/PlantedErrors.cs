@@ -15,7 +15,9 @@ namespace MiniTransformer.Lab;
 /// <param name="RightId">The token that belongs there.</param>
 public sealed record PlantedExample(Example Example, int Position, int RightId);
 
-/// <summary>A score that may point at wrong tokens: the lowest value blames, but for <see cref="RHatSize"/>, where the largest does.</summary>
+/// <summary>
+/// A score that may point at wrong tokens: the lowest value blames, but for <see cref="RHatSize"/>, where the largest does.
+/// </summary>
 public enum CreditScore
 {
     /// <summary>r̂ = log π_SFT − log π_ref.</summary>
@@ -66,8 +68,8 @@ public sealed record PlantedErrorResult(
 
 /// <summary>
 /// Planted errors: in right responses one token, at a place drawn uniformly, is replaced by another of the same kind
-/// (<see cref="TokenKinds"/>), drawn uniformly from those that occur in the right responses. The end token is never replaced. The rest of the
-/// response stays as it was, so every later token is scored after a wrong prefix.
+/// (<see cref="TokenKinds"/>), drawn uniformly from those that occur in the right responses. The end token is never replaced. The rest of
+/// the response stays as it was, so every later token is scored after a wrong prefix.
 /// </summary>
 /// <remarks>
 /// Let e be the error's place. Scores before e are those of the right response to the bit, for they depend on the tokens so far alone. r_Q
@@ -80,12 +82,16 @@ public static class PlantedErrors
     private const ulong PlaceStream = 0x504C4E54UL << 32;
     private const int BatchSize = 128;
 
-    /// <summary>Plants one error in each right response where one can be planted. Response i depends on the seed, on i and on the set alone.</summary>
+    /// <summary>
+    /// Plants one error in each right response where one can be planted. Response i depends on the seed, on i and on the set alone.
+    /// </summary>
     /// <param name="right">Right responses.</param>
     /// <param name="kinds">Which tokens are of the same kind.</param>
     /// <param name="seed">Seed of places and replacements.</param>
-    /// <param name="accepts">Whether tokens are a right response to example i after all: such a replacement is no error, and is left out.</param>
-    public static IReadOnlyList<PlantedExample> Plant(IReadOnlyList<Example> right, TokenKinds kinds, ulong seed, Func<int, int[], bool>? accepts = null)
+    /// <param name="accepts">Whether tokens are a right response to example i after all: such a replacement is no error, and is left
+    /// out.</param>
+    public static IReadOnlyList<PlantedExample> Plant(IReadOnlyList<Example> right, TokenKinds kinds, ulong seed,
+        Func<int, int[], bool>? accepts = null)
     {
         Dictionary<string, int[]> ofKind = right.SelectMany(e => e.ResponseIds).Distinct().Order().Where(id => kinds.Of(id) is not null)
             .GroupBy(id => kinds.Of(id)!).Where(g => g.Count() > 1).ToDictionary(g => g.Key, g => g.ToArray());
@@ -100,7 +106,10 @@ public static class PlantedErrors
             int[] others = Array.FindAll(ofKind[kinds.Of(ids[at])!], id => id != ids[at]);
             int[] wrong = [.. ids];
             wrong[at] = others[rng.NextInt(others.Length)];
-            if (accepts?.Invoke(i, wrong) != true) planted.Add(new PlantedExample(right[i] with { ResponseIds = wrong, Response = null }, at, ids[at]));
+            if (accepts?.Invoke(i, wrong) != true)
+            {
+                planted.Add(new PlantedExample(right[i] with { ResponseIds = wrong, Response = null }, at, ids[at]));
+            }
         }
 
         return planted;
@@ -117,7 +126,8 @@ public static class PlantedErrors
         Transformer expert, IReadOnlyList<NamedReference> references, IReadOnlyList<TaskPrompt> prompts, ITokenizer tokenizer, ulong seed)
     {
         // Responses are judged together, so that a slow verifier can work on several at a time. Of own data some answers may not be right.
-        Example[] answers = [.. prompts.Select(p => new Example(p.Encode(tokenizer).Ids, tokenizer.EncodeResponse(p.Task.Answer(p.Text)), p.Text))];
+        Example[] answers = [.. prompts.Select(p =>
+            new Example(p.Encode(tokenizer).Ids, tokenizer.EncodeResponse(p.Task.Answer(p.Text)), p.Text))];
         Example[] right = Judged(answers, isRight: true);
         PlantedExample[] changed = [.. Plant(right, new TokenKinds(tokenizer, tokenizer.Tokens.Ends), seed)];
         HashSet<Example> wrong = [.. Judged([.. changed.Select(p => p.Example)], isRight: false)];
@@ -129,7 +139,8 @@ public static class PlantedErrors
         Example[] Judged(Example[] examples, bool isRight)
         {
             Dictionary<string, TaskPrompt> byText = prompts.DistinctBy(p => p.Text).ToDictionary(p => p.Text);
-            double[] scores = TaskPrompt.Scores([.. examples.Select(e => byText[e.Prompt!])], [.. examples.Select(e => e.ResponseIds)], tokenizer);
+            double[] scores = TaskPrompt.Scores([.. examples.Select(e => byText[e.Prompt!])], [.. examples.Select(e => e.ResponseIds)],
+                tokenizer);
             return [.. examples.Where((_, i) => scores[i] >= Judge.Right == isRight)];
         }
     }
@@ -150,7 +161,8 @@ public static class PlantedErrors
         if (planted.Count == 0)
         {
             throw new ArgumentException(
-                $"No error could be planted in any of {attempted} responses: a token is replaced by another of the same kind that occurs in them, "
+                $"No error could be planted in any of {attempted} responses: a token is replaced by another of the same kind that occurs "
+                    + "in them, "
                 + "and there is none. Give more, or longer, right responses.");
         }
 

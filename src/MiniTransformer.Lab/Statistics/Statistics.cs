@@ -69,8 +69,8 @@ public static class Statistics
         });
 
     /// <summary>
-    /// The percentile bootstrap's 95% interval of any statistic: from the 2.5% to the 97.5% quantile of its values on resamples of the cases, drawn with
-    /// replacement. Unavailable for fewer than three cases, or where no resample has a value.
+    /// The percentile bootstrap's 95% interval of any statistic: from the 2.5% to the 97.5% quantile of its values on resamples of the
+    /// cases, drawn with replacement. Unavailable for fewer than three cases, or where no resample has a value.
     /// </summary>
     /// <param name="cases">How many cases, such as seeds or responses.</param>
     /// <param name="seed">Seed of the resampling; resample r draws from its stream r.</param>

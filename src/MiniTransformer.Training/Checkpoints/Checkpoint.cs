@@ -7,9 +7,10 @@ using MiniTransformer.Text;
 namespace MiniTransformer.Training;
 
 /// <summary>
-/// A model in a folder: its weights in safetensors, config.json, both with Hugging Face's names of the model's family, and tokenizer.json where there is a
-/// tokenizer. A checkpoint to resume from also has optimizer.safetensors (adamw.m.NAME, adamw.v.NAME) and trainer.json
-/// (<see cref="TrainerState"/>). Folders are written under another name, flushed and renamed: a reader finds the old one or the whole new one.
+/// A model in a folder: its weights in safetensors, config.json, both with Hugging Face's names of the model's family, and tokenizer.json
+/// where there is a tokenizer. A checkpoint to resume from also has optimizer.safetensors (adamw.m.NAME, adamw.v.NAME) and trainer.json
+/// (<see cref="TrainerState"/>). Folders are written under another name, flushed and renamed: a reader finds the old one or the whole new
+/// one.
 /// </summary>
 public static class Checkpoint
 {
@@ -34,7 +35,9 @@ public static class Checkpoint
             Checksums.Write(temporary);
         });
 
-    /// <summary>Writes a checkpoint to resume from: weights in float32, whatever type they came in, so that nothing is lost on the way.</summary>
+    /// <summary>
+    /// Writes a checkpoint to resume from: weights in float32, whatever type they came in, so that nothing is lost on the way.
+    /// </summary>
     /// <exception cref="IOException">The folder cannot be written.</exception>
     public static void Save(string folder, Transformer model, ITokenizer? tokenizer, AdamW optimizer, TrainerState state)
     {
@@ -43,26 +46,31 @@ public static class Checkpoint
         AtomicDirectory.Write(folder, temporary =>
         {
             WriteModel(temporary, model, tokenizer, ElementType.F32, toResume: true, ModelWeights.ShardBytes);
-            SafetensorsWriter.Write(Path.Combine(temporary, OptimizerFile), optimizer.State().Select(s => new TensorData(s.Name, s.Shape, s.Values)));
+            SafetensorsWriter.Write(Path.Combine(temporary, OptimizerFile), optimizer.State()
+                .Select(s => new TensorData(s.Name, s.Shape, s.Values)));
             state.Save(temporary);
             Checksums.Write(temporary);
         });
     }
 
     /// <summary>Whether a folder holds a model.</summary>
-    public static bool IsModel(string folder) => AtomicDirectory.Current(folder) is var current && (File.Exists(Path.Combine(current, "config.json")) || PeftFiles.IsIn(current));
+    public static bool IsModel(string folder) =>
+        AtomicDirectory.Current(folder) is var current && (File.Exists(Path.Combine(current, "config.json")) || PeftFiles.IsIn(current));
 
     /// <summary>
-    /// Reads a model from a Hugging Face folder of one of the families: config.json, and weights in float32, float16 or bfloat16, in one file or several. The
-    /// configuration is checked against the weights before anything is loaded. </summary>
+    /// Reads a model from a Hugging Face folder of one of the families: config.json, and weights in float32, float16 or bfloat16, in one
+    /// file or several. The configuration is checked against the weights before anything is loaded. </summary>
     /// <param name="folder">The folder.</param>
     /// <param name="device">Where the model is put.</param>
-    /// <param name="trainable">Whether it is to be trained, in float32; a frozen model's matrices stay in memory in the type of the file, to the same results.</param>
+    /// <param name="trainable">Whether it is to be trained, in float32; a frozen model's matrices stay in memory in the type of the file,
+    /// to the same results.</param>
     /// <exception cref="FileNotFoundException">A file is missing; the message says which, and what is there instead.</exception>
-    /// <exception cref="TransformerConfigException">The configuration asks for what is not implemented, or does not fit the weights.</exception>
+    /// <exception cref="TransformerConfigException">The configuration asks for what is not implemented, or does not fit the
+    /// weights.</exception>
     /// <exception cref="SafetensorsException">The weights are damaged, or of a type that is not read.</exception>
     /// <exception cref="ChecksumException">A file is not what this library wrote.</exception>
-    /// <remarks>Of adapters the base is found where they say, and must be what they were trained on; adapters of one base on one device share its memory.</remarks>
+    /// <remarks>Of adapters the base is found where they say, and must be what they were trained on; adapters of one base on one device
+    /// share its memory.</remarks>
     public static Transformer LoadModel(string folder, Device device, bool trainable = true) => Read(folder, IsOfModel, current =>
     {
         if (PeftFiles.IsIn(current)) return LoadAdapted(current, device, trainable);
@@ -77,35 +85,44 @@ public static class Checkpoint
     /// <exception cref="ChecksumException">The file is not what this library wrote.</exception>
     public static TransformerConfig LoadConfig(string folder) => Read(
         folder, name => name == "config.json",
-        current => File.Exists(Path.Combine(current, "config.json")) || !PeftFiles.IsIn(current) ? TransformerConfig.Load(current) : TransformerConfig.Load(FrozenBases.Find(current)));
+        current => File.Exists(Path.Combine(current, "config.json")) || !PeftFiles.IsIn(current)
+            ? TransformerConfig.Load(current)
+            : TransformerConfig.Load(FrozenBases.Find(current)));
 
-    /// <summary>A base that is loaded already, with the adapters of a folder, wherever those say that their base is; it must be what they were trained on.</summary>
+    /// <summary>
+    /// A base that is loaded already, with the adapters of a folder, wherever those say that their base is; it must be what they were
+    /// trained on.
+    /// </summary>
     /// <param name="folder">The adapters' folder.</param>
     /// <param name="model">The base, frozen; its memory is shared.</param>
     /// <param name="origin">What the base is.</param>
     /// <param name="trainable">Whether what the adapters train is to be trained.</param>
     /// <exception cref="InvalidDataException">The folder has no adapters, or others.</exception>
-    public static Transformer LoadAdapters(string folder, Transformer model, AdaptedBase origin, bool trainable = true) => Read(folder, IsOfModel, current =>
+    public static Transformer LoadAdapters(string folder, Transformer model, AdaptedBase origin, bool trainable = true) =>
+        Read(folder, IsOfModel, current =>
     {
         if (!PeftFiles.IsIn(current)) throw new InvalidDataException($"{folder}: there are no adapters in it ({PeftFiles.Config}).");
         FrozenBases.CheckSame(PeftFiles.BaseOf(current).Sha256, origin.Sha256, origin.Folder, current);
         return Adapted(current, model, origin, trainable);
     }, model.Device.Stop);
 
-    /// <summary>How large a model's folder will be in memory: its configuration's numbers, in the types that the weights' header has.</summary>
+    /// <summary>
+    /// How large a model's folder will be in memory: its configuration's numbers, in the types that the weights' header has.
+    /// </summary>
     public static ModelSize SizeOf(string folder) => Read(folder, name => name == "config.json", current =>
     {
         bool adapted = PeftFiles.IsIn(current);
         string whole = adapted ? AtomicDirectory.Current(FrozenBases.Find(current)) : current;
         using ITensorFile weights = ModelWeights.Open(whole);
-        double count = weights.Entries.Values.Sum(e => (double)e.Count), bytes = weights.Entries.Values.Sum(e => e.Count * (double)(ElementTypes.Of(e.Dtype) ?? ElementType.F32).Bytes());
+        double count = weights.Entries.Values.Sum(e => (double)e.Count),
+            bytes = weights.Entries.Values.Sum(e => e.Count * (double)(ElementTypes.Of(e.Dtype) ?? ElementType.F32).Bytes());
         double parameters = TransformerConfig.Load(whole).ParameterCount;
         return new ModelSize(parameters, bytes / Math.Max(1, count) * parameters, adapted);
     });
 
     /// <summary>
-    /// A model of a folder's form without its weights: for the memory that it will take, before any is taken. The weights need not be there; then their type is
-    /// what config.json says.
+    /// A model of a folder's form without its weights: for the memory that it will take, before any is taken. The weights need not be
+    /// there; then their type is what config.json says.
     /// </summary>
     /// <param name="folder">The folder.</param>
     /// <param name="device">Where it is put, such as <see cref="Device.DryRun"/>.</param>
@@ -137,26 +154,30 @@ public static class Checkpoint
         Transformer adapted = PeftFiles.Load(folder, model, trainable);
         adapted.Base = origin;
         CompanionFiles own = CompanionFiles.Read(folder);
-        adapted.Companions = CompanionFiles.Names.Aggregate(model.Companions, (all, name) => own.Find(name) is { } file ? all.With(name, file) : all);
+        adapted.Companions = CompanionFiles.Names.Aggregate(model.Companions, (all, name) =>
+            own.Find(name) is { } file ? all.With(name, file) : all);
         return adapted;
     }
 
     /// <summary>
-    /// The tokenizer of a model's folder, with all end tokens that the model's configuration has; or null and the reason where it has none or one that is not implemented.
+    /// The tokenizer of a model's folder, with all end tokens that the model's configuration has; or null and the reason where it has none
+    /// or one that is not implemented.
     /// </summary>
     /// <exception cref="InvalidDataException">The file is damaged, or its ids lie outside the model's vocabulary.</exception>
     public static ITokenizer? LoadTokenizer(string folder, TransformerConfig config, out string? whyNone)
     {
         (ITokenizer? tokenizer, whyNone) = Read(
             folder, name => IsOfModel(name) && !name.EndsWith(".safetensors", StringComparison.Ordinal), current =>
-            (TokenizerFile.Load(!File.Exists(Path.Combine(current, TokenizerFile.FileName)) && PeftFiles.IsIn(current) ? FrozenBases.Find(current) : current, out string? why), why));
+            (TokenizerFile.Load(!File.Exists(Path.Combine(current, TokenizerFile.FileName))
+                && PeftFiles.IsIn(current) ? FrozenBases.Find(current) : current, out string? why), why));
 
         // Added tokens at the end that a text model lacks (Gemma 3's for images) are no token of its texts.
         int needed = tokenizer is BpeTokenizer bpe ? bpe.OrdinarySize : tokenizer?.VocabSize ?? 0;
         if (tokenizer is not null && needed > config.VocabSize)
         {
             throw new InvalidDataException(
-                $"{folder}: the tokenizer has {needed} tokens, but the model's vocab_size is {config.VocabSize}; they do not belong together.");
+                $"{folder}: the tokenizer has {needed} tokens, but the model's vocab_size is {config.VocabSize}; they do not belong "
+                    + "together.");
         }
 
         if (tokenizer is null) return null;
@@ -222,7 +243,8 @@ public static class Checkpoint
                 if (attempt == Attempts || !Replaced()) return value;
                 (value as IDisposable)?.Dispose();
             }
-            catch (Exception e) when (e is IOException or FormatException or InvalidDataException or UnauthorizedAccessException && attempt < Attempts && Replaced())
+            catch (Exception e) when (e is IOException or FormatException or InvalidDataException or UnauthorizedAccessException
+                && attempt < Attempts && Replaced())
             {
             }
 
@@ -279,13 +301,23 @@ public static class Checkpoint
 
     private static void CheckThere(string folder, string current)
     {
-        if (File.Exists(current)) throw new FileNotFoundException($"'{folder}' is a file; a model's folder is needed, with config.json and {ModelFile} in it.", folder);
-        if (!Directory.Exists(current)) throw new FileNotFoundException($"There is no folder '{folder}'; a model's folder holds config.json and {ModelFile}.", folder);
+        if (File.Exists(current))
+        {
+            throw new FileNotFoundException($"'{folder}' is a file; a model's folder is needed, with config.json and {ModelFile} in it.",
+                folder);
+        }
+        if (!Directory.Exists(current))
+        {
+            throw new FileNotFoundException($"There is no folder '{folder}'; a model's folder holds config.json and {ModelFile}.", folder);
+        }
     }
 
     private static void CheckSame(this TransformerConfig needed, TransformerConfig found, string folder)
     {
-        if (needed != found) throw new InvalidDataException($"{folder}: its config.json describes another model than the run that is resumed.");
+        if (needed != found)
+        {
+            throw new InvalidDataException($"{folder}: its config.json describes another model than the run that is resumed.");
+        }
     }
 }
 

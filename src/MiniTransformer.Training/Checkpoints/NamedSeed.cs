@@ -1,6 +1,9 @@
 namespace MiniTransformer.Training;
 
-/// <summary>Uses that would otherwise share the streams of one seed get a seed of their own: a corpus and the demonstrations, say, must not draw the same numbers.</summary>
+/// <summary>
+/// Uses that would otherwise share the streams of one seed get a seed of their own: a corpus and the demonstrations, say, must not draw the
+/// same numbers.
+/// </summary>
 public static class NamedSeed
 {
     /// <summary>The seed of a use: the hash of its name (FNV-1a), mixed with the run's seed.</summary>

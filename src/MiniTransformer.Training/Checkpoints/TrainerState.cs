@@ -10,7 +10,8 @@ public sealed record DataPosition(long Epoch, long Step);
 
 /// <summary>Where in the random numbers a run stands: the next stream of the seed that will be drawn from, at its beginning.</summary>
 /// <param name="Seed">The seed.</param>
-/// <param name="Stream">The next stream: for DPR that of the next update's first response, for SFT the epoch, whose order it decides.</param>
+/// <param name="Stream">The next stream: for DPR that of the next update's first response, for SFT the epoch, whose order it
+/// decides.</param>
 public sealed record RandomPosition(ulong Seed, ulong Stream);
 
 /// <summary>
@@ -60,7 +61,8 @@ public sealed record TrainerState(string Phase, int Updates, ulong Seed, DataPos
     {
         string file = Path.Combine(folder, FileName);
         if (!File.Exists(file))
-            throw new FileNotFoundException($"'{folder}' has no {FileName}: it holds a model, but not the state of a trainer to resume from.", file);
+            throw new FileNotFoundException($"'{folder}' has no {FileName}: it holds a model, but not the state of a trainer to resume "
+                + "from.", file);
         try
         {
             return JsonSerializer.Deserialize<TrainerState>(File.ReadAllBytes(file), Json) ?? throw new JsonException("it holds null");

@@ -3,8 +3,8 @@ using MiniTransformer.Tensors;
 namespace MiniTransformer.Data;
 
 /// <summary>
-/// Which examples a step takes: a pure function of seed and step, so that a run resumes from the number of its step alone. Every epoch visits each
-/// example once, in an order of its own (or, in order, in the order of the data). An epoch's last batch is short where
+/// Which examples a step takes: a pure function of seed and step, so that a run resumes from the number of its step alone. Every epoch
+/// visits each example once, in an order of its own (or, in order, in the order of the data). An epoch's last batch is short where
 /// the batch size does not divide the number of examples: nothing is dropped, nothing is seen twice.
 /// </summary>
 public sealed class BatchOrder

@@ -42,16 +42,19 @@ public sealed class Demonstrations : IReadOnlyList<Example>
     /// Splits by prompt: all examples of one prompt (the same token ids) fall on one side, so that nothing held out was seen in training.
     /// The prompts are drawn at random with the seed; both sides keep the order of the data.
     /// </summary>
-    /// <param name="fraction">Share of the distinct prompts that go to training, strictly between 0 and 1; each side gets at least one prompt.</param>
+    /// <param name="fraction">Share of the distinct prompts that go to training, strictly between 0 and 1; each side gets at least one
+    /// prompt.</param>
     /// <param name="seed">The same seed and data give the same split.</param>
     /// <exception cref="DataException">There are fewer than two distinct prompts.</exception>
     public (Demonstrations Train, Demonstrations HeldOut) Split(double fraction, ulong seed)
     {
         if (!(fraction > 0 && fraction < 1))
-            throw new ArgumentOutOfRangeException(nameof(fraction), fraction, "The fraction for training must lie strictly between 0 and 1.");
+            throw new ArgumentOutOfRangeException(nameof(fraction), fraction,
+                "The fraction for training must lie strictly between 0 and 1.");
         int[][] prompts = Prompts.Select(p => p.Ids).ToArray();
         if (prompts.Length < 2)
-            throw new DataException($"Cannot split {Count} examples by prompt: they have {prompts.Length} distinct prompt(s), and each side needs one.");
+            throw new DataException($"Cannot split {Count} examples by prompt: they have {prompts.Length} distinct prompt(s), and each "
+                + "side needs one.");
         new Rng(seed, SplitStream).Shuffle<int[]>(prompts);
         int kept = Math.Clamp((int)Math.Round(fraction * prompts.Length), 1, prompts.Length - 1);
         HashSet<int[]> train = new(prompts.Take(kept), SameIds.Instance);
@@ -72,18 +75,23 @@ public sealed class Demonstrations : IReadOnlyList<Example>
     public void CheckGold()
     {
         if (Array.Exists(examples, e => e.Gold is not null) && Array.Find(examples, e => e.Gold is null) is { } first)
-            throw new DataException($"{first.Source ?? "an example made in memory"}: other lines have a right answer ('answer' or 'gold') and this one has none; give every line one, or none.");
+            throw new DataException($"{first.Source ?? "an example made in memory"}: other lines have a right answer ('answer' or 'gold') "
+                + "and this one has none; give every line one, or none.");
     }
 
-    /// <summary>Refuses examples that a model with this many positions cannot hold. An example needs one position a token but for the last.</summary>
+    /// <summary>
+    /// Refuses examples that a model with this many positions cannot hold. An example needs one position a token but for the last.
+    /// </summary>
     /// <exception cref="DataException">Names the first such example, and says how many there are.</exception>
     public void CheckLength(int maxPositions)
     {
         Example[] tooLong = Array.FindAll(examples, e => e.Positions > maxPositions);
         if (tooLong.Length == 0) return;
         Example first = tooLong[0];
-        throw new DataException($"{first.Source ?? "an example made in memory"}: {first.PromptIds.Length} prompt and {first.ResponseIds.Length} response tokens need " +
-            $"{first.Positions} positions, and the model has {maxPositions}; {tooLong.Length} of {Count} examples are too long, and the longest needs " +
+        throw new DataException($"{first.Source ?? "an example made in memory"}: {first.PromptIds.Length} prompt and "
+            + $"{first.ResponseIds.Length} response tokens need " +
+            $"{first.Positions} positions, and the model has {maxPositions}; {tooLong.Length} of {Count} examples are too long, and the "
+                + "longest needs " +
             $"{tooLong.Max(e => e.Positions)}. Shorten or remove them, or raise max_position_embeddings.");
     }
 

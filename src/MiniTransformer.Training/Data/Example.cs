@@ -4,8 +4,8 @@ namespace MiniTransformer.Data;
 
 /// <summary>
 /// A prompt and its response as token ids. <paramref name="PromptIds"/> includes the begin token and <paramref name="ResponseIds"/> the
-/// end token, where the data has them. Of a conversation the response is the assistant's last turn. Loss falls on <paramref name="ResponseIds"/>, unless
-/// <see cref="Turns"/> says more.
+/// end token, where the data has them. Of a conversation the response is the assistant's last turn. Loss falls on
+/// <paramref name="ResponseIds"/>, unless <see cref="Turns"/> says more.
 /// </summary>
 /// <param name="PromptIds">The tokens given, at least one.</param>
 /// <param name="ResponseIds">The tokens to learn.</param>
@@ -14,12 +14,14 @@ namespace MiniTransformer.Data;
 /// <param name="Source">Where it was read, as "file:line"; error messages name it.</param>
 public sealed record Example(int[] PromptIds, int[] ResponseIds, string? Prompt = null, string? Response = null, string? Source = null)
 {
-    /// <summary>A regular expression that right responses match, where the data has one: read by the verifier "regex", never learned from.</summary>
+    /// <summary>
+    /// A regular expression that right responses match, where the data has one: read by the verifier "regex", never learned from.
+    /// </summary>
     public string? Pattern { get; init; }
 
     /// <summary>
-    /// Of a conversation: the whole of it, with every turn of the assistant that carries loss in supervised training; null where that is the response alone.
-    /// Rewards, credit and reinforcement look at the response, the last turn, and at the prompt before it.
+    /// Of a conversation: the whole of it, with every turn of the assistant that carries loss in supervised training; null where that is
+    /// the response alone. Rewards, credit and reinforcement look at the response, the last turn, and at the prompt before it.
     /// </summary>
     public TokenSequence? Turns { get; init; }
 
@@ -30,8 +32,8 @@ public sealed record Example(int[] PromptIds, int[] ResponseIds, string? Prompt 
     public TokenSequence Answered => new([.. PromptIds, .. ResponseIds], [(PromptIds.Length, PromptIds.Length + ResponseIds.Length)]);
 
     /// <summary>
-    /// The example of a conversation, or null where the assistant says nothing in it. The response is the last turn, up to its own end token; all turns carry
-    /// loss, or the last one alone.
+    /// The example of a conversation, or null where the assistant says nothing in it. The response is the last turn, up to its own end
+    /// token; all turns carry loss, or the last one alone.
     /// </summary>
     /// <param name="chat">The conversation's tokens.</param>
     /// <param name="ends">The tokens that end a response.</param>
@@ -53,10 +55,15 @@ public sealed record Example(int[] PromptIds, int[] ResponseIds, string? Prompt 
         return learned.Count == example.ResponseIds.Length ? example : example with { Turns = learned };
     }
 
-    /// <summary>The right answer, where the data has one apart from the demonstrated response: responses are judged by it, and it is never learned from.</summary>
+    /// <summary>
+    /// The right answer, where the data has one apart from the demonstrated response: responses are judged by it, and it is never learned
+    /// from.
+    /// </summary>
     public string? Gold { get; init; }
 
-    /// <summary>What a response is judged by: the right answer where there is one, else the demonstrated response, as text where it is known.</summary>
+    /// <summary>
+    /// What a response is judged by: the right answer where there is one, else the demonstrated response, as text where it is known.
+    /// </summary>
     public string? Judged => Gold ?? Response;
 
     /// <summary>The example of a prompt and a response in plain text: begin, prompt | response, end.</summary>

@@ -31,7 +31,9 @@ internal sealed class JsonlLine(string file, long number, byte[] text)
                 int stop = newline < 0 ? read : newline;
                 line.Write(chunk, start, stop - start);
                 if (line.Length > LongestLine)
-                    throw new DataException(file, number, 0, $"the line is longer than {LongestLine >> 20} MiB, the most that is read of one; is this a JSONL file, one record a line?");
+                    throw new DataException(file, number, 0,
+                        $"the line is longer than {LongestLine >> 20} MiB, the most that is read of one; is this a JSONL file, one record "
+                            + "a line?");
                 start = stop + 1;
                 if (newline < 0) continue;
                 if (Take(line, file, number, blank) is JsonlLine taken) yield return taken;
@@ -65,7 +67,10 @@ internal sealed class JsonlLine(string file, long number, byte[] text)
     {
         if (Utf8.IsValid(text)) return;
         int at = 0;
-        while (at < text.Length && Rune.DecodeFromUtf8(text.AsSpan(at), out _, out int used) == System.Buffers.OperationStatus.Done) at += used;
+        while (at < text.Length && Rune.DecodeFromUtf8(text.AsSpan(at), out _, out int used) == System.Buffers.OperationStatus.Done)
+        {
+            at += used;
+        }
         bool utf16 = number == 1 && text is [0xFF, 0xFE, ..] or [0xFE, 0xFF, ..];
         throw Error(at, $"byte 0x{text[at]:X2} is not valid UTF-8" + (utf16 ? "; the file looks like UTF-16: save it as UTF-8" : ""));
     }

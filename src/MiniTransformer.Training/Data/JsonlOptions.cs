@@ -26,7 +26,8 @@ internal sealed class UnreadColumns
     public void Tell(string file, Action<string>? say)
     {
         if (names.Count == 0 || say is null) return;
-        string hints = string.Concat(names.Select(name => Nearest.Of(name, JsonlRecord.Columns) is { } known ? $" Did you mean '{known}' by '{name}'?" : ""));
+        string hints = string.Concat(names.Select(name =>
+            Nearest.Of(name, JsonlRecord.Columns) is { } known ? $" Did you mean '{known}' by '{name}'?" : ""));
         say($"{file}: {(names.Count == 1 ? "column" : "columns")} {string.Join(", ", names.Select(name => $"'{name}'"))} " +
             $"{(names.Count == 1 ? "is" : "are")} not read.{hints}");
     }

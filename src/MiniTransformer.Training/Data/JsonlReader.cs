@@ -7,16 +7,17 @@ namespace MiniTransformer.Data;
 /// Demonstrations from JSONL, streamed, one a line in any of these forms:
 /// <code>
 /// {"prompt": "rev:abc=", "completion": "cba"}                          begin, prompt | completion, end
-/// {"messages": [{"role": "user", "content": "..."}, ...]}              the assistant's turns carry loss, the last one is the response (see ChatFormat)
-/// {"prompt": [messages], "completion": [messages]}                     the same, and loss on the completion's turns alone
+/// {"messages": [{"role": "user", "content": "..."}, ...]}              the assistant's turns carry loss, the last one is the response (see
+/// ChatFormat) {"prompt": [messages], "completion": [messages]}                     the same, and loss on the completion's turns alone
 /// {"conversations": [{"from": "human", "value": "..."}, ...]}          ShareGPT's form of messages
-/// {"prompt_ids": [256, 97], "completion_ids": [98, 257]}               ids used as they are: no begin or end is added, no tokenizer is needed
+/// {"prompt_ids": [256, 97], "completion_ids": [98, 257]}               ids used as they are: no begin or end is added, no tokenizer is
+/// needed
 /// </code>
 /// A conversation may have "tools" and "chat_template_kwargs", which its template reads; other columns are
 /// not read.
-/// A line may carry what responses are judged by: a right answer apart from the completion, "answer" or "gold", a text or a number, and a regular expression, "pattern".
-/// UTF-8, with or without a byte order mark; lines end in LF or CRLF; blank lines are passed over. Whatever cannot be used is a
-/// <see cref="DataException"/> with file, line and column.
+/// A line may carry what responses are judged by: a right answer apart from the completion, "answer" or "gold", a text or a number, and a
+/// regular expression, "pattern". UTF-8, with or without a byte order mark; lines end in LF or CRLF; blank lines are passed over. Whatever
+/// cannot be used is a <see cref="DataException"/> with file, line and column.
 /// </summary>
 public static class JsonlReader
 {
@@ -35,7 +36,8 @@ public static class JsonlReader
 
     /// <summary>The examples of a stream, named <paramref name="file"/> in errors.</summary>
     /// <exception cref="DataException">Thrown while enumerating, at the first line that cannot be used.</exception>
-    public static IEnumerable<Example> Read(Stream stream, string file, ITokenizer? tokenizer, int? vocabSize = null, JsonlOptions? options = null)
+    public static IEnumerable<Example> Read(Stream stream, string file, ITokenizer? tokenizer, int? vocabSize = null,
+        JsonlOptions? options = null)
     {
         UnreadColumns unread = new();
         foreach (JsonlLine line in JsonlLine.ReadAll(stream, file))
@@ -59,7 +61,8 @@ public static class JsonlReader
 
     /// <summary>The tokenizer, which text needs.</summary>
     internal static ITokenizer Needed(ITokenizer? tokenizer, JsonlRecord record, string field) => tokenizer
-        ?? throw record.Error(field, $"'{field}' is text, and there is no tokenizer to encode it; use 'prompt_ids' and 'completion_ids', which need none.");
+        ?? throw record.Error(field,
+            $"'{field}' is text, and there is no tokenizer to encode it; use 'prompt_ids' and 'completion_ids', which need none.");
 
     /// <summary>Refuses a prompt without a token, as an empty text is where the tokenizer has no begin token.</summary>
     internal static DataException Empty(JsonlRecord record, string field) =>
@@ -75,7 +78,8 @@ public static class JsonlReader
     internal static ChatTokens Encode(JsonlRecord record, Conversation chat, ITokenizer? tokenizer, bool addGenerationPrompt)
     {
         ChatFormat format = Needed(tokenizer, record, record.ChatField).Chat ?? throw record.Error(record.ChatField,
-            "this tokenizer has no chat template (chat_template of tokenizer_config.json, or chat_template.jinja); use 'prompt' and 'completion' instead.");
+            "this tokenizer has no chat template (chat_template of tokenizer_config.json, or chat_template.jinja); use 'prompt' and "
+                + "'completion' instead.");
         try
         {
             return format.Encode(chat, addGenerationPrompt);
@@ -102,8 +106,11 @@ public static class JsonlReader
                 throw record.Error(record.ChatField, "the last message must be the assistant's, for it is the response; " +
                     (last < record.PromptMessages ? "there is no message." : $"it is the {chat.RoleOf(last)}'s."));
             Example? read = Example.FromChat(
-                Encode(record, chat, tokenizer, addGenerationPrompt: false), tokenizer!.Tokens.Ends, options?.LastTurnOnly ?? false, record.PromptMessages);
-            example = (read ?? throw record.Error(record.ChatField, "the chat template writes nothing for the assistant, so no token of this line would carry loss."))
+                Encode(record, chat, tokenizer, addGenerationPrompt: false), tokenizer!.Tokens.Ends, options?.LastTurnOnly
+                    ?? false, record.PromptMessages);
+            example = (read
+                ?? throw record.Error(record.ChatField,
+                    "the chat template writes nothing for the assistant, so no token of this line would carry loss."))
                 with
             { Prompt = Transcript(chat, last), Response = chat.TextOf(last), Source = line.Source };
         }
@@ -111,15 +118,28 @@ public static class JsonlReader
         {
             (promptField, responseField) = ("prompt_ids", "completion_ids");
             int[] prompt = record.PromptIds ?? throw record.Missing("prompt_ids"), completion = record.CompletionIds
-                ?? (answer is null ? throw record.Missing("completion_ids") : Needed(tokenizer, record, "prompt_ids").EncodeResponse(answer));
-            if (prompt.Length == 0) throw record.Error("prompt_ids", "'prompt_ids' is empty, so nothing predicts the first response token; begin it with a begin token.");
-            if (completion.Length == 0) throw record.Error("completion_ids", "'completion_ids' is empty, so no token of this line would carry loss.");
+                ?? (answer is null
+                    ? throw record.Missing("completion_ids")
+                    : Needed(tokenizer, record, "prompt_ids").EncodeResponse(answer));
+            if (prompt.Length == 0)
+            {
+                throw record.Error("prompt_ids",
+                    "'prompt_ids' is empty, so nothing predicts the first response token; begin it with a begin token.");
+            }
+            if (completion.Length == 0)
+            {
+                throw record.Error("completion_ids", "'completion_ids' is empty, so no token of this line would carry loss.");
+            }
             example = new(prompt, completion, Source: line.Source);
         }
         else
         {
-            if (record.WholeText is not null) throw record.Error("text", "'text' has no response to learn; give 'prompt' and 'completion'.");
-            string prompt = record.Prompt ?? throw record.Missing("prompt"), completion = record.Completion ?? answer ?? throw record.Missing("completion");
+            if (record.WholeText is not null)
+            {
+                throw record.Error("text", "'text' has no response to learn; give 'prompt' and 'completion'.");
+            }
+            string prompt = record.Prompt ?? throw record.Missing("prompt"), completion = record.Completion ?? answer
+                ?? throw record.Missing("completion");
             example = Example.FromText(prompt, completion, Needed(tokenizer, record, "prompt"), line.Source);
             if (example.PromptIds.Length == 0) throw Empty(record, "prompt");
         }

@@ -4,8 +4,9 @@ using MiniTransformer.Text;
 namespace MiniTransformer.Data;
 
 /// <summary>
-/// The fields of one line: exactly one of the forms prompt + completion (text, or lists of messages), messages, conversations (ShareGPT's), prompt_ids +
-/// completion_ids, text. Columns that nothing here reads are passed over and named once; where the line lacks a field, one that is spelled nearly like it is named.
+/// The fields of one line: exactly one of the forms prompt + completion (text, or lists of messages), messages, conversations (ShareGPT's),
+/// prompt_ids + completion_ids, text. Columns that nothing here reads are passed over and named once; where the line lacks a field, one
+/// that is spelled nearly like it is named.
 /// </summary>
 internal sealed class JsonlRecord
 {
@@ -15,7 +16,8 @@ internal sealed class JsonlRecord
     // Columns that are read.
     internal static readonly string[] Columns =
     [
-        "prompt", "completion", "messages", "conversations", "prompt_ids", "completion_ids", "text", "pattern", "answer", "gold", "tools", "system", "chat_template_kwargs",
+        "prompt", "completion", "messages", "conversations", "prompt_ids", "completion_ids", "text", "pattern", "answer", "gold", "tools",
+        "system", "chat_template_kwargs",
         "add_generation_prompt",
     ];
 
@@ -64,7 +66,10 @@ internal sealed class JsonlRecord
             ChatField = "prompt";
         }
 
-        if (systemText is not null && ChatField == "conversations" && Chat is not null) Chat = new Conversation([Message("system", systemText), .. Chat.Messages]);
+        if (systemText is not null && ChatField == "conversations" && Chat is not null)
+        {
+            Chat = new Conversation([Message("system", systemText), .. Chat.Messages]);
+        }
         else if (systemText is not null) unread.Add("system");
         if (Chat is not null) Chat = Chat with { Tools = tools, Variables = variables };
     }
@@ -84,7 +89,9 @@ internal sealed class JsonlRecord
     /// <summary>A whole text, of which inspect shows the tokens.</summary>
     public string? WholeText { get; private set; }
 
-    /// <summary>The conversation of the line, or null: of messages, of ShareGPT's conversations, or of a prompt and a completion of messages.</summary>
+    /// <summary>
+    /// The conversation of the line, or null: of messages, of ShareGPT's conversations, or of a prompt and a completion of messages.
+    /// </summary>
     public Conversation? Chat { get; private set; }
 
     /// <summary>The field that the conversation stands in.</summary>
@@ -104,7 +111,8 @@ internal sealed class JsonlRecord
 
     /// <summary>An error about a field that the line should have and has not.</summary>
     public DataException Missing(string field, string note = "") =>
-        line.Error($"missing field '{field}'{note}; {Forms}." + (Nearest.Of(field, unread) is { } near ? $" Did you mean '{field}' by '{near}'?" : ""));
+        line.Error($"missing field '{field}'{note}; {Forms}."
+            + (Nearest.Of(field, unread) is { } near ? $" Did you mean '{field}' by '{near}'?" : ""));
 
     private static string? FormOf(string field) => field switch
     {
@@ -154,8 +162,13 @@ internal sealed class JsonlRecord
     private string ReadAnswer(ref Utf8JsonReader reader, string name)
     {
         string other = name == "gold" ? "answer" : "gold";
-        if (places.ContainsKey(other)) throw line.Error(places[name], $"'{name}' and '{other}' are the same field, the right answer; give one of them.");
-        return reader.TokenType == JsonTokenType.Number ? System.Text.Encoding.UTF8.GetString(reader.ValueSpan) : ReadString(ref reader, name);
+        if (places.ContainsKey(other))
+        {
+            throw line.Error(places[name], $"'{name}' and '{other}' are the same field, the right answer; give one of them.");
+        }
+        return reader.TokenType == JsonTokenType.Number
+            ? System.Text.Encoding.UTF8.GetString(reader.ValueSpan)
+            : ReadString(ref reader, name);
     }
 
     // Messages as {"role", "content", ...}, or as ShareGPT has them, {"from", "value"}.
@@ -169,7 +182,10 @@ internal sealed class JsonlRecord
             Expect(ref reader, JsonTokenType.StartObject, "a message");
             JsonElement message = Value(ref reader);
             string[] names = [.. message.EnumerateObject().Select(p => p.Name)];
-            if (Array.Find(names, n => names.Count(m => m == n) > 1) is { } twice) throw line.Error(start, $"field '{twice}' appears twice in a message.");
+            if (Array.Find(names, n => names.Count(m => m == n) > 1) is { } twice)
+            {
+                throw line.Error(start, $"field '{twice}' appears twice in a message.");
+            }
             messages.Add(names.Contains("from") && names.Contains("value") ? Shared(message, start) : Checked(message, names, start));
         }
 
@@ -179,14 +195,18 @@ internal sealed class JsonlRecord
     private JsonElement Shared(JsonElement message, long start)
     {
         JsonElement from = message.GetProperty("from"), value = message.GetProperty("value");
-        if (from.ValueKind != JsonValueKind.String || value.ValueKind != JsonValueKind.String) throw line.Error(start, "'from' and 'value' of a message must be strings.");
+        if (from.ValueKind != JsonValueKind.String || value.ValueKind != JsonValueKind.String)
+        {
+            throw line.Error(start, "'from' and 'value' of a message must be strings.");
+        }
         string role = from.GetString() switch
         {
             "human" or "user" => "user",
             "gpt" or "assistant" or "chatgpt" or "bing" or "bard" or "model" or "function_call" => "assistant",
             "system" => "system",
             "tool" or "observation" or "function" or "function_response" => "tool",
-            string other => throw line.Error(start, $"'{other}' is nobody that a message can be from; ShareGPT has system, human, gpt and tool."),
+            string other =>
+                throw line.Error(start, $"'{other}' is nobody that a message can be from; ShareGPT has system, human, gpt and tool."),
             null => "",
         };
         return Message(role, value.GetString()!);
@@ -198,14 +218,21 @@ internal sealed class JsonlRecord
     private JsonElement Checked(JsonElement message, string[] names, long start)
     {
         string Hint(string field) => Nearest.Of(field, names) is { } near ? $" Did you mean '{field}' by '{near}'?" : "";
-        if (!message.TryGetProperty("role", out JsonElement role)) throw line.Error(start, $"missing field 'role' in a message.{Hint("role")}");
-        if (role.ValueKind != JsonValueKind.String || role.GetString() is not { Length: > 0 }) throw line.Error(start, "'role' of a message must be a string.");
+        if (!message.TryGetProperty("role", out JsonElement role))
+        {
+            throw line.Error(start, $"missing field 'role' in a message.{Hint("role")}");
+        }
+        if (role.ValueKind != JsonValueKind.String || role.GetString() is not { Length: > 0 })
+        {
+            throw line.Error(start, "'role' of a message must be a string.");
+        }
         bool found = message.TryGetProperty("content", out JsonElement content);
         if (!found || content.ValueKind == JsonValueKind.Null)
         {
             // A message that only calls tools says nothing.
             if (message.TryGetProperty("tool_calls", out _)) return message;
-            throw line.Error(start, found ? "'content' of a message must be a string; it is null." : $"missing field 'content' in a message.{Hint("content")}");
+            throw line.Error(start,
+                found ? "'content' of a message must be a string; it is null." : $"missing field 'content' in a message.{Hint("content")}");
         }
 
         if (content.ValueKind is not (JsonValueKind.String or JsonValueKind.Array))
@@ -214,9 +241,12 @@ internal sealed class JsonlRecord
         {
             foreach (JsonElement part in content.EnumerateArray())
             {
-                string? type = part.ValueKind == JsonValueKind.Object && part.TryGetProperty("type", out JsonElement given) ? given.ToString() : null;
+                string? type = part.ValueKind == JsonValueKind.Object && part.TryGetProperty("type", out JsonElement given)
+                    ? given.ToString()
+                    : null;
                 if (type != "text" || !part.TryGetProperty("text", out JsonElement text) || text.ValueKind != JsonValueKind.String)
-                    throw line.Error(start, $"a part of a message's content is of type '{type ?? "none"}'; parts of type 'text', with a 'text', are read.");
+                    throw line.Error(start,
+                        $"a part of a message's content is of type '{type ?? "none"}'; parts of type 'text', with a 'text', are read.");
             }
         }
 
@@ -277,7 +307,10 @@ internal sealed class JsonlRecord
 
     private bool ReadBoolean(ref Utf8JsonReader reader, string name)
     {
-        if (reader.TokenType is not (JsonTokenType.True or JsonTokenType.False)) throw line.Error(reader.TokenStartIndex, $"'{name}' must be true or false.");
+        if (reader.TokenType is not (JsonTokenType.True or JsonTokenType.False))
+        {
+            throw line.Error(reader.TokenStartIndex, $"'{name}' must be true or false.");
+        }
         return reader.GetBoolean();
     }
 
@@ -310,13 +343,17 @@ internal sealed class JsonlRecord
         }
         catch (InvalidOperationException e)
         {
-            throw line.Error(reader.TokenStartIndex, "the text holds half of a surrogate pair (a lone \\uD800 to \\uDFFF), which is not Unicode text.", e);
+            throw line.Error(reader.TokenStartIndex,
+                "the text holds half of a surrogate pair (a lone \\uD800 to \\uDFFF), which is not Unicode text.", e);
         }
     }
 
     private void Expect(ref Utf8JsonReader reader, JsonTokenType needed, string what)
     {
-        if (reader.TokenType != needed) throw line.Error(reader.TokenStartIndex, $"{what} must be {Name(needed)}; it is {Name(reader.TokenType)}.");
+        if (reader.TokenType != needed)
+        {
+            throw line.Error(reader.TokenStartIndex, $"{what} must be {Name(needed)}; it is {Name(reader.TokenType)}.");
+        }
     }
 
     private static string Name(JsonTokenType type) => type switch

@@ -1,22 +1,26 @@
 namespace MiniTransformer.Data;
 
 /// <summary>
-/// A batch in pieces whose gradients are accumulated. The loss of the whole is a mean over its tokens, so each piece's summed loss is divided by
-/// <see cref="TokenCount"/>, the tokens of all pieces: a mean of the pieces' means would weigh tokens of short responses more.
+/// A batch in pieces whose gradients are accumulated. The loss of the whole is a mean over its tokens, so each piece's summed loss is
+/// divided by <see cref="TokenCount"/>, the tokens of all pieces: a mean of the pieces' means would weigh tokens of short responses more.
 /// <code>
 /// L = (1/N) Σ_pieces Σ_n loss_n        N = Σ_pieces N_piece
 /// </code>
 /// </summary>
 public sealed class MicroBatches
 {
-    /// <summary>Cuts what supervised training learns into consecutive pieces of at most <paramref name="size"/> examples; a piece in which no token carries loss is left out.</summary>
+    /// <summary>
+    /// Cuts what supervised training learns into consecutive pieces of at most <paramref name="size"/> examples; a piece in which no token
+    /// carries loss is left out.
+    /// </summary>
     /// <exception cref="DataException">No token of the whole batch carries loss.</exception>
     public MicroBatches(IReadOnlyList<Example> examples, int size)
         : this(examples, size, ResponseBatch.OfTurns, e => e.Learned.Count)
     {
     }
 
-    private MicroBatches(IReadOnlyList<Example> examples, int size, Func<IReadOnlyList<Example>, ResponseBatch> layOut, Func<Example, int> tokensOf)
+    private MicroBatches(IReadOnlyList<Example> examples, int size, Func<IReadOnlyList<Example>, ResponseBatch> layOut,
+        Func<Example, int> tokensOf)
     {
         ArgumentNullException.ThrowIfNull(examples);
         ArgumentOutOfRangeException.ThrowIfLessThan(size, 1);

@@ -3,8 +3,9 @@ using MiniTransformer.Text;
 namespace MiniTransformer.Data;
 
 /// <summary>
-/// Prompts from JSONL, in the forms of <see cref="JsonlReader"/> without the response: {"prompt"}, {"messages"}, {"conversations"} or {"prompt_ids"}. A response that
-/// is there (a completion, a last message of the assistant) is left out, so a file of demonstrations serves as a file of prompts.
+/// Prompts from JSONL, in the forms of <see cref="JsonlReader"/> without the response: {"prompt"}, {"messages"}, {"conversations"} or
+/// {"prompt_ids"}. A response that is there (a completion, a last message of the assistant) is left out, so a file of demonstrations serves
+/// as a file of prompts.
 /// </summary>
 public static class PromptReader
 {
@@ -23,7 +24,8 @@ public static class PromptReader
 
     /// <summary>The prompts of a stream, named <paramref name="file"/> in errors.</summary>
     /// <exception cref="DataException">Thrown while enumerating, at the first line that cannot be used.</exception>
-    public static IEnumerable<Prompt> Read(Stream stream, string file, ITokenizer? tokenizer, int? vocabSize = null, Action<string>? say = null)
+    public static IEnumerable<Prompt> Read(Stream stream, string file, ITokenizer? tokenizer, int? vocabSize = null,
+        Action<string>? say = null)
     {
         UnreadColumns unread = new();
         foreach (JsonlLine line in JsonlLine.ReadAll(stream, file))
@@ -37,8 +39,8 @@ public static class PromptReader
     }
 
     /// <summary>
-    /// Prompts in plain text, one a line, with their places ("file:line"): lines that are not empty, without their LF or CRLF. A byte order mark at the
-    /// start is dropped.
+    /// Prompts in plain text, one a line, with their places ("file:line"): lines that are not empty, without their LF or CRLF. A byte order
+    /// mark at the start is dropped.
     /// </summary>
     /// <exception cref="DataException">Thrown while enumerating, at the first line that is not UTF-8.</exception>
     public static IEnumerable<(string Text, string Source)> ReadText(Stream stream, string file)
@@ -47,7 +49,8 @@ public static class PromptReader
         {
             line.CheckUtf8();
             byte[] text = line.Text;
-            yield return (System.Text.Encoding.UTF8.GetString(text, 0, text is [.., (byte)'\r'] ? text.Length - 1 : text.Length), line.Source);
+            yield return (System.Text.Encoding.UTF8.GetString(text, 0, text is [.., (byte)'\r'] ? text.Length - 1 : text.Length),
+                line.Source);
         }
     }
 
@@ -68,12 +71,16 @@ public static class PromptReader
             if (record.PromptMessages == 0 && asked > 0 && chat.RoleOf(asked - 1) == "assistant") asked--;
             if (asked == 0) throw record.Error(field, "there is no message to answer.");
             Conversation question = chat with { Messages = [.. chat.Messages.Take(asked)] };
-            prompt = new(JsonlReader.Encode(record, question, tokenizer, addGenerationPrompt: true).Ids, JsonlReader.Transcript(chat, asked), line.Source);
+            prompt = new(JsonlReader.Encode(record, question, tokenizer, addGenerationPrompt: true).Ids,
+                JsonlReader.Transcript(chat, asked), line.Source);
         }
         else if (record.PromptIds is { } ids)
         {
             field = "prompt_ids";
-            if (ids.Length == 0) throw record.Error(field, "'prompt_ids' is empty, so there is nothing to continue; begin it with a begin token.");
+            if (ids.Length == 0)
+            {
+                throw record.Error(field, "'prompt_ids' is empty, so there is nothing to continue; begin it with a begin token.");
+            }
             prompt = new(ids, Source: line.Source);
         }
         else

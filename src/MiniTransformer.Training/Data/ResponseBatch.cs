@@ -1,20 +1,22 @@
 namespace MiniTransformer.Data;
 
 /// <summary>
-/// A batch of B examples, one after another, and the one place where labels are shifted. A sequence s = prompt + response has inputs s₀ … s_{L−2}, and its
-/// position t predicts s_{t+1}; so response token j (counted from 0) is predicted at position P − 1 + j, the first one by the prompt's last token:
+/// A batch of B examples, one after another, and the one place where labels are shifted. A sequence s = prompt + response has inputs s₀ …
+/// s_{L−2}, and its position t predicts s_{t+1}; so response token j (counted from 0) is predicted at position P − 1 + j, the first one by
+/// the prompt's last token:
 /// <code>
 /// sequences   p₀ p₁ p₂ | r₀ r₁ end      q₀ | r₀ end
 /// inputs      p₀ p₁ p₂   r₀ r₁        , q₀   r₀               InputStarts 0 5 7
 /// predicts    ·  ·  r₀   r₁ end         r₀   end              rows 2 3 4, 5 6; Starts 0 3 5
 /// </code>
-/// A sequence has no input after the last that predicts a token with loss; an empty response has none at all. Which positions carry loss follows from lengths alone,
-/// never from a token's value.
+/// A sequence has no input after the last that predicts a token with loss; an empty response has none at all. Which positions carry loss
+/// follows from lengths alone, never from a token's value.
 /// </summary>
 public sealed class ResponseBatch
 {
     /// <summary>Lays out prompts and responses.</summary>
-    /// <exception cref="DataException">A prompt is empty, an id is negative, or no token of the batch carries loss; the message names the examples' sources.</exception>
+    /// <exception cref="DataException">A prompt is empty, an id is negative, or no token of the batch carries loss; the message names the
+    /// examples' sources.</exception>
     public ResponseBatch(IReadOnlyList<Example> examples)
         : this(examples, e => e.Answered)
     {
@@ -58,8 +60,8 @@ public sealed class ResponseBatch
     }
 
     /// <summary>
-    /// Lays out what supervised training learns: of a conversation every turn that carries loss (<see cref="Example.Learned"/>). Each turn is a response of
-    /// its own in <see cref="Starts"/>, which has then more than B + 1 entries.
+    /// Lays out what supervised training learns: of a conversation every turn that carries loss (<see cref="Example.Learned"/>). Each turn
+    /// is a response of its own in <see cref="Starts"/>, which has then more than B + 1 entries.
     /// </summary>
     /// <exception cref="DataException">As of the constructor.</exception>
     public static ResponseBatch OfTurns(IReadOnlyList<Example> examples) => new(examples, e => e.Learned);
@@ -85,15 +87,19 @@ public sealed class ResponseBatch
     /// <summary>The response token that each of <see cref="Rows"/> predicts, (N).</summary>
     public int[] Targets { get; }
 
-    /// <summary>Sequence b's response tokens are entries Starts[b] … Starts[b+1]−1 of <see cref="Rows"/> and <see cref="Targets"/>, (B+1).</summary>
+    /// <summary>
+    /// Sequence b's response tokens are entries Starts[b] … Starts[b+1]−1 of <see cref="Rows"/> and <see cref="Targets"/>, (B+1).
+    /// </summary>
     public int[] Starts { get; }
 
-    private static int InputsOf(TokenSequence sequence) => sequence.Loss.Where(turn => turn.End > turn.Start).Select(turn => turn.End - 1).DefaultIfEmpty(0).Max();
+    private static int InputsOf(TokenSequence sequence) =>
+        sequence.Loss.Where(turn => turn.End > turn.Start).Select(turn => turn.End - 1).DefaultIfEmpty(0).Max();
 
     private static void Check(Example example)
     {
         if (example.PromptIds.Length == 0)
-            throw new DataException($"{Place(example)}: the prompt has no token, so nothing predicts the first response token; begin it with the begin token.");
+            throw new DataException($"{Place(example)}: the prompt has no token, so nothing predicts the first response token; begin it "
+                + "with the begin token.");
         foreach (int id in example.PromptIds) CheckId(example, id);
         foreach (int id in example.ResponseIds) CheckId(example, id);
     }

@@ -6,8 +6,8 @@ namespace MiniTransformer.Data;
 public static class ResponseText
 {
     /// <summary>
-    /// The text before the end token, whichever of several; null for a response that is wrong whatever its text: one that did not end, or that holds another special token,
-    /// which decoding would hide.
+    /// The text before the end token, whichever of several; null for a response that is wrong whatever its text: one that did not end, or
+    /// that holds another special token, which decoding would hide.
     /// </summary>
     public static string? Of(ReadOnlySpan<int> responseIds, ITokenizer tokenizer)
     {

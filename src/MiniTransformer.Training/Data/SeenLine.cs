@@ -10,8 +10,8 @@ namespace MiniTransformer.Data;
 public sealed record SeenLine(string Text, int[] Ids, bool[] Loss, string Source)
 {
     /// <summary>
-    /// The lines of a file in the forms of <see cref="JsonlReader"/>; besides, {"text"} gives the tokens that Hugging Face's encode gives, and prompts without
-    /// a response, conversations with "add_generation_prompt" among them, are shown as they are asked.
+    /// The lines of a file in the forms of <see cref="JsonlReader"/>; besides, {"text"} gives the tokens that Hugging Face's encode gives,
+    /// and prompts without a response, conversations with "add_generation_prompt" among them, are shown as they are asked.
     /// </summary>
     /// <exception cref="DataException">Thrown while enumerating, at the first line that cannot be used.</exception>
     public static IEnumerable<SeenLine> Read(string path, ITokenizer? tokenizer, JsonlOptions? options = null)
@@ -63,7 +63,8 @@ public sealed record SeenLine(string Text, int[] Ids, bool[] Loss, string Source
 
         string asked = record.Prompt ?? throw record.Missing("prompt");
         ITokenizer encoder = JsonlReader.Needed(tokenizer, record, "prompt");
-        return Answered(asked + record.Completion, encoder.EncodePrompt(asked), record.Completion is { } answer ? encoder.EncodeResponse(answer) : [], line);
+        return Answered(asked + record.Completion, encoder.EncodePrompt(asked),
+            record.Completion is { } answer ? encoder.EncodeResponse(answer) : [], line);
     }
 
     private static SeenLine Answered(string text, int[] prompt, int[] response, JsonlLine line) =>

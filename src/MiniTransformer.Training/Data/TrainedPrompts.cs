@@ -6,9 +6,9 @@ using MiniTransformer.IO;
 namespace MiniTransformer.Data;
 
 /// <summary>
-/// Which prompts a model was trained on, its base's included: what it has seen measures no model that comes of it. They are kept as 64-bit hashes of their tokens
-/// in a file of the model's folder, trained_prompts.bin: eight bytes each, little-endian, in ascending order. It goes where the model goes, whatever becomes of
-/// the run's folder and data.
+/// Which prompts a model was trained on, its base's included: what it has seen measures no model that comes of it. They are kept as 64-bit
+/// hashes of their tokens in a file of the model's folder, trained_prompts.bin: eight bytes each, little-endian, in ascending order. It
+/// goes where the model goes, whatever becomes of the run's folder and data.
 /// </summary>
 public sealed class TrainedPrompts
 {
@@ -25,8 +25,10 @@ public sealed class TrainedPrompts
     {
         byte[] bytes = files.Find(FileName) ?? [];
         if (bytes.Length % sizeof(ulong) != 0)
-            throw new InvalidDataException($"{FileName} has {bytes.Length} bytes, which are no whole number of 64-bit hashes; remove it, or take the model from where it came.");
-        return new TrainedPrompts(Enumerable.Range(0, bytes.Length / sizeof(ulong)).Select(i => BinaryPrimitives.ReadUInt64LittleEndian(bytes.AsSpan(i * sizeof(ulong)))));
+            throw new InvalidDataException($"{FileName} has {bytes.Length} bytes, which are no whole number of 64-bit hashes; remove it, "
+                + "or take the model from where it came.");
+        return new TrainedPrompts(Enumerable.Range(0, bytes.Length / sizeof(ulong))
+            .Select(i => BinaryPrimitives.ReadUInt64LittleEndian(bytes.AsSpan(i * sizeof(ulong)))));
     }
 
     /// <summary>These and further ones.</summary>

@@ -5,8 +5,9 @@ namespace MiniTransformer.Judges;
 
 /// <summary>
 /// A command of the user's judges each response. It is started once a response, reads one JSON object on standard input,
-/// {"prompt": …, "response": …} and, where the data has a right answer, "completion", and prints a score from 0 to 1, or true or false. A few run at a time.
-/// A response on which it takes too long, fails, or prints something else scores 0, with a warning. Where starting takes long, use <see cref="WorkerJudge"/>.
+/// {"prompt": …, "response": …} and, where the data has a right answer, "completion", and prints a score from 0 to 1, or true or false. A
+/// few run at a time. A response on which it takes too long, fails, or prints something else scores 0, with a warning. Where starting takes
+/// long, use <see cref="WorkerJudge"/>.
 /// </summary>
 /// <param name="command">What the shell is to run.</param>
 /// <param name="options">How it is run.</param>
@@ -18,7 +19,8 @@ public sealed class CommandJudge(string command, JudgeOptions? options = null) :
     public string Name => $"command:{command}";
 
     /// <inheritdoc/>
-    public string Description => $"the command '{command}' gives it a score of at least {Judge.Right.ToString(CultureInfo.InvariantCulture)}";
+    public string Description =>
+        $"the command '{command}' gives it a score of at least {Judge.Right.ToString(CultureInfo.InvariantCulture)}";
 
     /// <inheritdoc/>
     public JudgeLog Log { get; } = new(options?.Warn);
@@ -69,7 +71,8 @@ public sealed class CommandJudge(string command, JudgeOptions? options = null) :
             }
 
             string printed = await output.WaitAsync(limit.Token).ConfigureAwait(false)
-                ?? throw ShellCommand.Failure(command, $"printed more than {ShellCommand.MostOutput} characters {on} and was ended", process.Error);
+                ?? throw ShellCommand.Failure(command, $"printed more than {ShellCommand.MostOutput} characters {on} and was ended",
+                    process.Error);
             await write.WaitAsync(limit.Token).ConfigureAwait(false);
             string said = await process.AllError().ConfigureAwait(false);
             return process.ExitCode == 0
@@ -80,7 +83,8 @@ public sealed class CommandJudge(string command, JudgeOptions? options = null) :
         {
             process.Kill();
             throw ShellCommand.Failure(
-                command, FormattableString.Invariant($"took more than {options.Timeout.TotalSeconds:0.##} s {on} and was ended"), await process.AllError().ConfigureAwait(false));
+                command, FormattableString.Invariant($"took more than {options.Timeout.TotalSeconds:0.##} s {on} and was ended"),
+                await process.AllError().ConfigureAwait(false));
         }
     }
 

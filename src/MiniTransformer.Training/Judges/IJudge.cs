@@ -25,13 +25,16 @@ public interface IJudge : IDisposable
 
     /// <summary>The score of each answer, in [0, 1]; responses come together, so that slow verifiers can work on several at once.</summary>
     /// <exception cref="DataException">A record lacks what the verifier needs: a completion, a number in it, a pattern.</exception>
-    /// <remarks>A response that the verifier cannot judge, because it hangs, crashes or says nothing, scores 0 and is noted in <see cref="Log"/>.</remarks>
+    /// <remarks>A response that the verifier cannot judge, because it hangs, crashes or says nothing, scores 0 and is noted in
+    /// <see cref="Log"/>.</remarks>
     double[] Score(IReadOnlyList<Answer> answers);
 
     /// <summary>What could not be judged so far; null where a verifier keeps no log.</summary>
     JudgeLog? Log => null;
 
-    /// <summary>Asks about right answers before anything is trained: finds a record that cannot be judged, and a command that fails on all of them.</summary>
+    /// <summary>
+    /// Asks about right answers before anything is trained: finds a record that cannot be judged, and a command that fails on all of them.
+    /// </summary>
     /// <param name="golds">Some answers whose response is the right one.</param>
     /// <exception cref="DataException">A record lacks what the verifier needs.</exception>
     /// <exception cref="JudgeException">A command fails on all of them.</exception>

@@ -20,8 +20,8 @@ public static class Judge
     }
 
     /// <summary>
-    /// What the share of right responses is, in a few words: where responses are compared with demonstrations that may be wrong themselves, it is agreement and not accuracy. A pattern or a
-    /// command of the user's says itself what is right.
+    /// What the share of right responses is, in a few words: where responses are compared with demonstrations that may be wrong themselves,
+    /// it is agreement and not accuracy. A pattern or a command of the user's says itself what is right.
     /// </summary>
     /// <param name="verifier">The judge.</param>
     /// <param name="isGold">Whether the data's answers are right ones.</param>
@@ -39,7 +39,9 @@ public static class Judge
     /// <summary>Ends all commands that judge; a program that is about to end without its usual way out calls it.</summary>
     public static void EndCommands() => ShellProcess.EndAll();
 
-    /// <summary>The verifier of a text such as "exact", "numeric:0.01", "regex:^yes", "command:./check.py" or "worker:python3 check.py".</summary>
+    /// <summary>
+    /// The verifier of a text such as "exact", "numeric:0.01", "regex:^yes", "command:./check.py" or "worker:python3 check.py".
+    /// </summary>
     /// <exception cref="ArgumentException">The text names no verifier; the message says what can be named.</exception>
     public static IJudge Parse(string text, JudgeOptions? options = null)
     {
@@ -57,8 +59,11 @@ public static class Judge
             ("regex", { Length: > 0 }) => new RegexJudge(rest, options: options),
             ("command", { Length: > 0 }) => new CommandJudge(rest, options),
             ("worker", { Length: > 0 }) => new WorkerJudge(rest, options),
-            ("command" or "worker", _) => throw new ArgumentException($"'{text}' names no command; write {kind}:CMD, such as {kind}:./check.py."),
-            ("regex", _) => throw new ArgumentException("'regex:' has no pattern; write regex:PATTERN, or regex alone where every line has a 'pattern'."),
+            ("command" or "worker", _) =>
+                throw new ArgumentException($"'{text}' names no command; write {kind}:CMD, such as {kind}:./check.py."),
+            ("regex", _) =>
+                throw new ArgumentException("'regex:' has no pattern; write regex:PATTERN, or regex alone where every line has a "
+                    + "'pattern'."),
             _ => throw new ArgumentException($"'{text}' is no verifier; there are {Forms}."),
         };
     }
@@ -67,7 +72,9 @@ public static class Judge
     internal static string GoldOf(Answer answer, string verifier) => answer.Gold ?? throw new DataException(
         $"{answer.Source ?? "an example made in memory"}: there is no completion as text, which the verifier {verifier} needs.");
 
-    /// <summary>Asks a command about right answers: if it fails on all of them, it is the command that will not do, and not a response.</summary>
+    /// <summary>
+    /// Asks a command about right answers: if it fails on all of them, it is the command that will not do, and not a response.
+    /// </summary>
     internal static void CheckAsks(IReadOnlyList<Answer> golds, Func<IReadOnlyList<Answer>, Action<int, JudgeException>, double[]> ask)
     {
         var failures = new System.Collections.Concurrent.ConcurrentQueue<JudgeException>();

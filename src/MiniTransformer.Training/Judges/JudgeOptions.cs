@@ -9,7 +9,9 @@ public sealed record JudgeOptions
     /// <summary>How many commands run at a time; one a core if 0.</summary>
     public int Parallel { get; init; }
 
-    /// <summary>Ends the judging: the commands are ended, and <see cref="IJudge.Score"/> throws <see cref="OperationCanceledException"/>.</summary>
+    /// <summary>
+    /// Ends the judging: the commands are ended, and <see cref="IJudge.Score"/> throws <see cref="OperationCanceledException"/>.
+    /// </summary>
     public CancellationToken Stop { get; init; }
 
     /// <summary>Hears after every response how many are judged, and of how many; from several threads. Null where nobody listens.</summary>
@@ -19,7 +21,9 @@ public sealed record JudgeOptions
     public Action<string>? Warn { get; init; }
 }
 
-/// <summary>What a judge could not judge: such responses score 0, and are counted here, so that a low accuracy is not taken for the policy's.</summary>
+/// <summary>
+/// What a judge could not judge: such responses score 0, and are counted here, so that a low accuracy is not taken for the policy's.
+/// </summary>
 public sealed class JudgeLog(Action<string>? warn = null)
 {
     // Warnings that are said one by one.
@@ -28,7 +32,9 @@ public sealed class JudgeLog(Action<string>? warn = null)
     private readonly AsyncLocal<JudgeTally?> tally = new();
     private int failed, unread;
 
-    /// <summary>A count that begins now, of what this thread and those that it starts ask for; several threads may be asking at once.</summary>
+    /// <summary>
+    /// A count that begins now, of what this thread and those that it starts ask for; several threads may be asking at once.
+    /// </summary>
     public JudgeTally Begin() => tally.Value = new JudgeTally();
 
     /// <summary>Responses on which the judge failed: it hung, crashed, or printed no score.</summary>
@@ -57,7 +63,10 @@ public sealed class JudgeLog(Action<string>? warn = null)
     /// <summary>Warns of something else.</summary>
     public void Warn(string message) => warn?.Invoke($"warning: {message}");
 
-    private static string Place(Answer answer) => answer.Source is { } source ? $"{source} (prompt '{Judge.Short(answer.Prompt, 60)}')" : $"prompt '{Judge.Short(answer.Prompt, 60)}'";
+    private static string Place(Answer answer) =>
+        answer.Source is { } source
+            ? $"{source} (prompt '{Judge.Short(answer.Prompt, 60)}')"
+            : $"prompt '{Judge.Short(answer.Prompt, 60)}'";
 }
 
 /// <summary>What a judge could not judge since the count began, see <see cref="JudgeLog.Begin"/>.</summary>

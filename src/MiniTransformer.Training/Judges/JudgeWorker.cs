@@ -6,8 +6,9 @@ using System.Threading.Channels;
 namespace MiniTransformer.Judges;
 
 /// <summary>
-/// One worker: a question a line, an answer a line. An answer that carries its question's number, "17 0.5" or {"number": 17, "score": 0.5}, cannot be taken for another's. Of a worker
-/// that prints scores alone, lines that are no score are passed over, and a score too many shows that it is out of step.
+/// One worker: a question a line, an answer a line. An answer that carries its question's number, "17 0.5" or {"number": 17, "score": 0.5},
+/// cannot be taken for another's. Of a worker that prints scores alone, lines that are no score are passed over, and a score too many shows
+/// that it is out of step.
 /// </summary>
 internal sealed class JudgeWorker : IDisposable
 {
@@ -75,17 +76,23 @@ internal sealed class JudgeWorker : IDisposable
         {
             throw ShellCommand.Failure(
                 command,
-                FormattableString.Invariant($"gave no score within {timeout.TotalSeconds:0.##} s on the response '{Judge.Short(answer.Response)}' ")
-                + (stray is null ? "(does it flush its output after every line?)" : $"(it printed '{Judge.Short(stray)}'; a number from 0 to 1 is needed, or true or false)"),
+                FormattableString.Invariant(
+                    $"gave no score within {timeout.TotalSeconds:0.##} s on the response '{Judge.Short(answer.Response)}' ")
+                + (stray is null
+                    ? "(does it flush its output after every line?)"
+                    : $"(it printed '{Judge.Short(stray)}'; a number from 0 to 1 is needed, or true or false)"),
                 process.Error);
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException or ChannelClosedException)
         {
             JudgeException failure = flooded
-                ? ShellCommand.Failure(command, $"printed a line of more than {ShellCommand.MostOutput} characters on the response '{Judge.Short(answer.Response)}'", process.Error)
+                ? ShellCommand.Failure(command,
+                    $"printed a line of more than {ShellCommand.MostOutput} characters on the response '{Judge.Short(answer.Response)}'",
+                    process.Error)
                 : ShellCommand.Failure(
                     command,
-                    (process.Wait(1000) ? $"ended with exit code {process.ExitCode}" : "closed its output") + $" before it had judged the response '{Judge.Short(answer.Response)}'; a worker reads until its input ends",
+                    (process.Wait(1000) ? $"ended with exit code {process.ExitCode}" : "closed its output") + " before it had judged the "
+                        + $"response '{Judge.Short(answer.Response)}'; a worker reads until its input ends",
                     await process.AllError().ConfigureAwait(false));
             if (flooded) throw failure;
             throw new EndedException(failure);
@@ -98,7 +105,9 @@ internal sealed class JudgeWorker : IDisposable
         }
     }
 
-    /// <summary>The score of the only question, if nothing but it was printed, or it with its number; null where it is not known which it is.</summary>
+    /// <summary>
+    /// The score of the only question, if nothing but it was printed, or it with its number; null where it is not known which it is.
+    /// </summary>
     public async Task<double?> Only(double score)
     {
         if (await InStep().ConfigureAwait(false)) return score;
@@ -151,7 +160,8 @@ internal sealed class JudgeWorker : IDisposable
             try
             {
                 using JsonDocument json = JsonDocument.Parse(text);
-                return json.RootElement.TryGetProperty("number", out JsonElement n) && n.TryGetInt32(out int of) && json.RootElement.TryGetProperty("score", out JsonElement score)
+                return json.RootElement.TryGetProperty("number", out JsonElement n) && n.TryGetInt32(out int of)
+                    && json.RootElement.TryGetProperty("score", out JsonElement score)
                     ? (of, score.ToString())
                     : null;
             }
@@ -162,7 +172,9 @@ internal sealed class JudgeWorker : IDisposable
         }
 
         int end = text.IndexOfAny([' ', '\t', ':']);
-        return end > 0 && int.TryParse(text.AsSpan(0, end), NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? (number, text[(end + 1)..]) : null;
+        return end > 0 && int.TryParse(text.AsSpan(0, end), NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+            ? (number, text[(end + 1)..])
+            : null;
     }
 
     private async Task Write(string request, bool alone)

@@ -4,8 +4,9 @@ using System.Text;
 namespace MiniTransformer.Judges;
 
 /// <summary>
-/// Text with LaTeX in it as plain text, for <see cref="NumberText"/>: \$, \% and {,} are the signs themselves, \text{…} and its like are their content, \, is a thin space,
-/// \frac{a}{b} is one sign that stands for its value, and what changes a value in a way that is not computed (\sqrt, \pi, ±) is <see cref="Opaque"/>.
+/// Text with LaTeX in it as plain text, for <see cref="NumberText"/>: \$, \% and {,} are the signs themselves, \text{…} and its like are
+/// their content, \, is a thin space, \frac{a}{b} is one sign that stands for its value, and what changes a value in a way that is not
+/// computed (\sqrt, \pi, ±) is <see cref="Opaque"/>.
 /// </summary>
 internal sealed class Latex
 {
@@ -20,11 +21,13 @@ internal sealed class Latex
     private static readonly string[] Fracs = ["frac", "dfrac", "tfrac", "cfrac", "sfrac", "nicefrac"];
 
     private static readonly string[] Wrappers =
-        ["text", "textbf", "textit", "textrm", "textnormal", "mathrm", "mathbf", "mathit", "mathsf", "mathtt", "mbox", "hbox", "operatorname", "emph", "underline", "boldsymbol", "bm"];
+        ["text", "textbf", "textit", "textrm", "textnormal", "mathrm", "mathbf", "mathit", "mathsf", "mathtt", "mbox", "hbox",
+            "operatorname", "emph", "underline", "boldsymbol", "bm"];
 
     private static readonly string[] Opaques =
     [
-        "pi", "infty", "log", "ln", "lg", "exp", "sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "pm", "mp", "over", "choose", "bmod", "pmod", "mod",
+        "pi", "infty", "log", "ln", "lg", "exp", "sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "pm", "mp",
+        "over", "choose", "bmod", "pmod", "mod",
         "theta", "alpha", "beta", "phi", "varphi", "lambda", "mu", "sigma", "omega", "sum", "prod", "int", "cup", "cap",
     ];
 
@@ -78,7 +81,10 @@ internal sealed class Latex
     private void Superscript(string text, ref int i)
     {
         plain.Append("^{");
-        for (int at; i < text.Length && (at = Superscripts.IndexOf(text[i], StringComparison.Ordinal)) >= 0; i++) plain.Append(at == 10 ? '-' : (char)('0' + at));
+        for (int at; i < text.Length && (at = Superscripts.IndexOf(text[i], StringComparison.Ordinal)) >= 0; i++)
+        {
+            plain.Append(at == 10 ? '-' : (char)('0' + at));
+        }
         plain.Append('}');
     }
 
@@ -129,7 +135,9 @@ internal sealed class Latex
         {
             (string? above, string? below) = (Argument(text, ref i), Argument(text, ref i));
             plain.Append(Fraction);
-            Fractions.Add(depth < Deepest && NumberText.Whole(above, depth + 1) is { } a && NumberText.Whole(below, depth + 1) is { } b ? a.Over(b) : null);
+            Fractions.Add(depth < Deepest && NumberText.Whole(above, depth + 1) is { } a && NumberText.Whole(below, depth + 1) is { } b
+                ? a.Over(b)
+                : null);
         }
         else if (Wrappers.Contains(name))
         {
@@ -151,7 +159,17 @@ internal sealed class Latex
         }
         else
         {
-            plain.Append(name switch { "times" => "×", "cdot" => "·", "div" => "÷", "degree" => "°", "percent" => "%", "left" or "right" or "displaystyle" or "big" or "Big" => "", _ => " " });
+            plain.Append(name switch
+            {
+                "times" => "×",
+                "cdot" => "·",
+                "div" => "÷",
+                "degree" => "°",
+                "percent" =>
+                "%",
+                "left" or "right" or "displaystyle" or "big" or "Big" => "",
+                _ => " "
+            });
         }
     }
 

@@ -36,13 +36,15 @@ public sealed record Number
     public static Number Of(BigInteger value) => new(value, 1);
 
     /// <summary>The quotient of two integers; null where the divisor is zero.</summary>
-    public static Number? Of(BigInteger numerator, BigInteger denominator) => denominator.IsZero ? null : new Number(numerator, denominator);
+    public static Number? Of(BigInteger numerator, BigInteger denominator) =>
+        denominator.IsZero ? null : new Number(numerator, denominator);
 
     /// <summary>The number with the other sign.</summary>
     public static Number operator -(Number a) => new(-a.Numerator, a.Denominator) { IsPercent = a.IsPercent };
 
     /// <summary>The sum.</summary>
-    public static Number operator +(Number a, Number b) => new(a.Numerator * b.Denominator + b.Numerator * a.Denominator, a.Denominator * b.Denominator);
+    public static Number operator +(Number a, Number b) =>
+        new(a.Numerator * b.Denominator + b.Numerator * a.Denominator, a.Denominator * b.Denominator);
 
     /// <summary>The product.</summary>
     public static Number operator *(Number a, Number b) => new(a.Numerator * b.Numerator, a.Denominator * b.Denominator);
@@ -56,14 +58,15 @@ public sealed record Number
         : Of(BigInteger.Pow(Denominator, -exponent), BigInteger.Pow(Numerator, -exponent));
 
     /// <summary>
-    /// |this − other| ≤ tolerance: with tolerance 0 the same value, however it was written (0.50 is 1/2). A per cent sign is a unit like any other, 50% is 50;
-    /// against a number without one it may also mean a hundredth, 50% is .5.
+    /// |this − other| ≤ tolerance: with tolerance 0 the same value, however it was written (0.50 is 1/2). A per cent sign is a unit like
+    /// any other, 50% is 50; against a number without one it may also mean a hundredth, 50% is .5.
     /// </summary>
     public bool Equals(Number other, double tolerance)
     {
         ArgumentNullException.ThrowIfNull(other);
         if (Near(this, other, tolerance)) return true;
-        return IsPercent != other.IsPercent && (IsPercent ? Near(Hundredth(this), other, tolerance) : Near(this, Hundredth(other), tolerance));
+        return IsPercent != other.IsPercent
+            && (IsPercent ? Near(Hundredth(this), other, tolerance) : Near(this, Hundredth(other), tolerance));
     }
 
     private static Number Hundredth(Number a) => new(a.Numerator, a.Denominator * 100);
@@ -72,7 +75,8 @@ public sealed record Number
     {
         Number difference = a + -b;
         if (difference.Numerator.IsZero) return true;
-        return tolerance > 0 && BigInteger.Abs(difference.Numerator) * Denominators(tolerance, out BigInteger allowed) <= allowed * difference.Denominator;
+        return tolerance > 0 && BigInteger.Abs(difference.Numerator) * Denominators(tolerance, out BigInteger allowed) <= allowed
+            * difference.Denominator;
     }
 
     // The tolerance as people write it, .01 and not the double next to it, as allowed / returned.

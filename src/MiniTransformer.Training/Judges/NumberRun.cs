@@ -3,13 +3,18 @@ using System.Numerics;
 
 namespace MiniTransformer.Judges;
 
-/// <summary>A run of digits with what separates them: which sign groups and which begins the decimals. The rules are told at <see cref="NumberText"/>.</summary>
+/// <summary>
+/// A run of digits with what separates them: which sign groups and which begins the decimals. The rules are told at
+/// <see cref="NumberText"/>.
+/// </summary>
 internal static class NumberRun
 {
     /// <summary>What may stand between two digits of one number, but for spaces.</summary>
     public const string Separators = ",.'_";
 
-    /// <summary>Reads a run; false where it is a version or a date (1.2.3), null where it fits no way of writing numbers, or has too many digits.</summary>
+    /// <summary>
+    /// Reads a run; false where it is a version or a date (1.2.3), null where it fits no way of writing numbers, or has too many digits.
+    /// </summary>
     public static bool Parse(string run, int mostDigits, out Number? value)
     {
         value = null;
@@ -34,7 +39,8 @@ internal static class NumberRun
             if (!ByThousands(groups)) return false;
             value = Of(string.Concat(groups), "");
         }
-        else if (last is '.' or ',' && signs[..^1].All(c => c == signs[0]) && signs[0] != last && (ByThousands(groups[..^1]) || (signs[0] == ',' && IsIndian(groups[..^1]))))
+        else if (last is '.' or ',' && signs[..^1].All(c => c == signs[0]) && signs[0] != last
+            && (ByThousands(groups[..^1]) || (signs[0] == ',' && IsIndian(groups[..^1]))))
         {
             value = Of(string.Concat(groups[..^1]), groups[^1]);
         }
@@ -43,12 +49,15 @@ internal static class NumberRun
     }
 
     // 1,234,567
-    private static bool ByThousands(string[] groups) => groups[0].Length is >= 1 and <= 3 && groups[0][0] != '0' && groups.Skip(1).All(g => g.Length == 3);
+    private static bool ByThousands(string[] groups) =>
+        groups[0].Length is >= 1 and <= 3 && groups[0][0] != '0' && groups.Skip(1).All(g => g.Length == 3);
 
     // 12,34,567
     private static bool IsIndian(string[] groups) =>
-        groups.Length > 2 && groups[0].Length is 1 or 2 && groups[0][0] != '0' && groups[1..^1].All(g => g.Length == 2) && groups[^1].Length == 3;
+        groups.Length > 2 && groups[0].Length is 1 or 2 && groups[0][0] != '0' && groups[1..^1].All(g => g.Length == 2)
+            && groups[^1].Length == 3;
 
     private static Number? Of(string whole, string decimals) =>
-        Number.Of(BigInteger.Parse("0" + whole + decimals, NumberStyles.None, CultureInfo.InvariantCulture), BigInteger.Pow(10, decimals.Length));
+        Number.Of(BigInteger.Parse("0" + whole + decimals, NumberStyles.None, CultureInfo.InvariantCulture),
+            BigInteger.Pow(10, decimals.Length));
 }

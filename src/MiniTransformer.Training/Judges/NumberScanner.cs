@@ -12,7 +12,9 @@ namespace MiniTransformer.Judges;
 /// <param name="BeforeWord">Whether a word or a bracket follows.</param>
 internal readonly record struct FoundNumber(Number? Value, bool Begins, bool Ends, bool AfterEquals, bool AfterWords, bool BeforeWord);
 
-/// <summary>Finds the numbers of a text from left to right, each as a whole or not at all; the rules are told at <see cref="NumberText"/>.</summary>
+/// <summary>
+/// Finds the numbers of a text from left to right, each as a whole or not at all; the rules are told at <see cref="NumberText"/>.
+/// </summary>
 internal sealed class NumberScanner
 {
     // Longer numbers, and larger powers, are not read: they would take the time of many.
@@ -21,11 +23,13 @@ internal sealed class NumberScanner
     private const string Vulgar = "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒", Spaces = "\u00A0\u2007\u2009\u202F", Closers = ")]}%°";
 
     private static readonly int[][] VulgarValues =
-        [[1, 2], [1, 3], [2, 3], [1, 4], [3, 4], [1, 5], [2, 5], [3, 5], [4, 5], [1, 6], [5, 6], [1, 7], [1, 8], [3, 8], [5, 8], [7, 8], [1, 9], [1, 10]];
+        [[1, 2], [1, 3], [2, 3], [1, 4], [3, 4], [1, 5], [2, 5], [3, 5], [4, 5], [1, 6], [5, 6], [1, 7], [1, 8], [3, 8], [5, 8], [7, 8],
+            [1, 9], [1, 10]];
 
     private static readonly string[] CurrencyCodes = ["USD", "EUR", "GBP", "INR", "JPY", "CHF", "CAD", "AUD", "CNY", "Rs", "rs"];
 
-    private static readonly (string Word, int Power)[] Scales = [("hundred", 2), ("thousand", 3), ("million", 6), ("billion", 9), ("trillion", 12)];
+    private static readonly (string Word, int Power)[] Scales = [("hundred", 2), ("thousand", 3), ("million", 6), ("billion", 9),
+        ("trillion", 12)];
 
     private readonly string text;
     private readonly List<Number?> fractions;
@@ -36,7 +40,8 @@ internal sealed class NumberScanner
 
     /// <summary>All numbers.</summary>
     /// <param name="latex">The text.</param>
-    /// <param name="isAnswer">Whether it is an answer and nothing else: then 2x is no number, and a minus sign may stand apart from it.</param>
+    /// <param name="isAnswer">Whether it is an answer and nothing else: then 2x is no number, and a minus sign may stand apart from
+    /// it.</param>
     public static List<FoundNumber> Scan(Latex latex, bool isAnswer) => new NumberScanner(latex, isAnswer).All();
 
     private List<FoundNumber> All()
@@ -53,7 +58,8 @@ internal sealed class NumberScanner
                 Word();
                 begins = false;
             }
-            else if (c == '^' || (c == '_' && at > 0 && (char.IsLetterOrDigit(text[at - 1]) || Closers.Contains(text[at - 1], StringComparison.Ordinal))))
+            else if (c == '^'
+                || (c == '_' && at > 0 && (char.IsLetterOrDigit(text[at - 1]) || Closers.Contains(text[at - 1], StringComparison.Ordinal))))
             {
                 at++;
                 Exponent();
@@ -77,7 +83,10 @@ internal sealed class NumberScanner
             }
         }
 
-        if (found.Count > 0 && !text[before..].Any(x => char.IsLetterOrDigit(x) || "+-*=^".Contains(x, StringComparison.Ordinal))) found[^1] = found[^1] with { Ends = true };
+        if (found.Count > 0 && !text[before..].Any(x => char.IsLetterOrDigit(x) || "+-*=^".Contains(x, StringComparison.Ordinal)))
+        {
+            found[^1] = found[^1] with { Ends = true };
+        }
         return found;
     }
 
@@ -87,10 +96,15 @@ internal sealed class NumberScanner
         int begin = at;
         while (at < text.Length && char.IsLetter(text[at])) at++;
         if (at < text.Length && char.IsAsciiDigit(text[at]) && CurrencyCodes.Contains(text[begin..at])) return;
-        while (at < text.Length && (char.IsLetterOrDigit(text[at]) || (text[at] == '_' && at + 1 < text.Length && char.IsLetterOrDigit(text[at + 1])))) at++;
+        while (at < text.Length
+            && (char.IsLetterOrDigit(text[at]) || (text[at] == '_' && at + 1 < text.Length && char.IsLetterOrDigit(text[at + 1]))))
+        {
+            at++;
+        }
     }
 
-    private bool IsStart(int i) => i < text.Length && (char.IsAsciiDigit(text[i]) || text[i] == Latex.Fraction || Vulgar.Contains(text[i], StringComparison.Ordinal)
+    private bool IsStart(int i) =>
+        i < text.Length && (char.IsAsciiDigit(text[i]) || text[i] == Latex.Fraction || Vulgar.Contains(text[i], StringComparison.Ordinal)
         || (text[i] == '.' && IsDigit(i + 1) && (i == 0 || !(char.IsLetterOrDigit(text[i - 1]) || text[i - 1] is '.' or ')'))));
 
     // Reads what stands here, and what is not computed behind it; false where it is a date or a version, which is no number.
@@ -107,12 +121,19 @@ internal sealed class NumberScanner
     {
         bool whole = false;
         if (text[at] == Latex.Fraction) value = Take();
-        else if (Vulgar.IndexOf(text[at], StringComparison.Ordinal) is >= 0 and int vulgar) (value, at) = (Number.Of(VulgarValues[vulgar][0], VulgarValues[vulgar][1]), at + 1);
+        else if (Vulgar.IndexOf(text[at], StringComparison.Ordinal) is >= 0 and int vulgar)
+        {
+            (value, at) = (Number.Of(VulgarValues[vulgar][0], VulgarValues[vulgar][1]), at + 1);
+        }
         else if (!Digits(out value, out whole)) return false;
 
         if (whole && value is not null) Mixed(ref value);
         Scientific(ref value);
-        if (at < text.Length && text[at] == '_' && (IsDigit(at + 1) || (at + 1 < text.Length && text[at + 1] == '{'))) value = Nothing(at + 1); // a base, as in 101_2
+        // a base, as in 101_2
+        if (at < text.Length && text[at] == '_' && (IsDigit(at + 1) || (at + 1 < text.Length && text[at + 1] == '{')))
+        {
+            value = Nothing(at + 1);
+        }
         if (at < text.Length && text[at] == '^') value = Powered(value);
         if (Times() is { } power) value = value is null ? null : value * power;
         while (at + 1 < text.Length && text[at] == ':' && IsDigit(at + 1)) // a ratio, or a time
@@ -124,8 +145,16 @@ internal sealed class NumberScanner
         Scale(ref value);
         int next = Skip(at);
         if (next < text.Length && text[next] == '%') (value, at) = (value is null ? null : value with { IsPercent = true }, next + 1);
-        else if (value is not null && (IsWord(next, "percent") || IsWord(next, "per cent") || IsWord(next, "pct"))) value = value with { IsPercent = true };
-        if (isAnswer && at < text.Length && "inkxyz".Contains(text[at], StringComparison.Ordinal) && (at + 1 == text.Length || !char.IsLetter(text[at + 1]))) value = null; // 2x
+        else if (value is not null && (IsWord(next, "percent") || IsWord(next, "per cent") || IsWord(next, "pct")))
+        {
+            value = value with { IsPercent = true };
+        }
+        // 2x
+        if (isAnswer && at < text.Length && "inkxyz".Contains(text[at], StringComparison.Ordinal)
+            && (at + 1 == text.Length || !char.IsLetter(text[at + 1])))
+        {
+            value = null;
+        }
         return true;
     }
 
@@ -152,7 +181,10 @@ internal sealed class NumberScanner
         }
 
         int slash = at, spaced = Skip(at);
-        if (spaced > at && spaced + 1 < text.Length && text[spaced] == '/' && text[spaced + 1] == ' ' && IsDigit(Skip(spaced + 1))) slash = spaced;
+        if (spaced > at && spaced + 1 < text.Length && text[spaced] == '/' && text[spaced + 1] == ' ' && IsDigit(Skip(spaced + 1)))
+        {
+            slash = spaced;
+        }
         if (slash >= text.Length || text[slash] != '/' || !IsDigit(Skip(slash + 1)) || (slash == at && !IsDigit(slash + 1))) return true;
         (at, whole) = (Skip(slash + 1), false);
         bool divides = NumberRun.Parse(Run(), MostDigits, out Number? divisor);
@@ -183,7 +215,11 @@ internal sealed class NumberScanner
         while (IsDigit(end) && end - at < 4) end++;
         if (end - at is 0 or > 3 || text[at] == '0') return 0;
         int groups = 0;
-        for (; end < text.Length && text[end] == ' ' && IsDigit(end + 1) && IsDigit(end + 2) && IsDigit(end + 3) && !IsDigit(end + 4); end += 4) groups++;
+        for (; end < text.Length && text[end] == ' ' && IsDigit(end + 1) && IsDigit(end + 2) && IsDigit(end + 3) && !IsDigit(end + 4);
+        end += 4)
+        {
+            groups++;
+        }
         if (groups == 0 || (end < text.Length && text[end] == '/') || (end < text.Length && text[end] == ' ' && IsDigit(end + 1))) return 0;
         if (end + 1 < text.Length && text[end] is '.' or ',' && IsDigit(end + 1))
         {
@@ -237,7 +273,8 @@ internal sealed class NumberScanner
             if (next == at || slash == next || slash - next > 9 || slash >= text.Length || text[slash] != '/') return;
             for (end = slash + 1; IsDigit(end); end++) { }
             if (end == slash + 1 || end - slash > 10 || (end + 1 < text.Length && text[end] is '/' or '.' && IsDigit(end + 1))) return;
-            (long above, long below) = (long.Parse(text.AsSpan(next, slash - next), CultureInfo.InvariantCulture), long.Parse(text.AsSpan(slash + 1, end - slash - 1), CultureInfo.InvariantCulture));
+            (long above, long below) = (long.Parse(text.AsSpan(next, slash - next), CultureInfo.InvariantCulture),
+                long.Parse(text.AsSpan(slash + 1, end - slash - 1), CultureInfo.InvariantCulture));
             if (above >= below) return; // two numbers
             (part, at) = (Number.Of(above, below), end);
         }
@@ -248,7 +285,11 @@ internal sealed class NumberScanner
     private void Scientific(ref Number? value)
     {
         int sign = Skip(at), ten = Skip(sign + 1);
-        if (sign >= text.Length || !"×xX*·".Contains(text[sign], StringComparison.Ordinal) || !text.AsSpan(Math.Min(ten, text.Length)).StartsWith("10^")) return;
+        if (sign >= text.Length || !"×xX*·".Contains(text[sign], StringComparison.Ordinal)
+            || !text.AsSpan(Math.Min(ten, text.Length)).StartsWith("10^"))
+        {
+            return;
+        }
         at = ten + 3;
         value = Exponent() is { } power && TenTo(power) is { } factor && value is not null ? value * factor : null;
     }
@@ -261,12 +302,15 @@ internal sealed class NumberScanner
         {
             int close = text.IndexOf('}', at);
             at = close < 0 ? text.Length : close + 1;
-            return int.TryParse(text.AsSpan(begin + 1, Math.Max(0, at - begin - 2)).Trim(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int braced) ? braced : null;
+            return int.TryParse(text.AsSpan(begin + 1, Math.Max(0, at - begin - 2)).Trim(), NumberStyles.AllowLeadingSign,
+                CultureInfo.InvariantCulture, out int braced) ? braced : null;
         }
 
         if (at + 1 < text.Length && text[at] is '-' or '+' && IsDigit(at + 1)) at++;
         while (at < text.Length && char.IsLetterOrDigit(text[at]) && (IsDigit(at) || at == begin)) at++;
-        return int.TryParse(text.AsSpan(begin, at - begin), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int power) ? power : null;
+        return int.TryParse(text.AsSpan(begin, at - begin), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int power)
+            ? power
+            : null;
     }
 
     private Number? Powered(Number? value)
@@ -303,7 +347,8 @@ internal sealed class NumberScanner
         }
     }
 
-    private bool IsWord(int i, string word) => i + word.Length <= text.Length && string.Compare(text, i, word, 0, word.Length, StringComparison.OrdinalIgnoreCase) == 0
+    private bool IsWord(int i, string word) =>
+        i + word.Length <= text.Length && string.Compare(text, i, word, 0, word.Length, StringComparison.OrdinalIgnoreCase) == 0
         && (i + word.Length == text.Length || !char.IsLetter(text[i + word.Length]));
 
     private static Number? TenTo(int power) => Math.Abs((long)power) <= MostDigits ? Number.Of(10).Power(power) : null;
@@ -364,7 +409,8 @@ internal sealed class NumberScanner
         return i >= 0 && text[i] == '-' && !Operates(i);
     }
 
-    private bool Operates(int sign) => sign > 0 && (char.IsLetterOrDigit(text[sign - 1]) || Closers.Contains(text[sign - 1], StringComparison.Ordinal)
+    private bool Operates(int sign) =>
+        sign > 0 && (char.IsLetterOrDigit(text[sign - 1]) || Closers.Contains(text[sign - 1], StringComparison.Ordinal)
         || text[sign - 1] == Latex.Fraction || Vulgar.Contains(text[sign - 1], StringComparison.Ordinal));
 
     private bool FollowsEquals(int start)

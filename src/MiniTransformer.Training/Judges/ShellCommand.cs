@@ -12,7 +12,10 @@ internal static class ShellCommand
 
     private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>What a command reads, one line: {"prompt", "response"}, where the data has a right answer "completion", and the question's number where workers are asked.</summary>
+    /// <summary>
+    /// What a command reads, one line: {"prompt", "response"}, where the data has a right answer "completion", and the question's number
+    /// where workers are asked.
+    /// </summary>
     public static string Request(Answer answer, int? number = null)
     {
         var request = new Dictionary<string, object> { ["prompt"] = answer.Prompt, ["response"] = answer.Response };
@@ -26,7 +29,8 @@ internal static class ShellCommand
     {
         "true" or "True" => 1,
         "false" or "False" => 0,
-        { } number when double.TryParse(number, NumberStyles.Float, CultureInfo.InvariantCulture, out double score) && score is >= 0 and <= 1 => score,
+        { } number when double.TryParse(number, NumberStyles.Float, CultureInfo.InvariantCulture, out double score)
+            && score is >= 0 and <= 1 => score,
         _ => null,
     };
 
@@ -42,7 +46,8 @@ internal static class ShellCommand
     /// <summary>An error about a command: what it did, and how its standard error begins.</summary>
     public static JudgeException Failure(string command, string what, string error)
     {
-        string[] lines = [.. error.Split((char[])['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(line => Judge.Short(line))];
+        string[] lines = [.. error.Split((char[])['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            .Select(line => Judge.Short(line))];
         if (lines.Length > 6) lines = [.. lines[..4], "…", lines[^1]];
         string said = lines.Length == 0 ? "its standard error is empty" : $"its standard error: {string.Join(" | ", lines)}";
         return new JudgeException($"the verifier's command '{command}' {what}; {said}");

@@ -6,8 +6,9 @@ using System.Text;
 namespace MiniTransformer.Judges;
 
 /// <summary>
-/// A command of the user's that runs: /bin/sh -c (on Windows cmd /c), in the folder where the program was started, as the leader of a group of processes of its own where the
-/// system has setsid. So Ctrl+C in a terminal does not reach it, and it is ended with all that it has started. It ends with this program at the latest.
+/// A command of the user's that runs: /bin/sh -c (on Windows cmd /c), in the folder where the program was started, as the leader of a group
+/// of processes of its own where the system has setsid. So Ctrl+C in a terminal does not reach it, and it is ended with all that it has
+/// started. It ends with this program at the latest.
 /// </summary>
 internal sealed class ShellProcess : IDisposable
 {
@@ -89,7 +90,10 @@ internal sealed class ShellProcess : IDisposable
     /// <summary>Waits for its end, so many milliseconds at most.</summary>
     public bool Wait(int milliseconds) => process.WaitForExit(milliseconds);
 
-    /// <summary>The whole of its standard error's beginning, for which it has to have ended; what is there after a moment, if something else still holds it.</summary>
+    /// <summary>
+    /// The whole of its standard error's beginning, for which it has to have ended; what is there after a moment, if something else still
+    /// holds it.
+    /// </summary>
     public async Task<string> AllError()
     {
         await Task.WhenAny(errorRead, Task.Delay(200)).ConfigureAwait(false);
@@ -104,7 +108,8 @@ internal sealed class ShellProcess : IDisposable
             if (!OperatingSystem.IsWindows()) _ = Signal(-Running.GetValueOrDefault(this, process.Id), 9);
             if (!process.HasExited) process.Kill(entireProcessTree: true);
         }
-        catch (Exception e) when (e is InvalidOperationException or System.ComponentModel.Win32Exception or AggregateException or NotSupportedException)
+        catch (Exception e) when (e
+            is InvalidOperationException or System.ComponentModel.Win32Exception or AggregateException or NotSupportedException)
         {
             // It has ended by itself.
         }

@@ -4,10 +4,12 @@ using System.Globalization;
 namespace MiniTransformer.Judges;
 
 /// <summary>
-/// A long-lived command of the user's judges responses: it reads one JSON object a line, as <see cref="CommandJudge"/>'s does, with a "number" besides, and prints one line
-/// for each until its input ends: the number and the score, "17 0.5" or {"number": 17, "score": 0.5}, or the score alone. It has to flush its output after every line. A few run at a time,
-/// each on responses of its own. Lines with another number, and lines that are no score, are passed over. A response on which it takes too long, ends or prints no score scores 0, with a
-/// warning, and another worker takes its place. Where a worker prints a score too many without numbers, its responses are judged again, each by a process of its own.
+/// A long-lived command of the user's judges responses: it reads one JSON object a line, as <see cref="CommandJudge"/>'s does, with a
+/// "number" besides, and prints one line for each until its input ends: the number and the score, "17 0.5" or {"number": 17, "score": 0.5},
+/// or the score alone. It has to flush its output after every line. A few run at a time, each on responses of its own. Lines with another
+/// number, and lines that are no score, are passed over. A response on which it takes too long, ends or prints no score scores 0, with a
+/// warning, and another worker takes its place. Where a worker prints a score too many without numbers, its responses are judged again,
+/// each by a process of its own.
 /// </summary>
 /// <param name="command">What the shell is to run.</param>
 /// <param name="options">How it is run.</param>
@@ -21,7 +23,8 @@ public sealed class WorkerJudge(string command, JudgeOptions? options = null) : 
     public string Name => $"worker:{command}";
 
     /// <inheritdoc/>
-    public string Description => $"the command '{command}' gives it a score of at least {Judge.Right.ToString(CultureInfo.InvariantCulture)}";
+    public string Description =>
+        $"the command '{command}' gives it a score of at least {Judge.Right.ToString(CultureInfo.InvariantCulture)}";
 
     /// <inheritdoc/>
     public JudgeLog Log { get; } = new(options?.Warn);
@@ -42,7 +45,10 @@ public sealed class WorkerJudge(string command, JudgeOptions? options = null) : 
     {
         double[] scores = new double[answers.Count];
         int next = -1, judged = 0, parallel = options.Parallel > 0 ? options.Parallel : Environment.ProcessorCount;
-        Task.Run(() => Parallel.ForAsync(0, Math.Min(parallel, answers.Count), new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = options.Stop }, Lane)).GetAwaiter().GetResult();
+        Task.Run(() =>
+            Parallel.ForAsync(0, Math.Min(parallel, answers.Count),
+                new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = options.Stop }, Lane)).GetAwaiter()
+                    .GetResult();
         return scores;
 
         // One worker's responses.
@@ -52,7 +58,8 @@ public sealed class WorkerJudge(string command, JudgeOptions? options = null) : 
             JudgeWorker? worker = null;
             try
             {
-                for (int i; (i = Interlocked.Increment(ref next)) < answers.Count; options.Progress?.Invoke(Interlocked.Increment(ref judged), answers.Count))
+                for (int i; (i = Interlocked.Increment(ref next)) < answers.Count;
+                options.Progress?.Invoke(Interlocked.Increment(ref judged), answers.Count))
                 {
                     asked.Add(i);
                     if (outOfStep > 0)
@@ -114,7 +121,8 @@ public sealed class WorkerJudge(string command, JudgeOptions? options = null) : 
                 worker = null;
                 if (Interlocked.Increment(ref outOfStep) == 1)
                 {
-                    Log.Warn($"the verifier's command '{command}' printed more scores than it was asked for, so that it cannot be told which are whose. Its responses are judged again, each by a "
+                    Log.Warn($"the verifier's command '{command}' printed more scores than it was asked for, so that it cannot be told "
+                        + "which are whose. Its responses are judged again, each by a "
                         + "process of its own. Let it print the number of the question before the score, or nothing but one score a line");
                 }
 

@@ -33,7 +33,9 @@ public sealed record Accuracy(double Total, IReadOnlyDictionary<string, double> 
             .Select((name, i) => (Name: name, Right: right[i]))
             .GroupBy(x => x.Name)
             .ToDictionary(g => g.Key, g => g.Count(x => x.Right) / (double)g.Count());
-        return new Accuracy(right.Count(r => r) / (double)right.Length, perTask, responses, right) { MeanScore = scores.Sum() / scores.Length };
+        return new Accuracy(right.Count(r => r) / (double)right.Length, perTask, responses,
+            right)
+        { MeanScore = scores.Sum() / scores.Length };
     }
 }
 
@@ -41,8 +43,8 @@ public sealed record Accuracy(double Total, IReadOnlyDictionary<string, double> 
 /// <param name="Greedy">Accuracy of the most probable tokens.</param>
 /// <param name="Sampled">Accuracy of one response drawn at the method's temperature.</param>
 /// <param name="Kl">
-/// Mean over sampled responses of Σ_t KL(π(·|s_t) ‖ π_SFT(·|s_t)), in nats; π is the policy that they were drawn from, at its temperature, π_SFT at 1. NaN where
-/// draws were cut to the most probable tokens.
+/// Mean over sampled responses of Σ_t KL(π(·|s_t) ‖ π_SFT(·|s_t)), in nats; π is the policy that they were drawn from, at its temperature,
+/// π_SFT at 1. NaN where draws were cut to the most probable tokens.
 /// </param>
 /// <param name="Reward">Mean over sampled responses of Σ r̂ with the base as reference, in nats.</param>
 /// <param name="Entropy">Mean entropy of the same π at visited states, in nats per token.</param>
@@ -63,7 +65,9 @@ public sealed record Measurement(Accuracy Greedy, Accuracy Sampled, double Kl, d
 /// <summary>Exact match on held-out prompts, and distances between policies.</summary>
 public static class Evaluation
 {
-    /// <summary>One response to each prompt, judged by its task. A response is right if it is the right text and then the end token.</summary>
+    /// <summary>
+    /// One response to each prompt, judged by its task. A response is right if it is the right text and then the end token.
+    /// </summary>
     public static Accuracy Accuracy(Policy policy, IReadOnlyList<TaskPrompt> prompts, ITokenizer tokenizer, SamplingOptions options)
     {
         int[][] ids = [.. prompts.Select(p => p.Encode(tokenizer).Ids)];
@@ -72,7 +76,8 @@ public static class Evaluation
 
     /// <summary>The fractions of responses that are right, in total and by task.</summary>
     public static Accuracy Judge(IReadOnlyList<TaskPrompt> prompts, SampledResponse[] responses, ITokenizer tokenizer) =>
-        Training.Accuracy.Of(responses, TaskPrompt.Scores(prompts, [.. responses.Select(r => r.Ids)], tokenizer), [.. prompts.Select(p => p.Task.Name)]);
+        Training.Accuracy.Of(responses, TaskPrompt.Scores(prompts, [.. responses.Select(r => r.Ids)], tokenizer),
+            [.. prompts.Select(p => p.Task.Name)]);
 
     /// <summary>All measures of one policy.</summary>
     /// <param name="policy">The policy: a model, or an <see cref="Extrapolation"/>.</param>
@@ -93,7 +98,8 @@ public static class Evaluation
     /// <param name="ends">The tokens that end a response.</param>
     /// <param name="sampling">Longest response, seed, and the temperature of the sampled column.</param>
     public static Measurement Measure(
-        Policy policy, DenseReward reward, IReadOnlyList<int[]> prompts, Func<SampledResponse[], Accuracy> judge, EndTokens ends, SamplingOptions sampling)
+        Policy policy, DenseReward reward, IReadOnlyList<int[]> prompts, Func<SampledResponse[], Accuracy> judge, EndTokens ends,
+        SamplingOptions sampling)
     {
         Accuracy greedy = judge(policy.Generate(prompts, ends, sampling with { Temperature = 0 }));
         Accuracy sampled = judge(policy.Generate(prompts, ends, sampling));
@@ -116,11 +122,12 @@ public static class Evaluation
 
         double n = Math.Max(1, scored.Length), ended = sampled.Responses.Average(r => r.Ended ? 1.0 : 0);
         return new Measurement(
-            greedy, sampled, kl / n, rewards / n, entropy / Math.Max(1, tokens), responses.Average(e => (double)e.ResponseIds.Length), ended);
+            greedy, sampled, kl / n, rewards / n, entropy / Math.Max(1, tokens), responses.Average(e => (double)e.ResponseIds.Length),
+            ended);
     }
 
-    // Σ KL(π_T ‖ π_SFT) and Σ H(π_T) over the states of a batch, π_T being the policy that was drawn from: softmax of Q/T, or at T = 0 all on one token.
-    // Of a policy cut to its most probable tokens (top-k, top-p) neither is computed.
+    // Σ KL(π_T ‖ π_SFT) and Σ H(π_T) over the states of a batch, π_T being the policy that was drawn from: softmax of Q/T, or at T = 0 all
+    // on one token. Of a policy cut to its most probable tokens (top-k, top-p) neither is computed.
     private static (double Kl, double Entropy) AsDrawn(PolicyRows policy, PolicyRows expert, TokenIds drawn, SamplingOptions sampling)
     {
         if (sampling.TopK > 0 || sampling.TopP < 1) return (double.NaN, double.NaN);

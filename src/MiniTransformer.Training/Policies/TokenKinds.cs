@@ -6,8 +6,8 @@ namespace MiniTransformer.Training;
 
 /// <summary>
 /// Which tokens are of the same kind: those whose characters have the same sequence of classes (lower-case letters, other letters,
-/// digits, white space, anything else), runs counted once. So b is of d's kind and not of B's; " the" is of " cat"'s kind and not of "cat"'s.
-/// Special tokens are of no kind. Without a tokenizer all tokens but the end tokens are of one kind.
+/// digits, white space, anything else), runs counted once. So b is of d's kind and not of B's; " the" is of " cat"'s kind and not of
+/// "cat"'s. Special tokens are of no kind. Without a tokenizer all tokens but the end tokens are of one kind.
 /// </summary>
 public sealed class TokenKinds(ITokenizer? tokenizer, EndTokens ends)
 {
@@ -27,7 +27,9 @@ public sealed class TokenKinds(ITokenizer? tokenizer, EndTokens ends)
         var classes = new StringBuilder();
         foreach (Rune rune in text.EnumerateRunes())
         {
-            char c = Rune.IsLower(rune) ? 'a' : Rune.IsLetter(rune) ? 'A' : Rune.GetUnicodeCategory(rune) == UnicodeCategory.DecimalDigitNumber ? '0'
+            char c = Rune.IsLower(rune)
+                ? 'a'
+                : Rune.IsLetter(rune) ? 'A' : Rune.GetUnicodeCategory(rune) == UnicodeCategory.DecimalDigitNumber ? '0'
                 : Rune.IsWhiteSpace(rune) ? ' ' : '.';
             if (classes.Length == 0 || classes[^1] != c) classes.Append(c);
         }

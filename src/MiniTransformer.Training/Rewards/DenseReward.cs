@@ -29,8 +29,8 @@ public sealed record RewardOptions
     public double Floor { get; init; }
 
     /// <summary>
-    /// Subtracts the state's mean, Σ_a π_SFT(a|s) r̂(s,a); without a floor that is KL(π_SFT(·|s) ‖ π_ref(·|s)). It changes the objective, and
-    /// stops paying for length.
+    /// Subtracts the state's mean, Σ_a π_SFT(a|s) r̂(s,a); without a floor that is KL(π_SFT(·|s) ‖ π_ref(·|s)). It changes the objective,
+    /// and stops paying for length.
     /// </summary>
     public bool Centred { get; init; }
 
@@ -40,20 +40,26 @@ public sealed record RewardOptions
     internal void Validate()
     {
         if (!(Floor >= 0 && Floor <= 1)) throw new ArgumentException($"The reward's floor must be in [0, 1], not {Floor}.");
-        if (!(Clip >= 0) || double.IsInfinity(Clip)) throw new ArgumentException($"The reward's clip must be a number of nats, or 0 for none, not {Clip}.");
+        if (!(Clip >= 0) || double.IsInfinity(Clip))
+        {
+            throw new ArgumentException($"The reward's clip must be a number of nats, or 0 for none, not {Clip}.");
+        }
         if (Kind == RewardKind.LogPolicy && (Floor > 0 || Centred))
             throw new ArgumentException("Floor and centring compare with the reference; log π_SFT as reward has none.");
     }
 }
 
-/// <summary>All rewards of a batch of responses: one value per response token, in nats, in the order of <see cref="ResponseBatch.Targets"/>.</summary>
+/// <summary>
+/// All rewards of a batch of responses: one value per response token, in nats, in the order of <see cref="ResponseBatch.Targets"/>.
+/// </summary>
 /// <param name="LogProb">log π_SFT(a_t|s_t).</param>
 /// <param name="ReferenceLogProb">log π_ref(a_t|s_t); of several references the log of their mean.</param>
 /// <param name="RQ">r_Q = Q(s_t,a_t) − V(s_{t+1}); after the last token of response b V is Ends.FinalValue[b].</param>
 /// <param name="Value">V(s_t) = log Σ exp Q(s_t, ·), the potential.</param>
 /// <param name="RHat">r̂, or its variant.</param>
 /// <param name="Ends">How each response ends.</param>
-public sealed record RecoveredRewards(float[] LogProb, float[] ReferenceLogProb, float[] RQ, float[] Value, float[] RHat, ResponseEnds Ends);
+public sealed record RecoveredRewards(float[] LogProb, float[] ReferenceLogProb, float[] RQ, float[] Value, float[] RHat,
+    ResponseEnds Ends);
 
 /// <summary>
 /// The dense reward that SFT has learned without saying so (arXiv 2510.02493). The logits are Q; the inverse soft Bellman operator
@@ -81,7 +87,8 @@ public sealed class DenseReward : ITokenReward
         Options.Validate();
         if (references.Count == 0) throw new ArgumentException("DenseReward: there is no reference; r̂ compares π_SFT with at least one.");
         if (Options.Kind == RewardKind.LogPolicy && references.Count > 1)
-            throw new ArgumentException($"DenseReward: {references.Count} references came; log π_SFT as reward does not look at them, so give one.");
+            throw new ArgumentException($"DenseReward: {references.Count} references came; log π_SFT as reward does not look at them, so "
+                + "give one.");
         foreach (Transformer reference in references) TokenCredit.CheckVocabulary(expert, reference);
         (Expert, References) = (expert, references);
     }

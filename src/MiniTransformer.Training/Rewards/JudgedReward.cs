@@ -7,13 +7,15 @@ using MiniTransformer.Text;
 namespace MiniTransformer.Training;
 
 /// <summary>
-/// Judges responses, one score each: 0 is wrong, 1 is right, and what lies between is partly right. The same response to the same prompt always
-/// gets the same score. All responses of an update come together, so that a slow judge may work on several at once.
+/// Judges responses, one score each: 0 is wrong, 1 is right, and what lies between is partly right. The same response to the same prompt
+/// always gets the same score. All responses of an update come together, so that a slow judge may work on several at once.
 /// </summary>
 /// <param name="responses">Prompts with responses; a response holds the end token if it ended.</param>
 public delegate double[] ResponseJudge(IReadOnlyList<Example> responses);
 
-/// <summary>A verifier's score as a reward on the response's last token, 0 on the others: the oracle that no method without a verifier has.</summary>
+/// <summary>
+/// A verifier's score as a reward on the response's last token, 0 on the others: the oracle that no method without a verifier has.
+/// </summary>
 /// <param name="expert">π_SFT.</param>
 /// <param name="verifier">Judges a response.</param>
 public sealed class JudgedReward(Transformer expert, ResponseJudge verifier) : ITokenReward
@@ -21,7 +23,9 @@ public sealed class JudgedReward(Transformer expert, ResponseJudge verifier) : I
     /// <inheritdoc/>
     public Transformer Expert => expert;
 
-    /// <summary>The verifier of tasks: the score that the task of its prompt gives a response, see <see cref="TaskPrompt.Scores"/>.</summary>
+    /// <summary>
+    /// The verifier of tasks: the score that the task of its prompt gives a response, see <see cref="TaskPrompt.Scores"/>.
+    /// </summary>
     /// <param name="prompts">All prompts that may be asked about.</param>
     /// <param name="tokenizer">Text to tokens.</param>
     public static ResponseJudge Of(IReadOnlyList<TaskPrompt> prompts, ITokenizer tokenizer)
@@ -31,7 +35,8 @@ public sealed class JudgedReward(Transformer expert, ResponseJudge verifier) : I
 
         TaskPrompt PromptOf(Example response) => byIds.TryGetValue(Key(response.PromptIds), out TaskPrompt? prompt)
             ? prompt
-            : throw new ArgumentException($"The verifier knows {byIds.Count} prompts, but not '{tokenizer.Decode(response.PromptIds)}'; give it all prompts that are trained on.");
+            : throw new ArgumentException($"The verifier knows {byIds.Count} prompts, but not '{tokenizer.Decode(response.PromptIds)}'; "
+                + "give it all prompts that are trained on.");
 
         static string Key(int[] ids) => string.Join(',', ids);
     }
@@ -48,18 +53,24 @@ public sealed class JudgedReward(Transformer expert, ResponseJudge verifier) : I
     internal static void AddScores(ResponseJudge verifier, double weight, ResponseBatch batch, float[] rewards)
     {
         double[] scores = verifier(batch.Examples);
-        if (scores.Length != batch.B) throw new ArgumentException($"The verifier gave {scores.Length} scores for {batch.B} responses; one each is needed.");
+        if (scores.Length != batch.B)
+        {
+            throw new ArgumentException($"The verifier gave {scores.Length} scores for {batch.B} responses; one each is needed.");
+        }
         for (int b = 0; b < batch.B; b++)
         {
-            if (!(scores[b] >= 0 && scores[b] <= 1)) throw new ArgumentException($"The verifier's score of a response is {scores[b]}; it must lie in [0, 1].");
+            if (!(scores[b] >= 0 && scores[b] <= 1))
+            {
+                throw new ArgumentException($"The verifier's score of a response is {scores[b]}; it must lie in [0, 1].");
+            }
             if (batch.Starts[b] < batch.Starts[b + 1]) rewards[batch.Starts[b + 1] - 1] += (float)(weight * scores[b]);
         }
     }
 }
 
 /// <summary>
-/// The recovered reward and a verifier's together: r_t = α r̂_t + (1 − α) v(x, y) [t is the last token]. r̂ is in nats and v in [0, 1], so that
-/// α is a weight, not a share.
+/// The recovered reward and a verifier's together: r_t = α r̂_t + (1 − α) v(x, y) [t is the last token]. r̂ is in nats and v in [0, 1], so
+/// that α is a weight, not a share.
 /// </summary>
 public sealed class MixedReward : ITokenReward
 {

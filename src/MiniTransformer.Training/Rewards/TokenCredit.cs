@@ -13,17 +13,23 @@ public sealed record NamedReference(string Name, Transformer Model);
 
 /// <summary>What one reference says about a batch of responses, one value per response token, in nats.</summary>
 /// <param name="LogProb">log π_ref(a_t|s_t).</param>
-/// <param name="Divergence">KL(π_SFT(·|s_t) ‖ π_ref(·|s_t)) = Σ_a π_SFT(a|s_t) r̂(s_t,a): the mean of r̂ at the state, which centring subtracts.</param>
+/// <param name="Divergence">KL(π_SFT(·|s_t) ‖ π_ref(·|s_t)) = Σ_a π_SFT(a|s_t) r̂(s_t,a): the mean of r̂ at the state, which centring
+/// subtracts.</param>
 public sealed record ReferenceScores(float[] LogProb, float[] Divergence);
 
-/// <summary>The most probable tokens at each state of a batch under the expert, K of them, in entries i·K … i·K+K−1 for response token i.</summary>
+/// <summary>
+/// The most probable tokens at each state of a batch under the expert, K of them, in entries i·K … i·K+K−1 for response token i.
+/// </summary>
 /// <param name="K">How many.</param>
 /// <param name="Ids">The tokens, the most probable first; of equally probable ones the smaller id.</param>
 /// <param name="LogProb">Their log π_SFT, in nats.</param>
 /// <param name="ReferenceLogProbs">Their log π_ref, for each reference.</param>
 public sealed record TokenAlternatives(int K, int[] Ids, double[] LogProb, IReadOnlyList<double[]> ReferenceLogProbs);
 
-/// <summary>An expert and several references on a batch of responses, one value per response token, in nats, in the order of <see cref="ResponseBatch.Targets"/>.</summary>
+/// <summary>
+/// An expert and several references on a batch of responses, one value per response token, in nats, in the order of
+/// <see cref="ResponseBatch.Targets"/>.
+/// </summary>
 /// <param name="LogProb">log π_SFT(a_t|s_t).</param>
 /// <param name="RQ">r_Q = Q(s_t,a_t) − V(s_{t+1}); after the last token of response b V is FinalValue[b].</param>
 /// <param name="Value">V(s_t) = log Σ exp Q(s_t, ·).</param>
@@ -31,14 +37,17 @@ public sealed record TokenAlternatives(int K, int[] Ids, double[] LogProb, IRead
 /// <param name="References">One for each reference.</param>
 /// <param name="Alternatives">The most probable tokens at each state, if they were asked for.</param>
 public sealed record TokenScores(
-    float[] LogProb, float[] RQ, float[] Value, IReadOnlyList<ReferenceScores> References, TokenAlternatives? Alternatives, ResponseEnds Ends);
+    float[] LogProb, float[] RQ, float[] Value, IReadOnlyList<ReferenceScores> References, TokenAlternatives? Alternatives,
+    ResponseEnds Ends);
 
 /// <summary>
-/// How the responses of a batch end. One that ends with an end token leads to a terminal state, whose value is 0. One that was cut off, by a setting or by a
-/// full context, does not: the value of the state after it is V(s′) like that of any other, and r_Q of its last token needs it.
+/// How the responses of a batch end. One that ends with an end token leads to a terminal state, whose value is 0. One that was cut off, by
+/// a setting or by a full context, does not: the value of the state after it is V(s′) like that of any other, and r_Q of its last token
+/// needs it.
 /// </summary>
 /// <param name="Ended">Whether a response has ended, (B). Where the model has no end token all have: the data says where they end.</param>
-/// <param name="FinalValue">V of the state after the response, (B): 0 where it ended, else log Σ exp Q(s′, ·), or NaN where the model has no position for s′.</param>
+/// <param name="FinalValue">V of the state after the response, (B): 0 where it ended, else log Σ exp Q(s′, ·), or NaN where the model has
+/// no position for s′.</param>
 public sealed record ResponseEnds(bool[] Ended, float[] FinalValue)
 {
     /// <summary>The ends of a batch's responses under the expert whose values are asked for.</summary>
@@ -52,7 +61,9 @@ public sealed record ResponseEnds(bool[] Ended, float[] FinalValue)
         if (cutOff.Length == 0) return new ResponseEnds(ended, values);
 
         // s′ is the whole sequence; any token after it makes a row of logits there.
-        var next = new ResponseBatch([.. cutOff.Select(b => new Example([.. batch.Examples[b].PromptIds, .. batch.Examples[b].ResponseIds], [0]))]);
+        var next =
+            new ResponseBatch([.. cutOff.Select(b =>
+                new Example([.. batch.Examples[b].PromptIds, .. batch.Examples[b].ResponseIds], [0]))]);
         using Tape tape = Tape.NoGrad(expert.Device);
         float[] after = LogitsException.Check(expert.Rows(tape, next).LogSumExp().ToArray(), "π_SFT");
         for (int i = 0; i < cutOff.Length; i++) values[cutOff[i]] = after[i];
@@ -88,7 +99,8 @@ public static class TokenCredit
         {
             PolicyRows other = reference.Rows(tape, batch);
             scores.Add(new ReferenceScores(
-                LogitsException.Check(other.LogProb(targets).ToArray(), "π_ref"), LogitsException.Check(rows.Kl(other).ToArray(), "π_ref")));
+                LogitsException.Check(other.LogProb(targets).ToArray(), "π_ref"),
+                LogitsException.Check(rows.Kl(other).ToArray(), "π_ref")));
             if (k > 0) others.Add(LogProbs(other, other.LogSumExp().ToArray(), ids, k));
         }
 
@@ -96,7 +108,8 @@ public static class TokenCredit
     }
 
     /// <summary>log π_SFT, r_Q and V at each response token, from the expert's logits there.</summary>
-    internal static (float[] LogProb, float[] RQ, float[] Value) OfExpert(Tape tape, PolicyRows expert, ResponseBatch batch, ResponseEnds ends)
+    internal static (float[] LogProb, float[] RQ, float[] Value) OfExpert(Tape tape, PolicyRows expert, ResponseBatch batch,
+        ResponseEnds ends)
     {
         TokenIds targets = tape.Targets(batch);
         Tensor[] measured = expert.Measure(RowMeasure.Q(targets), RowMeasure.Value, RowMeasure.LogProb(targets));
@@ -106,7 +119,10 @@ public static class TokenCredit
         var rQ = new float[batch.N];
         for (int b = 0; b < batch.B; b++)
         {
-            for (int i = batch.Starts[b]; i < batch.Starts[b + 1]; i++) rQ[i] = q[i] - (i + 1 < batch.Starts[b + 1] ? value[i + 1] : ends.FinalValue[b]);
+            for (int i = batch.Starts[b]; i < batch.Starts[b + 1]; i++)
+            {
+                rQ[i] = q[i] - (i + 1 < batch.Starts[b + 1] ? value[i + 1] : ends.FinalValue[b]);
+            }
         }
 
         return (LogitsException.Check(measured[2].ToArray(), "π_SFT"), rQ, value);
@@ -116,7 +132,8 @@ public static class TokenCredit
     internal static void CheckVocabulary(Transformer expert, Transformer reference)
     {
         if (expert.Config.VocabSize != reference.Config.VocabSize)
-            throw new ArgumentException($"DenseReward: the expert has a vocabulary of {expert.Config.VocabSize}, the reference one of {reference.Config.VocabSize}; they must share a tokenizer.");
+            throw new ArgumentException($"DenseReward: the expert has a vocabulary of {expert.Config.VocabSize}, the reference one of "
+                + $"{reference.Config.VocabSize}; they must share a tokenizer.");
     }
 
     // The k largest logits of each row, in order, by insertion; log π = Q − V.

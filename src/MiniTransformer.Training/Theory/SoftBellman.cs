@@ -3,7 +3,9 @@ namespace MiniTransformer.Theory;
 /// <summary>P4: soft values and the soft Bellman operators, forward and inverse, at temperature 1 [SQL, IQ].</summary>
 public static class SoftBellman
 {
-    /// <summary>log Σᵢ exp xᵢ, the maximum subtracted first, so that logits of ±700 neither overflow nor vanish; −∞ contributes 0.</summary>
+    /// <summary>
+    /// log Σᵢ exp xᵢ, the maximum subtracted first, so that logits of ±700 neither overflow nor vanish; −∞ contributes 0.
+    /// </summary>
     public static double LogSumExp(ReadOnlySpan<double> x)
     {
         double max = double.NegativeInfinity;

@@ -38,7 +38,8 @@ public static class DensePathReinforce
     }
 
     private static DprStep Update(
-        Transformer policy, ITokenReward reward, IReadOnlyList<int[]> prompts, BatchOrder order, Schedule schedule, DprOptions options, AdamW optimizer)
+        Transformer policy, ITokenReward reward, IReadOnlyList<int[]> prompts, BatchOrder order, Schedule schedule, DprOptions options,
+        AdamW optimizer)
     {
         long begin = Stopwatch.GetTimestamp();
         int update = optimizer.Updates;
@@ -53,7 +54,8 @@ public static class DensePathReinforce
         ScoredPiece[] pieces = ScoredPiece.Score(frozen, reward, batch);
         float[] rewards = [.. pieces.SelectMany(p => p.Rewards)];
         if (options.ReferenceBeta > 0 && pieces[0].Reference is null)
-            throw new ArgumentException($"DPR: β_ref is {options.ReferenceBeta}, but this reward has no reference to be near to; use r̂, or leave β_ref at 0.");
+            throw new ArgumentException($"DPR: β_ref is {options.ReferenceBeta}, but this reward has no reference to be near to; use r̂, "
+                + "or leave β_ref at 0.");
 
         // 3. Returns and advantages over all: constants in the gradient.
         float[] shaped = [.. rewards];
@@ -67,7 +69,9 @@ public static class DensePathReinforce
             }
         }
 
-        float[] advantages = options.SentenceLevel ? Returns.WholePath(shaped, batch.Starts) : Returns.ToGo(shaped, batch.Starts, options.Gamma);
+        float[] advantages = options.SentenceLevel
+            ? Returns.WholePath(shaped, batch.Starts)
+            : Returns.ToGo(shaped, batch.Starts, options.Gamma);
         if (options.Baseline == Baseline.PositionMean) advantages = Returns.MinusPositionMean(advantages, batch.Starts);
         double? rms = options.Whiten ? Returns.DivideByRms(advantages) : null;
 
@@ -80,14 +84,18 @@ public static class DensePathReinforce
             TokenIds ids = tape.Targets(piece.Batch);
             PolicyRows expert = piece.Expert.On(tape);
             Tensor[] measured = policy.Rows(tape, piece.Batch).Measure(
-                [RowMeasure.LogProb(ids), RowMeasure.Kl(expert), RowMeasure.Entropy, .. options.ReferenceBeta > 0 ? [RowMeasure.Kl(piece.Reference!.On(tape))] : (RowMeasure[])[]]);
+                [RowMeasure.LogProb(ids), RowMeasure.Kl(expert), RowMeasure.Entropy,
+                    .. options.ReferenceBeta > 0 ? [RowMeasure.Kl(piece.Reference!.On(tape))] : (RowMeasure[])[]]);
             (Tensor logProb, Tensor kl, Tensor entropy) = (measured[0], measured[1], measured[2]); // (N) each, nats at each visited state
             (sumKl, sumEntropy) = (sumKl + Sum(kl), sumEntropy + Sum(entropy));
             PolicyCollapseException.ThrowIfFar("DPR", update, sumKl / responses, options.CollapseKl, "; with r̂ as reward, add a floor");
 
             Tensor loss = logProb.WeightedSum(tape.Constant(advantages.AsSpan(piece.First, piece.Batch.N), logProb.Shape), -perToken);
             if (options.Beta > 0 && options.KlForm == KlForm.Exact) loss += kl.Sum().Scale((float)options.Beta * perToken);
-            if (options.Beta > 0 && options.KlForm == KlForm.K3) loss += K3(logProb, expert.LogProb(ids)).Scale((float)options.Beta * perToken);
+            if (options.Beta > 0 && options.KlForm == KlForm.K3)
+            {
+                loss += K3(logProb, expert.LogProb(ids)).Scale((float)options.Beta * perToken);
+            }
             if (options.ReferenceBeta > 0) loss += measured[3].Sum().Scale((float)options.ReferenceBeta * perToken);
             if (options.EntropyBonus > 0) loss += entropy.Sum().Scale(-(float)options.EntropyBonus * perToken);
             lossValue += loss.Item();
@@ -115,8 +123,8 @@ public static class DensePathReinforce
         };
     }
 
-    // Σ k3, k3 = ρ − 1 − log ρ, log ρ = log π_SFT − log π_θ (J. Schulman, "Approximating KL Divergence", 2020). The constant −1 has no gradient
-    // and is left out of the loss.
+    // Σ k3, k3 = ρ − 1 − log ρ, log ρ = log π_SFT − log π_θ (J. Schulman, "Approximating KL Divergence", 2020). The constant −1 has no
+    // gradient and is left out of the loss.
     private static Tensor K3(Tensor logProb, Tensor expertLogProb)
     {
         Tensor logRatio = expertLogProb - logProb;

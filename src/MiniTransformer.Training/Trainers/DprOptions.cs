@@ -15,7 +15,9 @@ public enum KlForm
     /// </summary>
     K3,
 
-    /// <summary>In the reward: r̂ − β (log π_θ − log π_SFT), the estimator k1. On average this is the whole gradient of −β KL over sequences.</summary>
+    /// <summary>
+    /// In the reward: r̂ − β (log π_θ − log π_SFT), the estimator k1. On average this is the whole gradient of −β KL over sequences.
+    /// </summary>
     K1InReward,
 }
 
@@ -54,8 +56,8 @@ public sealed record DprOptions : TuningOptions
     public double Beta { get; init; } = 1;
 
     /// <summary>
-    /// Weight β_ref of a second KL, the exact one to π_ref at each visited state: it also pulls back towards where SFT came from. It needs a
-    /// reward with a reference; of several references it is the KL to their mean.
+    /// Weight β_ref of a second KL, the exact one to π_ref at each visited state: it also pulls back towards where SFT came from. It needs
+    /// a reward with a reference; of several references it is the KL to their mean.
     /// </summary>
     public double ReferenceBeta { get; init; }
 

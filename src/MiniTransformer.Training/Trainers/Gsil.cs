@@ -39,8 +39,8 @@ public sealed record GsilOptions : TuningOptions
 /// Self-Imitation Learning Perspective", EMNLP 2024, arXiv 2410.10093): the policy's log-ratio to π_t is itself the classifier that tells
 /// demonstrations y from π_t's answers y′,
 /// L = E[ ℓ₊(f(x, y)) ] + E[ ℓ₋(f(x, y′)) ],   f(x, y) = λ log(π_θ(y|x) / π_t(y|x)) + b.
-/// Where <see cref="Spin"/> compares the two of a pair, each counts alone here. λ and b are those of the authors' code. One iteration, answers
-/// drawn at every update. It leaves out weights between the two terms and further iterations.
+/// Where <see cref="Spin"/> compares the two of a pair, each counts alone here. λ and b are those of the authors' code. One iteration,
+/// answers drawn at every update. It leaves out weights between the two terms and further iterations.
 /// </summary>
 public static class Gsil
 {
@@ -52,7 +52,8 @@ public static class Gsil
     /// <param name="options">Settings.</param>
     /// <param name="optimizer">The optimizer of a run to be continued: its number of updates says where to go on.</param>
     public static IEnumerable<GsilStep> Train(
-        Transformer policy, Transformer previous, Transformer opponent, IReadOnlyList<Example> demonstrations, GsilOptions options, AdamW? optimizer = null)
+        Transformer policy, Transformer previous, Transformer opponent, IReadOnlyList<Example> demonstrations, GsilOptions options,
+        AdamW? optimizer = null)
     {
         options.Validate();
         if (demonstrations.Count == 0) throw new ArgumentException("GSIL: there are no demonstrations.");
@@ -67,7 +68,8 @@ public static class Gsil
             int update = optimizer.Updates;
 
             // 1. Demonstrations y, and the opponent's answers y′ to the same prompts, in pieces.
-            ResponseBatch[] pieces = Pairs.Draw(opponent, demonstrations, order, update, options.PairsPerUpdate, options, options.EndsOf(policy));
+            ResponseBatch[] pieces = Pairs.Draw(opponent, demonstrations, order, update, options.PairsPerUpdate, options,
+                options.EndsOf(policy));
             int all = pieces.Sum(piece => piece.B) / 2;
             double loss = 0;
             List<double> ofDemonstrations = [], ofAnswers = [];

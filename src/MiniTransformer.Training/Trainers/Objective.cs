@@ -12,15 +12,17 @@ public enum ObjectiveKind
     /// <summary>Σ log π(a_t|s_t): supervised fine-tuning.</summary>
     Sft,
 
-    /// <summary>Σ γ^t (Q_t − γ V_{t+1}) − V_0: inverse soft-Q learning with a linear regulariser. With γ = 1 it equals SFT, in value and gradient.</summary>
+    /// <summary>
+    /// Σ γ^t (Q_t − γ V_{t+1}) − V_0: inverse soft-Q learning with a linear regulariser. With γ = 1 it equals SFT, in value and gradient.
+    /// </summary>
     InverseQ,
 
     /// <summary>Σ γ^t φ(Q_t − γ V_{t+1}) − V_0, φ(x) = x − x²/(4α): IQ-Learn (D. Garg et al., NeurIPS 2021) on tokens.</summary>
     InverseQChi2,
 
     /// <summary>
-    /// Σ sg(π(a_t|s_t)) log π(a_t|s_t): dynamic fine-tuning (Y. Wu et al., "On the Generalization of SFT", arXiv 2508.05629). Each token counts by
-    /// its own probability, a constant in the gradient; what the policy finds improbable is hardly learned.
+    /// Σ sg(π(a_t|s_t)) log π(a_t|s_t): dynamic fine-tuning (Y. Wu et al., "On the Generalization of SFT", arXiv 2508.05629). Each token
+    /// counts by its own probability, a constant in the gradient; what the policy finds improbable is hardly learned.
     /// </summary>
     Dft,
 }
@@ -31,7 +33,9 @@ public enum ObjectiveKind
 /// <param name="Alpha">α of the χ² regulariser; larger is closer to linear.</param>
 public sealed record Objective(ObjectiveKind Kind = ObjectiveKind.Sft, double Gamma = 1, double Alpha = 10)
 {
-    /// <summary>Minus the objective of a batch, times <paramref name="scale"/>: one over the number of response tokens that the loss is divided by.</summary>
+    /// <summary>
+    /// Minus the objective of a batch, times <paramref name="scale"/>: one over the number of response tokens that the loss is divided by.
+    /// </summary>
     /// <param name="tape">The step.</param>
     /// <param name="policy">π_θ at each state that predicts a response token.</param>
     /// <param name="batch">The responses.</param>

@@ -11,8 +11,8 @@ public static class ResponseLikelihood
     private const int BatchSize = 128;
 
     /// <summary>
-    /// Σ_t log π(a_t|s_t) of each example, in nats, π(·|s) being softmax of the policy's logits over the whole vocabulary at each state: exact for an
-    /// <see cref="Extrapolation"/> too, whose logits are (1 + α) Q − α Q_ref. An empty response has 0.
+    /// Σ_t log π(a_t|s_t) of each example, in nats, π(·|s) being softmax of the policy's logits over the whole vocabulary at each state:
+    /// exact for an <see cref="Extrapolation"/> too, whose logits are (1 + α) Q − α Q_ref. An empty response has 0.
     /// </summary>
     /// <param name="policy">π.</param>
     /// <param name="examples">Prompts and responses.</param>

@@ -47,12 +47,16 @@ public static class Returns
     }
 
     /// <summary>
-    /// A_i = R_i − (1/(k−1)) Σ_{j≠i} R_j over each k values in a row: the baseline of a response is the mean of the others to its prompt, so
-    /// that it does not depend on the response itself.
+    /// A_i = R_i − (1/(k−1)) Σ_{j≠i} R_j over each k values in a row: the baseline of a response is the mean of the others to its prompt,
+    /// so that it does not depend on the response itself.
     /// </summary>
     public static double[] LeaveOneOut(ReadOnlySpan<double> rewards, int k)
     {
-        if (k < 2 || rewards.Length % k != 0) throw new ArgumentException($"LeaveOneOut: {rewards.Length} rewards came; whole groups of k = {k} are needed, and k of at least 2.");
+        if (k < 2 || rewards.Length % k != 0)
+        {
+            throw new ArgumentException($"LeaveOneOut: {rewards.Length} rewards came; whole groups of k = {k} are needed, and k of at "
+                + "least 2.");
+        }
         var advantages = new double[rewards.Length];
         for (int start = 0; start < rewards.Length; start += k)
         {
@@ -87,22 +91,26 @@ public static class Returns
         var advantages = new float[returns.Length];
         for (int b = 0; b + 1 < starts.Length; b++)
         {
-            for (int i = starts[b]; i < starts[b + 1]; i++) advantages[i] = (float)(returns[i] - sums[i - starts[b]] / counts[i - starts[b]]);
+            for (int i = starts[b]; i < starts[b + 1]; i++)
+            {
+                advantages[i] = (float)(returns[i] - sums[i - starts[b]] / counts[i - starts[b]]);
+            }
         }
 
         return advantages;
     }
 
     /// <summary>
-    /// The least that <see cref="DivideByRms"/> divides by, in nats. r̂ is a difference of two 32-bit log-probabilities, so that a return is rounded at 10⁻⁶ to
-    /// 10⁻⁵ nats: rewards of that size are noise, and dividing them by their own size would drive the policy with noise of full size.
+    /// The least that <see cref="DivideByRms"/> divides by, in nats. r̂ is a difference of two 32-bit log-probabilities, so that a return
+    /// is rounded at 10⁻⁶ to 10⁻⁵ nats: rewards of that size are noise, and dividing them by their own size would drive the policy with
+    /// noise of full size.
     /// </summary>
     public const double SmallestRms = .01;
 
     /// <summary>
     /// Divides by the root mean square, so that the step size does not depend on the reward's scale. This scales the gradient by a
-    /// number that depends on the batch, and shifts nothing: the estimate is not unbiased, and β is not comparable between rewards of different scale.
-    /// Where the root mean square is below <see cref="SmallestRms"/> that is divided by instead.
+    /// number that depends on the batch, and shifts nothing: the estimate is not unbiased, and β is not comparable between rewards of
+    /// different scale. Where the root mean square is below <see cref="SmallestRms"/> that is divided by instead.
     /// </summary>
     /// <returns>The root mean square before the division.</returns>
     public static double DivideByRms(Span<float> advantages)

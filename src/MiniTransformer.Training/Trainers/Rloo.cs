@@ -31,7 +31,11 @@ public sealed record RlooOptions : TuningOptions
     {
         base.Validate();
         ArgumentOutOfRangeException.ThrowIfLessThan(PromptsPerUpdate, 1);
-        if (SamplesPerPrompt < 2) throw new ArgumentException($"RLOO: a response is compared with the others to its prompt; {SamplesPerPrompt} a prompt leave none, 2 are needed.");
+        if (SamplesPerPrompt < 2)
+        {
+            throw new ArgumentException($"RLOO: a response is compared with the others to its prompt; {SamplesPerPrompt} a prompt leave "
+                + "none, 2 are needed.");
+        }
         if (!(Beta >= 0)) throw new ArgumentException($"β must be 0 or more, not {Beta}.");
         if (!(CollapseKl > 0)) throw new ArgumentException($"The KL that counts as a collapse must be positive, not {CollapseKl}.");
     }

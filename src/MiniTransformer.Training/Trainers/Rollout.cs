@@ -35,7 +35,8 @@ public static class Rollout
     }
 
     /// <summary>
-    /// Draws k responses to each prompt of an update, those of one prompt in a row. Prompts and draws are functions of (seed, update) here too.
+    /// Draws k responses to each prompt of an update, those of one prompt in a row. Prompts and draws are functions of (seed, update) here
+    /// too.
     /// </summary>
     /// <param name="policy">Who answers.</param>
     /// <param name="prompts">Token ids of all prompts.</param>
@@ -48,7 +49,8 @@ public static class Rollout
         Transformer policy, IReadOnlyList<int[]> prompts, BatchOrder order, int update, RlooOptions options, out double ended,
         int maxPositions = int.MaxValue)
     {
-        int[][] chosen = [.. order.IndicesOf(update, options.PromptsPerUpdate).SelectMany(i => Enumerable.Repeat(prompts[i], options.SamplesPerPrompt))];
+        int[][] chosen = [.. order.IndicesOf(update, options.PromptsPerUpdate)
+            .SelectMany(i => Enumerable.Repeat(prompts[i], options.SamplesPerPrompt))];
         var sampling = new SamplingOptions
         {
             MaxTokens = options.MaxTokens,
@@ -67,7 +69,8 @@ public static class Rollout
         {
             if (Sampler.Room(prompts[i].Length, positions) > 0) continue;
             throw new ArgumentException(
-                $"Prompt {i} of {prompts.Count} has {prompts[i].Length} tokens, and the policy, or a model that scores its responses, {positions} positions (max_position_embeddings): "
+                $"Prompt {i} of {prompts.Count} has {prompts[i].Length} tokens, and the policy, or a model that scores its responses, "
+                    + $"{positions} positions (max_position_embeddings): "
                 + "there is no room for a response. Leave it out.");
         }
     }

@@ -12,7 +12,9 @@ namespace MiniTransformer.Training;
 /// <param name="Reference">π_ref at its tokens; null if the reward has none.</param>
 internal sealed record ScoredPiece(ResponseBatch Batch, int First, PolicyRows Expert, float[] Rewards, PolicyRows? Reference)
 {
-    /// <summary>Scores all pieces on one tape, which is to live as long as the rows are used: it holds no more of a piece than its hidden rows.</summary>
+    /// <summary>
+    /// Scores all pieces on one tape, which is to live as long as the rows are used: it holds no more of a piece than its hidden rows.
+    /// </summary>
     public static ScoredPiece[] Score(Tape frozen, ITokenReward reward, MicroBatches batch)
     {
         frozen.KeepsLogits = batch.Pieces.Count == 1;

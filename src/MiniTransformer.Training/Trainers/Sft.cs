@@ -28,10 +28,15 @@ public sealed record SftOptions
     /// <summary>Steps of linear warm-up; −1 means min(50, steps/5).</summary>
     public int WarmupSteps { get; init; } = -1;
 
-    /// <summary>What the learning rate falls towards along a cosine, as a fraction of the peak; the step after the last would have it. 1 is a constant rate.</summary>
+    /// <summary>
+    /// What the learning rate falls towards along a cosine, as a fraction of the peak; the step after the last would have it. 1 is a
+    /// constant rate.
+    /// </summary>
     public double FinalFraction { get; init; } = 0.02;
 
-    /// <summary>Fractions of the training samples at which <see cref="SftStep.KeepAt"/> asks for a checkpoint; the paper's reference is 0.5.</summary>
+    /// <summary>
+    /// Fractions of the training samples at which <see cref="SftStep.KeepAt"/> asks for a checkpoint; the paper's reference is 0.5.
+    /// </summary>
     public IReadOnlyList<double> KeepAt { get; init; } = [0.5];
 
     /// <summary>False takes the demonstrations in their order: for data that improves over time.</summary>
@@ -46,7 +51,9 @@ public sealed record SftOptions
     /// <summary>Optimizer settings.</summary>
     public AdamWOptions Optimizer { get; init; } = new();
 
-    /// <summary>Updates of a run over the given number of demonstrations; a whole epoch has ⌈demonstrations / batch⌉, so that every one is seen.</summary>
+    /// <summary>
+    /// Updates of a run over the given number of demonstrations; a whole epoch has ⌈demonstrations / batch⌉, so that every one is seen.
+    /// </summary>
     public int StepsFor(int demonstrations) =>
         Steps > 0 ? Steps : Math.Max(1, (int)Math.Round(Epochs * new BatchOrder(demonstrations, Seed).StepsPerEpoch(BatchSize)));
 

@@ -31,7 +31,8 @@ public sealed record SpinOptions : TuningOptions
 /// arXiv 2401.01335): demonstrations y should gain on the answers y′ of the policy as it was,
 /// L = E[ −log σ( λ (log π_θ(y|x)/π_t(y|x) − log π_θ(y′|x)/π_t(y′|x)) ) ].
 /// With the base as opponent it contrasts what SFT moved away from. One iteration: for the next, call again with the result as π_t. The
-/// answers are drawn at every update instead of once before. It leaves out the paper's other losses and its mixing of earlier iterations' answers.
+/// answers are drawn at every update instead of once before. It leaves out the paper's other losses and its mixing of earlier iterations'
+/// answers.
 /// </summary>
 public static class Spin
 {
@@ -43,7 +44,8 @@ public static class Spin
     /// <param name="options">Settings.</param>
     /// <param name="optimizer">The optimizer of a run to be continued: its number of updates says where to go on.</param>
     public static IEnumerable<SpinStep> Train(
-        Transformer policy, Transformer previous, Transformer opponent, IReadOnlyList<Example> demonstrations, SpinOptions options, AdamW? optimizer = null)
+        Transformer policy, Transformer previous, Transformer opponent, IReadOnlyList<Example> demonstrations, SpinOptions options,
+        AdamW? optimizer = null)
     {
         options.Validate();
         if (demonstrations.Count == 0) throw new ArgumentException("SPIN: there are no demonstrations.");
@@ -58,7 +60,8 @@ public static class Spin
             int update = optimizer.Updates;
 
             // 1. Demonstrations y, and the opponent's answers y′ to the same prompts, in pieces.
-            ResponseBatch[] pieces = Pairs.Draw(opponent, demonstrations, order, update, options.PairsPerUpdate, options, options.EndsOf(policy));
+            ResponseBatch[] pieces = Pairs.Draw(opponent, demonstrations, order, update, options.PairsPerUpdate, options,
+                options.EndsOf(policy));
             int all = pieces.Sum(piece => piece.B) / 2;
             double loss = 0;
             List<double> ofDemonstrations = [], ofAnswers = [];
@@ -68,7 +71,8 @@ public static class Spin
                 using Tape tape = Tape.Record(policy.Device);
                 (double[] logRatios, Tensor logProb) = Pairs.Measure(tape, policy, previous, piece);
 
-                // 3. The loss, and its derivative to each sequence's log-ratio u:   z = λ (u − u′),   ℓ(z) = −log σ(z) = log(1 + e⁻ᶻ),   ℓ′(z) = −σ(−z)
+                // 3. The loss, and its derivative to each sequence's log-ratio u:   z = λ (u − u′),   ℓ(z) = −log σ(z) = log(1 + e⁻ᶻ),
+                // ℓ′(z) = −σ(−z)
                 int n = logRatios.Length / 2;
                 var slopes = new double[2 * n];
                 for (int i = 0; i < n; i++)

@@ -31,7 +31,8 @@ public sealed record StepMemory(long Parameters, long Gradients, long Optimizer,
     /// <param name="lora">What adapts the model; null where all of it is trained.</param>
     /// <param name="frozen">The type of an adapted model's base.</param>
     public static StepMemory OfSft(
-        TransformerConfig config, ResponseBatch batch, bool recompute = false, LoraOptions? lora = null, ElementType frozen = ElementType.F32)
+        TransformerConfig config, ResponseBatch batch, bool recompute = false, LoraOptions? lora = null,
+        ElementType frozen = ElementType.F32)
     {
         using var device = Device.DryRun();
         using var model = Transformer.Blank(config, device, lora, lora is null ? null : frozen);
@@ -50,29 +51,40 @@ public sealed record StepMemory(long Parameters, long Gradients, long Optimizer,
     }
 
     /// <summary>
-    /// What one update of DPR will need, found in the same way: responses of the longest length are drawn, scored and learned from. <see cref="Activations"/> is all that
-    /// is not weights, gradients and moments: the cache, hidden rows, one chunk of logits, and the arenas' unused ends.
+    /// What one update of DPR will need, found in the same way: responses of the longest length are drawn, scored and learned from.
+    /// <see cref="Activations"/> is all that is not weights, gradients and moments: the cache, hidden rows, one chunk of logits, and the
+    /// arenas' unused ends.
     /// </summary>
     /// <param name="expert">π_SFT, of which π_θ is a copy.</param>
     /// <param name="references">π_ref, or the ensemble of them.</param>
     /// <param name="prompts">Prompts of the sizes in question, as many as an update has; the longest decide.</param>
     /// <param name="options">The settings.</param>
-    public static StepMemory OfDpr(Transformer expert, IReadOnlyList<Transformer> references, IReadOnlyList<int[]> prompts, DprOptions options)
+    public static StepMemory OfDpr(Transformer expert, IReadOnlyList<Transformer> references, IReadOnlyList<int[]> prompts,
+        DprOptions options)
     {
         using var device = Device.DryRun(like: expert.Device);
         using Transformer frozen = Transformer.BlankLike(expert, device);
         foreach (Parameter p in frozen.Parameters) p.Trainable = false;
         using Transformer policy = frozen.Clone(trainable: true);
         policy.Recompute = expert.Recompute;
-        Transformer[] others = [.. references.Select(r => r.Lora is not null && frozen.Lora is not null ? frozen.Clone() : Transformer.BlankLike(r, device))];
+        Transformer[] others = [.. references.Select(r =>
+            r.Lora is not null && frozen.Lora is not null ? frozen.Clone() : Transformer.BlankLike(r, device))];
         long optimizerState = device.PersistentBytes;
         using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
         optimizerState = device.PersistentBytes - optimizerState;
-        DprOptions one = options with { Updates = 1, Ends = EndTokens.None, PromptsPerUpdate = Math.Min(options.PromptsPerUpdate, prompts.Count) };
+        DprOptions one = options with
+        {
+            Updates = 1,
+            Ends = EndTokens.None,
+            PromptsPerUpdate = Math.Min(options.PromptsPerUpdate, prompts.Count)
+        };
         foreach (DprStep step in DensePathReinforce.Train(policy, new DenseReward(frozen, others), prompts, one, optimizer)) _ = step;
         long gradients = policy.Parameters.Where(p => p.Trainable).Sum(p => sizeof(float) * (long)p.Shape.Count);
-        long parameters = device.PersistentBytes - optimizerState - gradients, frozenBytes = policy.Parameters.Where(p => !p.Trainable).Sum(p => (long)p.Shape.Count * p.Type.Bytes());
+        long parameters = device.PersistentBytes - optimizerState - gradients, frozenBytes = policy.Parameters.Where(p => !p.Trainable)
+            .Sum(p => (long)p.Shape.Count * p.Type.Bytes());
         foreach (Transformer other in others) other.Dispose();
-        return new StepMemory(parameters, gradients, optimizerState, device.PeakBytes - parameters - gradients - optimizerState) { Frozen = frozenBytes };
+        return new StepMemory(parameters, gradients, optimizerState,
+            device.PeakBytes - parameters - gradients - optimizerState)
+        { Frozen = frozenBytes };
     }
 }

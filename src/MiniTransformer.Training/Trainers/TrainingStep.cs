@@ -43,7 +43,9 @@ public sealed record SftStep : TrainingStep
     /// <summary>The part of the training samples seen so far, in (0, 1].</summary>
     public required double Fraction { get; init; }
 
-    /// <summary>The largest fraction of <see cref="SftOptions.KeepAt"/> that this update reached, or null: the moment to take a checkpoint.</summary>
+    /// <summary>
+    /// The largest fraction of <see cref="SftOptions.KeepAt"/> that this update reached, or null: the moment to take a checkpoint.
+    /// </summary>
     public double? KeepAt { get; init; }
 }
 
@@ -73,8 +75,8 @@ public sealed record DprStep : ReinforceStep
     public override string Phase => "dpr";
 
     /// <summary>
-    /// The root mean square of the advantages, in nats, that whitening divided by; null without whitening. Below <see cref="Returns.SmallestRms"/> the reward is
-    /// hardly more than rounding, see <see cref="Returns.DivideByRms"/>.
+    /// The root mean square of the advantages, in nats, that whitening divided by; null without whitening. Below
+    /// <see cref="Returns.SmallestRms"/> the reward is hardly more than rounding, see <see cref="Returns.DivideByRms"/>.
     /// </summary>
     public double? AdvantageRms { get; init; }
 }

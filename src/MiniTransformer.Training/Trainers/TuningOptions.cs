@@ -5,8 +5,8 @@ using MiniTransformer.Text;
 namespace MiniTransformer.Training;
 
 /// <summary>
-/// What the trainers that start from π_SFT have in common. They have the same budget and optimizer by default, 50 updates of at most 192 sequences, so that
-/// what they reach can be compared.
+/// What the trainers that start from π_SFT have in common. They have the same budget and optimizer by default, 50 updates of at most 192
+/// sequences, so that what they reach can be compared.
 /// </summary>
 public abstract record TuningOptions
 {
@@ -22,7 +22,10 @@ public abstract record TuningOptions
     /// <summary>The longest response that is drawn, in tokens, the end token included.</summary>
     public int MaxTokens { get; init; } = 64;
 
-    /// <summary>Sequences that are computed together, forward and backward; 0 means all of an update. The gradient is the same but for the order of its sums, the memory less.</summary>
+    /// <summary>
+    /// Sequences that are computed together, forward and backward; 0 means all of an update. The gradient is the same but for the order of
+    /// its sums, the memory less.
+    /// </summary>
     public int MicroBatchSize { get; init; }
 
     /// <summary>Optimizer settings; no weight decay by default, which would pull away from π_SFT.</summary>
@@ -39,7 +42,8 @@ public abstract record TuningOptions
     internal EndTokens EndsOf(Transformer policy) => Ends ?? (policy.Config.Ends is { Count: > 0 } own
         ? own
         : throw new ArgumentException(
-            "Which token ends a response is not known: the policy's configuration names none (Ends, eos_token_id), and neither do the options. "
+            "Which token ends a response is not known: the policy's configuration names none (Ends, eos_token_id), and neither do the "
+                + "options. "
             + "Set Ends; to EndTokens.None if every response is to run to MaxTokens."));
 
     /// <summary>Throws if a setting is out of range.</summary>

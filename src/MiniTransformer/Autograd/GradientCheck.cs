@@ -57,7 +57,10 @@ public static class GradientCheck
             for (int j = 0; j < at[i].Length; j++)
             {
                 double error = Math.Abs(gradients[i][j] - numeric[i][j]) / scale;
-                if (!(error <= worst.Error)) worst = new(i, j, gradients[i][j], numeric[i][j], double.IsNaN(error) ? double.PositiveInfinity : error);
+                if (!(error <= worst.Error))
+                {
+                    worst = new(i, j, gradients[i][j], numeric[i][j], double.IsNaN(error) ? double.PositiveInfinity : error);
+                }
             }
         }
 
@@ -88,7 +91,8 @@ public static class GradientCheck
         if (d.Error > Tolerance)
         {
             throw new ArithmeticException(
-                $"GradientCheck: input {d.Input}, element {d.Element}: the backward pass gives {d.Backward:G6}, the difference quotient {d.Numeric:G6}; " +
+                $"GradientCheck: input {d.Input}, element {d.Element}: the backward pass gives {d.Backward:G6}, the difference quotient "
+                    + $"{d.Numeric:G6}; " +
                 $"error {d.Error:E1}, allowed {Tolerance:E1}.");
         }
     }

@@ -46,8 +46,8 @@ public sealed partial class Tape : TensorOwner, IDisposable
     internal Arena Arena { get; }
 
     /// <summary>
-    /// Whether logits over the vocabulary are kept where they are one chunk (<see cref="Device.RowsOfLogits"/>), so that they need not be computed again for each
-    /// measure. False spares their memory where many policies' rows wait on one tape.
+    /// Whether logits over the vocabulary are kept where they are one chunk (<see cref="Device.RowsOfLogits"/>), so that they need not be
+    /// computed again for each measure. False spares their memory where many policies' rows wait on one tape.
     /// </summary>
     public bool KeepsLogits { get; set; } = true;
 

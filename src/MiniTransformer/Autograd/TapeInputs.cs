@@ -84,6 +84,7 @@ public sealed partial class Tape
         return rises
             ? new SequenceStarts(Ids(starts, new Shape(starts.Length)), starts)
             : throw new ArgumentException(
-                $"Starts: ({string.Join(", ", starts)}) came for {rows} rows; B + 1 numbers that do not fall are needed, from 0 to {rows}.");
+                $"Starts: ({string.Join(", ", starts)}) came for {rows} rows; B + 1 numbers that do not fall are needed, from 0 to "
+                    + $"{rows}.");
     }
 }

@@ -146,7 +146,10 @@ internal sealed unsafe class CpuBackend : IBackend
             return;
         }
 
-        for (long i = 0; i < batch; i++) Gemm.Multiply(workers, form, P(a) + i * m * k, P(b) + i * k * n, P(c) + i * m * n, m, n, k, accumulate);
+        for (long i = 0; i < batch; i++)
+        {
+            Gemm.Multiply(workers, form, P(a) + i * m * k, P(b) + i * k * n, P(c) + i * m * n, m, n, k, accumulate);
+        }
     }
 
     /// <inheritdoc/>
@@ -182,7 +185,10 @@ internal sealed unsafe class CpuBackend : IBackend
     public void RmsNormBackward(Storage x, Storage w, Storage inverseRms, Storage dy, Storage dx, Storage dw, int rows, int c)
     {
         if (!dx.IsNone) workers.Run(new RmsNormBackwardInput(P(x), P(w), P(inverseRms), P(dy), P(dx), c), rows, RowGrain(c));
-        if (!dw.IsNone) workers.Run(new RmsNormBackwardWeight(P(x), P(inverseRms), P(dy), P(dw), rows, c), Blocks(c, RmsNormBackwardWeight.BlockSize));
+        if (!dw.IsNone)
+        {
+            workers.Run(new RmsNormBackwardWeight(P(x), P(inverseRms), P(dy), P(dw), rows, c), Blocks(c, RmsNormBackwardWeight.BlockSize));
+        }
     }
 
     /// <inheritdoc/>
@@ -212,26 +218,31 @@ internal sealed unsafe class CpuBackend : IBackend
         workers.Run(new Centre(P(x), P(y), c, accumulate), rows, RowGrain(c));
 
     /// <inheritdoc/>
-    public void Rope(Storage x, Storage positions, Storage cos, Storage sin, Storage y, int rows, int h, int d, float sign, bool accumulate) =>
+    public void Rope(Storage x, Storage positions, Storage cos, Storage sin, Storage y, int rows, int h, int d, float sign,
+        bool accumulate) =>
         workers.Run(new Rope(P(x), I(positions), P(cos), P(sin), P(y), h, d, sign, accumulate), rows, RowGrain(h * d));
 
     /// <inheritdoc/>
-    public void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, Sequences sequences, int h, int hkv, int d, float scale, int window)
+    public void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, Sequences sequences, int h, int hkv, int d,
+        float scale, int window)
     {
         plan.CutForward(sequences.Host, h, d, window);
         workers.Run(
-            new AttentionForward(P(q), P(k), P(v), P(y), P(logSum), I(sequences.Starts), plan.Pieces, plan.Longest, sequences.Rows, h, hkv, d, scale, window), plan.Count * hkv);
+            new AttentionForward(P(q), P(k), P(v), P(y), P(logSum), I(sequences.Starts), plan.Pieces, plan.Longest, sequences.Rows, h, hkv,
+                d, scale, window), plan.Count * hkv);
     }
 
     /// <inheritdoc/>
     public void AttentionBackward(
-        Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, Sequences sequences, int h, int hkv, int d, float scale,
+        Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, Sequences sequences,
+        int h, int hkv, int d, float scale,
         int window)
     {
         plan.CutBackward(sequences.Host, h, d, window);
         workers.Run(
             new AttentionBackward(
-                P(q), P(k), P(v), P(y), P(logSum), P(dy), P(dq), P(dk), P(dv), I(sequences.Starts), plan.Pieces, plan.Longest, sequences.Rows, h, hkv, d, scale, window),
+                P(q), P(k), P(v), P(y), P(logSum), P(dy), P(dq), P(dk), P(dv), I(sequences.Starts), plan.Pieces, plan.Longest,
+                sequences.Rows, h, hkv, d, scale, window),
             plan.Count * hkv);
     }
 
@@ -239,13 +250,16 @@ internal sealed unsafe class CpuBackend : IBackend
     public long CacheLength(int slots, int hkv, int d, int context) => checked((long)slots * hkv * d * context);
 
     /// <inheritdoc/>
-    public void CacheAppend(Storage k, Storage v, Storage slots, Storage positions, Storage cacheK, Storage cacheV, int rows, int hkv, int d, int context) =>
+    public void CacheAppend(Storage k, Storage v, Storage slots, Storage positions, Storage cacheK, Storage cacheV, int rows, int hkv,
+        int d, int context) =>
         workers.Run(new CacheAppend(P(k), P(v), I(slots), I(positions), P(cacheK), P(cacheV), hkv, d, context), rows, RowGrain(hkv * d));
 
     /// <inheritdoc/>
-    public void AttentionDecode(Storage q, Storage cacheK, Storage cacheV, Storage slots, Storage positions, Storage y, int rows, int h, int hkv, int d, int context, float scale, int window) =>
+    public void AttentionDecode(Storage q, Storage cacheK, Storage cacheV, Storage slots, Storage positions, Storage y, int rows, int h,
+        int hkv, int d, int context, float scale, int window) =>
         workers.Run(
-            new AttentionDecode(P(q), P(cacheK), P(cacheV), I(slots), I(positions), P(y), h, hkv, d, context, scale, window), rows * h, RowGrain(d * 32));
+            new AttentionDecode(P(q), P(cacheK), P(cacheV), I(slots), I(positions), P(y), h, hkv, d, context, scale, window), rows * h,
+            RowGrain(d * 32));
 
     /// <inheritdoc/>
     public void GatherLogSoftmax(Storage logits, Storage ids, Storage logProb, Storage logZ, int rows, int v) =>
@@ -276,7 +290,8 @@ internal sealed unsafe class CpuBackend : IBackend
         workers.Run(new KlDivergenceForward(P(logits), P(reference), P(kl), P(logZ), P(referenceLogZ), v), rows, RowGrain(v));
 
     /// <inheritdoc/>
-    public void KlDivergenceBackward(Storage logits, Storage logZ, Storage reference, Storage referenceLogZ, Storage kl, Storage dkl, Storage dlogits, int rows, int v) =>
+    public void KlDivergenceBackward(Storage logits, Storage logZ, Storage reference, Storage referenceLogZ, Storage kl, Storage dkl,
+        Storage dlogits, int rows, int v) =>
         workers.Run(
             new KlDivergenceBackward(P(logits), P(logZ), P(reference), P(referenceLogZ), P(kl), P(dkl), P(dlogits), v), rows, RowGrain(v));
 
@@ -289,13 +304,15 @@ internal sealed unsafe class CpuBackend : IBackend
         workers.Run(new EntropyBackward(P(logits), P(logZ), P(entropy), P(dentropy), P(dlogits), v), rows, RowGrain(v));
 
     /// <inheritdoc/>
-    public void Sample(Storage logits, Storage uniforms, Storage ids, Storage logProb, int rows, int v, float temperature, int topK, float topP) =>
+    public void Sample(Storage logits, Storage uniforms, Storage ids, Storage logProb, int rows, int v, float temperature, int topK,
+        float topP) =>
         workers.Run(new Sample(P(logits), P(uniforms), I(ids), P(logProb), v, temperature, topK, topP), rows, RowGrain(v));
 
     /// <inheritdoc/>
     public void AdamW(Storage parameter, Storage gradient, Storage m, Storage v, in AdamWStep s) =>
         workers.Run(
-            new AdamW(P(parameter), P(gradient), P(m), P(v), s.LearningRate, s.Beta1, s.Beta2, s.Epsilon, s.Decay, s.GradientScale, s.Correction1, s.Correction2),
+            new AdamW(P(parameter), P(gradient), P(m), P(v), s.LearningRate, s.Beta1, s.Beta2, s.Epsilon, s.Decay, s.GradientScale,
+                s.Correction1, s.Correction2),
             parameter.Length, PointwiseGrain);
 
     private static float* P(Storage s) => s.Buffer switch
@@ -303,7 +320,8 @@ internal sealed unsafe class CpuBackend : IBackend
         CpuBuffer buffer => buffer.Pointer + s.Offset,
         null => null,
         var matrix => throw new NotSupportedException(
-            $"A frozen weight of {matrix.Type.Name()} came where float32 is needed: it can be the right factor of a product and the table of an embedding. "
+            $"A frozen weight of {matrix.Type.Name()} came where float32 is needed: it can be the right factor of a product and the table "
+                + "of an embedding. "
             + "Load the model with trainable: true for float32."),
     };
 

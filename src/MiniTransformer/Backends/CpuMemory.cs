@@ -3,7 +3,9 @@ using MiniTransformer.Kernels.Cpu;
 
 namespace MiniTransformer.Backends;
 
-/// <summary>What the machine, or the container that the process is in, has of memory, and what all buffers of the process hold of it.</summary>
+/// <summary>
+/// What the machine, or the container that the process is in, has of memory, and what all buffers of the process hold of it.
+/// </summary>
 internal static class CpuMemory
 {
     private static long held;
@@ -24,7 +26,8 @@ internal static class CpuMemory
         {
             long others = Interlocked.Add(ref held, -bytes);
             throw new DeviceException(
-                $"the CPU's memory is too small: {DeviceException.Size(bytes)} more are needed, {DeviceException.Size(others)} are held, and there are {DeviceException.Size(Limit)}; " +
+                $"the CPU's memory is too small: {DeviceException.Size(bytes)} more are needed, {DeviceException.Size(others)} are held, "
+                    + $"and there are {DeviceException.Size(Limit)}; " +
                 "lower the batch, the longest response or the model's size.", e);
         }
     }

@@ -20,14 +20,14 @@ public sealed class Device : IDisposable
 
     /// <summary>
     /// Asks the steps on this device to end: once it is cancelled, the next op of a tape, and the next parameter that is made, throws
-    /// <see cref="OperationCanceledException"/>. So whatever computes here, training, sampling or evaluation, hears it between two ops. Updates are whole: weights
-    /// and optimizer are as the last finished one left them, and can be read and saved.
+    /// <see cref="OperationCanceledException"/>. So whatever computes here, training, sampling or evaluation, hears it between two ops.
+    /// Updates are whole: weights and optimizer are as the last finished one left them, and can be read and saved.
     /// </summary>
     public CancellationToken Stop { get; set; }
 
     /// <summary>
-    /// Rows of logits over the vocabulary that exist at a time, a multiple of 256; 0, at first, is as many as a 64th of the device's memory holds, and at most
-    /// 256 MB of them. More is faster where rows are many, fewer takes less memory; no result depends on it.
+    /// Rows of logits over the vocabulary that exist at a time, a multiple of 256; 0, at first, is as many as a 64th of the device's memory
+    /// holds, and at most 256 MB of them. More is faster where rows are many, fewer takes less memory; no result depends on it.
     /// </summary>
     public int LogitRows
     {
@@ -75,7 +75,8 @@ public sealed class Device : IDisposable
     /// <param name="specification">auto, cpu, cuda, opencl, or one of several, such as cuda:1.</param>
     /// <param name="threads">Threads of the CPU; 0 means one per core.</param>
     /// <param name="tf32">
-    /// Whether products may round their factors to TF32 (11 significant bits) on CUDA devices with tensor cores for it; on others it changes nothing.
+    /// Whether products may round their factors to TF32 (11 significant bits) on CUDA devices with tensor cores for it; on others it
+    /// changes nothing.
     /// </param>
     /// <exception cref="DeviceException">There is no such device, or it cannot be used; the message says why.</exception>
     public static Device Open(string specification, int threads = 0, bool tf32 = false)
@@ -83,7 +84,8 @@ public sealed class Device : IDisposable
         if (specification == "auto") return Best(threads, tf32);
         if (specification == "cpu") return Cpu(threads);
         (GpuApi api, int? index) = Parse(specification);
-        return new Device(GpuMachines.BackendOf(device => device.Api == api && (index is null || device.Index == index), specification, tf32));
+        return new Device(GpuMachines.BackendOf(device =>
+            device.Api == api && (index is null || device.Index == index), specification, tf32));
     }
 
     /// <summary>Throws if a text has not the form of a specification; whether there is such a device is not asked.</summary>
@@ -99,7 +101,8 @@ public sealed class Device : IDisposable
         int index = -1;
         bool numbered = parts.Length == 2 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out index);
         if ((parts.Length != 1 && !numbered) || parts[0] is not ("cuda" or "opencl"))
-            throw new DeviceException($"'{specification}' names no device; there are auto, cpu, cuda, opencl, and with a number cuda:1 or opencl:1.");
+            throw new DeviceException($"'{specification}' names no device; there are auto, cpu, cuda, opencl, and with a number cuda:1 or "
+                + "opencl:1.");
         return (parts[0] == "cuda" ? GpuApi.Cuda : GpuApi.OpenCl, numbered ? index : null);
     }
 
@@ -108,7 +111,10 @@ public sealed class Device : IDisposable
     public static Device DryRun(Device? like = null) =>
         new(new DryRunBackend { MemoryBytes = like?.Backend.MemoryBytes ?? long.MaxValue }) { LogitRows = like?.LogitRows ?? 0 };
 
-    /// <summary>The most bytes that were held at once: parameters, gradients, optimizer state, caches, and the steps' arenas. Scratch of single kernels comes on top.</summary>
+    /// <summary>
+    /// The most bytes that were held at once: parameters, gradients, optimizer state, caches, and the steps' arenas. Scratch of single
+    /// kernels comes on top.
+    /// </summary>
     public long PeakBytes { get; private set; }
 
     /// <summary>Bytes held for parameters, optimizer state and caches; the steps' arenas are not counted.</summary>
@@ -128,7 +134,8 @@ public sealed class Device : IDisposable
     public void Require(double bytes, string what, string wayOut)
     {
         if (bytes > Backend.MemoryBytes)
-            throw new DeviceException($"{what} needs {DeviceException.Size(bytes)} of memory, and {Name} has {DeviceException.Size(Backend.MemoryBytes)}; {wayOut}.");
+            throw new DeviceException($"{what} needs {DeviceException.Size(bytes)} of memory, and {Name} has "
+                + $"{DeviceException.Size(Backend.MemoryBytes)}; {wayOut}.");
     }
 
     /// <summary>Memory for parameters, optimizer state and caches, valid until freed or until the device is disposed.</summary>

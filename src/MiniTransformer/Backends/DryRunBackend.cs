@@ -138,23 +138,27 @@ internal sealed class DryRunBackend : IBackend
     {
     }
 
-    public void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, Sequences sequences, int h, int hkv, int d, float scale, int window)
+    public void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, Sequences sequences, int h, int hkv, int d,
+        float scale, int window)
     {
     }
 
     public void AttentionBackward(
-        Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, Sequences sequences, int h, int hkv, int d, float scale,
+        Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, Sequences sequences,
+        int h, int hkv, int d, float scale,
         int window)
     {
     }
 
     public long CacheLength(int slots, int hkv, int d, int context) => checked((long)slots * hkv * d * context);
 
-    public void CacheAppend(Storage k, Storage v, Storage slots, Storage positions, Storage cacheK, Storage cacheV, int rows, int hkv, int d, int context)
+    public void CacheAppend(Storage k, Storage v, Storage slots, Storage positions, Storage cacheK, Storage cacheV, int rows, int hkv,
+        int d, int context)
     {
     }
 
-    public void AttentionDecode(Storage q, Storage cacheK, Storage cacheV, Storage slots, Storage positions, Storage y, int rows, int h, int hkv, int d, int context, float scale, int window)
+    public void AttentionDecode(Storage q, Storage cacheK, Storage cacheV, Storage slots, Storage positions, Storage y, int rows, int h,
+        int hkv, int d, int context, float scale, int window)
     {
     }
 
@@ -186,7 +190,8 @@ internal sealed class DryRunBackend : IBackend
     {
     }
 
-    public void KlDivergenceBackward(Storage logits, Storage logZ, Storage reference, Storage referenceLogZ, Storage kl, Storage dkl, Storage dlogits, int rows, int v)
+    public void KlDivergenceBackward(Storage logits, Storage logZ, Storage reference, Storage referenceLogZ, Storage kl, Storage dkl,
+        Storage dlogits, int rows, int v)
     {
     }
 
@@ -198,7 +203,8 @@ internal sealed class DryRunBackend : IBackend
     {
     }
 
-    public void Sample(Storage logits, Storage uniforms, Storage ids, Storage logProb, int rows, int v, float temperature, int topK, float topP)
+    public void Sample(Storage logits, Storage uniforms, Storage ids, Storage logProb, int rows, int v, float temperature, int topK,
+        float topP)
     {
     }
 

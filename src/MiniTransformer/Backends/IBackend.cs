@@ -19,8 +19,9 @@ public interface IBackend : IDisposable
     DeviceBuffer Allocate(long length);
 
     /// <summary>
-    /// A matrix that is only read, of elements of any type, in the layout that the device's products read fastest; <see cref="Write"/> fills it. It can be
-    /// the right factor of a product and the table of an embedding, which widen it as they read, exactly; and it can be copied to float32.
+    /// A matrix that is only read, of elements of any type, in the layout that the device's products read fastest; <see cref="Write"/>
+    /// fills it. It can be the right factor of a product and the table of an embedding, which widen it as they read, exactly; and it can be
+    /// copied to float32.
     /// </summary>
     DeviceBuffer AllocateMatrix(int rows, int columns, ElementType type);
 
@@ -74,13 +75,17 @@ public interface IBackend : IDisposable
     /// <summary>y += α x.</summary>
     void AddScaled(Storage x, float alpha, Storage y);
 
-    /// <summary>Σ aᵢ bᵢ (b may be <c>default</c>: Σ aᵢ), summed in double (on GPUs in two floats) in a fixed order; y has one element.</summary>
+    /// <summary>
+    /// Σ aᵢ bᵢ (b may be <c>default</c>: Σ aᵢ), summed in double (on GPUs in two floats) in a fixed order; y has one element.
+    /// </summary>
     void Dot(Storage a, Storage b, Storage y);
 
     /// <summary>dx += dy₀ · α · w, where dy has one element and w may be <c>default</c> (all ones).</summary>
     void DotBackward(Storage dy, float alpha, Storage w, Storage dx);
 
-    /// <summary>Σ xᵢ² over all elements of all the storages, summed in double (on GPUs in two floats) in a fixed order. Waits for the device, once.</summary>
+    /// <summary>
+    /// Σ xᵢ² over all elements of all the storages, summed in double (on GPUs in two floats) in a fixed order. Waits for the device, once.
+    /// </summary>
     double SquaredNorm(IReadOnlyList<Storage> x);
 
     // ---- products ----
@@ -92,7 +97,8 @@ public interface IBackend : IDisposable
     void MatMulBatch(GemmForm form, Storage a, Storage b, Storage c, int batch, int m, int n, int k, bool accumulate);
 
     /// <summary>y (M,N) = x (M,K) · wᵀ with the rows of w laid out once for many products of few rows; the same bits as MatMul.</summary>
-    /// <remarks>A matrix that is only read has its layout already. Of another weight the layout is kept in <c>cache</c>, and made again when <c>version</c>, that of the weight, has changed.</remarks>
+    /// <remarks>A matrix that is only read has its layout already. Of another weight the layout is kept in <c>cache</c>, and made again
+    /// when <c>version</c>, that of the weight, has changed.</remarks>
     void LinearPacked(Storage x, Storage w, Storage y, int m, int n, int k, PackedWeight cache, int version);
 
     // ---- structured ops ----
@@ -133,23 +139,33 @@ public interface IBackend : IDisposable
     /// <summary>Rotates pairs (i, i + D/2) of each head by the angle of the row's position; sign −1 rotates back.</summary>
     void Rope(Storage x, Storage positions, Storage cos, Storage sin, Storage y, int rows, int h, int d, float sign, bool accumulate);
 
-    /// <summary>Causal attention within each sequence; q, y (N,H,D), k, v (N,Hkv,D); saves the row's log-sum (H,N). A window of W tokens leaves t − W &lt; j ≤ t; 0 is none.</summary>
-    void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, Sequences sequences, int h, int hkv, int d, float scale, int window);
+    /// <summary>
+    /// Causal attention within each sequence; q, y (N,H,D), k, v (N,Hkv,D); saves the row's log-sum (H,N). A window of W tokens leaves t −
+    /// W &lt; j ≤ t; 0 is none.
+    /// </summary>
+    void Attention(Storage q, Storage k, Storage v, Storage y, Storage logSum, Sequences sequences, int h, int hkv, int d, float scale,
+        int window);
 
     /// <summary>The gradient of <see cref="Attention"/>.</summary>
     void AttentionBackward(
-        Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, Sequences sequences, int h, int hkv, int d, float scale,
+        Storage q, Storage k, Storage v, Storage y, Storage logSum, Storage dy, Storage dq, Storage dk, Storage dv, Sequences sequences,
+        int h, int hkv, int d, float scale,
         int window);
 
     /// <summary>Elements that a cache of keys, and one of values, needs for the given slots and context.</summary>
     long CacheLength(int slots, int hkv, int d, int context);
 
     /// <summary>Writes row r of k and v (Hkv,D) to (slotsᵣ, positionsᵣ) of the cache.</summary>
-    void CacheAppend(Storage k, Storage v, Storage slots, Storage positions, Storage cacheK, Storage cacheV, int rows, int hkv, int d, int context);
+    void CacheAppend(Storage k, Storage v, Storage slots, Storage positions, Storage cacheK, Storage cacheV, int rows, int hkv, int d,
+        int context);
 
-    /// <summary>Row r attends to positions 0..positionsᵣ of slotsᵣ, or to the last `window` of them; on the CPU the same bits as <see cref="Attention"/>.</summary>
+    /// <summary>
+    /// Row r attends to positions 0..positionsᵣ of slotsᵣ, or to the last `window` of them; on the CPU the same bits as
+    /// <see cref="Attention"/>.
+    /// </summary>
     /// <remarks>GPU kernels for one row add in another order than those for a sequence: for values near 1 they agree within 2e-5.</remarks>
-    void AttentionDecode(Storage q, Storage cacheK, Storage cacheV, Storage slots, Storage positions, Storage y, int rows, int h, int hkv, int d, int context, float scale, int window);
+    void AttentionDecode(Storage q, Storage cacheK, Storage cacheV, Storage slots, Storage positions, Storage y, int rows, int h, int hkv,
+        int d, int context, float scale, int window);
 
     // ---- rows of logits ----
 
@@ -175,7 +191,8 @@ public interface IBackend : IDisposable
     void KlDivergence(Storage logits, Storage reference, Storage kl, Storage logZ, Storage referenceLogZ, int rows, int v);
 
     /// <summary>The gradient of <see cref="KlDivergence"/> with respect to logits.</summary>
-    void KlDivergenceBackward(Storage logits, Storage logZ, Storage reference, Storage referenceLogZ, Storage kl, Storage dkl, Storage dlogits, int rows, int v);
+    void KlDivergenceBackward(Storage logits, Storage logZ, Storage reference, Storage referenceLogZ, Storage kl, Storage dkl,
+        Storage dlogits, int rows, int v);
 
     /// <summary>Entropy of softmax(logits) per row, in nats.</summary>
     void Entropy(Storage logits, Storage entropy, Storage logZ, int rows, int v);

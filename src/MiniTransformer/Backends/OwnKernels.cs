@@ -34,7 +34,8 @@ public static class OwnKernels
     {
         if (backend is GpuBackend)
             throw new NotSupportedException(
-                $"{op} has a kernel for the CPU alone, and {backend.Name} was asked; use Device.Cpu(), or give Run(...) an ILGPU kernel too.");
+                $"{op} has a kernel for the CPU alone, and {backend.Name} was asked; use Device.Cpu(), or give Run(...) an ILGPU kernel "
+                    + "too.");
         if (backend is CpuBackend) cpu();
     }
 
@@ -43,7 +44,8 @@ public static class OwnKernels
     public static unsafe Span<float> Span(this Storage storage) => storage is { Buffer: CpuBuffer cpu, Type: ElementType.F32 }
         ? new Span<float>(cpu.Pointer + storage.Offset, storage.Length)
         : throw new InvalidOperationException(
-            "Span: the storage holds no float32 in the CPU's memory; View() is an ILGPU device's, and backend.Download(...) copies from any.");
+            "Span: the storage holds no float32 in the CPU's memory; View() is an ILGPU device's, and backend.Download(...) copies from "
+                + "any.");
 
     /// <summary>The elements in the memory of an ILGPU device.</summary>
     /// <exception cref="InvalidOperationException">They lie on another device, or are no float32.</exception>

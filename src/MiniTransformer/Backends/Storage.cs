@@ -35,7 +35,8 @@ public readonly record struct Storage(DeviceBuffer Buffer, long Offset, int Leng
     public Storage Slice(int start, int length)
     {
         if (start < 0 || length < 0 || start + (long)length > Length)
-            throw new ArgumentOutOfRangeException(nameof(start), $"Slice [{start}, {start + (long)length}) lies outside a storage of {Length} elements.");
+            throw new ArgumentOutOfRangeException(nameof(start),
+                $"Slice [{start}, {start + (long)length}) lies outside a storage of {Length} elements.");
         return new Storage(Buffer, Offset + start, length);
     }
 }

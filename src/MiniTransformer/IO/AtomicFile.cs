@@ -50,10 +50,15 @@ public static class AtomicFile
         return at > 0 && Guid.TryParseExact(name.AsSpan(at + Temporary.Length), "N", out _);
     }
 
-    /// <summary>Removes the unfinished files that kills have left in a folder and in those within it. For the folder's only writer.</summary>
+    /// <summary>
+    /// Removes the unfinished files that kills have left in a folder and in those within it. For the folder's only writer.
+    /// </summary>
     public static void Recover(string folder)
     {
-        foreach (string file in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Where(IsLeftover).ToArray()) File.Delete(file);
+        foreach (string file in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Where(IsLeftover).ToArray())
+        {
+            File.Delete(file);
+        }
     }
 
     /// <summary>Writes a text file in UTF-8 without a byte order mark. Missing folders are created.</summary>

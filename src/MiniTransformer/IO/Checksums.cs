@@ -4,9 +4,10 @@ using System.Text;
 namespace MiniTransformer.IO;
 
 /// <summary>
-/// The checksums of the files of a folder, in its file <c>SHA256SUMS</c>: a line "HASH  NAME" for each, as the program sha256sum writes and checks it
-/// (<c>sha256sum -c SHA256SUMS</c>). A bit that flips on a disk or on the way is noticed when the folder is read. A folder without the file, one that was
-/// written by hand or by another tool, is read without a check. SHA-256 is computed at 1.8 GB/s on processors that have instructions for it.
+/// The checksums of the files of a folder, in its file <c>SHA256SUMS</c>: a line "HASH  NAME" for each, as the program sha256sum writes and
+/// checks it (<c>sha256sum -c SHA256SUMS</c>). A bit that flips on a disk or on the way is noticed when the folder is read. A folder
+/// without the file, one that was written by hand or by another tool, is read without a check. SHA-256 is computed at 1.8 GB/s on
+/// processors that have instructions for it.
 /// </summary>
 public static class Checksums
 {
@@ -22,7 +23,8 @@ public static class Checksums
     /// <exception cref="OperationCanceledException">Asked to stop.</exception>
     public static string OfFile(string path, CancellationToken stop = default)
     {
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0, FileOptions.SequentialScan);
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0,
+            FileOptions.SequentialScan);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         byte[] piece = GC.AllocateUninitializedArray<byte>(1 << 18); // small enough for a processor's cache
         for (int read; (read = stream.Read(piece)) > 0;)
@@ -40,8 +42,10 @@ public static class Checksums
     /// <summary>Writes the checksums of all files that are in a folder, subfolders aside.</summary>
     public static void Write(string folder)
     {
-        IEnumerable<string> names = Directory.EnumerateFiles(folder).Select(file => Path.GetFileName(file)!).Where(name => name != FileName).Order(StringComparer.Ordinal);
-        AtomicFile.WriteAllText(Path.Combine(folder, FileName), string.Concat(names.Select(name => $"{OfFile(Path.Combine(folder, name))}  {name}\n")));
+        IEnumerable<string> names = Directory.EnumerateFiles(folder).Select(file => Path.GetFileName(file)!).Where(name => name != FileName)
+            .Order(StringComparer.Ordinal);
+        AtomicFile.WriteAllText(Path.Combine(folder, FileName),
+            string.Concat(names.Select(name => $"{OfFile(Path.Combine(folder, name))}  {name}\n")));
     }
 
     /// <summary>The checksums of a folder by the files' names; null where it has none.</summary>
@@ -55,7 +59,8 @@ public static class Checksums
         if (!text.EndsWith('\n')) throw new ChecksumException(path, "it is cut short");
         foreach (string line in text.Split('\n')[..^1])
         {
-            if (line.Length <= NameStart || line[..HashLength].AsSpan().ContainsAnyExcept("0123456789abcdef") || line[HashLength..NameStart] != "  "
+            if (line.Length <= NameStart || line[..HashLength].AsSpan().ContainsAnyExcept("0123456789abcdef")
+                || line[HashLength..NameStart] != "  "
                 || !sums.TryAdd(line[NameStart..], line[..HashLength]))
                 throw new ChecksumException(path, $"line {sums.Count + 1} is not a hash, two blanks and a name");
         }
@@ -78,7 +83,8 @@ public static class Checksums
             string path = Path.Combine(folder, name);
             if (!File.Exists(path)) throw new ChecksumException(path, $"it is missing, and {FileName} names it");
             if (OfFile(path, stop) is var found && found != hash)
-                throw new ChecksumException(path, $"its bytes are not those that were written: SHA-256 is {found[..12]}…, and {FileName} says {hash[..12]}…");
+                throw new ChecksumException(path,
+                    $"its bytes are not those that were written: SHA-256 is {found[..12]}…, and {FileName} says {hash[..12]}…");
         }
     }
 }
@@ -88,7 +94,8 @@ public sealed class ChecksumException : IOException
 {
     /// <summary>Creates the error of one file.</summary>
     public ChecksumException(string file, string problem)
-        : base($"'{file}' is damaged: {problem}. Put back a copy of the folder; if you have changed it yourself, delete the {Checksums.FileName} in it.") => File = file;
+        : base($"'{file}' is damaged: {problem}. Put back a copy of the folder; if you have changed it yourself, delete the "
+            + $"{Checksums.FileName} in it.") => File = file;
 
     /// <summary>Creates the error of one file, with another way out.</summary>
     public ChecksumException(string file, string problem, string wayOut)

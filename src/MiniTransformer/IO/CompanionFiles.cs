@@ -1,8 +1,8 @@
 namespace MiniTransformer.IO;
 
 /// <summary>
-/// The small files of a model's folder beside its weights and its configuration: how to generate, what the tokenizer is made of, how chats are
-/// written. They are read with the model and written with every model that comes of it, byte for byte, whether or not anything here
+/// The small files of a model's folder beside its weights and its configuration: how to generate, what the tokenizer is made of, how chats
+/// are written. They are read with the model and written with every model that comes of it, byte for byte, whether or not anything here
 /// understands them: what other tools need of a model is not lost by training it.
 /// </summary>
 public sealed class CompanionFiles
@@ -34,7 +34,8 @@ public sealed class CompanionFiles
             var file = new FileInfo(Path.Combine(folder, name));
             if (!file.Exists) continue;
             if (file.Length > Largest)
-                throw new InvalidDataException($"{file.FullName}: {file.Length >> 20} MiB are too many for such a file; at most {Largest >> 20} are read.");
+                throw new InvalidDataException($"{file.FullName}: {file.Length >> 20} MiB are too many for such a file; at most "
+                    + $"{Largest >> 20} are read.");
             files[name] = File.ReadAllBytes(file.FullName);
         }
 
@@ -47,7 +48,11 @@ public sealed class CompanionFiles
     /// <summary>These and another one, which takes the place of one of the same name.</summary>
     public CompanionFiles With(string name, byte[] content)
     {
-        if (!Names.Contains(name)) throw new ArgumentException($"A model's folder has no '{name}' that would be read again; there are {string.Join(", ", Names)}.", nameof(name));
+        if (!Names.Contains(name))
+        {
+            throw new ArgumentException($"A model's folder has no '{name}' that would be read again; there are "
+                + $"{string.Join(", ", Names)}.", nameof(name));
+        }
         return new CompanionFiles(new Dictionary<string, byte[]>(files) { [name] = content });
     }
 

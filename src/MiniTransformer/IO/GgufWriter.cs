@@ -6,8 +6,8 @@ using MiniTransformer.Backends;
 namespace MiniTransformer.IO;
 
 /// <summary>
-/// Writes GGUF version 3, the one file of llama.cpp: magic, version, counts, key/value pairs, descriptions of tensors, then their elements, each
-/// beginning at a multiple of 32 bytes. Shapes stand innermost first.
+/// Writes GGUF version 3, the one file of llama.cpp: magic, version, counts, key/value pairs, descriptions of tensors, then their elements,
+/// each beginning at a multiple of 32 bytes. Shapes stand innermost first.
 /// </summary>
 internal static class GgufWriter
 {
@@ -18,8 +18,10 @@ internal static class GgufWriter
     /// <param name="fields">Keys and values: uint, int, float, bool, string, or an array of int, float or string.</param>
     /// <param name="tensors">The tensors; what is no float32 is rounded to nearest.</param>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    /// <exception cref="ArgumentException">A tensor hands over another number of values than its shape has, or one that its type does not hold.</exception>
-    public static void Write(string path, IReadOnlyList<(string Key, object Value)> fields, IReadOnlyList<TensorData> tensors) => AtomicFile.Write(path, stream =>
+    /// <exception cref="ArgumentException">A tensor hands over another number of values than its shape has, or one that its type does not
+    /// hold.</exception>
+    public static void Write(string path, IReadOnlyList<(string Key, object Value)> fields, IReadOnlyList<TensorData> tensors) =>
+        AtomicFile.Write(path, stream =>
     {
         using var writer = new BinaryWriter(stream, Encoding.UTF8, leaveOpen: true);
         writer.Write("GGUF"u8);
@@ -103,9 +105,11 @@ internal static class GgufWriter
                 }
                 else if (HalfPrecision.Round(piece, MemoryMarshal.Cast<byte, ushort>(bytes), tensor.Type) is { } place)
                 {
-                    string weight = FormattableString.Invariant($"{piece[place]}"), most = FormattableString.Invariant($"{HalfPrecision.Largest(tensor.Type)}");
+                    string weight = FormattableString.Invariant($"{piece[place]}"),
+                        most = FormattableString.Invariant($"{HalfPrecision.Largest(tensor.Type)}");
                     throw new ArgumentException(
-                        $"'{tensor.Name}' has the weight {weight}, which {tensor.Type.Name()} does not hold (at most {most}); take float32 or bfloat16.");
+                        $"'{tensor.Name}' has the weight {weight}, which {tensor.Type.Name()} does not hold (at most {most}); take float32 "
+                            + "or bfloat16.");
                 }
 
                 stream.Write(bytes);

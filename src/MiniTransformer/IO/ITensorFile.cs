@@ -23,7 +23,9 @@ public interface ITensorFile : IDisposable
     /// <exception cref="SafetensorsException">There is no such tensor, or its elements are of another type.</exception>
     void ReadFloat32(string name, long first, Span<float> into);
 
-    /// <summary>Reads a part of a tensor of float32, float16 or bfloat16, row-major, in its own type, as this machine has its bytes.</summary>
+    /// <summary>
+    /// Reads a part of a tensor of float32, float16 or bfloat16, row-major, in its own type, as this machine has its bytes.
+    /// </summary>
     /// <param name="name">The tensor.</param>
     /// <param name="first">The first element.</param>
     /// <param name="into">Takes as many elements as it has room for.</param>

@@ -35,13 +35,15 @@ public static class ModelWeights
         string instead = Directory.EnumerateFiles(folder, "*.safetensors").Any()
             ? $"there are .safetensors files of other names, and no {Index} that says which belong together"
             : Directory.EnumerateFiles(folder, "pytorch_model*.bin").Any()
-                ? "its weights are in PyTorch's pickle form (pytorch_model.bin), which is not read; in Python: model.save_pretrained(folder)"
+                ? "its weights are in PyTorch's pickle form (pytorch_model.bin), which is not read; in Python: "
+                    + "model.save_pretrained(folder)"
                 : "a model's folder holds config.json and " + File;
         throw new FileNotFoundException($"'{folder}' has no {File}: {instead}.", file);
     }
 
     /// <summary>Writes weights into a new folder: in one file, or in several with an index where they are more than shardBytes.</summary>
-    public static void Write(string folder, IEnumerable<TensorData> tensors, IReadOnlyDictionary<string, string> metadata, long shardBytes = ShardBytes)
+    public static void Write(string folder, IEnumerable<TensorData> tensors, IReadOnlyDictionary<string, string> metadata,
+        long shardBytes = ShardBytes)
     {
         var shards = new List<List<TensorData>> { new List<TensorData>() };
         long total = 0, used = 0;
@@ -77,6 +79,7 @@ public static class ModelWeights
             ["metadata"] = new JsonObject { ["total_size"] = total },
             ["weight_map"] = new JsonObject(map.Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)pair.Value))),
         };
-        AtomicFile.WriteAllText(Path.Combine(folder, Index), index.ToJsonString(new JsonSerializerOptions { WriteIndented = true, NewLine = "\n" }) + "\n");
+        AtomicFile.WriteAllText(Path.Combine(folder, Index),
+            index.ToJsonString(new JsonSerializerOptions { WriteIndented = true, NewLine = "\n" }) + "\n");
     }
 }

@@ -16,7 +16,8 @@ public sealed class SafetensorsException : FormatException
 
     /// <summary>The error of a tensor whose elements are of a type that is not read.</summary>
     internal static SafetensorsException NotRead(string file, TensorEntry entry) => new(file, entry.Name,
-        $"its elements are {entry.Dtype}; F32, F16 and BF16 are read: convert the file first, for example in Python: model.float().save_pretrained(folder)");
+        $"its elements are {entry.Dtype}; F32, F16 and BF16 are read: convert the file first, for example in Python: "
+            + "model.float().save_pretrained(folder)");
 
     // A name from a damaged file may be long or hold control characters; a message must stay one readable line.
     internal static string Printable(string text)

@@ -105,7 +105,8 @@ public sealed class SafetensorsReader : ITensorFile
     }
 
     /// <summary>Reads a tensor, row-major, into memory of exactly its number of elements.</summary>
-    /// <exception cref="SafetensorsException">There is no such tensor, its elements are of a type that is not read, or their number is another.</exception>
+    /// <exception cref="SafetensorsException">There is no such tensor, its elements are of a type that is not read, or their number is
+    /// another.</exception>
     public void ReadFloat32(string name, Span<float> into)
     {
         TensorEntry entry = Entry(name);
@@ -158,7 +159,8 @@ public sealed class SafetensorsReader : ITensorFile
         ReadFloat32(name, into);
         int at = Array.FindIndex(into, x => !float.IsFinite(x));
         if (at >= 0)
-            throw new SafetensorsException(Path, name, $"element {at} is {into[at]}; a model with such a weight computes nothing. Take a checkpoint from before it diverged.");
+            throw new SafetensorsException(Path, name,
+                $"element {at} is {into[at]}; a model with such a weight computes nothing. Take a checkpoint from before it diverged.");
     }
 
     /// <summary>Closes the file.</summary>
@@ -170,7 +172,8 @@ public sealed class SafetensorsReader : ITensorFile
         TensorEntry entry = Entry(name);
         if (ElementTypes.Of(entry.Dtype) is not { } type) throw SafetensorsException.NotRead(Path, entry);
         if (first < 0 || first + count > entry.Count)
-            throw new ArgumentOutOfRangeException(nameof(first), $"Elements {first} to {first + count - 1} of '{name}' were asked for; it has {entry.Count}.");
+            throw new ArgumentOutOfRangeException(nameof(first),
+                $"Elements {first} to {first + count - 1} of '{name}' were asked for; it has {entry.Count}.");
         return (type, dataStart + entry.Start + type.Bytes() * first);
     }
 

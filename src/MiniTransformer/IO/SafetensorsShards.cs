@@ -89,9 +89,11 @@ internal sealed class SafetensorsShards : ITensorFile
             foreach (TensorEntry entry in file.Entries.Values)
             {
                 if (!map.TryGetValue(entry.Name, out string? said))
-                    throw new SafetensorsException(Path, entry.Name, $"{name} holds it, but the index does not name it; they do not belong together");
+                    throw new SafetensorsException(Path, entry.Name,
+                        $"{name} holds it, but the index does not name it; they do not belong together");
                 if (said != name)
-                    throw new SafetensorsException(Path, entry.Name, $"{name} holds it, but the index says {said}; the files overlap, or they do not belong together");
+                    throw new SafetensorsException(Path, entry.Name,
+                        $"{name} holds it, but the index says {said}; the files overlap, or they do not belong together");
                 entries.Add(entry.Name, entry);
                 fileOf.Add(entry.Name, file);
             }
@@ -99,32 +101,45 @@ internal sealed class SafetensorsShards : ITensorFile
 
         foreach ((string tensor, string name) in map)
         {
-            if (!entries.ContainsKey(tensor)) throw new SafetensorsException(Path, tensor, $"the index says that {name} holds it, but it does not");
+            if (!entries.ContainsKey(tensor))
+            {
+                throw new SafetensorsException(Path, tensor, $"the index says that {name} holds it, but it does not");
+            }
         }
     }
 
     private static Dictionary<string, string> WeightMap(string index)
     {
         const long Largest = 100_000_000;
-        if (new FileInfo(index).Length > Largest) throw new SafetensorsException(index, null, $"it has more than {Largest} bytes; this is no index of a model");
+        if (new FileInfo(index).Length > Largest)
+        {
+            throw new SafetensorsException(index, null, $"it has more than {Largest} bytes; this is no index of a model");
+        }
         var map = new Dictionary<string, string>(StringComparer.Ordinal);
         try
         {
-            using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(index), new JsonDocumentOptions { AllowDuplicateProperties = false });
-            if (json.RootElement.ValueKind != JsonValueKind.Object || !json.RootElement.TryGetProperty("weight_map", out JsonElement weights)
+            using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(index),
+                new JsonDocumentOptions { AllowDuplicateProperties = false });
+            if (json.RootElement.ValueKind != JsonValueKind.Object
+                || !json.RootElement.TryGetProperty("weight_map", out JsonElement weights)
                 || weights.ValueKind != JsonValueKind.Object)
             {
-                throw new SafetensorsException(index, null, "it has no weight_map, an object that says of every tensor which file holds it");
+                throw new SafetensorsException(index, null,
+                    "it has no weight_map, an object that says of every tensor which file holds it");
             }
 
             foreach (JsonProperty tensor in weights.EnumerateObject())
             {
-                if (tensor.Value.ValueKind != JsonValueKind.String) throw new SafetensorsException(index, tensor.Name, "the index must name its file");
+                if (tensor.Value.ValueKind != JsonValueKind.String)
+                {
+                    throw new SafetensorsException(index, tensor.Name, "the index must name its file");
+                }
                 string file = tensor.Value.GetString()!;
 
                 // Files beside the index only: nobody's index opens files elsewhere.
                 if (file.Length == 0 || file is "." or ".." || file.AsSpan().ContainsAny('/', '\\', '\0'))
-                    throw new SafetensorsException(index, tensor.Name, $"'{SafetensorsException.Printable(file)}' is not the name of a file beside the index");
+                    throw new SafetensorsException(index, tensor.Name,
+                        $"'{SafetensorsException.Printable(file)}' is not the name of a file beside the index");
                 map.Add(tensor.Name, file);
             }
         }

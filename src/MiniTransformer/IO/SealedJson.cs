@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 namespace MiniTransformer.IO;
 
 /// <summary>
-/// A JSON object that carries its own checksum as its last property: <c>"sha256"</c>, the hash of the whole text but for the hash itself. A text without it, one
-/// that was written by hand, is read without a check.
+/// A JSON object that carries its own checksum as its last property: <c>"sha256"</c>, the hash of the whole text but for the hash itself. A
+/// text without it, one that was written by hand, is read without a check.
 /// </summary>
 public static partial class SealedJson
 {
@@ -33,14 +33,16 @@ public static partial class SealedJson
             CommentHandling = System.Text.Json.JsonCommentHandling.Skip,
             AllowTrailingCommas = true,
         };
-        JsonObject json = JsonNode.Parse(text, documentOptions: strict) as JsonObject ?? throw new System.Text.Json.JsonException("a JSON object is needed, with names as keys");
+        JsonObject json = JsonNode.Parse(text, documentOptions: strict) as JsonObject
+            ?? throw new System.Text.Json.JsonException("a JSON object is needed, with names as keys");
         if (json.Remove(Key) && !Last().IsMatch(text)) throw Damaged(path, "its checksum is none");
         return json;
     }
 
     private static void Check(string path, string text)
     {
-        if (Last().Match(text) is { Success: true, Groups: [_, var hash] } && Checksums.OfText(text.Remove(hash.Index, hash.Length)) != hash.Value)
+        if (Last().Match(text) is { Success: true, Groups: [_, var hash] }
+            && Checksums.OfText(text.Remove(hash.Index, hash.Length)) != hash.Value)
             throw Damaged(path, "its text is not what was written, by its SHA-256");
     }
 

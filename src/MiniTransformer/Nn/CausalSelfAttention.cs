@@ -70,8 +70,9 @@ internal sealed class CausalSelfAttention
 internal readonly record struct Rotation(Tensor Cos, Tensor Sin);
 
 /// <summary>
-/// Where a batch's tokens stand: their positions; their sequences, or null where each is one new token of a sequence in the cache; the rotation tables of layers
-/// without and with a window; and the cache, if there is one, with the slot of each token.
+/// Where a batch's tokens stand: their positions; their sequences, or null where each is one new token of a sequence in the cache; the
+/// rotation tables of layers without and with a window; and the cache, if there is one, with the slot of each token.
 /// </summary>
 internal readonly record struct Placement(
-    TokenIds Positions, SequenceStarts? Starts, Rotation Rotation = default, Rotation Local = default, KvCache? Cache = null, TokenIds Slots = default);
+    TokenIds Positions, SequenceStarts? Starts, Rotation Rotation = default, Rotation Local = default, KvCache? Cache = null,
+    TokenIds Slots = default);

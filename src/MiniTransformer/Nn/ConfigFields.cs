@@ -136,7 +136,8 @@ internal sealed class ConfigFields
         }
 
         if (types.Length != layers)
-            throw new TransformerConfigException("layer_types", $"layer_types has {types.Length} entries, but num_hidden_layers = {layers}.");
+            throw new TransformerConfigException("layer_types",
+                $"layer_types has {types.Length} entries, but num_hidden_layers = {layers}.");
         return Array.ConvertAll(types, type => IsText(type, "sliding_attention"));
     }
 

@@ -16,7 +16,8 @@ public sealed class Decoder : IDisposable
     public Decoder(Transformer model, int slots, int context)
     {
         if (context > model.Config.MaxPositions)
-            throw new ArgumentException($"Decoder: {context} positions are needed (prompt and response); the model has {model.Config.MaxPositions} (max_position_embeddings).");
+            throw new ArgumentException($"Decoder: {context} positions are needed (prompt and response); the model has "
+                + $"{model.Config.MaxPositions} (max_position_embeddings).");
         this.model = model;
         cache = new KvCache(model.Device, model.Config, slots, context);
     }
@@ -24,14 +25,19 @@ public sealed class Decoder : IDisposable
     /// <summary>Runs the prompts and returns the policy after each one's last token. Prompt i takes slot i.</summary>
     public PolicyRows Prompt(Tape tape, IReadOnlyList<int[]> prompts) => Prompt(tape, prompts, [.. Enumerable.Range(0, prompts.Count)]);
 
-    /// <summary>Runs the prompts, each in a slot of its own, whatever was in it, and returns the policy after each one's last token.</summary>
+    /// <summary>
+    /// Runs the prompts, each in a slot of its own, whatever was in it, and returns the policy after each one's last token.
+    /// </summary>
     public PolicyRows Prompt(Tape tape, IReadOnlyList<int[]> prompts, ReadOnlySpan<int> slots)
     {
         int b = prompts.Count;
         int[] ofRows = new int[prompts.Sum(p => p.Length)], last = new int[b];
         for (int i = 0, row = 0; i < b; i++)
         {
-            if (prompts[i].Length == 0) throw new ArgumentException($"Decoder: prompt {i} is empty; a prompt needs at least the begin token.");
+            if (prompts[i].Length == 0)
+            {
+                throw new ArgumentException($"Decoder: prompt {i} is empty; a prompt needs at least the begin token.");
+            }
             ofRows.AsSpan(row, prompts[i].Length).Fill(slots[i]);
             row += prompts[i].Length;
             last[i] = row - 1;

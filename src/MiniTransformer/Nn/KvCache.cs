@@ -26,12 +26,19 @@ internal sealed class KvCache : IDisposable
         Slots = slots;
         Context = checked((int)((context + 15L) / 16 * 16));
         long length = device.Backend.CacheLength(slots, hkv, d, Context);
-        string what = $"A cache of {slots} sequences of {Context} positions in {config.NumLayers} layers", wayOut = "lower the longest response (MaxTokens), or draw fewer together (BatchSize)";
+        string what = $"A cache of {slots} sequences of {Context} positions in {config.NumLayers} layers",
+            wayOut = "lower the longest response (MaxTokens), or draw fewer together (BatchSize)";
         device.Require(BytesOf(length, config), what, wayOut);
-        if (length > int.MaxValue) throw new DeviceException($"{what} has {length:#,0} keys a layer, and at most {int.MaxValue:#,0} are possible; {wayOut}.");
+        if (length > int.MaxValue)
+        {
+            throw new DeviceException($"{what} has {length:#,0} keys a layer, and at most {int.MaxValue:#,0} are possible; {wayOut}.");
+        }
         keys = new Storage[config.NumLayers];
         values = new Storage[config.NumLayers];
-        for (int i = 0; i < keys.Length; i++) (keys[i], values[i]) = (device.Allocate((int)length, zeroed: false), device.Allocate((int)length, zeroed: false));
+        for (int i = 0; i < keys.Length; i++)
+        {
+            (keys[i], values[i]) = (device.Allocate((int)length, zeroed: false), device.Allocate((int)length, zeroed: false));
+        }
     }
 
     /// <summary>Sequences.</summary>
@@ -40,11 +47,15 @@ internal sealed class KvCache : IDisposable
     /// <summary>Positions of each sequence.</summary>
     public int Context { get; }
 
-    /// <summary>The sequences of a length that a cache can hold in so many bytes, 0 being half of the device's memory; at least one.</summary>
+    /// <summary>
+    /// The sequences of a length that a cache can hold in so many bytes, 0 being half of the device's memory; at least one.
+    /// </summary>
     public static int MostSlots(Device device, TransformerConfig config, int context, long bytes = 0)
     {
-        long length = device.Backend.CacheLength(1, config.NumKeyValueHeads, config.HeadDim, (int)Math.Min(int.MaxValue, (context + 15L) / 16 * 16));
-        double slots = Math.Min((double)int.MaxValue / length, (bytes == 0 ? device.Backend.MemoryBytes / 2.0 : bytes) / BytesOf(length, config));
+        long length = device.Backend.CacheLength(1, config.NumKeyValueHeads, config.HeadDim,
+            (int)Math.Min(int.MaxValue, (context + 15L) / 16 * 16));
+        double slots = Math.Min((double)int.MaxValue / length,
+            (bytes == 0 ? device.Backend.MemoryBytes / 2.0 : bytes) / BytesOf(length, config));
         return (int)Math.Clamp(slots, 1, int.MaxValue);
     }
 
@@ -64,10 +75,12 @@ internal sealed class KvCache : IDisposable
         if (slots.Smallest < 0 || slots.Largest >= Slots || positions.Smallest < 0 || positions.Largest >= Context)
         {
             throw new ArgumentException(
-                $"KvCache: slots {slots.Smallest} to {slots.Largest} and positions up to {positions.Largest} came; there are {Slots} slots of {Context} positions.");
+                $"KvCache: slots {slots.Smallest} to {slots.Largest} and positions up to {positions.Largest} came; there are {Slots} slots "
+                    + $"of {Context} positions.");
         }
 
-        device.Backend.CacheAppend(k.Storage, v.Storage, slots.Storage, positions.Storage, keys[layer], values[layer], slots.Shape.Count, hkv, d, Context);
+        device.Backend.CacheAppend(k.Storage, v.Storage, slots.Storage, positions.Storage, keys[layer], values[layer], slots.Shape.Count,
+            hkv, d, Context);
     }
 
     internal Tensor Attend(int layer, Tensor q, TokenIds slots, TokenIds positions, float scale, int window) =>

@@ -17,7 +17,8 @@ public sealed class ParameterSource
     private readonly List<Parameter> parameters;
     private readonly Func<string, Shape, Init, Parameter> make;
 
-    private ParameterSource(Device device, List<Parameter> parameters, string path, Func<string, Shape, Init, Parameter> make, LoraOptions? lora = null) =>
+    private ParameterSource(Device device, List<Parameter> parameters, string path, Func<string, Shape, Init, Parameter> make,
+        LoraOptions? lora = null) =>
         (Device, this.parameters, Path, this.make, Lora) = (device, parameters, path, make, lora);
 
     /// <summary>How a new parameter starts: normal with a deviation, or constant.</summary>
@@ -82,11 +83,14 @@ public sealed class ParameterSource
             ElementBytes = trainable ? sizeof(float) : StoredWeights.ElementBytes(file),
         };
 
-    /// <summary>Copies of another model's weights; those of frozen ones that are to stay frozen, on the same device, share its memory.</summary>
+    /// <summary>
+    /// Copies of another model's weights; those of frozen ones that are to stay frozen, on the same device, share its memory.
+    /// </summary>
     /// <param name="others">The other model's parameters.</param>
     /// <param name="device">Where the copies are put.</param>
     /// <param name="trainable">Whether the copies are to be trained.</param>
-    public static ParameterSource CopyOf(IReadOnlyList<Parameter> others, Device device, bool trainable = true) => CopyOf(others, device, _ => trainable, null, (_, _) => null);
+    public static ParameterSource CopyOf(IReadOnlyList<Parameter> others, Device device, bool trainable = true) =>
+        CopyOf(others, device, _ => trainable, null, (_, _) => null);
 
     /// <summary>Copies of another model's weights, adapted.</summary>
     /// <param name="others">The other model's parameters.</param>
@@ -94,7 +98,8 @@ public sealed class ParameterSource
     /// <param name="trainable">Whether what the options train is to be trained; all else is frozen, and shared where it can be.</param>
     /// <param name="lora">What adapts the model.</param>
     /// <param name="start">The values of a parameter that are not the other model's; null for those that are.</param>
-    internal static ParameterSource Adapted(IReadOnlyList<Parameter> others, Device device, bool trainable, LoraOptions lora, Func<string, Shape, float[]?> start) =>
+    internal static ParameterSource Adapted(IReadOnlyList<Parameter> others, Device device, bool trainable, LoraOptions lora,
+        Func<string, Shape, float[]?> start) =>
         CopyOf(others, device, name => trainable && lora.Trains(name), lora, start);
 
     private static ParameterSource CopyOf(
@@ -106,7 +111,12 @@ public sealed class ParameterSource
             float[]? values = start(name, shape);
             Parameter? other = values is null ? byName[name] : byName.GetValueOrDefault(name);
             if (values is null && other!.Device == device && !trains(name)) return other.Frozen();
-            var parameter = new Parameter(device, name, shape, zeroed: false) { StoredAs = other?.StoredAs ?? ElementType.F32, Trainable = trains(name) };
+            var parameter = new Parameter(device, name, shape, zeroed: false)
+            {
+                StoredAs = other?.StoredAs
+                ?? ElementType.F32,
+                Trainable = trains(name)
+            };
             if (values is null && other!.Device == device) parameter.CopyFrom(other);
             else parameter.Set(values ?? other!.ToArray());
             return parameter;
@@ -123,15 +133,21 @@ public sealed class ParameterSource
         return new ParameterSource(device, [], "", (name, _, _) => Adapter.Merge(byName, name, lora));
     }
 
-    /// <summary>Weights of zero in which matrices that are not trained have a type of their own: for the sizes of a model that is loaded frozen, or adapted.</summary>
-    internal static ParameterSource FrozenZeros(Device device, ElementType type, LoraOptions? lora) => new(device, [], "", (name, shape, _) =>
+    /// <summary>
+    /// Weights of zero in which matrices that are not trained have a type of their own: for the sizes of a model that is loaded frozen, or
+    /// adapted.
+    /// </summary>
+    internal static ParameterSource FrozenZeros(Device device, ElementType type, LoraOptions? lora) =>
+        new(device, [], "", (name, shape, _) =>
         lora?.Trains(name) == true ? new Parameter(device, name, shape)
         : shape.Rank == 2 ? new Parameter(device, name, shape, type) { StoredAs = type }
         : new Parameter(device, name, shape) { Trainable = false }, lora);
 
     /// <summary>The same source, one step down the path.</summary>
     public static ParameterSource operator /(ParameterSource source, string name) =>
-        new(source.Device, source.parameters, source.Path.Length == 0 ? name : $"{source.Path}.{name}", source.make, source.Lora) { ElementBytes = source.ElementBytes };
+        new(source.Device, source.parameters, source.Path.Length == 0 ? name : $"{source.Path}.{name}", source.make,
+            source.Lora)
+        { ElementBytes = source.ElementBytes };
 
     /// <summary>Makes the parameter of this path and name, and fills it from the origin.</summary>
     public Parameter Take(string name, Shape shape, Init init)

@@ -6,9 +6,10 @@ using MiniTransformer.Tensors;
 namespace MiniTransformer.Nn;
 
 /// <summary>
-/// A policy at N states: hidden rows (N, C) and a head, in place of logits (N, V). What is asked of it, log-probabilities, divergences, values, samples, is computed
-/// for a chunk of rows at a time, and the chunk's logits are computed again in the backward pass, so that no more than a chunk's logits exist. Where all rows are one
-/// chunk (<see cref="Device.RowsOfLogits"/>) the logits are kept instead. The chunk changes no bit: neither of a row's result, nor of a gradient.
+/// A policy at N states: hidden rows (N, C) and a head, in place of logits (N, V). What is asked of it, log-probabilities, divergences,
+/// values, samples, is computed for a chunk of rows at a time, and the chunk's logits are computed again in the backward pass, so that no
+/// more than a chunk's logits exist. Where all rows are one chunk (<see cref="Device.RowsOfLogits"/>) the logits are kept instead. The
+/// chunk changes no bit: neither of a row's result, nor of a gradient.
 /// </summary>
 public abstract class PolicyRows
 {
@@ -29,7 +30,9 @@ public abstract class PolicyRows
     /// <summary>The policies of a model at some hidden rows, (N, C), that are normalised.</summary>
     internal static PolicyRows Of(Tensor hidden, Tensor head) => new ModelRows(hidden, head);
 
-    /// <summary>The same rows as constants of another step; the step that they were computed in must not be over before that one is.</summary>
+    /// <summary>
+    /// The same rows as constants of another step; the step that they were computed in must not be over before that one is.
+    /// </summary>
     public PolicyRows On(Tape tape)
     {
         if (tape == Tape) return this;
@@ -46,7 +49,8 @@ public abstract class PolicyRows
         new CombinedRows([a, b], parts => parts[0].Scale(1 + alpha) - parts[1].Scale(alpha));
 
     /// <summary>log (1/K) Σ_k π_k of several policies, state by state. One policy is itself; the mean is a constant.</summary>
-    public static PolicyRows Mean(IReadOnlyList<PolicyRows> policies) => policies.Count == 1 ? policies[0] : new CombinedRows(policies, parts =>
+    public static PolicyRows Mean(IReadOnlyList<PolicyRows> policies) =>
+        policies.Count == 1 ? policies[0] : new CombinedRows(policies, parts =>
     {
         // log (1/K) Σ_k e^{l_k}, l_k = Q_k − V_k = log π_k, two at a time: a token that is improbable under all keeps its digits
         Tensor sum = LogPolicy(parts[0]);
@@ -81,7 +85,8 @@ public abstract class PolicyRows
         foreach (ref readonly RowMeasure measure in measures)
         {
             if (measure.Other is { } other && (other.Count != Count || other.Vocabulary != Vocabulary))
-                throw new ArgumentException($"PolicyRows: {Count} rows of {Vocabulary} logits cannot be compared with {other.Count} rows of {other.Vocabulary}.");
+                throw new ArgumentException($"PolicyRows: {Count} rows of {Vocabulary} logits cannot be compared with {other.Count} rows "
+                    + $"of {other.Vocabulary}.");
         }
 
         if (whole is { } logits)
@@ -105,7 +110,10 @@ public abstract class PolicyRows
         return results;
     }
 
-    /// <summary>Hands over the logits chunk by chunk, with the number of the chunk's first row, as constants. A chunk is gone when the next one comes.</summary>
+    /// <summary>
+    /// Hands over the logits chunk by chunk, with the number of the chunk's first row, as constants. A chunk is gone when the next one
+    /// comes.
+    /// </summary>
     public void Chunks(Action<int, Tensor> visit)
     {
         using IDisposable paused = Tape.Pause();
@@ -122,14 +130,18 @@ public abstract class PolicyRows
     {
         int n = logits.Shape.Rows;
         Tape.Backend.Sample(
-            logits.Storage, uniforms.Storage.Slice(first, n), both.Slice(first, n), both.Slice(Count + first, n), n, Vocabulary, options.Temperature, options.TopK,
+            logits.Storage, uniforms.Storage.Slice(first, n), both.Slice(first, n), both.Slice(Count + first, n), n, Vocabulary,
+            options.Temperature, options.TopK,
             options.TopP);
     });
 
     // The logits of some rows, as constants.
     internal Tensor Part(int first, int rows)
     {
-        if (whole is { } logits) return Tape.Wrap(logits.Storage.Slice(first * Vocabulary, rows * Vocabulary), new Shape(rows, Vocabulary), needsGrad: false);
+        if (whole is { } logits)
+        {
+            return Tape.Wrap(logits.Storage.Slice(first * Vocabulary, rows * Vocabulary), new Shape(rows, Vocabulary), needsGrad: false);
+        }
         using IDisposable paused = Tape.Pause();
         return Compute(first, rows);
     }
@@ -166,7 +178,8 @@ public abstract class PolicyRows
             if (keep) KeepIfOneChunk(() => Part(0, Count));
         }
 
-        private protected override PolicyRows Moved(Tape tape) => new CombinedRows([.. parts.Select(p => p.On(tape))], combine, keep: false);
+        private protected override PolicyRows Moved(Tape tape) =>
+            new CombinedRows([.. parts.Select(p => p.On(tape))], combine, keep: false);
 
         private protected override Tensor Compute(int first, int rows) => combine([.. parts.Select(p => p.Part(first, rows))]);
     }
@@ -188,7 +201,8 @@ public abstract class PolicyRows
             needsGrad = whole is null && Tape.Recording && (hidden.NeedsGrad || head.NeedsGrad);
             if (!needsGrad) return;
 
-            // Recorded before all measures, so that it runs after them: the logits' gradient of all is one sum, as where the logits are kept.
+            // Recorded before all measures, so that it runs after them: the logits' gradient of all is one sum, as where the logits are
+            // kept.
             reached = Tape.New(new Shape(1), needsGrad: true);
             Tape.Record(new RowsBackward(this));
         }
@@ -197,17 +211,20 @@ public abstract class PolicyRows
 
         private protected override Tensor All() => needsGrad ? hidden.Head(head) : base.All();
 
-        private protected override PolicyRows Moved(Tape tape) => new ModelRows(tape.Wrap(hidden.Storage, hidden.Shape, needsGrad: false), head, constant: true);
+        private protected override PolicyRows Moved(Tape tape) =>
+            new ModelRows(tape.Wrap(hidden.Storage, hidden.Shape, needsGrad: false), head, constant: true);
 
         private protected override Tensor Compute(int first, int rows)
         {
             Tensor logits = Tape.New(new Shape(rows, Vocabulary), needsGrad: false);
             int c = hidden.Shape.Last;
-            Tape.Backend.MatMul(Kernels.Cpu.GemmForm.NT, hidden.Storage.Slice(first * c, rows * c), head.Storage, logits.Storage, rows, Vocabulary, c, accumulate: false);
+            Tape.Backend.MatMul(Kernels.Cpu.GemmForm.NT, hidden.Storage.Slice(first * c, rows * c), head.Storage, logits.Storage, rows,
+                Vocabulary, c, accumulate: false);
             return logits;
         }
 
-        private protected override void Recorded(RowMeasure measure, Tensor result) => Tape.Record(new MeasureBackward(this, measure, result));
+        private protected override void Recorded(RowMeasure measure, Tensor result) =>
+            Tape.Record(new MeasureBackward(this, measure, result));
 
         // dhidden += dlogits · w and dw += dlogitsᵀ · hidden, chunk by chunk, dlogits being the sum over the measures.
         private void Backward(IBackend backend)

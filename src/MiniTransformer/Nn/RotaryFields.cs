@@ -14,7 +14,9 @@ internal readonly record struct RotaryFields(float? Theta, RotaryScaling? Scalin
     /// <summary>Those of a model with one base.</summary>
     public static RotaryFields Read(ConfigFields fields)
     {
-        (string Field, float Value)? theta = fields.Find("rope_theta") is { } top ? ("rope_theta", ConfigFields.Float("rope_theta", top)) : null;
+        (string Field, float Value)? theta = fields.Find("rope_theta") is { } top
+            ? ("rope_theta", ConfigFields.Float("rope_theta", top))
+            : null;
         (string Field, RotaryScaling? Value)? scaling = null;
         foreach (string field in (string[])["rope_parameters", "rope_scaling"])
         {
@@ -28,7 +30,8 @@ internal readonly record struct RotaryFields(float? Theta, RotaryScaling? Scalin
             }
 
             if (scaling is { } before && before.Value != itsScaling)
-                throw Contradiction(field, $"{itsScaling?.ToString() ?? "no scaling"}", before.Field, $"{before.Value?.ToString() ?? "no scaling"}");
+                throw Contradiction(field, $"{itsScaling?.ToString() ?? "no scaling"}", before.Field,
+                    $"{before.Value?.ToString() ?? "no scaling"}");
             scaling = (field, itsScaling);
         }
 
@@ -46,7 +49,8 @@ internal readonly record struct RotaryFields(float? Theta, RotaryScaling? Scalin
         foreach (string name in typeNames)
         {
             if (own[name].ValueKind != JsonValueKind.String || own[name].GetString() is not ("default" or "linear" or "llama3"))
-                throw ConfigFields.Refused($"{field}.{name}", own[name], "of rotary positions there are \"default\", \"linear\" and \"llama3\"");
+                throw ConfigFields.Refused($"{field}.{name}", own[name],
+                    "of rotary positions there are \"default\", \"linear\" and \"llama3\"");
             string value = own[name].GetString()!;
             if (name != typeNames[0] && value != type) throw Contradiction($"{field}.{name}", value, $"{field}.{typeNames[0]}", type);
             type = value;

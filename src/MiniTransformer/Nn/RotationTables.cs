@@ -42,7 +42,8 @@ internal sealed class RotationTables(Device device, int mostPositions, float[] f
     private void Grow(int positions)
     {
         if (positions > mostPositions)
-            throw new ArgumentException($"Transformer: position {positions - 1} came; the model has {mostPositions} positions (max_position_embeddings).");
+            throw new ArgumentException($"Transformer: position {positions - 1} came; the model has {mostPositions} positions "
+                + "(max_position_embeddings).");
         int rows = FewestPositions;
         while (rows < positions) rows = checked(2 * rows);
         rows = Math.Min(rows, mostPositions);

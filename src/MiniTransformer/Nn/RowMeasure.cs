@@ -21,7 +21,8 @@ public readonly struct RowMeasure
     private readonly PolicyRows? other;
     private readonly float floor;
 
-    private RowMeasure(Kind kind, TokenIds ids = default, PolicyRows? other = null, float floor = 0) => (this.kind, this.ids, this.other, this.floor) = (kind, ids, other, floor);
+    private RowMeasure(Kind kind, TokenIds ids = default, PolicyRows? other = null, float floor = 0) =>
+        (this.kind, this.ids, this.other, this.floor) = (kind, ids, other, floor);
 
     /// <summary>V(s) = log Σ_a exp Q(s, a).</summary>
     public static RowMeasure Value => new(Kind.Value);
@@ -39,7 +40,8 @@ public readonly struct RowMeasure
     public static RowMeasure Kl(PolicyRows reference) => new(Kind.Kl, other: reference);
 
     /// <summary>Σ_a π(a|s) log((π(a|s) + δ) / (π_ref(a|s) + δ)), which for δ = 0 is the divergence; the reference is a constant.</summary>
-    public static RowMeasure FlooredRatio(PolicyRows reference, float delta) => delta == 0 ? Kl(reference) : new(Kind.FlooredRatio, other: reference, floor: delta);
+    public static RowMeasure FlooredRatio(PolicyRows reference, float delta) =>
+        delta == 0 ? Kl(reference) : new(Kind.FlooredRatio, other: reference, floor: delta);
 
     internal PolicyRows? Other => other;
 

@@ -18,13 +18,14 @@ public sealed record SamplingOptions
     public float TopP { get; init; } = 1;
 
     /// <summary>
-    /// The longest response in tokens, the end token included. A prompt may leave less room in the model's positions, see <see cref="Sampler.Room"/>.
+    /// The longest response in tokens, the end token included. A prompt may leave less room in the model's positions, see
+    /// <see cref="Sampler.Room"/>.
     /// </summary>
     public int MaxTokens { get; init; } = 64;
 
     /// <summary>
-    /// The longest sequence, prompt and response, in positions as <see cref="Sampler.Room"/> counts them: fewer than the model's own, where others that have
-    /// fewer are to score it.
+    /// The longest sequence, prompt and response, in positions as <see cref="Sampler.Room"/> counts them: fewer than the model's own, where
+    /// others that have fewer are to score it.
     /// </summary>
     public int MaxPositions { get; init; } = int.MaxValue;
 
@@ -34,15 +35,21 @@ public sealed record SamplingOptions
     /// <summary>Number of the first prompt's random stream; prompt i draws from stream FirstStream + i.</summary>
     public ulong FirstStream { get; init; }
 
-    /// <summary>Sequences that are decoded together, at most: when one is finished the next prompt takes its place. The responses do not depend on it.</summary>
+    /// <summary>
+    /// Sequences that are decoded together, at most: when one is finished the next prompt takes its place. The responses do not depend on
+    /// it.
+    /// </summary>
     public int BatchSize { get; init; } = 256;
 
-    /// <summary>Memory of the keys and values, in bytes, that limits the sequences that are decoded together; 0 is half of the device's. The responses do not depend on it.</summary>
+    /// <summary>
+    /// Memory of the keys and values, in bytes, that limits the sequences that are decoded together; 0 is half of the device's. The
+    /// responses do not depend on it.
+    /// </summary>
     public long CacheBytes { get; init; }
 
     /// <summary>
-    /// Takes the prompts by length, in buckets of similar ones with caches of their own length, where prompts differ much and memory limits how many are decoded
-    /// together. The responses do not depend on it.
+    /// Takes the prompts by length, in buckets of similar ones with caches of their own length, where prompts differ much and memory limits
+    /// how many are decoded together. The responses do not depend on it.
     /// </summary>
     public bool ByLength { get; init; }
 
@@ -54,7 +61,10 @@ public sealed record SamplingOptions
 
     internal void Validate()
     {
-        if (!(Temperature >= 0) || float.IsInfinity(Temperature)) throw new ArgumentException($"Temperature must be 0 or more, not {Temperature}.");
+        if (!(Temperature >= 0) || float.IsInfinity(Temperature))
+        {
+            throw new ArgumentException($"Temperature must be 0 or more, not {Temperature}.");
+        }
         if (TopK < 0) throw new ArgumentException($"TopK must be 0 (all) or more, not {TopK}.");
         if (!(TopP > 0 && TopP <= 1)) throw new ArgumentException($"TopP must be in (0, 1], not {TopP}.");
         if (MaxTokens < 1) throw new ArgumentException($"MaxTokens must be at least 1, not {MaxTokens}.");
@@ -73,22 +83,26 @@ public readonly record struct SamplingProgress(int Finished, int Responses, long
 /// <summary>A drawn response.</summary>
 /// <param name="Ids">Its tokens, with the end token if it ended.</param>
 /// <param name="LogProbs">log π(token) of each under the untruncated policy at temperature 1, in nats.</param>
-/// <param name="Ended">True if an end token was drawn; false if it was cut off, at the longest length or where the model's positions are full.</param>
+/// <param name="Ended">True if an end token was drawn; false if it was cut off, at the longest length or where the model's positions are
+/// full.</param>
 public sealed record SampledResponse(int[] Ids, float[] LogProbs, bool Ended)
 {
-    /// <summary>True if it was cut off because the model's positions were full, before it had <see cref="SamplingOptions.MaxTokens"/> tokens.</summary>
+    /// <summary>
+    /// True if it was cut off because the model's positions were full, before it had <see cref="SamplingOptions.MaxTokens"/> tokens.
+    /// </summary>
     public bool ContextFull { get; init; }
 }
 
 /// <summary>
-/// Draws responses with a key/value cache. The draw for token t of prompt i is a function of (seed, i, t) alone, and each response has the room that
-/// its own prompt leaves: the same seed gives the same text whatever the other prompts, the batch size, the memory and the number of threads.
+/// Draws responses with a key/value cache. The draw for token t of prompt i is a function of (seed, i, t) alone, and each response has the
+/// room that its own prompt leaves: the same seed gives the same text whatever the other prompts, the batch size, the memory and the number
+/// of threads.
 /// </summary>
 public static class Sampler
 {
     /// <summary>
-    /// The tokens that a response to a prompt can have: one position for each token of the sequence but the last, which nothing follows. A prompt of
-    /// as many tokens as there are positions can have one; a longer one gets an empty response that has not ended.
+    /// The tokens that a response to a prompt can have: one position for each token of the sequence but the last, which nothing follows. A
+    /// prompt of as many tokens as there are positions can have one; a longer one gets an empty response that has not ended.
     /// </summary>
     public static int Room(int promptLength, int positions) => Math.Max(0, positions - promptLength + 1);
 
@@ -106,7 +120,8 @@ public static class Sampler
     /// Extrapolated decoding: one response to each prompt from π ∝ exp(log π_a + α (log π_a − log π_b)), token by token. The log-sums
     /// cancel in the softmax, so that the logits are (1 + α) Q_a − α Q_b.
     /// </summary>
-    public static SampledResponse[] Extrapolate(Transformer a, Transformer b, float alpha, IReadOnlyList<int[]> prompts, EndTokens ends, SamplingOptions options) =>
+    public static SampledResponse[] Extrapolate(Transformer a, Transformer b, float alpha, IReadOnlyList<int[]> prompts, EndTokens ends,
+        SamplingOptions options) =>
         Generate(a, b, alpha, prompts, ends, options);
 
     private static SampledResponse[] Generate(
@@ -140,7 +155,8 @@ public static class Sampler
         long PositionsOf(int i) => prompts[i].Length + (long)RoomOf(i) - 1;
     }
 
-    // The prompts as they come, in one bucket; or by length, the longest first, in buckets whose caches are at most twice as long as their shortest sequence needs.
+    // The prompts as they come, in one bucket; or by length, the longest first, in buckets whose caches are at most twice as long as their
+    // shortest sequence needs.
     private static IEnumerable<int[]> Buckets(int[] prompts, Func<int, long> positionsOf, bool byLength)
     {
         if (!byLength && prompts.Length > 0) yield return prompts;
@@ -190,7 +206,8 @@ public static class Sampler
         private readonly Action<int, int>? told;
 
         public Drawing(
-            Transformer model, Transformer? other, float alpha, int context, int sequences, EndTokens ends, SamplingOptions options, Action<int, int>? told)
+            Transformer model, Transformer? other, float alpha, int context, int sequences, EndTokens ends, SamplingOptions options,
+            Action<int, int>? told)
         {
             (this.model, this.alpha, this.ends, this.options, this.told) = (model, alpha, ends, options, told);
 
@@ -237,7 +254,8 @@ public static class Sampler
         private static Sequence[] Begin(Queue<Sequence> waiting, Stack<int> free)
         {
             List<Sequence> begun = [];
-            for (int tokens = 0; free.Count > 0 && waiting.TryPeek(out Sequence? next) && (begun.Count == 0 || tokens + next.Prompt.Length <= MostPromptTokens);)
+            for (int tokens = 0; free.Count > 0 && waiting.TryPeek(out Sequence? next)
+                && (begun.Count == 0 || tokens + next.Prompt.Length <= MostPromptTokens);)
             {
                 tokens += next.Prompt.Length;
                 next.Slot = free.Pop();
@@ -256,7 +274,8 @@ public static class Sampler
 
         private PolicyRows Step(Tape tape, List<Sequence> growing)
         {
-            int[] last = [.. growing.Select(s => s.Tokens[^1])], at = [.. growing.Select(s => s.Slot)], positions = [.. growing.Select(s => s.Position)];
+            int[] last = [.. growing.Select(s => s.Tokens[^1])], at = [.. growing.Select(s => s.Slot)],
+                positions = [.. growing.Select(s => s.Position)];
             return Both(d => d.Step(tape, last, at, positions));
         }
 
@@ -268,7 +287,8 @@ public static class Sampler
             int count = sequences.Count;
             var uniforms = new float[count];
             for (int i = 0; i < count; i++)
-                uniforms[i] = Rng.UniformAt(options.Seed, options.FirstStream + (ulong)sequences[i].Place, (ulong)sequences[i].Tokens.Count);
+                uniforms[i] = Rng.UniformAt(options.Seed, options.FirstStream + (ulong)sequences[i].Place,
+                    (ulong)sequences[i].Tokens.Count);
             Storage both = tape.Scratch(2 * count); // ids, then log-probabilities: one wait for the device brings both
             policy.Sample(tape.Constant(uniforms, new Shape(count)), both, options);
             var drawn = new int[2 * count];

@@ -36,7 +36,10 @@ internal static class StoredWeights
         return bytes / Math.Max(1, file.Entries.Values.Sum(e => (double)e.Count));
     }
 
-    /// <summary>A parameter of a file that was checked: float32 where it is to be trained, else a matrix in the file's type. Vectors are so small that they are always float32.</summary>
+    /// <summary>
+    /// A parameter of a file that was checked: float32 where it is to be trained, else a matrix in the file's type. Vectors are so small
+    /// that they are always float32.
+    /// </summary>
     /// <exception cref="SafetensorsException">A weight is not finite.</exception>
     public static Parameter Read(Device device, string name, Shape shape, ITensorFile file, Family family, bool trainable)
     {
@@ -135,7 +138,9 @@ internal static class StoredWeights
         if (!file.Metadata.TryGetValue(CameAs, out string? json)) return null;
         try
         {
-            return JsonSerializer.Deserialize<Dictionary<string, string>>(json)!.TryGetValue(tensor, out string? type) ? ElementTypes.Of(type) : null;
+            return JsonSerializer.Deserialize<Dictionary<string, string>>(json)!.TryGetValue(tensor, out string? type)
+                ? ElementTypes.Of(type)
+                : null;
         }
         catch (JsonException e)
         {
@@ -182,7 +187,8 @@ internal static class StoredWeights
             if (!float.IsFinite(values[i]))
             {
                 throw new SafetensorsException(file.Path, name,
-                    $"element {first + i} is {values[i]}; a model with such a weight computes nothing. Take a checkpoint from before it diverged.");
+                    $"element {first + i} is {values[i]}; a model with such a weight computes nothing. Take a checkpoint from before it "
+                        + "diverged.");
             }
         }
     }

@@ -37,7 +37,8 @@ internal sealed class Block
     }
 
     /// <summary>
-    /// (N, C) → (N, C), or only the named rows of it. Tokens meet in the attention alone: what follows is computed only for the rows that are asked for.
+    /// (N, C) → (N, C), or only the named rows of it. Tokens meet in the attention alone: what follows is computed only for the rows that
+    /// are asked for.
     /// </summary>
     internal Tensor Forward(Tensor x, in Placement at, TokenIds? rows = null)
     {
@@ -71,18 +72,23 @@ public sealed class Transformer : IDisposable
     {
         config.Validate();
         (Config, Device) = (config, source.Device);
-        Device.Require(source.ElementBytes * config.ParameterCount, $"A model of {config.SizeInWords}", "a smaller one is needed, or a device with more memory");
+        Device.Require(source.ElementBytes * config.ParameterCount, $"A model of {config.SizeInWords}",
+            "a smaller one is needed, or a device with more memory");
         TransformerForm form = config.Form;
         InitScale init = InitScale.For(config);
         ParameterSource model = source / "model";
         tokens = new Embedding(model / "embed_tokens", config.VocabSize, config.HiddenSize, init.Inner);
-        if (form.LearnedPositions) learnedPositions = new Embedding(model / "embed_positions", config.MaxPositions, config.HiddenSize, init.Inner);
+        if (form.LearnedPositions)
+        {
+            learnedPositions = new Embedding(model / "embed_positions", config.MaxPositions, config.HiddenSize, init.Inner);
+        }
         blocks = new Block[config.NumLayers];
         for (int i = 0; i < blocks.Length; i++) blocks[i] = new Block(model / "layers" / $"{i}", config, i, init);
         norm = new Norm(model / "norm", form.Norm, config.HiddenSize, config.RmsNormEps);
         if (!config.TieEmbeddings) head = new Linear(source / "lm_head", config.HiddenSize, config.VocabSize, init.Inner);
         (parameters, Lora) = (source.Parameters, source.Lora);
-        rotation = new RotationTables(Device, config.MaxPositions, RotaryScaling.Frequencies(config.HeadDim, config.RopeTheta, form.Scaling));
+        rotation = new RotationTables(Device, config.MaxPositions,
+            RotaryScaling.Frequencies(config.HeadDim, config.RopeTheta, form.Scaling));
         localRotation = form.LocalTheta is { } theta
             ? new RotationTables(Device, config.MaxPositions, RotaryScaling.Frequencies(config.HeadDim, theta, scaling: null))
             : rotation;
@@ -92,7 +98,8 @@ public sealed class Transformer : IDisposable
     /// <param name="config">The sizes.</param>
     /// <param name="device">Where the model is put.</param>
     /// <param name="weights">The file.</param>
-    /// <param name="trainable">Whether it is to be trained, in float32; a frozen model's matrices stay in the file's type, to the same results.</param>
+    /// <param name="trainable">Whether it is to be trained, in float32; a frozen model's matrices stay in the file's type, to the same
+    /// results.</param>
     public static Transformer Load(TransformerConfig config, Device device, ITensorFile weights, bool trainable = true) =>
         new(config, ParameterSource.From(device, weights, Family.Of(config.Form), trainable));
 
@@ -134,7 +141,8 @@ public sealed class Transformer : IDisposable
         if (tokens.Positions.Shape.Count > 0 && tokens.Positions.Largest >= Config.MaxPositions)
         {
             throw new ArgumentException(
-                $"Transformer: sequences of {tokens.Positions.Largest + 1} tokens came; the model has {Config.MaxPositions} positions (max_position_embeddings).");
+                $"Transformer: sequences of {tokens.Positions.Largest + 1} tokens came; the model has {Config.MaxPositions} positions "
+                    + "(max_position_embeddings).");
         }
 
         return Run(tokens.Ids, new Placement(tokens.Positions, tokens.Starts), rows);
@@ -143,24 +151,29 @@ public sealed class Transformer : IDisposable
     /// <summary>Logits of hidden states: (N, C) → (N, V).</summary>
     public Tensor Head(Tensor hidden) => hidden.Linear(head?.Weight ?? tokens.Weight);
 
-    /// <summary>The policy at the states of named rows: what training, scoring and sampling ask for log-probabilities, divergences and tokens.</summary>
+    /// <summary>
+    /// The policy at the states of named rows: what training, scoring and sampling ask for log-probabilities, divergences and tokens.
+    /// </summary>
     public PolicyRows Policy(in TokenRows tokens, TokenIds rows) => PolicyOf(Hidden(tokens, rows));
 
     /// <summary>The policy at the states of hidden rows, (N, C).</summary>
     internal PolicyRows PolicyOf(Tensor hidden) => PolicyRows.Of(hidden, head?.Weight ?? tokens.Weight);
 
     /// <summary>
-    /// Logits of the named rows only: neither the last block's perceptron nor the head is computed for the others. See <see cref="Policy"/> for what does not need all
-    /// of them at once.
+    /// Logits of the named rows only: neither the last block's perceptron nor the head is computed for the others. See <see cref="Policy"/>
+    /// for what does not need all of them at once.
     /// </summary>
     public Tensor Logits(in TokenRows tokens, TokenIds rows) => Head(Hidden(tokens, rows));
 
-    /// <summary>A copy of the weights at this moment, on the same device. Of a frozen model a frozen copy takes no memory of its own.</summary>
+    /// <summary>
+    /// A copy of the weights at this moment, on the same device. Of a frozen model a frozen copy takes no memory of its own.
+    /// </summary>
     /// <param name="trainable">False for a frozen policy, such as π_SFT or π_ref.</param>
     /// <remarks>Of an adapted model the base stays frozen and shared; its adapters, and what else they train, are copied.</remarks>
     public Transformer Clone(bool trainable = false) => new(Config, Lora is null
         ? ParameterSource.CopyOf(parameters, Device, trainable)
-        : ParameterSource.Adapted(parameters, Device, trainable, Lora, (_, _) => null)) { Companions = Companions, Base = Base };
+        : ParameterSource.Adapted(parameters, Device, trainable, Lora, (_, _) => null))
+    { Companions = Companions, Base = Base };
 
     /// <summary>This model, frozen and shared, with new adapters that change nothing yet.</summary>
     /// <param name="lora">Which, and what else is to be trained.</param>
@@ -171,7 +184,9 @@ public sealed class Transformer : IDisposable
         lora.Validate(Config);
         if (Lora is not null) throw new ArgumentException("LoRA: the model has adapters already; merge them first.");
         float[]? Start(string name, Shape shape) => Adapter.IsPartOf(name) ? Adapter.Start(name, shape, seed) : null;
-        return new Transformer(Config, ParameterSource.Adapted(parameters, Device, trainable: true, lora, Start)) { Companions = Companions };
+        return new Transformer(Config,
+            ParameterSource.Adapted(parameters, Device, trainable: true, lora, Start))
+        { Companions = Companions };
     }
 
     /// <summary>The model with its adapters' products added to the weights: one without adapters, frozen.</summary>
@@ -193,14 +208,18 @@ public sealed class Transformer : IDisposable
     {
         ElementType frozen = model.parameters.Where(p => !p.Trainable).Select(p => p.Type).FirstOrDefault(type => type != ElementType.F32);
         var blank = new Transformer(
-            model.Config, model.Lora is not null || model.parameters.All(p => !p.Trainable) ? ParameterSource.FrozenZeros(device, frozen, model.Lora) : ParameterSource.Zeros(device));
+            model.Config, model.Lora is not null
+                || model.parameters.All(p => !p.Trainable)
+                ? ParameterSource.FrozenZeros(device, frozen, model.Lora)
+                : ParameterSource.Zeros(device));
         blank.Recompute = model.Recompute;
         return blank;
     }
 
     /// <summary>Whether another model has the same weights, to the bit.</summary>
     public bool HasWeightsOf(Transformer other) =>
-        parameters.Count == other.parameters.Count && parameters.Zip(other.parameters).All(pair => pair.First.Name == pair.Second.Name && pair.First.HasValueOf(pair.Second));
+        parameters.Count == other.parameters.Count
+            && parameters.Zip(other.parameters).All(pair => pair.First.Name == pair.Second.Name && pair.First.HasValueOf(pair.Second));
 
     /// <summary>Takes over the weights of a file that <see cref="TransformerConfig.CheckAgainst"/> has checked.</summary>
     public void Fill(ITensorFile weights)
@@ -220,7 +239,8 @@ public sealed class Transformer : IDisposable
 
     /// <summary>The metadata of a file of weights.</summary>
     /// <param name="keepTypes">For a float32 file to go on from: whether it says in which types the weights came.</param>
-    public IReadOnlyDictionary<string, string> Metadata(bool keepTypes) => StoredWeights.Metadata(keepTypes ? parameters : [], Family.Of(Config.Form));
+    public IReadOnlyDictionary<string, string> Metadata(bool keepTypes) =>
+        StoredWeights.Metadata(keepTypes ? parameters : [], Family.Of(Config.Form));
 
     /// <summary>Takes over the weights of another model of the same form.</summary>
     public void CopyFrom(Transformer other)

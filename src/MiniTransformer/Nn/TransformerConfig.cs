@@ -83,7 +83,8 @@ public sealed partial record TransformerConfig
         if (headDim is null && HiddenSize % NumHeads != 0)
         {
             throw new TransformerConfigException(Field("hidden_size"),
-                $"{Field("hidden_size")} = {HiddenSize} is not divisible by {Field("num_attention_heads")} = {NumHeads}, and there is no head_dim.");
+                $"{Field("hidden_size")} = {HiddenSize} is not divisible by {Field("num_attention_heads")} = {NumHeads}, and there is no "
+                    + "head_dim.");
         }
 
         if (NumHeads % NumKeyValueHeads != 0)
@@ -107,7 +108,8 @@ public sealed partial record TransformerConfig
                 "head_dim", $"num_attention_heads × head_dim = {NumHeads} × {HeadDim} is more than 2³¹ − 1.");
         CheckSize();
         if (Form.Windows is { } windows && windows.Count != NumLayers)
-            throw new TransformerConfigException("layer_types", $"{windows.Count} layers have windows, but num_hidden_layers = {NumLayers}.");
+            throw new TransformerConfigException("layer_types",
+                $"{windows.Count} layers have windows, but num_hidden_layers = {NumLayers}.");
         if (Form.QueryScalar is { } scalar) PositiveAndFinite("query_pre_attn_scalar", scalar);
         if (Form.LocalTheta is { } local) PositiveAndFinite("rope_local_base_freq", local);
         PositiveAndFinite("rope_theta", RopeTheta);

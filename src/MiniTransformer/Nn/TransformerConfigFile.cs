@@ -14,8 +14,10 @@ public sealed partial record TransformerConfig
     private string? Source { get; init; }
 
     /// <summary>The type of the weights, as the file says it; null where it says none.</summary>
-    public ElementType? SaidType => Source is not null && JsonNode.Parse(Source) is JsonObject root && (root["torch_dtype"] ?? root["dtype"]) is JsonValue said
-        && said.TryGetValue(out string? name) && Enum.GetValues<ElementType>() is var types && Array.FindIndex(types, type => type.Name() == name) is >= 0 and var at
+    public ElementType? SaidType =>
+        Source is not null && JsonNode.Parse(Source) is JsonObject root && (root["torch_dtype"] ?? root["dtype"]) is JsonValue said
+        && said.TryGetValue(out string? name) && Enum.GetValues<ElementType>() is var types
+        && Array.FindIndex(types, type => type.Name() == name) is >= 0 and var at
         ? types[at] : null;
 
     /// <summary>Reads the config.json of a Hugging Face model of one of the families.</summary>
@@ -96,7 +98,8 @@ public sealed partial record TransformerConfig
     {
         JsonObject root = JsonNode.Parse(source)!.AsObject();
         string[] names = [.. new[] { "torch_dtype", "dtype" }.Where(root.ContainsKey)];
-        if (Array.TrueForAll(names, name => root[name]?.GetValueKind() == JsonValueKind.String && root[name]!.GetValue<string>() == type) && names.Length > 0)
+        if (Array.TrueForAll(names, name => root[name]?.GetValueKind() == JsonValueKind.String && root[name]!.GetValue<string>() == type)
+            && names.Length > 0)
             return source;
         if (names.Length == 0 && type == ElementType.F32.Name()) return source; // which an absent type means
         if (names.Length == 0) names = ["torch_dtype"];

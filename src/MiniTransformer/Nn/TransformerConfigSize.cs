@@ -13,7 +13,8 @@ public sealed partial record TransformerConfig
     {
         get
         {
-            double c = HiddenSize, inner = IntermediateSize, queries = (double)NumHeads * HeadDim, keys = (double)NumKeyValueHeads * HeadDim;
+            double c = HiddenSize, inner = IntermediateSize, queries = (double)NumHeads * HeadDim,
+                keys = (double)NumKeyValueHeads * HeadDim;
             double norm = Form.Norm == NormKind.Layer ? 2 * c : c, gates = Form.Mlp == MlpKind.Gelu ? 1 : 2;
             double layer = (Form.NormsAfter ? 4 : 2) * norm + 2 * c * queries + 2 * c * keys + (gates + 1) * c * inner;
             if (Form.QueryKeyNorm) layer += 2 * HeadDim;
@@ -27,12 +28,14 @@ public sealed partial record TransformerConfig
     /// <summary>The number of parameters and the sizes that it comes from, for messages about memory.</summary>
     internal string SizeInWords => string.Create(
         CultureInfo.InvariantCulture,
-        $"{ParameterCount:#,0} parameters (hidden_size {HiddenSize}, num_hidden_layers {NumLayers}, intermediate_size {IntermediateSize}, vocab_size {VocabSize})");
+        $"{ParameterCount:#,0} parameters (hidden_size {HiddenSize}, num_hidden_layers {NumLayers}, intermediate_size {IntermediateSize}, "
+            + $"vocab_size {VocabSize})");
 
     private void CheckSize()
     {
         if (NumLayers > MostLayers)
-            throw new TransformerConfigException("num_hidden_layers", $"num_hidden_layers = {NumLayers} is more than {MostLayers}, the most that is built.");
+            throw new TransformerConfigException("num_hidden_layers",
+                $"num_hidden_layers = {NumLayers} is more than {MostLayers}, the most that is built.");
         Matrix("vocab_size", VocabSize, "hidden_size", HiddenSize);
         Matrix("intermediate_size", IntermediateSize, "hidden_size", HiddenSize);
         Matrix("num_attention_heads × head_dim", NumHeads * HeadDim, "hidden_size", HiddenSize);
@@ -41,6 +44,7 @@ public sealed partial record TransformerConfig
     private static void Matrix(string rows, int m, string columns, int n)
     {
         if ((long)m * n > int.MaxValue)
-            throw new TransformerConfigException(columns, $"{rows} × {columns} = {m} × {n} is a matrix of more than 2³¹ − 1 numbers, which is not possible; lower one of them.");
+            throw new TransformerConfigException(columns,
+                $"{rows} × {columns} = {m} × {n} is a matrix of more than 2³¹ − 1 numbers, which is not possible; lower one of them.");
     }
 }

@@ -38,8 +38,8 @@ public sealed partial record TransformerConfig
     /// </summary>
     public CompanionFiles Companions { get; init; } = CompanionFiles.None;
 
-    // Reads the three ids of config.json, and what generation_config.json adds to them. An id outside the vocabulary (−1 is in use for "none")
-    // can never occur and reads as absent.
+    // Reads the three ids of config.json, and what generation_config.json adds to them. An id outside the vocabulary (−1 is in use for
+    // "none") can never occur and reads as absent.
     private TransformerConfig WithTokens(JsonElement config, CompanionFiles companions)
     {
         (int[] eos, bool list) = Ids(config, "eos_token_id");

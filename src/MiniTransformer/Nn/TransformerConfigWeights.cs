@@ -49,8 +49,14 @@ public sealed partial record TransformerConfig
         foreach (TensorEntry entry in weights.Entries.Values)
         {
             if (family.Follows(entry.Name)) continue;
-            if (!expected.TryGetValue(entry.Name, out (string Parameter, long[] Shape, bool Transposed) needed)) throw Unexpected(weights, family, entry);
-            if (!entry.Shape.SequenceEqual(needed.Shape)) throw Misshapen(weights, entry, needed.Parameter, needed.Shape, needed.Transposed);
+            if (!expected.TryGetValue(entry.Name, out (string Parameter, long[] Shape, bool Transposed) needed))
+            {
+                throw Unexpected(weights, family, entry);
+            }
+            if (!entry.Shape.SequenceEqual(needed.Shape))
+            {
+                throw Misshapen(weights, entry, needed.Parameter, needed.Shape, needed.Transposed);
+            }
             if (ElementTypes.Of(entry.Dtype) is null) throw SafetensorsException.NotRead(weights.Path, entry);
         }
 
@@ -70,9 +76,11 @@ public sealed partial record TransformerConfig
             for (int i = 0; i < n; i++)
             {
                 if (BitConverter.SingleToInt32Bits(a[i]) == BitConverter.SingleToInt32Bits(b[i])) continue;
-                throw new TransformerConfigException("tie_word_embeddings", $"{weights.Path}: tie_word_embeddings = true says that the output "
+                throw new TransformerConfigException("tie_word_embeddings",
+                    $"{weights.Path}: tie_word_embeddings = true says that the output "
                     + $"projection is the embedding, but 'lm_head.weight' differs from '{table}'"
-                    + FormattableString.Invariant($" at element {first + i}: {b[i]} and {a[i]}. Set it to false to use both, or remove lm_head.weight."));
+                    + FormattableString.Invariant(
+                        $" at element {first + i}: {b[i]} and {a[i]}. Set it to false to use both, or remove lm_head.weight."));
             }
         }
     }
@@ -84,7 +92,8 @@ public sealed partial record TransformerConfig
             "lm_head.weight" => ("tie_word_embeddings",
                 "tie_word_embeddings = false asks for it; if the output projection is the embedding, set it to true."),
             _ when weights.Entries.ContainsKey(name.Replace("model.", "", StringComparison.Ordinal)) =>
-                ("architectures", $"its names lack the prefix 'model.': save it as {family.Architecture}, not as the model without its head."),
+                ("architectures",
+                    $"its names lack the prefix 'model.': save it as {family.Architecture}, not as the model without its head."),
             _ when LayerOf(name) is { } layer => (Field("num_hidden_layers"),
                 $"{Field("num_hidden_layers")} = {NumLayers} asks for layers 0 to {NumLayers - 1}, and this is in layer {layer}."),
             _ => (null, $"are these the weights of a {family.ModelType} model?"),

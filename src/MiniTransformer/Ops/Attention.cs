@@ -8,12 +8,13 @@ namespace MiniTransformer.Ops;
 public static partial class TensorOps
 {
     /// <summary>
-    /// y_t = Σ_{j≤t} p_tj v_j, p_t = softmax_j(s ⟨q_t, k_j⟩), s = 1/√D where nothing else is said, for each sequence and head; query heads h·Hkv/H share a key/value
-    /// head. With a window of W tokens only t − W &lt; j ≤ t are seen.
+    /// y_t = Σ_{j≤t} p_tj v_j, p_t = softmax_j(s ⟨q_t, k_j⟩), s = 1/√D where nothing else is said, for each sequence and head; query heads
+    /// h·Hkv/H share a key/value head. With a window of W tokens only t − W &lt; j ≤ t are seen.
     /// </summary>
     /// <remarks>
     /// Only the log-sum of each row is saved; the backward half computes the probabilities again:
-    /// with δ_t = ⟨dy_t, y_t⟩,   dv_j += Σ_t p_tj dy_t,   ds_tj = s p_tj (⟨dy_t, v_j⟩ − δ_t),   dq_t += Σ_j ds_tj k_j,   dk_j += Σ_t ds_tj q_t.
+    /// with δ_t = ⟨dy_t, y_t⟩,   dv_j += Σ_t p_tj dy_t,   ds_tj = s p_tj (⟨dy_t, v_j⟩ − δ_t),   dq_t += Σ_j ds_tj k_j,   dk_j += Σ_t ds_tj
+    /// q_t.
     /// </remarks>
     /// <param name="q">Queries, (N, H, D).</param>
     /// <param name="k">Keys, (N, Hkv, D).</param>
@@ -30,7 +31,8 @@ public static partial class TensorOps
         (int n, int h, int d) = (q.Shape[0], q.Shape[1], q.Shape[2]);
         int hkv = k.Shape.Rank == 3 ? k.Shape[1] : 0;
         if (hkv == 0 || h % hkv != 0 || k.Shape != new Shape(n, hkv, d))
-            throw new ArgumentException($"Attention: q {q.Shape} and k {k.Shape} do not fit: k must be ({n}, Hkv, {d}) with Hkv a divisor of {h}.");
+            throw new ArgumentException($"Attention: q {q.Shape} and k {k.Shape} do not fit: k must be ({n}, Hkv, {d}) with Hkv a divisor "
+                + $"of {h}.");
         if (starts.Rows != n) throw new ArgumentException($"Attention: q {q.Shape} has {n} rows, but the sequences {starts.Rows}.");
         Tape tape = Tape.Of("Attention", q, k, v);
         if (tape != starts.Owner) throw new InvalidOperationException("Attention: the operands belong to two different steps.");
@@ -51,7 +53,8 @@ public static partial class TensorOps
         {
             Tape tape = Tape.Of("Attention", y);
             backend.AttentionBackward(
-                q.Storage, k.Storage, v.Storage, y.Storage, logSum, y.GradStorage, GradOf(q, tape), GradOf(k, tape), GradOf(v, tape), starts.Storage, q.Shape[1], hkv,
+                q.Storage, k.Storage, v.Storage, y.Storage, logSum, y.GradStorage, GradOf(q, tape), GradOf(k, tape), GradOf(v, tape),
+                starts.Storage, q.Shape[1], hkv,
                 q.Shape[2], scale, window);
         }
 

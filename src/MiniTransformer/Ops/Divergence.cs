@@ -43,7 +43,8 @@ public static partial class TensorOps
         public Tensor Output => kl;
 
         public void Run(IBackend backend) => backend.KlDivergenceBackward(
-            logits.Storage, logZ, reference.Storage, referenceLogZ, kl.Storage, kl.GradStorage, logits.GradStorage, logits.Shape.Rows, logits.Shape.Last);
+            logits.Storage, logZ, reference.Storage, referenceLogZ, kl.Storage, kl.GradStorage, logits.GradStorage, logits.Shape.Rows,
+            logits.Shape.Last);
     }
 
     // dlogits_a += −dH · p_a (log p_a + H)

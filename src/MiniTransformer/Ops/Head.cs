@@ -5,11 +5,14 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Ops;
 
-/// <summary>The head of a language model, from hidden rows to rows of logits: a <see cref="TensorOps.Linear"/> whose rows may come in pieces.</summary>
+/// <summary>
+/// The head of a language model, from hidden rows to rows of logits: a <see cref="TensorOps.Linear"/> whose rows may come in pieces.
+/// </summary>
 internal static class HeadOps
 {
     /// <summary>
-    /// Rows whose part of the weight's gradient is one sum; pieces are whole multiples of it. So the gradient adds up in one order, in whatever pieces the rows come:
+    /// Rows whose part of the weight's gradient is one sum; pieces are whole multiples of it. So the gradient adds up in one order, in
+    /// whatever pieces the rows come:
     /// dw = ((dw + Σ rows 0 … 255) + Σ rows 256 … 511) + …
     /// </summary>
     public const int BlockRows = 256;
@@ -26,7 +29,8 @@ internal static class HeadOps
     }
 
     /// <summary>dx = dy·w, or += it, and dw += dyᵀ·x for some rows; a gradient that is not needed is <c>default</c>.</summary>
-    public static void Gradients(IBackend backend, Storage x, Storage w, Storage dy, Storage dx, bool addX, Storage dw, int rows, int v, int c)
+    public static void Gradients(IBackend backend, Storage x, Storage w, Storage dy, Storage dx, bool addX, Storage dw, int rows, int v,
+        int c)
     {
         if (!dx.IsNone) backend.MatMul(GemmForm.NN, dy, w, dx, rows, c, v, addX);
         for (int row = 0; row < rows && !dw.IsNone; row += BlockRows)

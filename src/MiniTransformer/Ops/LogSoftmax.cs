@@ -62,7 +62,8 @@ public static partial class TensorOps
         public Tensor Output => logZ;
 
         public void Run(IBackend backend) =>
-            backend.LogSumExpBackward(logits.Storage, logZ.Storage, logZ.GradStorage, logits.GradStorage, logits.Shape.Rows, logits.Shape.Last);
+            backend.LogSumExpBackward(logits.Storage, logZ.Storage, logZ.GradStorage, logits.GradStorage, logits.Shape.Rows,
+                logits.Shape.Last);
     }
 
     // dlogits[i, idᵢ] += dyᵢ

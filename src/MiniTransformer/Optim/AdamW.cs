@@ -38,7 +38,8 @@ public sealed class AdamW : IDisposable
     {
         Parameters = [.. parameters.Where(p => p.Trainable)];
         if (Parameters.Count == 0)
-            throw new ArgumentException($"AdamW: there is nothing to train: {parameters.Count} parameters came, none of them trainable. A clone is frozen unless it is made by Clone(trainable: true).");
+            throw new ArgumentException($"AdamW: there is nothing to train: {parameters.Count} parameters came, none of them trainable. A "
+                + "clone is frozen unless it is made by Clone(trainable: true).");
         Options = options ?? new AdamWOptions();
         device = parameters[0].Device;
         m = [.. Parameters.Select(p => device.Allocate(p.Shape.Count))];
@@ -63,7 +64,8 @@ public sealed class AdamW : IDisposable
     {
         double norm = GradientNorm();
         if (!double.IsFinite(norm))
-            throw new ArithmeticException($"AdamW: the gradient's norm is {norm} at update {Updates + 1}; the parameters were left as they were. Lower the learning rate, or look at the data of this step.");
+            throw new ArithmeticException($"AdamW: the gradient's norm is {norm} at update {Updates + 1}; the parameters were left as they "
+                + "were. Lower the learning rate, or look at the data of this step.");
         Updates++;
         AdamWOptions o = Options;
         float clip = o.ClipNorm > 0 && norm > o.ClipNorm ? (float)(o.ClipNorm / norm) : 1f;

@@ -60,7 +60,8 @@ public readonly record struct Shape
     /// <summary>The extent of one dimension.</summary>
     public int this[int dimension] => dimension switch
     {
-        _ when (uint)dimension >= (uint)Rank => throw new ArgumentOutOfRangeException(nameof(dimension), $"Shape {this} has no dimension {dimension}."),
+        _ when (uint)dimension >= (uint)Rank =>
+            throw new ArgumentOutOfRangeException(nameof(dimension), $"Shape {this} has no dimension {dimension}."),
         0 => d0,
         1 => d1,
         2 => d2,

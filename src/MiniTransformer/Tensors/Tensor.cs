@@ -16,7 +16,8 @@ public abstract class TensorOwner
     {
         if (!IsLive(generation))
             throw new ObjectDisposedException(
-                nameof(Tensor), "This tensor belongs to a step that is over. Take values out with ToArray() or Item() before the tape is disposed.");
+                nameof(Tensor),
+                "This tensor belongs to a step that is over. Take values out with ToArray() or Item() before the tape is disposed.");
     }
 
     /// <summary>The gradient of the owner's tensor; zeros at first.</summary>

@@ -3,8 +3,8 @@ using MiniTransformer.Backends;
 namespace MiniTransformer.Tensors;
 
 /// <summary>
-/// Where the sequences of a batch begin: sequence b is rows [b] … [b+1] − 1, and attention looks at nothing outside it. There are B + 1 starts, from 0 to N; a sequence
-/// may have no row.
+/// Where the sequences of a batch begin: sequence b is rows [b] … [b+1] − 1, and attention looks at nothing outside it. There are B + 1
+/// starts, from 0 to N; a sequence may have no row.
 /// </summary>
 public readonly struct SequenceStarts
 {

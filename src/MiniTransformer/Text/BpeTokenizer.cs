@@ -8,8 +8,8 @@ namespace MiniTransformer.Text;
 
 /// <summary>
 /// Byte-pair encoding as a tokenizer.json describes it: byte-level (GPT-2, Llama 3, Qwen, SmolLM2) or with byte fallback (Llama 2, Mistral,
-/// Gemma). A text is cut at the added tokens in it, normalized, cut into words, and each word's characters are merged. Gives the ids of Hugging
-/// Face's own library. May be used from several threads.
+/// Gemma). A text is cut at the added tokens in it, normalized, cut into words, and each word's characters are merged. Gives the ids of
+/// Hugging Face's own library. May be used from several threads.
 /// </summary>
 public sealed class BpeTokenizer : ITokenizer
 {
@@ -51,7 +51,8 @@ public sealed class BpeTokenizer : ITokenizer
             using JsonDocument document = JsonDocument.Parse(file);
             var json = new TokenizerJson(document.RootElement);
             int? begin = json.Before.Length > 0 ? json.Before[0] : null;
-            return new BpeTokenizer(json, new BytePairModel(json.Model), new Tokens(begin, Id(end) is { } id ? id : EndTokens.None, Id(pad)));
+            return new BpeTokenizer(json, new BytePairModel(json.Model),
+                new Tokens(begin, Id(end) is { } id ? id : EndTokens.None, Id(pad)));
 
             int? Id(string? text) => text is not null && Array.IndexOf(json.Texts, text) is var found and >= 0 ? found : null;
         }
@@ -98,7 +99,8 @@ public sealed class BpeTokenizer : ITokenizer
     public TextToken[] Tokenize(MarkedText text)
     {
         ArgumentNullException.ThrowIfNull(text);
-        return Run(text.Value, markup, dataModel, continues: false, (token, start, end) => !IsSpecial(token.Id) || IsTemplate(start, end)).Locate();
+        return Run(text.Value, markup, dataModel, continues: false, (token, start, end) => !IsSpecial(token.Id) || IsTemplate(start, end))
+            .Locate();
 
         bool IsTemplate(int start, int end)
         {
@@ -170,14 +172,17 @@ public sealed class BpeTokenizer : ITokenizer
     // The model for data: one that cannot make a special token from text, should this one do so; null where it cannot.
     private BytePairSettings? WithoutSpecial(BytePairSettings settings)
     {
-        HashSet<string> names = [.. json.Added.Where(token => IsSpecial(token.Id) && token.Content != settings.Unknown).Select(token => token.Content)];
-        bool made = names.Any(name => settings.Vocabulary.ContainsKey(name) && (settings.IgnoreMerges || name.EnumerateRunes().Count() == 1))
+        HashSet<string> names = [.. json.Added.Where(token => IsSpecial(token.Id) && token.Content != settings.Unknown)
+            .Select(token => token.Content)];
+        bool made = names.Any(name =>
+            settings.Vocabulary.ContainsKey(name) && (settings.IgnoreMerges || name.EnumerateRunes().Count() == 1))
             || settings.Merges.Any(merge => names.Contains(merge.Left + merge.Right));
         if (!made) return null;
         return settings with
         {
             Vocabulary = settings.Vocabulary.Where(token => !names.Contains(token.Key)).ToDictionary(),
-            Merges = [.. settings.Merges.Where(merge => !names.Contains(merge.Left) && !names.Contains(merge.Right) && !names.Contains(merge.Left + merge.Right))],
+            Merges = [.. settings.Merges.Where(merge =>
+                !names.Contains(merge.Left) && !names.Contains(merge.Right) && !names.Contains(merge.Left + merge.Right))],
         };
     }
 
@@ -240,7 +245,8 @@ public sealed class BpeTokenizer : ITokenizer
                     Advance(text, due, ref at, ref byteAt);
                     int end = at;
                     if (byteAt < due && at < text.Length) end += char.IsHighSurrogate(text[at]) ? 2 : 1;
-                    tokens[token] = new TextToken(Ids[token], words[w].Source.Origin(words[w].Start + start), words[w].Source.Origin(words[w].Start + end));
+                    tokens[token] = new TextToken(Ids[token], words[w].Source.Origin(words[w].Start + start),
+                        words[w].Source.Origin(words[w].Start + end));
                 }
             }
 

@@ -54,7 +54,8 @@ public sealed class ByteTokenizer(Tokens? tokens = null) : ITokenizer
         catch (EncoderFallbackException e)
         {
             throw new ArgumentException(
-                $"The text holds half of a surrogate pair (U+{(int)e.CharUnknown:X4}) at character {e.Index + 1}; it is not Unicode text and has no bytes.",
+                $"The text holds half of a surrogate pair (U+{(int)e.CharUnknown:X4}) at character {e.Index + 1}; it is not Unicode text "
+                    + "and has no bytes.",
                 nameof(text), e);
         }
     }
@@ -66,7 +67,9 @@ public sealed class ByteTokenizer(Tokens? tokens = null) : ITokenizer
         List<TextToken> tokens = [];
         for (int i = 0, b = 0; i < text.Length;)
         {
-            int special = markup && text[i] == '<' ? Array.FindIndex(SpecialTexts, s => text.AsSpan(i).StartsWith(s, StringComparison.Ordinal)) : -1;
+            int special = markup && text[i] == '<'
+                ? Array.FindIndex(SpecialTexts, s => text.AsSpan(i).StartsWith(s, StringComparison.Ordinal))
+                : -1;
             int length = special >= 0 ? SpecialTexts[special].Length : char.IsHighSurrogate(text[i]) ? 2 : 1;
             int size = Encoding.UTF8.GetByteCount(text.AsSpan(i, length));
             if (special >= 0) tokens.Add(new TextToken(Begin + special, i, i + length));

@@ -11,18 +11,20 @@ public sealed record Conversation(IReadOnlyList<JsonElement> Messages, JsonEleme
 {
     /// <summary>The conversation of messages in plain text.</summary>
     public static Conversation Of(IEnumerable<ChatMessage> messages) =>
-        new([.. messages.Select(m => JsonSerializer.SerializeToElement(new Dictionary<string, string> { ["role"] = m.Role, ["content"] = m.Content }))]);
+        new([.. messages.Select(m =>
+            JsonSerializer.SerializeToElement(new Dictionary<string, string> { ["role"] = m.Role, ["content"] = m.Content }))]);
 
     /// <summary>The role of a message.</summary>
     public string RoleOf(int message) => Messages[message].GetProperty("role").GetString()!;
 
     /// <summary>A message's text: its content, its text parts one after another, or nothing.</summary>
-    public string TextOf(int message) => !Messages[message].TryGetProperty("content", out JsonElement content) ? "" : content.ValueKind switch
-    {
-        JsonValueKind.String => content.GetString()!,
-        JsonValueKind.Array => string.Concat(content.EnumerateArray().Select(part => part.GetProperty("text").GetString())),
-        _ => "",
-    };
+    public string TextOf(int message) =>
+        !Messages[message].TryGetProperty("content", out JsonElement content) ? "" : content.ValueKind switch
+        {
+            JsonValueKind.String => content.GetString()!,
+            JsonValueKind.Array => string.Concat(content.EnumerateArray().Select(part => part.GetProperty("text").GetString())),
+            _ => "",
+        };
 }
 
 /// <summary>A conversation as tokens.</summary>
@@ -44,8 +46,9 @@ public abstract class ChatFormat
 }
 
 /// <summary>
-/// Conversations of tokenizers with role markers, as our own models have them; see <see cref="ChatTemplate"/>. What a tool answers is brought by the
-/// user, between &lt;tool_response&gt; and &lt;/tool_response&gt;, and a call of the assistant's is JSON between &lt;tool_call&gt; and &lt;/tool_call&gt;: text, not tokens.
+/// Conversations of tokenizers with role markers, as our own models have them; see <see cref="ChatTemplate"/>. What a tool answers is
+/// brought by the user, between &lt;tool_response&gt; and &lt;/tool_response&gt;, and a call of the assistant's is JSON between
+/// &lt;tool_call&gt; and &lt;/tool_call&gt;: text, not tokens.
 /// </summary>
 internal sealed class MarkerChat(ITokenizer tokenizer) : ChatFormat
 {
@@ -62,7 +65,9 @@ internal sealed class MarkerChat(ITokenizer tokenizer) : ChatFormat
             ids.Add(ChatTemplate.Marker(isTool ? "user" : role, tokenizer));
             int start = ids.Count;
             string text = conversation.TextOf(i);
-            ids.AddRange(tokenizer.EncodeResponse(isTool ? $"<tool_response>\n{text}\n</tool_response>" : text + Calls(conversation.Messages[i], text)));
+            ids.AddRange(tokenizer.EncodeResponse(isTool
+                ? $"<tool_response>\n{text}\n</tool_response>"
+                : text + Calls(conversation.Messages[i], text)));
             if (role == "assistant") turns.Add(new ChatTurn(start, ids.Count, i));
         }
 

@@ -4,13 +4,15 @@ namespace MiniTransformer.Text;
 public sealed record ChatMessage(string Role, string Content);
 
 /// <summary>
-/// A conversation as tokens: <c>&lt;begin&gt;</c>, then <c>&lt;role&gt; text &lt;end&gt;</c> for each message. The last message is the assistant's and
-/// is the response, its <c>&lt;end&gt;</c> included; its <c>&lt;assistant&gt;</c> marker closes the prompt. Earlier assistant messages are context.
+/// A conversation as tokens: <c>&lt;begin&gt;</c>, then <c>&lt;role&gt; text &lt;end&gt;</c> for each message. The last message is the
+/// assistant's and is the response, its <c>&lt;end&gt;</c> included; its <c>&lt;assistant&gt;</c> marker closes the prompt. Earlier
+/// assistant messages are context.
 /// </summary>
 public static class ChatTemplate
 {
     /// <summary>A finished conversation as prompt and response.</summary>
-    /// <exception cref="ArgumentException">The last message is not the assistant's, a role is unknown, or the tokenizer has no role markers.</exception>
+    /// <exception cref="ArgumentException">The last message is not the assistant's, a role is unknown, or the tokenizer has no role
+    /// markers.</exception>
     public static (int[] PromptIds, int[] ResponseIds) Encode(IReadOnlyList<ChatMessage> messages, ITokenizer tokenizer)
     {
         ArgumentNullException.ThrowIfNull(messages);

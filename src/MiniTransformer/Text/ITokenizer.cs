@@ -2,7 +2,9 @@ using MiniTransformer.Text.Jinja;
 
 namespace MiniTransformer.Text;
 
-/// <summary>A token of a text and the characters it stands for, from Start up to End; one that is part of a character covers all of it.</summary>
+/// <summary>
+/// A token of a text and the characters it stands for, from Start up to End; one that is part of a character covers all of it.
+/// </summary>
 public readonly record struct TextToken(int Id, int Start, int End);
 
 /// <summary>
@@ -24,19 +26,22 @@ public interface ITokenizer
     /// <exception cref="ArgumentException">The text holds half of a surrogate pair, which no UTF-8 text can hold.</exception>
     int[] Encode(string text);
 
-    /// <summary>The tokens of a text that goes on from another: without the space that some tokenizers put before a text's first word.</summary>
+    /// <summary>
+    /// The tokens of a text that goes on from another: without the space that some tokenizers put before a text's first word.
+    /// </summary>
     /// <exception cref="ArgumentException">The text holds half of a surrogate pair, which no UTF-8 text can hold.</exception>
     int[] EncodeContinuation(string text) => Encode(text);
 
     /// <summary>
-    /// The tokens of a text, each with the characters that it stands for. With <paramref name="markup"/> the written form of a special token
-    /// (<c>&lt;end&gt;</c>) is that token: for what a chat template rendered, never for data.
+    /// The tokens of a text, each with the characters that it stands for. With <paramref name="markup"/> the written form of a special
+    /// token (<c>&lt;end&gt;</c>) is that token: for what a chat template rendered, never for data.
     /// </summary>
     /// <exception cref="ArgumentException">The text holds half of a surrogate pair, which no UTF-8 text can hold.</exception>
     TextToken[] Tokenize(string text, bool markup);
 
     /// <summary>
-    /// The tokens of a rendered conversation: special tokens where the template wrote them, and nowhere else; what a message says stays text.
+    /// The tokens of a rendered conversation: special tokens where the template wrote them, and nowhere else; what a message says stays
+    /// text.
     /// </summary>
     /// <exception cref="ArgumentException">The text holds half of a surrogate pair, which no UTF-8 text can hold.</exception>
     TextToken[] Tokenize(MarkedText text) => MarkedTokens.Of(text, this);
@@ -44,7 +49,9 @@ public interface ITokenizer
     /// <summary>How conversations are written for this tokenizer, or null where nothing says it.</summary>
     ChatFormat? Chat => RoleId("assistant") is null ? null : new MarkerChat(this);
 
-    /// <summary>A whole text as Hugging Face's <c>encode</c> reads it: its markup, and around it the tokens that the tokenizer adds (begin).</summary>
+    /// <summary>
+    /// A whole text as Hugging Face's <c>encode</c> reads it: its markup, and around it the tokens that the tokenizer adds (begin).
+    /// </summary>
     /// <exception cref="ArgumentException">The text holds half of a surrogate pair, which no UTF-8 text can hold.</exception>
     int[] EncodeWhole(string text);
 
@@ -58,7 +65,9 @@ public interface ITokenizer
     /// <exception cref="ArgumentOutOfRangeException">An id lies outside the vocabulary.</exception>
     string Decode(ReadOnlySpan<int> ids);
 
-    /// <summary>The text of tokens that go on from others, a response's after its prompt: the space before its first word is kept.</summary>
+    /// <summary>
+    /// The text of tokens that go on from others, a response's after its prompt: the space before its first word is kept.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">An id lies outside the vocabulary.</exception>
     string DecodeContinuation(ReadOnlySpan<int> ids) => Decode(ids);
 

@@ -6,8 +6,8 @@ namespace MiniTransformer.Text;
 internal static class MarkedTokens
 {
     /// <summary>
-    /// The tokens of the text as it is, if no special token stands in a message; otherwise the text is cut at the special tokens of the template, and
-    /// each stretch between them that holds one of a message's is read as data.
+    /// The tokens of the text as it is, if no special token stands in a message; otherwise the text is cut at the special tokens of the
+    /// template, and each stretch between them that holds one of a message's is read as data.
     /// </summary>
     public static TextToken[] Of(MarkedText text, ITokenizer tokenizer)
     {

@@ -10,7 +10,9 @@ public static class Nearest
         return best is null ? "" : $" Did you mean '{best}'?";
     }
 
-    /// <summary>The known name nearest to what was typed, or null where none is near: at most a third of its letters, or 2, differ.</summary>
+    /// <summary>
+    /// The known name nearest to what was typed, or null where none is near: at most a third of its letters, or 2, differ.
+    /// </summary>
     public static string? Of(string typed, IEnumerable<string> known)
     {
         string? best = known.OrderBy(name => Distance(typed, name)).ThenBy(name => name.Length).FirstOrDefault();

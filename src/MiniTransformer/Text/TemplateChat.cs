@@ -4,15 +4,16 @@ using MiniTransformer.Text.Jinja;
 namespace MiniTransformer.Text;
 
 /// <summary>
-/// Conversations by a chat template. What the assistant said is found from the template itself: what its generation blocks write, or else, for each of
-/// the assistant's messages, what the conversation with that message has more than the conversation before it with the turn opened
+/// Conversations by a chat template. What the assistant said is found from the template itself: what its generation blocks write, or else,
+/// for each of the assistant's messages, what the conversation with that message has more than the conversation before it with the turn
+/// opened
 /// <code>
 /// messages[..i], add_generation_prompt      &lt;|user|&gt;Hi&lt;|end|&gt;&lt;|assistant|&gt;
 /// messages[..i+1]                           &lt;|user|&gt;Hi&lt;|end|&gt;&lt;|assistant|&gt;Hello.&lt;|end|&gt;
 /// the turn                                                              Hello.&lt;|end|&gt;
 /// </code>
-/// Some templates write a turn differently once others follow (they drop its thoughts, or close the text after the last turn). There the turn is what comes from
-/// the message's own text, and on to the special token that follows it.
+/// Some templates write a turn differently once others follow (they drop its thoughts, or close the text after the last turn). There the
+/// turn is what comes from the message's own text, and on to the special token that follows it.
 /// </summary>
 internal sealed class TemplateChat : ChatFormat
 {
@@ -26,7 +27,8 @@ internal sealed class TemplateChat : ChatFormat
     private readonly KeyValuePair<string, object?>[] variables;
     private readonly ITokenizer tokenizer;
 
-    private TemplateChat(JinjaTemplate template, JinjaTemplate? withTools, KeyValuePair<string, object?>[] variables, ITokenizer tokenizer) =>
+    private TemplateChat(JinjaTemplate template, JinjaTemplate? withTools, KeyValuePair<string, object?>[] variables,
+        ITokenizer tokenizer) =>
         (this.template, this.withTools, this.variables, this.tokenizer) = (template, withTools, variables, tokenizer);
 
     /// <summary>What the template's strftime_now calls now; the present where it is null.</summary>
@@ -42,9 +44,9 @@ internal sealed class TemplateChat : ChatFormat
     public static TemplateChat? Load(string folder, ITokenizer tokenizer) => Source(folder)(tokenizer);
 
     /// <summary>
-    /// What reads the template of a model's folder: chat_template.jinja, else chat_template of tokenizer_config.json, a string or a list of named ones, of which
-    /// tool_use is taken where there are tools. The special tokens of tokenizer_config.json are its variables: bos_token, eos_token ... The files are read at
-    /// once, and what they say when the format is asked for.
+    /// What reads the template of a model's folder: chat_template.jinja, else chat_template of tokenizer_config.json, a string or a list of
+    /// named ones, of which tool_use is taken where there are tools. The special tokens of tokenizer_config.json are its variables:
+    /// bos_token, eos_token ... The files are read at once, and what they say when the format is asked for.
     /// </summary>
     internal static Func<ITokenizer, TemplateChat?> Source(string folder)
     {
@@ -62,9 +64,11 @@ internal sealed class TemplateChat : ChatFormat
                 named = file;
                 return new(JinjaTemplate.Parse(template), null, variables, tokenizer);
             }
-            catch (Exception e) when (e is JinjaException or JsonException or InvalidOperationException or KeyNotFoundException or ArgumentException)
+            catch (Exception e) when (e
+                is JinjaException or JsonException or InvalidOperationException or KeyNotFoundException or ArgumentException)
             {
-                throw new InvalidDataException($"{named}: {(e is JinjaException ? e.Message : $"the chat template cannot be read: {e.Message}")}", e);
+                throw new InvalidDataException(
+                    $"{named}: {(e is JinjaException ? e.Message : $"the chat template cannot be read: {e.Message}")}", e);
             }
         };
     }
@@ -141,7 +145,8 @@ internal sealed class TemplateChat : ChatFormat
         while (next < text.Length && text.MessageOf(next) <= message) next++;
         TextToken closing = Array.Find(tokens, t => t.Start > last && t.Start >= start && t.End <= next && tokenizer.IsSpecial(t.Id));
         end = closing.End > 0 ? closing.End : Math.Clamp(end, last + 1, Math.Max(last + 1, next));
-        while (closing.End > 0 && end < text.Length && text.IsTemplate(end) && char.IsWhiteSpace(text.Value[end])) end++;  // which belongs to the turn before, too
+        // which belongs to the turn before, too
+        while (closing.End > 0 && end < text.Length && text.IsTemplate(end) && char.IsWhiteSpace(text.Value[end])) end++;
         return new ChatTurn(start, end, message);
     }
 
@@ -177,17 +182,23 @@ internal sealed class TemplateChat : ChatFormat
         foreach (JsonProperty field in config.EnumerateObject().Where(f => f.Name.EndsWith("_token", StringComparison.Ordinal)))
         {
             string? token = field.Value.ValueKind == JsonValueKind.String ? field.Value.GetString()
-                : field.Value.ValueKind == JsonValueKind.Object && field.Value.TryGetProperty("content", out JsonElement content) ? content.GetString() : null;
+                : field.Value.ValueKind == JsonValueKind.Object && field.Value.TryGetProperty("content", out JsonElement content)
+                ? content.GetString()
+                : null;
             if (token is not null) yield return new(field.Name, token);
         }
     }
 
     private static TemplateChat? FromConfig(JsonElement? config, KeyValuePair<string, object?>[] variables, ITokenizer tokenizer)
     {
-        if (config is not { } root || !root.TryGetProperty("chat_template", out JsonElement found) || found.ValueKind == JsonValueKind.Null) return null;
+        if (config is not { } root || !root.TryGetProperty("chat_template", out JsonElement found) || found.ValueKind == JsonValueKind.Null)
+        {
+            return null;
+        }
         Dictionary<string, string> templates = found.ValueKind == JsonValueKind.String
             ? new() { ["default"] = found.GetString()! }
-            : found.EnumerateArray().ToDictionary(one => one.GetProperty("name").GetString()!, one => one.GetProperty("template").GetString()!);
+            : found.EnumerateArray()
+            .ToDictionary(one => one.GetProperty("name").GetString()!, one => one.GetProperty("template").GetString()!);
         if ((templates.GetValueOrDefault("default") ?? templates.Values.FirstOrDefault()) is not { } chosen) return null;
         JinjaTemplate? tools = templates.TryGetValue("tool_use", out string? text) ? JinjaTemplate.Parse(text) : null;
         return new(JinjaTemplate.Parse(chosen), tools, variables, tokenizer);
@@ -197,6 +208,8 @@ internal sealed class TemplateChat : ChatFormat
     {
         if (!File.Exists(path)) return null;
         long length = new FileInfo(path).Length;
-        return length <= Largest ? File.ReadAllText(path) : throw new InvalidDataException($"{path}: {length >> 20} MiB are too many for a chat template.");
+        return length <= Largest
+            ? File.ReadAllText(path)
+            : throw new InvalidDataException($"{path}: {length >> 20} MiB are too many for a chat template.");
     }
 }

@@ -4,8 +4,8 @@ using MiniTransformer.Text.Bpe;
 namespace MiniTransformer.Text;
 
 /// <summary>
-/// The tokenizer in a model's folder: the file <c>tokenizer.json</c> in Hugging Face's form, beside it <c>tokenizer_config.json</c>, which says
-/// what ends a response. A kind that is not implemented leaves a model usable with pre-tokenized data.
+/// The tokenizer in a model's folder: the file <c>tokenizer.json</c> in Hugging Face's form, beside it <c>tokenizer_config.json</c>, which
+/// says what ends a response. A kind that is not implemented leaves a model usable with pre-tokenized data.
 /// </summary>
 public static class TokenizerFile
 {
@@ -18,22 +18,29 @@ public static class TokenizerFile
     // The largest vocabulary in use, Gemma 3's, takes 33 MB; the byte tokenizer's file 11 kB.
     private const long Largest = 1 << 28, LargestOfBytes = 100_000;
 
-    /// <summary>Writes the tokenizer into a folder; one that was read from a model's folder is carried along with the model's other files.</summary>
+    /// <summary>
+    /// Writes the tokenizer into a folder; one that was read from a model's folder is carried along with the model's other files.
+    /// </summary>
     /// <exception cref="NotSupportedException">It is another's, and the folder has no file of it.</exception>
     public static void Save(ITokenizer tokenizer, string folder)
     {
         if (tokenizer is ByteTokenizer) File.WriteAllText(Path.Combine(folder, FileName), ByteTokenizerFile.Content);
         else if (!File.Exists(Path.Combine(folder, FileName)))
-            throw new NotSupportedException($"A tokenizer of type {tokenizer?.GetType().Name ?? "null"} cannot be written anew; only {nameof(ByteTokenizer)} can.");
+            throw new NotSupportedException($"A tokenizer of type {tokenizer?.GetType().Name ?? "null"} cannot be written anew; only "
+                + $"{nameof(ByteTokenizer)} can.");
     }
 
     /// <summary>The folder's tokenizer, or null where it has none.</summary>
     /// <exception cref="NotSupportedException">The file is of a kind that is not implemented; the message names the field.</exception>
     /// <exception cref="InvalidDataException">The file is damaged; the message names the field.</exception>
     public static ITokenizer? Load(string folder) =>
-        Load(folder, out string? whyNone) ?? (File.Exists(Path.Combine(folder, FileName)) ? throw new NotSupportedException(whyNone) : null);
+        Load(folder, out string? whyNone)
+            ?? (File.Exists(Path.Combine(folder, FileName)) ? throw new NotSupportedException(whyNone) : null);
 
-    /// <summary>The folder's tokenizer; or null and the reason, where it has none or one that is not implemented. For data that may be pre-tokenized.</summary>
+    /// <summary>
+    /// The folder's tokenizer; or null and the reason, where it has none or one that is not implemented. For data that may be
+    /// pre-tokenized.
+    /// </summary>
     /// <exception cref="InvalidDataException">The file is damaged; the message names the field.</exception>
     public static ITokenizer? Load(string folder, out string? whyNone)
     {

@@ -14,7 +14,8 @@ public class OwnOpsTests
     [Fact]
     public void The_ops_use_public_members_alone_but_for_two()
     {
-        const BindingFlags Declared = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Static | BindingFlags.Instance | BindingFlags.DeclaredOnly;
+        const BindingFlags Declared =
+            BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Static | BindingFlags.Instance | BindingFlags.DeclaredOnly;
         Type[] ops = [.. typeof(TensorOps).Assembly.GetTypes().Where(type => type.Namespace == typeof(TensorOps).Namespace)];
         MemberInfo[] used =
         [

@@ -9,7 +9,8 @@ namespace MiniTransformer.Tests.Api;
 /// </summary>
 internal static class PublicApi
 {
-    private const BindingFlags Declared = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
+    private const BindingFlags Declared =
+        BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
 
     private static readonly NullabilityInfoContext Nullability = new();
 
@@ -76,8 +77,10 @@ internal static class PublicApi
         MethodInfo m when Visible(m) && !(m.IsSpecialName && !m.Name.StartsWith("op_", StringComparison.Ordinal))
             && !Overrides(m) => [Signature(m)],
         PropertyInfo p when Accessors(p) is { Length: > 0 } accessors && p.Name != "EqualityContract" =>
-            [$"{Static(p.GetAccessors(true)[0])}{Typed(Nullability.Create(p), p.PropertyType)} {(p.GetIndexParameters().Length > 0 ? "this[…]" : p.Name)} {{ {accessors}}}"],
-        FieldInfo { IsPublic: true } f => [$"{(f.IsLiteral ? "const " : f.IsStatic ? "static " : "")}{Typed(Nullability.Create(f), f.FieldType)} {f.Name}{Constant(f)}"],
+            [$"{Static(p.GetAccessors(true)[0])}{Typed(Nullability.Create(p), p.PropertyType)} "
+                + $"{(p.GetIndexParameters().Length > 0 ? "this[…]" : p.Name)} {{ {accessors}}}"],
+        FieldInfo { IsPublic: true } f =>
+            [$"{(f.IsLiteral ? "const " : f.IsStatic ? "static " : "")}{Typed(Nullability.Create(f), f.FieldType)} {f.Name}{Constant(f)}"],
         EventInfo e when Visible(e.AddMethod!) => [$"event {Name(e.EventHandlerType!)} {e.Name}"],
         _ => [],
     };

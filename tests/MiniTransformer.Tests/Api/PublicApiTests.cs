@@ -27,7 +27,8 @@ public class PublicApiTests
         Assert.True(
             listed.SequenceEqual(shown),
             $"The public API of {package} has changed:\n{string.Join('\n', [.. gone, .. come])}\n"
-            + $"Make internal what no user needs. If the change is meant, run these tests once with MINITRANSFORMER_WRITE_API=1 in the environment and commit Api/{package}.txt.");
+            + "Make internal what no user needs. If the change is meant, run these tests once with MINITRANSFORMER_WRITE_API=1 in the "
+            + $"environment and commit Api/{package}.txt.");
     }
 
     [Fact]

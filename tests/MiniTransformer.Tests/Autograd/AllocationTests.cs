@@ -20,7 +20,8 @@ public class AllocationTests
         using var training = new Training(name);
         for (int i = 0; i < 5; i++) training.Step();
         if (Devices.IsCpu(name)) Assert.Equal(0, Allocated());
-        else Assert.InRange(Enumerable.Range(0, 3).Min(_ => Allocated()), 0, 1024); // ILGPU's handles of a step's few copies; at times its list of handles grows
+        // ILGPU's handles of a step's few copies; at times its list of handles grows
+        else Assert.InRange(Enumerable.Range(0, 3).Min(_ => Allocated()), 0, 1024);
 
         long Allocated()
         {

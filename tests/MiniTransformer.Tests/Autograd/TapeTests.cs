@@ -40,8 +40,10 @@ public class TapeTests
         Tensor a = one.Variable([1f, 2f], Two), b = two.Variable([3f, 4f], Two), table = one.Variable(new float[6], new Shape(2, 3));
         TokenIds ids = two.Ids([0, 1], Two);
         Assert.Equal("Add: the operands belong to two different steps.", Assert.Throws<InvalidOperationException>(() => a + b).Message);
-        Assert.Equal("Embedding: the operands belong to two different steps.", Assert.Throws<InvalidOperationException>(() => table.Embedding(ids)).Message);
-        Assert.Equal("Gather: the operands belong to two different steps.", Assert.Throws<InvalidOperationException>(() => table.Gather(ids)).Message);
+        Assert.Equal("Embedding: the operands belong to two different steps.",
+            Assert.Throws<InvalidOperationException>(() => table.Embedding(ids)).Message);
+        Assert.Equal("Gather: the operands belong to two different steps.",
+            Assert.Throws<InvalidOperationException>(() => table.Gather(ids)).Message);
         Assert.Contains("does not depend", Assert.Throws<ArgumentException>(() => one.Backward(b.Sum())).Message, StringComparison.Ordinal);
     }
 
@@ -50,7 +52,8 @@ public class TapeTests
     {
         using Device device = Device.Cpu(1);
         using var p = new Parameter(device, "p", Two);
-        Assert.Contains("Tape.Record(device)", Assert.Throws<InvalidOperationException>(() => p.Tensor.Square()).Message, StringComparison.Ordinal);
+        Assert.Contains("Tape.Record(device)", Assert.Throws<InvalidOperationException>(() => p.Tensor.Square()).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -60,7 +63,8 @@ public class TapeTests
         using Tape tape = Tape.Record(device);
         Tensor x = tape.Variable([1f, 2f], Two), c = tape.Constant([1f, 2f], Two);
         Assert.Contains("Sum it first", Assert.Throws<ArgumentException>(() => tape.Backward(x)).Message, StringComparison.Ordinal);
-        Assert.Contains("nothing would be learned", Assert.Throws<ArgumentException>(() => tape.Backward(c.Sum())).Message, StringComparison.Ordinal);
+        Assert.Contains("nothing would be learned", Assert.Throws<ArgumentException>(() => tape.Backward(c.Sum())).Message,
+            StringComparison.Ordinal);
     }
 
     [DeviceTheory, OnEveryDevice]
@@ -145,7 +149,8 @@ public class TapeTests
     {
         using Device device = Devices.Open(name);
         using Tape tape = Tape.NoGrad(device);
-        Assert.Equal("Constant: shape (2) needs 2 values, not 3.", Assert.Throws<ArgumentException>(() => tape.Constant(new float[3], Two)).Message);
+        Assert.Equal("Constant: shape (2) needs 2 values, not 3.",
+            Assert.Throws<ArgumentException>(() => tape.Constant(new float[3], Two)).Message);
         Assert.Equal("Ids: shape (2) needs 2 ids, not 1.", Assert.Throws<ArgumentException>(() => tape.Ids(new int[1], Two)).Message);
         Tensor x = tape.Constant([1f, 2f], Two);
         Assert.Contains("not one element", Assert.Throws<InvalidOperationException>(() => x.Item()).Message, StringComparison.Ordinal);

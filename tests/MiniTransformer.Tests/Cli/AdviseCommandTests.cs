@@ -37,7 +37,8 @@ public sealed class AdviseCommandTests
         Assert.Contains("The run kept base, half; sft --keep-at", people.Error, StringComparison.Ordinal);
 
         string dpr = folder["dpr"];
-        CliResult trained = Cli.Done(["dpr", .. judged, "--reference", "auto", "--updates", "3", "--prompts-per-update", "8", "--out", dpr]);
+        CliResult trained = Cli.Done(["dpr", .. judged, "--reference", "auto", "--updates", "3", "--prompts-per-update", "8", "--out",
+            dpr]);
         Assert.Contains("reference base, chosen by the advisor", trained.Error, StringComparison.Ordinal);
         JsonElement run = JsonSerializer.Deserialize<JsonElement>(File.ReadAllText(Path.Combine(dpr, "run.json")));
         Assert.Equal("base", run.GetProperty("reference").GetString());
@@ -53,10 +54,12 @@ public sealed class AdviseCommandTests
         string sft = BaseToBetter(folder);
         string[] judged = ["--run", sft, "--verify", "regex:^c$"]; // nobody says c
         CliResult advised = Cli.Done(["advise", .. judged]);
-        Assert.Contains("Stop here: the best reference, base, promises ±.000, and continued SFT ±.000; neither is more than +.010", advised.Out, StringComparison.Ordinal);
+        Assert.Contains("Stop here: the best reference, base, promises ±.000, and continued SFT ±.000; neither is more than +.010",
+            advised.Out, StringComparison.Ordinal);
         Assert.Contains("No greedy response of any policy is right", advised.Error, StringComparison.Ordinal);
         CliResult told = Cli.Done(["dpr", .. judged, "--reference", "auto", "--out", folder["dpr"]]);
-        Assert.Contains("Nothing was trained, as --reference auto asks where the advisor expects no gain of DPR", told.Error, StringComparison.Ordinal);
+        Assert.Contains("Nothing was trained, as --reference auto asks where the advisor expects no gain of DPR", told.Error,
+            StringComparison.Ordinal);
         Assert.False(Directory.Exists(folder["dpr"]));
     }
 
@@ -79,7 +82,8 @@ public sealed class AdviseCommandTests
         Assert.Equal(6, other.GetProperty("cases").GetInt32());
         Assert.True(other.GetProperty("policies")[1].GetProperty("gain").GetDouble() < -1, "away from the base, b is less likely");
 
-        double LogLikelihood(string run) => Cli.Done("eval", "--run", run, "--json").Json.Single().GetProperty("logLikelihood").GetProperty("perResponse").GetDouble();
+        double LogLikelihood(string run) =>
+            Cli.Done("eval", "--run", run, "--json").Json.Single().GetProperty("logLikelihood").GetProperty("perResponse").GetDouble();
     }
 
     [Fact]
@@ -112,9 +116,11 @@ public sealed class AdviseCommandTests
         using var folder = new TemporaryFolder();
         string sft = BaseToBetter(folder, "--objective", objective, "--alpha", "2", "--gamma", "0.9");
         JsonElement advice = Cli.Done(
-            "advise", "--run", sft, "--score", "log-likelihood", "--references", "base", "--continued-steps", "5", "--threshold", "0", "--json").Json.Single();
+            "advise", "--run", sft, "--score", "log-likelihood", "--references", "base", "--continued-steps", "5", "--threshold", "0",
+            "--json").Json.Single();
         Cli.Done("sft", "--config", Path.Combine(sft, "run.json"), "--base", sft, "--steps", "5", "--out", folder["continued"]);
-        double reached = Cli.Done("eval", "--run", folder["continued"], "--json").Json.Single().GetProperty("logLikelihood").GetProperty("perResponse").GetDouble();
+        double reached = Cli.Done("eval", "--run", folder["continued"], "--json").Json.Single().GetProperty("logLikelihood")
+            .GetProperty("perResponse").GetDouble();
         Assert.Equal(reached, advice.GetProperty("policies")[2].GetProperty("score").GetDouble(), 1e-9);
     }
 
@@ -123,11 +129,14 @@ public sealed class AdviseCommandTests
     {
         Write("lazy.jsonl", _ => 'b');
         Write("better.jsonl", i => i * 7 % 10 < 4 ? 'a' : 'b');
-        Cli.Done(["sft", "--data", folder["lazy.jsonl"], "--steps", "100", "--lr", "1e-2", "--hidden", "16", "--layers", "1", "--heads", "2", "--out", folder["base"], .. Small]);
-        Cli.Done(["sft", "--base", folder["base"], "--data", folder["better.jsonl"], "--steps", "60", "--lr", "3e-3", "--keep-at", "0.5", "--out", folder["sft"], .. Small, .. how]);
+        Cli.Done(["sft", "--data", folder["lazy.jsonl"], "--steps", "100", "--lr", "1e-2", "--hidden", "16", "--layers", "1", "--heads",
+            "2", "--out", folder["base"], .. Small]);
+        Cli.Done(["sft", "--base", folder["base"], "--data", folder["better.jsonl"], "--steps", "60", "--lr", "3e-3", "--keep-at", "0.5",
+            "--out", folder["sft"], .. Small, .. how]);
         return folder["sft"];
 
         void Write(string file, Func<int, char> completion) =>
-            File.WriteAllLines(folder[file], Enumerable.Range(0, 100).Select(i => $$"""{"prompt": "say {{i}}: ", "completion": "{{completion(i)}}"}"""));
+            File.WriteAllLines(folder[file], Enumerable.Range(0, 100)
+                .Select(i => $$"""{"prompt": "say {{i}}: ", "completion": "{{completion(i)}}"}"""));
     }
 }

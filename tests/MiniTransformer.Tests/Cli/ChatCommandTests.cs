@@ -36,7 +36,8 @@ public sealed class ChatCommandTests
         Assert.Equal("0011", Loss(seen[2]));
         Assert.Equal([256, 'z', 257], seen[3].GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()));
         Assert.Equal("000", Loss(seen[3]));
-        Assert.Equal("0000000000011", Loss(Cli.Run("inspect", "--tokenizer", folder.Path, "--data", folder["data.jsonl"], "--json", "--loss-on", "last").Json[0]));
+        Assert.Equal("0000000000011",
+            Loss(Cli.Run("inspect", "--tokenizer", folder.Path, "--data", folder["data.jsonl"], "--json", "--loss-on", "last").Json[0]));
         Assert.Contains("⟦a<end>⟧", Cli.Run("inspect", "--tokenizer", folder.Path, "--data", folder["data.jsonl"]).Out);
     }
 
@@ -46,7 +47,8 @@ public sealed class ChatCommandTests
         using var folder = new TemporaryFolder();
         Save(folder["model"]);
         File.WriteAllLines(folder["data.jsonl"], [.. Lines[..3], """{"prompt_ids":[256,97]}"""]);
-        CliResult result = Cli.Run("generate", "--model", folder["model"], "--data", folder["data.jsonl"], "--max-tokens", "1", "--threads", "1");
+        CliResult result = Cli.Run("generate", "--model", folder["model"], "--data", folder["data.jsonl"], "--max-tokens", "1",
+            "--threads", "1");
         Assert.Equal(0, result.Code);
         Assert.Equal(4, result.Json.Length);
         Assert.Equal("user: q\nassistant: a\nuser: r", result.Json[0].GetProperty("prompt").GetString());
@@ -58,7 +60,8 @@ public sealed class ChatCommandTests
     {
         using var folder = new TemporaryFolder();
         Save(folder["model"]);
-        string[] flags = ["generate", "--model", folder["model"], "--chat", "--json", "--temperature", "0", "--max-tokens", "3", "--threads", "1"];
+        string[] flags = ["generate", "--model", folder["model"], "--chat", "--json", "--temperature", "0", "--max-tokens", "3",
+            "--threads", "1"];
         JsonElement[] answers = Cli.RunWith("q\n/reset\nq\nr\n", flags).Json;
         Assert.Equal(3, answers.Length);
         Assert.Equal(answers[0].GetProperty("response").GetString(), answers[1].GetProperty("response").GetString());
@@ -73,12 +76,14 @@ public sealed class ChatCommandTests
         using var folder = new TemporaryFolder();
         File.WriteAllLines(folder["chats.jsonl"], Enumerable.Range(0, 12).Select(i =>
             $$"""{"messages":[{"role":"user","content":"{{i}}"},{"role":"assistant","content":"abc"},{"role":"user","content":"r"},{"role":"assistant","content":"b"}]}"""));
-        string[] sft = ["sft", "--data", folder["chats.jsonl"], .. Cli.NoCurve, "--steps", "4", "--batch", "4", "--layers", "1", "--hidden", "8", "--heads", "1", "--threads", "1"];
+        string[] sft = ["sft", "--data", folder["chats.jsonl"], .. Cli.NoCurve, "--steps", "4", "--batch", "4", "--layers", "1",
+            "--hidden", "8", "--heads", "1", "--threads", "1"];
         Cli.Done([.. sft, "--loss-on", "last", "--out", folder["last"]]);
         Cli.Done([.. sft, "--out", folder["all"]]);
         Assert.NotEqual(Cli.WeightsOf(folder["all"]), Cli.WeightsOf(folder["last"]));
 
-        Cli.RunStopped(() => File.Exists(folder["old/checkpoints/last/trainer.json"]), [.. sft, "--loss-on", "last", "--checkpoint-every", "1", "--out", folder["old"]]);
+        Cli.RunStopped(() => File.Exists(folder["old/checkpoints/last/trainer.json"]),
+            [.. sft, "--loss-on", "last", "--checkpoint-every", "1", "--out", folder["old"]]);
         string path = folder["old/run.json"];
         JsonObject json = SealedJson.Read(path);
         Assert.True(json.Remove("loss-on"));
@@ -101,14 +106,18 @@ public sealed class ChatCommandTests
         string[] tiny = ["--layers", "1", "--hidden", "8", "--heads", "1", "--threads", "1"];
         Says(["sft", "--data", folder["own.jsonl"], .. Cli.NoCurve, "--steps", "2", .. tiny, "--out", folder["sft"]], "own.jsonl");
         Says(["eval", "--run", folder["sft"], "--data", folder["other.jsonl"]], "other.jsonl");
-        Says(["advise", "--run", folder["sft"], "--data", folder["other.jsonl"], "--continued-steps", "0", "--references", "base"], "own.jsonl", "other.jsonl");
-        Says(["credit", "--run", folder["sft"], "--data", folder["other.jsonl"], "--reference", "base", "--plant", "--prompts", "5"], "other.jsonl");
+        Says(["advise", "--run", folder["sft"], "--data", folder["other.jsonl"], "--continued-steps", "0", "--references", "base"],
+            "own.jsonl", "other.jsonl");
+        Says(["credit", "--run", folder["sft"], "--data", folder["other.jsonl"], "--reference", "base", "--plant", "--prompts", "5"],
+            "other.jsonl");
         Says(["credit", "--run", folder["sft"], "--reference", "base", "--plant", "--prompts", "2"], "own.jsonl");
         Says(["verify", "--policy", folder["sft"], "--data", folder["other.jsonl"]], "other.jsonl");
-        Says(["dpr", "--run", folder["sft"], "--prompts", folder["other.jsonl"], "--updates", "1", "--prompts-per-update", "2", .. Cli.NoCurve, "--out", folder["dpr"]],
+        Says(["dpr", "--run", folder["sft"], "--prompts", folder["other.jsonl"], "--updates", "1", "--prompts-per-update", "2",
+            .. Cli.NoCurve, "--out", folder["dpr"]],
             "own.jsonl", "other.jsonl");
         string[] tooFew = ["--validation", "0.2", "--seeds", "1", "--threads", "1"];
-        Said(Cli.Run(["compare", "--data", folder["own.jsonl"], "--verify", "exact", .. tooFew, "--out", folder["compare"]]), "own.jsonl"); // before it refuses them
+        // before it refuses them
+        Said(Cli.Run(["compare", "--data", folder["own.jsonl"], "--verify", "exact", .. tooFew, "--out", folder["compare"]]), "own.jsonl");
 
         static void Says(string[] args, params string[] files) => Said(Cli.Done(args), files);
 

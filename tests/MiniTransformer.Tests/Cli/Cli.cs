@@ -10,7 +10,8 @@ namespace MiniTransformer.Tests.Cli;
 internal sealed record CliResult(int Code, string Out, string Error)
 {
     /// <summary>The JSON objects of standard output, one a line.</summary>
-    public JsonElement[] Json => [.. Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonSerializer.Deserialize<JsonElement>(line))];
+    public JsonElement[] Json =>
+        [.. Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonSerializer.Deserialize<JsonElement>(line))];
 }
 
 /// <summary>Runs command lines in this process.</summary>
@@ -19,7 +20,8 @@ internal static class Cli
     /// <summary>A model small enough for a test, and little data.</summary>
     public static readonly string[] Tiny =
     [
-        "--task", "reverse,sort", "--demonstrations", "60", "--batch", "16", "--hidden", "16", "--layers", "1", "--heads", "2", "--threads", "1",
+        "--task", "reverse,sort", "--demonstrations", "60", "--batch", "16", "--hidden", "16", "--layers", "1", "--heads", "2",
+        "--threads", "1",
     ];
 
     /// <summary>Without the accuracy curve.</summary>
@@ -84,7 +86,8 @@ internal static class Cli
     public static string[] MetricsOf(string run) => [.. File.ReadLines(Path.Combine(run, "metrics.jsonl")).Select(line =>
     {
         JsonElement json = JsonSerializer.Deserialize<JsonElement>(line);
-        return string.Join(',', json.EnumerateObject().Where(p => p.Name is not ("seconds" or "tokensPerSecond")).Select(p => p.ToString()));
+        return string.Join(',', json.EnumerateObject().Where(p => p.Name is not ("seconds" or "tokensPerSecond"))
+            .Select(p => p.ToString()));
     })];
 
     private static CliResult Run(string[] args, Stream? input, CancellationToken stop = default)

@@ -7,17 +7,20 @@ namespace MiniTransformer.Tests.Cli;
 
 public sealed class CompareCommandTests
 {
-    private static readonly string[] Small = ["compare", "--smoke", "--regimes", "base-to-better", "--seeds", "1", "--sweep-seeds", "1", "--threads", "2"];
+    private static readonly string[] Small = ["compare", "--smoke", "--regimes", "base-to-better", "--seeds", "1", "--sweep-seeds", "1",
+        "--threads", "2"];
 
     [Fact]
     public void A_comparison_killed_twice_ends_with_the_same_results_after_resuming()
     {
         using var folder = new TemporaryFolder();
         CliResult whole = Cli.Done([.. Small, "--out", folder["whole"]]);
-        Assert.Contains("its numbers say nothing", File.ReadAllText(Path.Combine(folder["whole"], "report.html")), StringComparison.Ordinal);
+        Assert.Contains("its numbers say nothing", File.ReadAllText(Path.Combine(folder["whole"], "report.html")),
+            StringComparison.Ordinal);
         Assert.Contains("| SFT ", whole.Out, StringComparison.Ordinal);
 
-        string killed = folder["killed"], sweep = Path.Combine(killed, "worlds", "base-to-better-seed-101.json"), seed = Path.Combine(killed, "worlds", "base-to-better-seed-1.json");
+        string killed = folder["killed"], sweep = Path.Combine(killed, "worlds", "base-to-better-seed-101.json"),
+            seed = Path.Combine(killed, "worlds", "base-to-better-seed-1.json");
         KilledProcess.Run([.. Small, "--out", killed], () => Cells(sweep) >= 5);
         int saved = Cells(sweep);
         Assert.True(Seconds(killed) > 0, "a killed start's time is lost");
@@ -34,7 +37,8 @@ public sealed class CompareCommandTests
 
         // The same tables can be made again, also while a process holds the folder.
         File.Delete(Path.Combine(killed, "results.md"));
-        using (RunDirectory.Open(killed)) Assert.DoesNotContain("not finished", Cli.Done("compare", "--out", killed, "--report-only").Out, StringComparison.Ordinal);
+        using (RunDirectory.Open(killed)) Assert.DoesNotContain("not finished", Cli.Done("compare", "--out", killed, "--report-only").Out,
+            StringComparison.Ordinal);
         AssertSame(folder["whole"], killed);
 
         // A damaged world costs its cells: they are computed again, to the same numbers.
@@ -76,7 +80,8 @@ public sealed class CompareCommandTests
         Assert.Equal(ExitCode.BadUsage, refused.Code);
         Assert.Contains("there is no comparison in", refused.Error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(folder["none"]));
-        Assert.Contains("--resume and --report-only do not go together", Cli.Run("compare", "--out", folder["none"], "--report-only", "--resume").Error, StringComparison.Ordinal);
+        Assert.Contains("--resume and --report-only do not go together",
+            Cli.Run("compare", "--out", folder["none"], "--report-only", "--resume").Error, StringComparison.Ordinal);
     }
 
     private static void AssertSame(string expected, string run)
@@ -85,7 +90,8 @@ public sealed class CompareCommandTests
             Assert.Equal(File.ReadAllText(Path.Combine(expected, file)), File.ReadAllText(Path.Combine(run, file)));
     }
 
-    private static double Seconds(string run) => double.Parse(File.ReadAllText(Path.Combine(run, "seconds.txt")), CultureInfo.InvariantCulture);
+    private static double Seconds(string run) =>
+        double.Parse(File.ReadAllText(Path.Combine(run, "seconds.txt")), CultureInfo.InvariantCulture);
 
     private static int Cells(string path)
     {

@@ -11,9 +11,12 @@ public sealed class CompareDataTests : IDisposable
 
     private string Data => folder["my sums.jsonl"];
 
-    private string[] Small => ["compare", "--smoke", "--data", Data, "--verify", "numeric", "--held-out", "0.2", "--validation", "0.2", "--seeds", "1", "--sweep-seeds", "0", "--threads", "1"];
+    private string[] Small =>
+        ["compare", "--smoke", "--data", Data, "--verify", "numeric", "--held-out", "0.2", "--validation", "0.2", "--seeds", "1",
+            "--sweep-seeds", "0", "--threads", "1"];
 
-    public CompareDataTests() => File.WriteAllLines(Data, Enumerable.Range(10, 60).Select(i => $$"""{"prompt": "{{i}}+1 is ", "completion": "it is {{i + 1}}"}"""));
+    public CompareDataTests() =>
+        File.WriteAllLines(Data, Enumerable.Range(10, 60).Select(i => $$"""{"prompt": "{{i}}+1 is ", "completion": "it is {{i + 1}}"}"""));
 
     public void Dispose() => folder.Dispose();
 
@@ -27,11 +30,13 @@ public sealed class CompareDataTests : IDisposable
         Assert.Contains("at temperature 1: agreement with the demonstrations by numeric", tables, StringComparison.Ordinal);
 
         // A model of a few updates writes no numbers: what could not be read is counted, cell by cell and in total.
-        JsonElement[] cells = [.. File.ReadLines(Path.Combine(folder["whole"], "results.jsonl")).Select(l => JsonSerializer.Deserialize<JsonElement>(l))];
+        JsonElement[] cells = [.. File.ReadLines(Path.Combine(folder["whole"], "results.jsonl"))
+            .Select(l => JsonSerializer.Deserialize<JsonElement>(l))];
         int unread = cells.Sum(c => c.GetProperty("unread").GetInt32());
         Assert.All(cells, c => Assert.InRange(c.GetProperty("unread").GetInt32(), 0, 2 * 12));
         Assert.All(cells, c => Assert.Equal(0, c.GetProperty("judgeFailed").GetInt32()));
-        Assert.Equal(unread > 0, tables.Contains($"such as a number, greedy and sampled of all seeds: {unread} in total", StringComparison.Ordinal));
+        Assert.Equal(unread > 0,
+            tables.Contains($"such as a number, greedy and sampled of all seeds: {unread} in total", StringComparison.Ordinal));
 
         string killed = folder["killed"], world = Path.Combine(killed, "worlds", "my-sums-seed-1.json");
         KilledProcess.Run([.. Small, "--out", killed], () => File.Exists(world) && new FileInfo(world).Length > 5000);
@@ -44,7 +49,8 @@ public sealed class CompareDataTests : IDisposable
         CliResult changed = Cli.Run("compare", "--out", killed, "--resume");
         Assert.Equal(ExitCode.Failed, changed.Code);
         Assert.Contains("the data (--data), has changed since the run began", changed.Error, StringComparison.Ordinal);
-        Assert.Contains("is not what the run began with", Cli.Run("compare", "--out", killed, "--resume", "--held-out", "0.3").Error, StringComparison.Ordinal);
+        Assert.Contains("is not what the run began with", Cli.Run("compare", "--out", killed, "--resume", "--held-out", "0.3").Error,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -65,7 +71,8 @@ public sealed class CompareDataTests : IDisposable
     {
         Cli.Done([.. Small, "--in-order", "--out", folder["ordered"]]);
         string[] cells = File.ReadAllLines(Path.Combine(folder["ordered"], "results.jsonl"));
-        Assert.Contains("continued SFT, last part", cells.Select(cell => JsonDocument.Parse(cell).RootElement.GetProperty("method").GetString()));
+        Assert.Contains("continued SFT, last part",
+            cells.Select(cell => JsonDocument.Parse(cell).RootElement.GetProperty("method").GetString()));
         string report = File.ReadAllText(Path.Combine(folder["ordered"], "report.html"));
         Assert.Contains("--in-order", report, StringComparison.Ordinal);
         Assert.Contains("taken in their order", report, StringComparison.Ordinal);
@@ -92,19 +99,22 @@ public sealed class CompareDataTests : IDisposable
     [InlineData("there is no file", "--data", "none.jsonl", "--verify", "exact")]
     [InlineData("bad.jsonl:2:", "--data", "bad.jsonl", "--verify", "exact")]
     [InlineData("there are 3 different prompts", "--data", "few.jsonl", "--verify", "exact")]
-    [InlineData("own.jsonl:60: the right answer 'none' holds no number", "--data", "own.jsonl", "--verify", "numeric", "--held-out", ".2", "--validation", ".2")]
+    [InlineData("own.jsonl:60: the right answer 'none' holds no number", "--data", "own.jsonl", "--verify", "numeric", "--held-out", ".2",
+        "--validation", ".2")]
     [InlineData("two regimes would be called 'own'", "--data", "own.jsonl", "--data", "other/own.jsonl", "--verify", "exact")]
     [InlineData("--verify goes with --data", "--verify", "exact")]
     [InlineData("--in-order goes with --data", "--in-order")]
     [InlineData("--base goes with --data", "--base", "base")]
     [InlineData("together they must be less than 1", "--data", "own.jsonl", "--verify", "exact", "--held-out", ".5", "--validation", ".5")]
     [InlineData("--base: there is no folder", "--data", "own.jsonl", "--verify", "exact", "--base", "nowhere")]
-    [InlineData("positions, and the model has 20", "--data", "own.jsonl", "--verify", "exact", "--base", "short", "--held-out", ".2", "--validation", ".2")]
+    [InlineData("positions, and the model has 20", "--data", "own.jsonl", "--verify", "exact", "--base", "short", "--held-out", ".2",
+        "--validation", ".2")]
     [InlineData("the model has no tokenizer", "--data", "own.jsonl", "--verify", "exact", "--base", "foreign")]
     [InlineData("leaves nothing to compare in", "--regimes", "none")]
     public void What_will_not_do_is_said_before_anything_is_written(string said, params string[] args)
     {
-        File.WriteAllLines(folder["own.jsonl"], Enumerable.Range(0, 60).Select(i => $$"""{"prompt": "one more than {{i:00}}", "completion": "{{(i < 59 ? $"{i + 1}" : "none")}}"}"""));
+        File.WriteAllLines(folder["own.jsonl"], Enumerable.Range(0, 60)
+            .Select(i => $$"""{"prompt": "one more than {{i:00}}", "completion": "{{(i < 59 ? $"{i + 1}" : "none")}}"}"""));
         File.WriteAllLines(folder["bad.jsonl"], ["""{"prompt": "a", "completion": "b"}""", """{"prompt": "a", "completion": """]);
         File.WriteAllLines(folder["few.jsonl"], Enumerable.Range(0, 3).Select(i => $$"""{"prompt": "{{i}}", "completion": "b"}"""));
         if (args.Contains("short") || args.Contains("foreign"))
@@ -125,6 +135,9 @@ public sealed class CompareDataTests : IDisposable
     private static void MoveFinal(string run, string to)
     {
         Directory.CreateDirectory(to);
-        foreach (string file in new[] { "config.json", "model.safetensors" }) File.Copy(Path.Combine(run, "checkpoints", "final", file), Path.Combine(to, file));
+        foreach (string file in new[] { "config.json", "model.safetensors" })
+        {
+            File.Copy(Path.Combine(run, "checkpoints", "final", file), Path.Combine(to, file));
+        }
     }
 }

@@ -48,7 +48,8 @@ public sealed class CreditCommandTests
         File.WriteAllText(Path.Combine(folder["table"], "run.json"), """{"command": "compare"}""");
         CliResult refused = Cli.Run("credit", "--run", folder["table"], "--out", folder["credit.html"]);
         Assert.NotEqual(ExitCode.Done, refused.Code);
-        Assert.Contains("is a run of 'compare', which keeps no model; one of sft or dpr is needed", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("is a run of 'compare', which keeps no model; one of sft or dpr is needed", refused.Error,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -58,17 +59,20 @@ public sealed class CreditCommandTests
         using Device device = Device.Cpu(1);
         SaveModels(folder, device);
         File.WriteAllText(folder["data.jsonl"], """{"prompt": "a=", "completion": "some longer response"}""" + "\n");
-        Cli.Done("credit", "--policy", folder["expert"], "--reference", $"{folder["one"]},{folder["two"]}", "--data", folder["data.jsonl"], "--out", folder["credit.html"]);
+        Cli.Done("credit", "--policy", folder["expert"], "--reference", $"{folder["one"]},{folder["two"]}", "--data", folder["data.jsonl"],
+            "--out", folder["credit.html"]);
         string page = File.ReadAllText(folder["credit.html"]);
 
         // Σ … = A nats; … = B + C = D: A is the sum of the colours, D is computed from the whole sequence's probabilities.
         MatchCollection sums = Regex.Matches(page, @"Σ [^=]*? = ([+−][\d.]+) nats; [^=]* = [+−][\d.]+ [+−] [\d.]+ = ([+−][\d.]+)<");
         Assert.Equal(3, sums.Count); // two references and r_Q
-        Assert.All(sums, sum => Assert.Equal(Number(sum.Groups[1].Value), Number(sum.Groups[2].Value), 2e-4)); // 21 tokens in float32, four decimals shown
+        // 21 tokens in float32, four decimals shown
+        Assert.All(sums, sum => Assert.Equal(Number(sum.Groups[1].Value), Number(sum.Groups[2].Value), 2e-4));
         Assert.Equal(sums[0].Groups[1].Value, sums[0].Groups[2].Value); // r̂: to the last decimal
         Assert.Equal(3, sums.Select(sum => sum.Groups[1].Value).Distinct().Count());
 
-        JsonElement reward = Cli.Done("reward", "--policy", folder["expert"], "--reference", folder["one"], "--data", folder["data.jsonl"], "--json").Json.Single();
+        JsonElement reward = Cli.Done("reward", "--policy", folder["expert"], "--reference", folder["one"], "--data", folder["data.jsonl"],
+            "--json").Json.Single();
         Assert.Equal(reward.GetProperty("sums").GetProperty("rHat").GetDouble(), Number(sums[0].Groups[1].Value), 1e-4);
         Assert.Equal(reward.GetProperty("sums").GetProperty("rQ").GetDouble(), Number(sums[2].Groups[1].Value), 1e-4);
 
@@ -83,7 +87,8 @@ public sealed class CreditCommandTests
         (Transformer expert, Transformer one) = SaveModels(folder, device);
         TaskPrompt[] prompts = [.. new PromptSplits(BuiltIn.Parse("reverse,upper"), 3, new PromptSplitSizes(40, 0, 0, 0)).Evaluation];
         PlantedErrorResult expected = PlantedErrors.Measure(expert, [new NamedReference("one", one)], prompts, Tokenizer, seed: 3);
-        string[] command = ["credit", "--policy", folder["expert"], "--reference", folder["one"], "--task", "reverse,upper", "--plant", "--prompts", "40", "--seed", "3"];
+        string[] command = ["credit", "--policy", folder["expert"], "--reference", folder["one"], "--task", "reverse,upper", "--plant",
+            "--prompts", "40", "--seed", "3"];
         CliResult result = Cli.Done([.. command, "--json", "--out", folder["credit.html"]]);
         Assert.Equal(JsonSerializer.Serialize(expected with { TrainedPrompts = 0 }, RunDirectory.Json), result.Out.TrimEnd());
         string page = File.ReadAllText(folder["credit.html"]);
@@ -106,9 +111,12 @@ public sealed class CreditCommandTests
         using Device device = Device.Cpu(2);
         using Transformer model = Model(device, 1, positions: 5200);
         Checkpoint.Save(folder["model"], model, Tokenizer);
-        string[] texts = ["<script>alert(1)</script>", "\" onfocus='x' style=\"", "\u202eevil אב", "\0\u0007\u200b", "", "</span></p>--><style>", new string('x', 5000)];
-        File.WriteAllLines(folder["data.jsonl"], texts.Select(text => JsonSerializer.Serialize(new { prompt = text[..Math.Min(90, text.Length)], completion = text })));
-        Cli.Done("credit", "--policy", folder["model"], "--reference", folder["model"], "--data", folder["data.jsonl"], "--out", folder["credit.html"]);
+        string[] texts = ["<script>alert(1)</script>", "\" onfocus='x' style=\"", "\u202eevil אב", "\0\u0007\u200b", "",
+            "</span></p>--><style>", new string('x', 5000)];
+        File.WriteAllLines(folder["data.jsonl"],
+            texts.Select(text => JsonSerializer.Serialize(new { prompt = text[..Math.Min(90, text.Length)], completion = text })));
+        Cli.Done("credit", "--policy", folder["model"], "--reference", folder["model"], "--data", folder["data.jsonl"], "--out",
+            folder["credit.html"]);
         string page = File.ReadAllText(folder["credit.html"]);
         HtmlReportTests.Parse(page);
         Assert.DoesNotContain("<script", page, StringComparison.Ordinal);
@@ -129,10 +137,13 @@ public sealed class CreditCommandTests
     [InlineData("--reference is needed: one or more models' folders", "--policy", "@expert", "--task", "reverse", "--plant")]
     [InlineData("--reference: the list is empty", "--policy", "@expert", "--reference", ",", "--task", "reverse", "--plant")]
     [InlineData("are the same model", "--policy", "@expert", "--reference", "@one,@one", "--task", "reverse", "--plant")]
-    [InlineData("a vocabulary of 262, the reference one of 40", "--policy", "@expert", "--reference", "@other", "--task", "reverse", "--plant")]
+    [InlineData("a vocabulary of 262, the reference one of 40", "--policy", "@expert", "--reference", "@other", "--task", "reverse",
+        "--plant")]
     [InlineData("--json needs --plant", "--policy", "@expert", "--reference", "@one", "--task", "reverse", "--json", "--out", "@new.html")]
-    [InlineData("--prompts needs --plant", "--policy", "@expert", "--reference", "@one", "--task", "reverse", "--prompts", "9", "--out", "@new.html")]
-    [InlineData("--temperature does not go with --data", "--policy", "@expert", "--reference", "@one", "--data", "@data.jsonl", "--temperature", "1", "--plant")]
+    [InlineData("--prompts needs --plant", "--policy", "@expert", "--reference", "@one", "--task", "reverse", "--prompts", "9", "--out",
+        "@new.html")]
+    [InlineData("--temperature does not go with --data", "--policy", "@expert", "--reference", "@one", "--data", "@data.jsonl",
+        "--temperature", "1", "--plant")]
     [InlineData("Did you mean 'reverse'?", "--policy", "@expert", "--reference", "@one", "--task", "revers", "--plant")]
     public void Bad_usage_names_the_flag_and_the_way_out(string expected, params string[] flags)
     {
@@ -165,7 +176,8 @@ public sealed class CreditCommandTests
         File.WriteAllText(folder["data.jsonl"], $$"""{"prompt": "a=", "completion": "{{new string('x', 40)}}"}""");
         File.WriteAllText(folder["broken.jsonl"], "{\"prompt\": \"a=\", \"completion\": \"b\"}\n{\"prompt\": }\n");
         File.WriteAllText(folder["short.jsonl"], """{"prompt": "a=", "completion": "7"}""");
-        return Cli.Run(["credit", .. flags.Select(flag => flag.Replace("@", folder.Path + Path.DirectorySeparatorChar, StringComparison.Ordinal))]);
+        return Cli.Run(["credit",
+            .. flags.Select(flag => flag.Replace("@", folder.Path + Path.DirectorySeparatorChar, StringComparison.Ordinal))]);
     }
 
     private static (Transformer Expert, Transformer One) SaveModels(TemporaryFolder folder, Device device)
@@ -180,7 +192,8 @@ public sealed class CreditCommandTests
     private static IEnumerable<string> DataSourcePrompts(string tasks, int count) =>
         new PromptSplits(BuiltIn.Parse(tasks), 1, new PromptSplitSizes(count, 0, 0, 0)).Evaluation.Select(p => p.Text);
 
-    private static Transformer Model(Device device, ulong seed, int positions = 32) => new(Config(Tokenizer.VocabSize, positions), ParameterSource.Random(device, seed));
+    private static Transformer Model(Device device, ulong seed, int positions = 32) =>
+        new(Config(Tokenizer.VocabSize, positions), ParameterSource.Random(device, seed));
 
     private static TransformerConfig Config(int vocabSize, int positions) => new()
     {

@@ -18,7 +18,8 @@ public sealed class DryRunTests
         Assert.Equal(Number(whole, "parameters"), Number(pieces, "parameters"));
         Assert.Equal(Number(whole, "gradients") * 2, Number(whole, "optimizer"), .02);
         Assert.True(Number(pieces, "activations") <= Number(whole, "activations"));
-        Assert.Equal(Number(whole, "together"), new[] { "parameters", "gradients", "optimizer", "activations" }.Sum(part => Number(whole, part)), .03);
+        Assert.Equal(Number(whole, "together"),
+            new[] { "parameters", "gradients", "optimizer", "activations" }.Sum(part => Number(whole, part)), .03);
         Assert.Equal(["sft"], Directory.GetDirectories(folder[""]).Select(Path.GetFileName)); // nothing was made
 
         Cli.Done([.. dpr, "--updates", "1", "--micro-batch", "5", "--out", folder["dpr"], .. Cli.NoCurve]);
@@ -28,5 +29,6 @@ public sealed class DryRunTests
         Assert.Matches("clean +a step of SFT", compared);
     }
 
-    private static double Number(string text, string name) => double.Parse(Regex.Match(text, name + @" +([\d.]+)").Groups[1].Value, CultureInfo.InvariantCulture);
+    private static double Number(string text, string name) =>
+        double.Parse(Regex.Match(text, name + @" +([\d.]+)").Groups[1].Value, CultureInfo.InvariantCulture);
 }

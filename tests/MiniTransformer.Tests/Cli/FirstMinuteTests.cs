@@ -21,7 +21,8 @@ public sealed class FirstMinuteTests
                from method in Methods.OfDemo(Regimes.All[0])
                select new MethodResult
                {
-                   Regime = "r", Seed = (ulong)seed, Method = method.Name, Reference = method.Reference, Greedy = .455 + .01 * seed, Sampled = .358 + .01 * seed, Kl = .6, Reward = -.12,
+                   Regime = "r", Seed = (ulong)seed, Method = method.Name, Reference = method.Reference, Greedy = .455 + .01 * seed,
+                   Sampled = .358 + .01 * seed, Kl = .6, Reward = -.12,
                    Entropy = .21, Length = 5.69, Ended = 1,
                },
         ];
@@ -35,7 +36,8 @@ public sealed class FirstMinuteTests
 
     [Fact]
     public void What_does_not_fit_even_close_together_becomes_blocks() =>
-        Assert.Contains("  greedy: .350", Shown(new ReportTable("t", ["method", "greedy", "sampled"], [["a name as long as this", ".350", ".274"]]), 24));
+        Assert.Contains("  greedy: .350",
+            Shown(new ReportTable("t", ["method", "greedy", "sampled"], [["a name as long as this", ".350", ".274"]]), 24));
 
     [Fact]
     public void The_demo_ends_with_the_report_and_what_to_do_next()
@@ -44,14 +46,16 @@ public sealed class FirstMinuteTests
         string[] lines = Cli.Done("demo", "--quick", "--seeds", "1", "--threads", "1", "--out", folder["demo"]).Out.TrimEnd().Split('\n');
         Assert.Contains("report.html", lines[^3], StringComparison.Ordinal);
         Assert.Matches("^Next, for intervals: minitransformer demo --out .*demo --seeds 5 --resume$", lines[^1].TrimEnd());
-        Assert.DoesNotContain(lines, line => line.Contains("± –", StringComparison.Ordinal) || line.Contains("[–]", StringComparison.Ordinal));
+        Assert.DoesNotContain(lines, line =>
+            line.Contains("± –", StringComparison.Ordinal) || line.Contains("[–]", StringComparison.Ordinal));
         Assert.True(lines.Count(line => line.Contains("--seeds 5", StringComparison.Ordinal)) == 1);
     }
 
     [Fact]
     public void Every_command_and_every_flag_stands_in_every_completion()
     {
-        string[] flags = [.. MiniTransformer.Cli.CommandLine.Commands.SelectMany(c => c.Command.Options.Where(o => o.Name.StartsWith("--", StringComparison.Ordinal)).Select(o => o.Name)).Distinct()];
+        string[] flags = [.. MiniTransformer.Cli.CommandLine.Commands.SelectMany(c =>
+            c.Command.Options.Where(o => o.Name.StartsWith("--", StringComparison.Ordinal)).Select(o => o.Name)).Distinct()];
         foreach (string shell in new[] { "bash", "zsh", "fish", "powershell" })
         {
             string script = Cli.Done("completion", shell).Out;

@@ -13,10 +13,12 @@ public sealed class FlippedBitTests
         using var folder = new TemporaryFolder();
         string sft = folder["sft"], dpr = folder["dpr"], data = folder["own.jsonl"];
         File.WriteAllLines(data, Enumerable.Range(0, 12).Select(i => $$"""{"prompt": "{{i}}: ", "completion": "{{i % 3}}"}"""));
-        Cli.Done(["sft", "--data", data, "--steps", "4", "--held-out", "0.2", "--keep-at", "none", "--hidden", "8", "--layers", "1", "--heads", "1", "--batch", "4", "--out", sft, .. Fast]);
+        Cli.Done(["sft", "--data", data, "--steps", "4", "--held-out", "0.2", "--keep-at", "none", "--hidden", "8", "--layers", "1",
+            "--heads", "1", "--batch", "4", "--out", sft, .. Fast]);
         Cli.Done(["dpr", "--run", sft, "--reference", "base", "--updates", "4", "--prompts-per-update", "4", "--out", dpr, .. Fast]);
 
-        Sweep(sft, ["eval", "--run", sft, "--checkpoint", "all", "--json"], ["sft", "--out", sft, "--resume"], ["eval", "--run", dpr, "--json"]);
+        Sweep(sft, ["eval", "--run", sft, "--checkpoint", "all", "--json"], ["sft", "--out", sft, "--resume"],
+            ["eval", "--run", dpr, "--json"]);
         Sweep(dpr, ["eval", "--run", dpr, "--json"], ["dpr", "--out", dpr, "--resume"]);
 
         void Sweep(string run, params string[][] commands)
@@ -24,7 +26,8 @@ public sealed class FlippedBitTests
             string[] whole = [.. commands.Select(command => Cli.Done(command).Out)];
             (string Path, byte[] Bytes)[] good =
             [
-                .. Directory.GetFiles(run, "*", SearchOption.AllDirectories).Where(file => Path.GetFileName(file) is not (".lock" or "report.html"))
+                .. Directory.GetFiles(run, "*", SearchOption.AllDirectories)
+                .Where(file => Path.GetFileName(file) is not (".lock" or "report.html"))
                     .Select(file => (file, File.ReadAllBytes(file))),
             ];
             Assert.True(good.Length > 10);
@@ -38,11 +41,15 @@ public sealed class FlippedBitTests
                 {
                     File.WriteAllBytes(path, bad);
                     CliResult result = Cli.Run(commands[c]);
-                    bool said = result.Code != ExitCode.Done ? result.Error.Contains("error: ", StringComparison.Ordinal) : result.Error.Contains("warning: ", StringComparison.Ordinal);
-                    Assert.True(said || (result.Code == ExitCode.Done && result.Out == whole[c]), $"{path}, byte {i}: {string.Join(' ', commands[c])} says nothing: {result.Error}");
+                    bool said = result.Code != ExitCode.Done
+                        ? result.Error.Contains("error: ", StringComparison.Ordinal)
+                        : result.Error.Contains("warning: ", StringComparison.Ordinal);
+                    Assert.True(said || (result.Code == ExitCode.Done && result.Out == whole[c]),
+                        $"{path}, byte {i}: {string.Join(' ', commands[c])} says nothing: {result.Error}");
                     Assert.DoesNotContain("unexpected", result.Error, StringComparison.Ordinal);
                     if (said) noticed++;
-                    foreach ((string file, byte[] content) in good) File.WriteAllBytes(file, content); // a resumed run may have written some again
+                    // a resumed run may have written some again
+                    foreach ((string file, byte[] content) in good) File.WriteAllBytes(file, content);
                 }
             }
 

@@ -35,7 +35,9 @@ public sealed class InterruptionTests(InterruptionTests.Run sft) : IClassFixture
     [InlineData("demo", "--seeds", "50", "--out", "NEW")]
     [InlineData("compare", "--seeds", "50", "--out", "NEW")]
     [InlineData("generate", "--model", "SFT", "--prompt", "rev:abc=", "--count", "100000000", "--threads", "1")]
-    [InlineData("sft", "--task", "reverse", "--demonstrations", "64", "--hidden", "512", "--layers", "20", "--heads", "8", "--batch", "2", "--out", "NEW")] // the draw of sixty million weights
+    // the draw of sixty million weights
+    [InlineData("sft", "--task", "reverse", "--demonstrations", "64", "--hidden", "512", "--layers", "20", "--heads", "8", "--batch", "2",
+        "--out", "NEW")]
     public void Long_work_hears_it(params string[] args)
     {
         args = [.. args.Select(a => a switch { "SFT" => sft.Path, "NEW" => folder["new"], _ => a })];
@@ -74,7 +76,8 @@ public sealed class InterruptionTests(InterruptionTests.Run sft) : IClassFixture
         string whole = folder["rewards.jsonl"], part = $"{whole}.partial";
         CliResult stopped = Cli.RunStopped(
             () => Directory.EnumerateFiles(Path.GetDirectoryName(whole)!, "rewards.jsonl.tmp*").Any(file => new FileInfo(file).Length > 0),
-            "reward", "--policy", sft.Path, "--reference", "base", "--data", folder["data.jsonl"], "--batch", "1", "--json", "--threads", "1", "--out", whole);
+            "reward", "--policy", sft.Path, "--reference", "base", "--data", folder["data.jsonl"], "--batch", "1", "--json", "--threads",
+            "1", "--out", whole);
         Assert.True(stopped.Code == ExitCode.Interrupted, stopped.Error);
         Assert.False(File.Exists(whole));
         string[] lines = File.ReadAllLines(part);

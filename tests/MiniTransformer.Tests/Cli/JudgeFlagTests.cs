@@ -6,13 +6,15 @@ namespace MiniTransformer.Tests.Cli;
 
 public sealed class JudgeFlagTests
 {
-    private static readonly string[] Small = ["--hidden", "16", "--layers", "1", "--heads", "2", "--batch", "8", "--threads", "1", "--evaluate-every", "0"];
+    private static readonly string[] Small = ["--hidden", "16", "--layers", "1", "--heads", "2", "--batch", "8", "--threads", "1",
+        "--evaluate-every", "0"];
 
     [PosixFact]
     public void Held_out_accuracy_is_what_the_verifier_says()
     {
         using var folder = new TemporaryFolder();
-        File.WriteAllLines(folder["own.jsonl"], Enumerable.Range(0, 24).Select(i => $$"""{"prompt": "say {{i}}: ", "completion": "{{i % 3}}"}"""));
+        File.WriteAllLines(folder["own.jsonl"], Enumerable.Range(0, 24)
+            .Select(i => $$"""{"prompt": "say {{i}}: ", "completion": "{{i % 3}}"}"""));
         Cli.Done(["sft", "--data", folder["own.jsonl"], "--verify", "command:echo 0.5", "--steps", "60", "--out", folder["sft"], .. Small]);
 
         // Sixty updates teach some responses to end; a response without an end is wrong whatever the verifier would say.
@@ -30,8 +32,10 @@ public sealed class JudgeFlagTests
         Assert.Equal(ExitCode.BadUsage, silent.Code);
         Assert.Contains("--verify 'command:echo 0.5'", silent.Error, StringComparison.Ordinal);
         Assert.Equal(ExitCode.BadUsage, Cli.Run("dpr", "--run", folder["sft"], "--out", folder["dpr"]).Code);
-        Cli.Done("dpr", "--run", folder["sft"], "--updates", "1", "--prompts-per-update", "4", "--verify", "numeric", "--out", folder["dpr"]);
-        Assert.Equal("Agreement with the demonstrations by numeric", Cli.Done("eval", "--run", folder["dpr"], "--json").Json.Single().GetProperty("measured").GetString());
+        Cli.Done("dpr", "--run", folder["sft"], "--updates", "1", "--prompts-per-update", "4", "--verify", "numeric", "--out",
+            folder["dpr"]);
+        Assert.Equal("Agreement with the demonstrations by numeric", Cli.Done("eval", "--run", folder["dpr"], "--json").Json.Single()
+            .GetProperty("measured").GetString());
 
         JsonElement Eval(string verify) => Cli.Done("eval", "--run", folder["sft"], "--verify", verify, "--json").Json.Single();
     }
@@ -51,9 +55,11 @@ public sealed class JudgeFlagTests
     {
         using var folder = new TemporaryFolder();
         File.WriteAllLines(folder["own.jsonl"], Enumerable.Range(0, 12).Select(i => $$"""{"prompt": "say {{i}}: ", "completion": "x"}"""));
-        CliResult result = Cli.Run(["sft", "--data", folder["own.jsonl"], "--verify", "command:echo broken >&2; exit 2", "--steps", "60", "--out", folder["sft"], .. Small]);
+        CliResult result = Cli.Run(["sft", "--data", folder["own.jsonl"], "--verify", "command:echo broken >&2; exit 2", "--steps", "60",
+            "--out", folder["sft"], .. Small]);
         Assert.Equal(ExitCode.Failed, result.Code);
-        Assert.Contains("error: the verifier's command 'echo broken >&2; exit 2' ended with exit code 2", result.Error, StringComparison.Ordinal);
+        Assert.Contains("error: the verifier's command 'echo broken >&2; exit 2' ended with exit code 2", result.Error,
+            StringComparison.Ordinal);
         Assert.DoesNotContain("unexpected", result.Error, StringComparison.Ordinal);
     }
 }

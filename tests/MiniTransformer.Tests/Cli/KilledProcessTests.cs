@@ -24,7 +24,8 @@ public sealed class KilledProcessTests
     {
         using var folder = new TemporaryFolder();
         Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "4", "--out", folder["sft"]]);
-        string[] run = ["dpr", "--run", folder["sft"], "--updates", "120", "--prompts-per-update", "8", "--checkpoint-every", "5", "--evaluate-every", "0", "--lr", "1e-4", "--threads", "1"];
+        string[] run = ["dpr", "--run", folder["sft"], "--updates", "120", "--prompts-per-update", "8", "--checkpoint-every", "5",
+            "--evaluate-every", "0", "--lr", "1e-4", "--threads", "1"];
         Cli.Done([.. run, "--out", folder["whole"]]);
         string killed = folder["killed"];
         KillAfter(linesOfMetrics: 12, killed, [.. run, "--out", killed]);

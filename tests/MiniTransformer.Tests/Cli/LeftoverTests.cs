@@ -15,7 +15,8 @@ public sealed class LeftoverTests : IDisposable
     [Fact]
     public void A_folder_with_nothing_but_what_a_kill_left_is_as_good_as_new_and_the_next_run_cleans_it()
     {
-        string run = folder["run"], left = Path.Combine(run, $"run.json.tmp-{Guid.NewGuid():N}"), inner = Path.Combine(run, "checkpoints", $"x.json.tmp-{Guid.NewGuid():N}");
+        string run = folder["run"], left = Path.Combine(run, $"run.json.tmp-{Guid.NewGuid():N}"),
+            inner = Path.Combine(run, "checkpoints", $"x.json.tmp-{Guid.NewGuid():N}");
         Directory.CreateDirectory(run);
         File.WriteAllText(left, "half");
         string[] sft = ["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "1", "--out", run];
@@ -59,11 +60,13 @@ public sealed class LeftoverTests : IDisposable
         Assert.Equal(ExitCode.BadUsage, refused.Code);
         Assert.Contains("is a pipe, which can be read only once", refused.Error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(folder["own"]));
-        CliResult dpr = WithWriter("dpr", "--run", folder["sft"], "--prompts", pipe, "--updates", "1", "--out", folder["own"], "--threads", "1");
+        CliResult dpr = WithWriter("dpr", "--run", folder["sft"], "--prompts", pipe, "--updates", "1", "--out", folder["own"], "--threads",
+            "1");
         Assert.Equal(ExitCode.BadUsage, dpr.Code);
         Assert.Matches("--prompts: .* is a pipe, which can be read only once", dpr.Error);
         Assert.False(Directory.Exists(folder["own"]));
-        CliResult scored = WithWriter("reward", "--policy", folder["sft"], "--reference", "base", "--data", pipe, "--json", "--threads", "1");
+        CliResult scored = WithWriter("reward", "--policy", folder["sft"], "--reference", "base", "--data", pipe, "--json", "--threads",
+            "1");
         Assert.Equal(ExitCode.Done, scored.Code);
         Assert.Single(scored.Json);
 
@@ -79,7 +82,8 @@ public sealed class LeftoverTests : IDisposable
     [Fact]
     public void A_warm_up_that_outlasts_the_run_and_fractions_of_one_update_are_said()
     {
-        CliResult said = Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "3", "--warmup", "50", "--keep-at", "0.1,0.2,0.9", "--out", folder["run"]]);
+        CliResult said = Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "3", "--warmup", "50", "--keep-at", "0.1,0.2,0.9",
+            "--out", folder["run"]]);
         Assert.Contains("Warning: --warmup 50 is as long as the run of 3 update(s), or longer", said.Error, StringComparison.Ordinal);
         Assert.Contains("Warning: --keep-at 0.1, 0.2 are all update 1 of 3, the same model.", said.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("0.9 are", said.Error, StringComparison.Ordinal);

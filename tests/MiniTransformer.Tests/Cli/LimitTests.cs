@@ -21,7 +21,8 @@ public sealed class LimitTests : IDisposable
     [InlineData("--ffn", "2000000000")]
     public void A_model_that_no_memory_holds_is_refused_with_its_flags(params string[] size)
     {
-        CliResult result = Cli.Run(["sft", "--task", "reverse", "--demonstrations", "20", "--threads", "1", "--out", folder["run"], .. size]);
+        CliResult result = Cli.Run(["sft", "--task", "reverse", "--demonstrations", "20", "--threads", "1", "--out", folder["run"],
+            .. size]);
         Assert.True(result.Code == ExitCode.BadUsage, result.Error);
         Assert.Matches($"(needs [0-9.,]+ GB of memory, and .* has [0-9.,]+ GB.*{size[0]}|{size[0]} {size[1]})", result.Error);
         Assert.False(Directory.Exists(folder["run"]));
@@ -34,7 +35,8 @@ public sealed class LimitTests : IDisposable
         string final = Path.Combine(folder["sft"], "checkpoints", "final");
         using Device device = Device.Cpu(1);
         TransformerConfig wide = TransformerConfig.Load(final) with { HiddenSize = 4096, IntermediateSize = 4096, NumLayers = 1 };
-        long layers = 1 + (long)(device.Backend.MemoryBytes / (3.0 * sizeof(float) * wide.ParameterCount)); // a third of the memory: one model would fit
+        // a third of the memory: one model would fit
+        long layers = 1 + (long)(device.Backend.MemoryBytes / (3.0 * sizeof(float) * wide.ParameterCount));
         (wide with { NumLayers = (int)Math.Min(layers, 60_000) }).Save(final);
         File.Delete(Path.Combine(final, "SHA256SUMS"));
         CliResult dpr = Cli.Run("dpr", "--run", folder["sft"], "--updates", "1", "--threads", "1", "--out", folder["dpr"]);
@@ -55,7 +57,8 @@ public sealed class LimitTests : IDisposable
         using Device small = Device.Cpu(1);
         TransformerConfig config = Models.Odd with { MaxPositions = int.MaxValue, NumLayers = 60_000 };
         string said = Assert.Throws<DeviceException>(() => new KvCache(small, config, 256, 100_000_000)).Message;
-        Assert.Matches(@"A cache of 256 sequences of 100000000 positions in 60000 layers needs [0-9,.]+ GB of memory, and .* has [0-9,.]+ GB; lower the longest response \(MaxTokens\)", said);
+        Assert.Matches(
+            @"A cache of 256 sequences of 100000000 positions in 60000 layers needs [0-9,.]+ GB of memory, and .* has [0-9,.]+ GB; lower the longest response \(MaxTokens\)", said);
     }
 
     [Fact]
@@ -63,7 +66,8 @@ public sealed class LimitTests : IDisposable
     {
         using Device device = Device.Cpu(1);
         long a = 2L * sizeof(float) * 2 * 2 * 6 * 4096; // keys and values of 2 layers, 2 heads of 6
-        Assert.Equal(Math.Min(device.Backend.MemoryBytes / 2 / a, int.MaxValue / (2 * 6 * 4096)), KvCache.MostSlots(device, Models.Odd, 4096));
+        Assert.Equal(Math.Min(device.Backend.MemoryBytes / 2 / a, int.MaxValue / (2 * 6 * 4096)),
+            KvCache.MostSlots(device, Models.Odd, 4096));
         Assert.Equal(1, KvCache.MostSlots(device, Models.Odd with { NumLayers = 60_000 }, 2_000_000_000));
     }
 

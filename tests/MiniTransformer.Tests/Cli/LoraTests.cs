@@ -15,18 +15,24 @@ public sealed class LoraTests
     {
         using var folder = new TemporaryFolder();
         Cli.Done(["sft", .. Cli.Tiny, "--steps", "6", "--save-dtype", "bfloat16", "--out", folder["base"], .. Cli.NoCurve]);
-        string[] lora = ["sft", "--task", "reverse,sort", "--demonstrations", "60", "--batch", "16", "--threads", "1", "--base", folder["base"], "--lora", "r=2,alpha=8,targets=q,v,down", .. Cli.NoCurve];
+        string[] lora = ["sft", "--task", "reverse,sort", "--demonstrations", "60", "--batch", "16", "--threads", "1", "--base",
+            folder["base"], "--lora", "r=2,alpha=8,targets=q,v,down", .. Cli.NoCurve];
         string told = Cli.Done([.. lora, "--steps", "4", "--dry-run"]).Out;
         Assert.Contains("frozen in bfloat16", told, StringComparison.Ordinal);
 
         // What is told before memory is taken does not need the weights.
         string small = Path.Combine(folder["base"], "checkpoints", "final");
         Directory.CreateDirectory(folder["form"]);
-        foreach (string name in new[] { "config.json", "tokenizer.json", "trained_prompts.bin" }) File.Copy(Path.Combine(small, name), Path.Combine(folder["form"], name));
-        Assert.Equal(told, Cli.Done([.. lora.Select(word => word == folder["base"] ? folder["form"] : word), "--steps", "4", "--dry-run"]).Out);
+        foreach (string name in new[] { "config.json", "tokenizer.json", "trained_prompts.bin" })
+        {
+            File.Copy(Path.Combine(small, name), Path.Combine(folder["form"], name));
+        }
+        Assert.Equal(told,
+            Cli.Done([.. lora.Select(word => word == folder["base"] ? folder["form"] : word), "--steps", "4", "--dry-run"]).Out);
         Cli.Done([.. lora, "--steps", "4", "--lr", "1e-2", "--checkpoint-every", "2", "--out", folder["run"]]);
         Assert.False(File.Exists(Path.Combine(folder["run"], "checkpoints", "final", "model.safetensors")));
-        string[] dpr = ["dpr", "--run", folder["run"], "--prompts-per-update", "8", "--threads", "1", "--checkpoint-every", "1", .. Cli.NoCurve];
+        string[] dpr = ["dpr", "--run", folder["run"], "--prompts-per-update", "8", "--threads", "1", "--checkpoint-every", "1",
+            .. Cli.NoCurve];
         Cli.Done([.. dpr, "--updates", "2", "--out", folder["dpr"]]);
         string update = Cli.Done([.. dpr, "--dry-run"]).Out, weights = Path.Combine(small, "model.safetensors");
         File.Move(weights, folder["away"]);
@@ -47,23 +53,30 @@ public sealed class LoraTests
         Assert.Equal(Adapters("through"), Adapters("stopped"));
 
         File.WriteAllText(folder["data.jsonl"], """{"prompt":"reverse: abc","completion":"cba"}""" + "\n");
-        CliResult scored = Cli.Done("reward", "--policy", folder["run"], "--reference", "base", "--data", folder["data.jsonl"], "--json", "--threads", "1");
+        CliResult scored = Cli.Done("reward", "--policy", folder["run"], "--reference", "base", "--data", folder["data.jsonl"], "--json",
+            "--threads", "1");
         Cli.Done("merge", "--run", folder["run"], "--out", folder["merged"], "--save-dtype", "float32", "--threads", "1");
-        CliResult whole = Cli.Done("reward", "--policy", folder["merged"], "--reference", folder["base"], "--data", folder["data.jsonl"], "--json", "--threads", "1");
+        CliResult whole = Cli.Done("reward", "--policy", folder["merged"], "--reference", folder["base"], "--data", folder["data.jsonl"],
+            "--json", "--threads", "1");
         double[] expected = Numbers(scored), merged = Numbers(whole);
-        for (int i = 0; i < expected.Length; i++) Assert.Equal(expected[i], merged[i], 1e-4); // log-probabilities of some nats, of another order of products
+        // log-probabilities of some nats, of another order of products
+        for (int i = 0; i < expected.Length; i++) Assert.Equal(expected[i], merged[i], 1e-4);
         using (Device device = Device.Cpu(1))
         using (Transformer model = Checkpoint.LoadModel(folder["merged"], device)) Assert.Null(model.Lora);
         Cli.Done("merge", "--run", folder["run"], "--out", folder["merged16"], "--threads", "1");
         Assert.Contains("bfloat16", File.ReadAllText(Path.Combine(folder["merged16"], "config.json")), StringComparison.Ordinal);
-        Assert.Contains("no adapters", Cli.Run("merge", "--model", folder["merged"], "--out", folder["again"]).Error, StringComparison.Ordinal);
+        Assert.Contains("no adapters", Cli.Run("merge", "--model", folder["merged"], "--out", folder["again"]).Error,
+            StringComparison.Ordinal);
 
         // The theory's identities hold on an adapted model.
         string[] verify = ["verify", "--cases", "100", "--data", folder["data.jsonl"], "--threads", "1"];
-        Assert.Contains("34 of 34 statements hold", Cli.Done([.. verify, "--policy", folder["base"], "--adapter", folder["run"]]).Out, StringComparison.Ordinal);
-        Assert.Contains("is not the base", Cli.Run([.. verify, "--policy", folder["merged"], "--adapter", folder["run"]]).Error, StringComparison.Ordinal);
+        Assert.Contains("34 of 34 statements hold", Cli.Done([.. verify, "--policy", folder["base"], "--adapter", folder["run"]]).Out,
+            StringComparison.Ordinal);
+        Assert.Contains("is not the base", Cli.Run([.. verify, "--policy", folder["merged"], "--adapter", folder["run"]]).Error,
+            StringComparison.Ordinal);
 
-        string Adapters(string run) => Convert.ToHexString(File.ReadAllBytes(Path.Combine(folder[run], "checkpoints", "final", "adapter_model.safetensors")));
+        string Adapters(string run) =>
+            Convert.ToHexString(File.ReadAllBytes(Path.Combine(folder[run], "checkpoints", "final", "adapter_model.safetensors")));
 
         static double[] Numbers(CliResult result) => [.. result.Json[0].GetProperty("rHat").EnumerateArray().Select(x => x.GetDouble())];
     }
@@ -90,5 +103,7 @@ public sealed class LoraTests
 
     [Fact]
     public void Adapters_without_a_base_are_refused() => Assert.Contains(
-        "--lora adapts a base; name it with --base", Cli.Run(["sft", .. Cli.Tiny, "--steps", "1", "--lora", "r=2", "--out", Path.GetTempPath() + Guid.NewGuid()]).Error, StringComparison.Ordinal);
+        "--lora adapts a base; name it with --base",
+        Cli.Run(["sft", .. Cli.Tiny, "--steps", "1", "--lora", "r=2", "--out", Path.GetTempPath() + Guid.NewGuid()]).Error,
+        StringComparison.Ordinal);
 }

@@ -9,7 +9,8 @@ public sealed class MessageTests(MessageTests.SftFolder sft) : IClassFixture<Mes
     [Fact]
     public void A_checkpoint_that_is_not_there_is_named_by_its_own_flag()
     {
-        foreach (string[] command in new string[][] { ["eval", "--run", sft.Path], ["generate", "--model", sft.Path, "--prompt", "rev:abcd="] })
+        foreach (string[] command in new string[][] { ["eval", "--run", sft.Path],
+            ["generate", "--model", sft.Path, "--prompt", "rev:abcd="] })
         {
             CliResult result = Cli.Run([.. command, "--checkpoint", "fraction-0.77"]);
             Assert.Equal(ExitCode.BadUsage, result.Code);
@@ -30,7 +31,8 @@ public sealed class MessageTests(MessageTests.SftFolder sft) : IClassFixture<Mes
     [Fact]
     public void An_update_of_one_response_is_not_blamed_on_the_reference()
     {
-        string[] dpr = ["dpr", "--run", sft.Path, "--reference", "base", "--prompts-per-update", "1", "--updates", "1", "--evaluate-every", "0", "--threads", "1"];
+        string[] dpr = ["dpr", "--run", sft.Path, "--reference", "base", "--prompts-per-update", "1", "--updates", "1", "--evaluate-every",
+            "0", "--threads", "1"];
         string error = Cli.Done([.. dpr, "--out", sft["dpr"]]).Error;
         Assert.Contains("An update has one response", error, StringComparison.Ordinal);
         Assert.DoesNotContain("Take an earlier reference", error, StringComparison.Ordinal);
@@ -40,8 +42,10 @@ public sealed class MessageTests(MessageTests.SftFolder sft) : IClassFixture<Mes
     [Fact]
     public void A_comparison_says_that_own_data_have_no_end_token()
     {
-        File.WriteAllLines(sft["open.jsonl"], Enumerable.Range(0, 40).Select(i => $$"""{"prompt_ids": [256, {{97 + i % 26}}, {{97 + i / 26}}], "completion_ids": [98, 99]}"""));
-        string error = Cli.Run("compare", "--data", sft["open.jsonl"], "--verify", "exact", "--seeds", "1", "--sweep-seeds", "0", "--smoke", "--out", sft["compare"]).Error;
+        File.WriteAllLines(sft["open.jsonl"], Enumerable.Range(0, 40)
+            .Select(i => $$"""{"prompt_ids": [256, {{97 + i % 26}}, {{97 + i / 26}}], "completion_ids": [98, 99]}"""));
+        string error = Cli.Run("compare", "--data", sft["open.jsonl"], "--verify", "exact", "--seeds", "1", "--sweep-seeds", "0",
+            "--smoke", "--out", sft["compare"]).Error;
         Assert.Contains("open: Warning: 40 of 40 demonstrations do not end with an end token", error, StringComparison.Ordinal);
     }
 
@@ -52,7 +56,8 @@ public sealed class MessageTests(MessageTests.SftFolder sft) : IClassFixture<Mes
     {
         using var folder = new TemporaryFolder();
         string regime = command == "demo" ? "--regime" : "--regimes";
-        CliResult stopped = Cli.RunStopped(() => File.Exists(folder["run/run.json"]), command, regime, "noisy", "--seeds", "1", "--out", folder["run"], "--resume");
+        CliResult stopped = Cli.RunStopped(() =>
+            File.Exists(folder["run/run.json"]), command, regime, "noisy", "--seeds", "1", "--out", folder["run"], "--resume");
         Assert.Contains("There is nothing to resume", stopped.Error, StringComparison.Ordinal);
         File.Delete(folder["run/run.json"]);
         Directory.CreateDirectory(folder["run/worlds"]);

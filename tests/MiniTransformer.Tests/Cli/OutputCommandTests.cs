@@ -22,10 +22,12 @@ public sealed class OutputCommandTests
         Checkpoint.Save(folder["model"], model, tokenizer);
         string[] prompts = ["rev:abc=", "x"];
         int[][] ids = [.. prompts.Select(p => (int[])[ByteTokenizer.Begin, .. tokenizer.Encode(p)])];
-        SampledResponse[] expected = Sampler.Generate(model, ids, ByteTokenizer.End, new SamplingOptions { MaxTokens = 6, Seed = 9, Temperature = .8f, TopK = 50 });
+        SampledResponse[] expected = Sampler.Generate(model, ids, ByteTokenizer.End,
+            new SamplingOptions { MaxTokens = 6, Seed = 9, Temperature = .8f, TopK = 50 });
         string[] flags = ["--model", folder["model"], "--max-tokens", "6", "--seed", "9", "--temperature", "0.8", "--top-k", "50"];
         JsonElement[] lines = Cli.RunWith(string.Join('\n', prompts) + "\n", ["generate", .. flags, "--json"]).Json;
-        Assert.Equal(expected.Select(r => string.Join(' ', r.Ids)), lines.Select(l => string.Join(' ', l.GetProperty("ids").EnumerateArray())));
+        Assert.Equal(expected.Select(r => string.Join(' ', r.Ids)),
+            lines.Select(l => string.Join(' ', l.GetProperty("ids").EnumerateArray())));
         Assert.Equal(prompts, lines.Select(l => l.GetProperty("prompt").GetString()));
         Assert.Equal(tokenizer.Decode(expected[0].Ids) + "\n", Cli.Done(["generate", .. flags, "--prompt", prompts[0]]).Out);
         Assert.Equal(3, Cli.Done(["generate", .. flags, "--prompt", prompts[0], "--count", "3", "--json"]).Json.Length);
@@ -65,14 +67,16 @@ public sealed class OutputCommandTests
         // What the model says itself is right for it; of the other prompts one is answered otherwise.
         string[] prompts = ["aa", "b", "cde", "f"];
         SampledResponse[] own = Sampler.Generate(
-            model, [.. prompts.Select(p => (int[])[ByteTokenizer.Begin, .. tokenizer.Encode(p)])], ByteTokenizer.End, SamplingOptions.Greedy with { MaxTokens = 5 });
+            model, [.. prompts.Select(p => (int[])[ByteTokenizer.Begin, .. tokenizer.Encode(p)])], ByteTokenizer.End,
+            SamplingOptions.Greedy with { MaxTokens = 5 });
         File.WriteAllLines(folder["data.jsonl"], prompts.Select((p, i) =>
         {
             int[] ids = [ByteTokenizer.Begin, .. tokenizer.Encode(p)];
             int[] response = i == 1 ? [.. own[i].Ids[..^1], (own[i].Ids[^1] + 1) % 250] : own[i].Ids;
             return $$"""{"prompt_ids": [{{string.Join(',', ids)}}], "completion_ids": [{{string.Join(',', response)}}]}""";
         }));
-        JsonElement result = Cli.Done("eval", "--run", folder["model"], "--data", folder["data.jsonl"], "--max-tokens", "5", "--json").Json.Single();
+        JsonElement result = Cli.Done("eval", "--run", folder["model"], "--data", folder["data.jsonl"], "--max-tokens", "5",
+            "--json").Json.Single();
         Assert.Equal(.75, result.GetProperty("greedy").GetProperty("total").GetDouble());
         Assert.Equal(0, result.GetProperty("klToSft").GetDouble());
         Assert.Contains("say what to measure it on", Cli.Run("eval", "--run", folder["model"]).Error, StringComparison.Ordinal);
@@ -86,7 +90,8 @@ public sealed class OutputCommandTests
         JsonElement[] lines = Cli.Done("tasks", "--task", "reverse,upper", "--count", "200", "--good", "0.4", "--seed", "3").Json;
         var splits = new PromptSplits(BuiltIn.Parse("reverse,upper"), 3, new PromptSplitSizes { Demonstrations = 200 });
         Assert.Equal(splits.Demonstrations.Select(p => p.Text), lines.Select(l => l.GetProperty("prompt").GetString()));
-        int right = splits.Demonstrations.Zip(lines).Count(pair => pair.First.Task.Verify(pair.First.Text, pair.Second.GetProperty("completion").GetString()!));
+        int right = splits.Demonstrations.Zip(lines)
+            .Count(pair => pair.First.Task.Verify(pair.First.Text, pair.Second.GetProperty("completion").GetString()!));
 
         // 200 draws with probability .4, and palindromes that a lazy copy answers rightly: five deviations of √(200·.4·.6) = 7 around 80.
         Assert.InRange(right, 45, 115);
@@ -105,7 +110,8 @@ public sealed class OutputCommandTests
         string[] results = File.ReadAllLines(Path.Combine(folder["demo"], "results.jsonl"));
         Assert.Equal(arms, results.Select(line => JsonSerializer.Deserialize<JsonElement>(line).GetProperty("arm").GetString()));
         Assert.Contains("heat-tokens", File.ReadAllText(Path.Combine(folder["demo"], "report.html")), StringComparison.Ordinal);
-        Assert.Contains("--seeds 1 --init-std 0.05", File.ReadAllText(Path.Combine(folder["demo"], "report.html")), StringComparison.Ordinal);
+        Assert.Contains("--seeds 1 --init-std 0.05", File.ReadAllText(Path.Combine(folder["demo"], "report.html")),
+            StringComparison.Ordinal);
 
         // A finished seed is not run again.
         // A seed belongs to its regime and settings, and a damaged one is computed again.
@@ -125,6 +131,14 @@ public sealed class OutputCommandTests
     }
 
     private static Transformer Model(Device device, int vocabSize) => new(
-        new TransformerConfig { VocabSize = vocabSize, HiddenSize = 16, IntermediateSize = 24, NumLayers = 1, NumHeads = 2, MaxPositions = 32 },
+        new TransformerConfig
+        {
+            VocabSize = vocabSize,
+            HiddenSize = 16,
+            IntermediateSize = 24,
+            NumLayers = 1,
+            NumHeads = 2,
+            MaxPositions = 32
+        },
         ParameterSource.Random(device, 4));
 }

@@ -30,17 +30,20 @@ public sealed class RewardCommandTests
         Checkpoint.Save(folder["expert"], expert, null);
         Checkpoint.Save(folder["reference"], reference, null);
         WriteIds(folder["data.jsonl"]);
-        JsonElement[] lines = Cli.Done("reward", "--policy", folder["expert"], "--reference", folder["reference"], "--data", folder["data.jsonl"], "--json").Json;
+        JsonElement[] lines = Cli.Done("reward", "--policy", folder["expert"], "--reference", folder["reference"], "--data",
+            folder["data.jsonl"], "--json").Json;
         Assert.Equal(Examples.Length, lines.Length);
         foreach (((int[] prompt, int[] response), JsonElement line) in Examples.Zip(lines))
         {
             Assert.Equal(response, line.GetProperty("ids").EnumerateArray().Select(v => v.GetInt32()));
             Assert.Equal(response.Select(id => $"{id}"), line.GetProperty("tokens").EnumerateArray().Select(v => v.GetString()));
             double[][] q = Logits(expert, prompt, response), qReference = Logits(reference, prompt, response);
-            double[] logProb = [.. response.Select((id, t) => q[t][id] - LogSumExp(q[t]))], referenceLogProb = [.. response.Select((id, t) => qReference[t][id] - LogSumExp(qReference[t]))];
+            double[] logProb = [.. response.Select((id, t) => q[t][id] - LogSumExp(q[t]))],
+                referenceLogProb = [.. response.Select((id, t) => qReference[t][id] - LogSumExp(qReference[t]))];
             double[] rQ = [.. response.Select((id, t) => q[t][id] - (t + 1 < response.Length ? LogSumExp(q[t + 1]) : 0))];
             double[] rHat = [.. logProb.Zip(referenceLogProb, (a, b) => a - b)];
-            foreach ((string field, double[] expected) in new[] { ("logProb", logProb), ("referenceLogProb", referenceLogProb), ("rQ", rQ), ("shaped", logProb), ("rHat", rHat) })
+            foreach ((string field, double[] expected) in new[] { ("logProb", logProb), ("referenceLogProb", referenceLogProb), ("rQ", rQ),
+                ("shaped", logProb), ("rHat", rHat) })
             {
                 double[] values = [.. line.GetProperty(field).EnumerateArray().Select(v => v.GetDouble())];
                 Assert.Equal(expected.Length, values.Length);
@@ -59,7 +62,8 @@ public sealed class RewardCommandTests
         Checkpoint.Save(folder["expert"], expert, null);
         Checkpoint.Save(folder["reference"], reference, null);
         WriteIds(folder["data.jsonl"]);
-        string[] command = ["reward", "--policy", folder["expert"], "--reference", folder["reference"], "--data", folder["data.jsonl"], "--json"];
+        string[] command = ["reward", "--policy", folder["expert"], "--reference", folder["reference"], "--data", folder["data.jsonl"],
+            "--json"];
         string together = Cli.Done([.. command, "--batch", "32", "--threads", "2"]).Out;
         Assert.Equal(together, Cli.Done([.. command, "--batch", "1", "--threads", "1"]).Out);
         Cli.Done([.. command, "--batch", "3", "--out", folder["values.jsonl"]]);
@@ -74,7 +78,8 @@ public sealed class RewardCommandTests
         using Transformer model = Model(device, 1, 2, false);
         Checkpoint.Save(folder["model"], model, null);
         WriteIds(folder["data.jsonl"]);
-        CliResult scored = Cli.Done("reward", "--policy", folder["model"], "--reference", folder["model"], "--data", folder["data.jsonl"], "--json");
+        CliResult scored = Cli.Done("reward", "--policy", folder["model"], "--reference", folder["model"], "--data", folder["data.jsonl"],
+            "--json");
         Assert.Contains($"reward: {Examples.Length} of {Examples.Length}", scored.Error, StringComparison.Ordinal);
         Assert.Equal(Examples.Length, scored.Json.Length);
     }
@@ -89,10 +94,12 @@ public sealed class RewardCommandTests
         Checkpoint.Save(folder["model"], model, tokenizer);
         Checkpoint.Save(folder["bare"], model, null);
         File.WriteAllText(folder["text.jsonl"], """{"prompt": "é=", "completion": "ab"}""");
-        JsonElement line = Cli.Done("reward", "--policy", folder["bare"], "--reference", folder["model"], "--data", folder["text.jsonl"], "--json").Json.Single();
+        JsonElement line = Cli.Done("reward", "--policy", folder["bare"], "--reference", folder["model"], "--data", folder["text.jsonl"],
+            "--json").Json.Single();
         Assert.Equal(["a", "b", "<end>"], line.GetProperty("tokens").EnumerateArray().Select(v => v.GetString()));
         Assert.Equal(0, line.GetProperty("sums").GetProperty("rHat").GetDouble());
-        CliResult refused = Cli.Run("reward", "--policy", folder["bare"], "--reference", folder["bare"], "--data", folder["text.jsonl"], "--json");
+        CliResult refused = Cli.Run("reward", "--policy", folder["bare"], "--reference", folder["bare"], "--data", folder["text.jsonl"],
+            "--json");
         Assert.Equal(ExitCode.Failed, refused.Code);
         Assert.Contains("text.jsonl:1:", refused.Error, StringComparison.Ordinal);
         Assert.Contains("no tokenizer", refused.Error, StringComparison.Ordinal);
@@ -106,13 +113,19 @@ public sealed class RewardCommandTests
         using Transformer model = Model(device, 1, 2, false);
         Checkpoint.Save(folder["whole"], model, null);
         Checkpoint.Save(folder["sharded"], model, null);
-        File.Move(Path.Combine(folder["sharded"], "model.safetensors"), Path.Combine(folder["sharded"], "model-00001-of-00002.safetensors"));
+        File.Move(Path.Combine(folder["sharded"], "model.safetensors"),
+            Path.Combine(folder["sharded"], "model-00001-of-00002.safetensors"));
         File.WriteAllText(Path.Combine(folder["sharded"], "model.safetensors.index.json"), "{}");
         WriteIds(folder["data.jsonl"]);
-        Assert.Contains("weight_map", Cli.Run("reward", "--policy", folder["sharded"], "--reference", folder["whole"], "--data", folder["data.jsonl"]).Error, StringComparison.Ordinal);
+        Assert.Contains("weight_map",
+            Cli.Run("reward", "--policy", folder["sharded"], "--reference", folder["whole"], "--data", folder["data.jsonl"]).Error,
+            StringComparison.Ordinal);
         string config = Path.Combine(folder["whole"], "config.json");
-        File.WriteAllText(config, File.ReadAllText(config).Replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", StringComparison.Ordinal));
-        Assert.Contains("num_hidden_layers", Cli.Run("reward", "--policy", folder["whole"], "--reference", folder["whole"], "--data", folder["data.jsonl"]).Error, StringComparison.Ordinal);
+        File.WriteAllText(config, File.ReadAllText(config)
+            .Replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", StringComparison.Ordinal));
+        Assert.Contains("num_hidden_layers",
+            Cli.Run("reward", "--policy", folder["whole"], "--reference", folder["whole"], "--data", folder["data.jsonl"]).Error,
+            StringComparison.Ordinal);
     }
 
     private static TransformerConfig Config(int vocabSize, int keyValueHeads, bool tied) => new()
@@ -142,7 +155,8 @@ public sealed class RewardCommandTests
         using Tape tape = Tape.NoGrad(model.Device);
         float[] all = model.Forward(tape.Sequences(ids)).ToArray();
         int v = model.Config.VocabSize;
-        return [.. Enumerable.Range(prompt.Length - 1, response.Length).Select(t => all[(t * v)..((t + 1) * v)].Select(x => (double)x).ToArray())];
+        return [.. Enumerable.Range(prompt.Length - 1, response.Length)
+            .Select(t => all[(t * v)..((t + 1) * v)].Select(x => (double)x).ToArray())];
     }
 
     private static double LogSumExp(double[] x)

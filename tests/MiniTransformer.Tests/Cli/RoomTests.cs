@@ -38,9 +38,11 @@ public sealed class RoomTests : IDisposable
         string Letters(int n) => string.Concat(Enumerable.Range(0, n).Select(_ => (char)('a' + rng.NextInt(26))));
         File.WriteAllLines(folder["mixed.jsonl"], Enumerable.Range(0, 80).SelectMany(_ => new[]
         {
-            $$"""{"prompt": "S{{Letters(3)}}:", "completion": "one two three four five six seven"}""", $$"""{"prompt": "L{{Letters(48)}}:", "completion": "no"}""",
+            $$"""{"prompt": "S{{Letters(3)}}:", "completion": "one two three four five six seven"}""",
+            $$"""{"prompt": "L{{Letters(48)}}:", "completion": "no"}""",
         }));
-        string[] settings = ["--steps", "120", "--batch", "32", "--held-out", "0.2", "--lr", "1e-2", "--layers", "1", "--hidden", "32", "--heads", "2", "--threads", "1"];
+        string[] settings = ["--steps", "120", "--batch", "32", "--held-out", "0.2", "--lr", "1e-2", "--layers", "1", "--hidden", "32",
+            "--heads", "2", "--threads", "1"];
         Cli.Done(["sft", "--data", folder["mixed.jsonl"], .. settings, .. Cli.NoCurve, "--out", folder["run"]]);
         JsonElement row = Cli.Done("eval", "--run", folder["run"], "--json", "--threads", "1").Json.Single();
         Assert.Equal(1, row.GetProperty("greedy").GetProperty("total").GetDouble());
@@ -56,7 +58,8 @@ public sealed class RoomTests : IDisposable
         CliResult among = Cli.RunWith($"{Long}\na\n", flags);
         Assert.Equal(ExitCode.Done, among.Code);
         Assert.Equal(alone.ToString(), among.Json[1].ToString());
-        int[] lengths = [.. among.Json.Where(line => !line.GetProperty("ended").GetBoolean()).Select(line => line.GetProperty("ids").GetArrayLength())];
+        int[] lengths = [.. among.Json.Where(line => !line.GetProperty("ended").GetBoolean())
+            .Select(line => line.GetProperty("ids").GetArrayLength())];
         Assert.All(lengths, length => Assert.True(length is 3 or Positions - 1));
         Assert.NotEmpty(lengths);
     }
@@ -78,7 +81,8 @@ public sealed class RoomTests : IDisposable
     {
         File.WriteAllLines(folder["data.jsonl"],
         [
-            $$"""{"prompt": "{{Long}}{{Long}}", "completion": "b"}""", $$"""{"prompt": "{{Long}}", "completion": "longer than there is room for"}""",
+            $$"""{"prompt": "{{Long}}{{Long}}", "completion": "b"}""",
+            $$"""{"prompt": "{{Long}}", "completion": "longer than there is room for"}""",
             """{"prompt": "a", "completion": "b"}""", """{"prompt": "c", "completion": "d"}""",
         ]);
         string[] eval = ["eval", "--run", model, "--data", folder["data.jsonl"], "--max-tokens", "40", "--json", "--threads", "1"];
@@ -96,8 +100,10 @@ public sealed class RoomTests : IDisposable
     [Fact]
     public void Dpr_leaves_out_a_prompt_that_is_too_long_and_takes_the_reference_s_context_into_account()
     {
-        File.WriteAllLines(folder["data.jsonl"], Enumerable.Range(0, 20).Select(i => $$"""{"prompt": "{{(char)('a' + i)}}", "completion": "some answer"}"""));
-        Cli.Done(["sft", "--base", model, "--data", folder["data.jsonl"], "--steps", "2", "--threads", "1", .. Cli.NoCurve, "--out", folder["sft"]]);
+        File.WriteAllLines(folder["data.jsonl"], Enumerable.Range(0, 20)
+            .Select(i => $$"""{"prompt": "{{(char)('a' + i)}}", "completion": "some answer"}"""));
+        Cli.Done(["sft", "--base", model, "--data", folder["data.jsonl"], "--steps", "2", "--threads", "1", .. Cli.NoCurve, "--out",
+            folder["sft"]]);
         using (Device device = Device.Cpu(1))
         {
             TransformerConfig shorter = TransformerConfig.Load(model) with { MaxPositions = 12 };
@@ -106,7 +112,8 @@ public sealed class RoomTests : IDisposable
         }
 
         File.WriteAllLines(folder["prompts.jsonl"], ["""{"prompt": "a"}""", $$"""{"prompt": "{{Long}}{{Long}}"}""", """{"prompt": "b"}"""]);
-        string[] dpr = ["dpr", "--run", folder["sft"], "--prompts", folder["prompts.jsonl"], "--updates", "1", "--prompts-per-update", "4", "--max-tokens", "40", "--threads", "1", .. Cli.NoCurve];
+        string[] dpr = ["dpr", "--run", folder["sft"], "--prompts", folder["prompts.jsonl"], "--updates", "1", "--prompts-per-update", "4",
+            "--max-tokens", "40", "--threads", "1", .. Cli.NoCurve];
         CliResult result = Cli.Done([.. dpr, "--reference", folder["shorter"], "--out", folder["dpr"]]);
         Assert.Contains($"{folder["prompts.jsonl"]}:2 ({2 * Long.Length + 1} tokens)", result.Error, StringComparison.Ordinal);
         Assert.Contains("left out", result.Error, StringComparison.Ordinal);
@@ -141,8 +148,10 @@ public sealed class RoomTests : IDisposable
         string[] flags = ["--data", folder["ids.jsonl"], "--threads", "1"];
         CliResult reward = Cli.Done(["reward", "--policy", folder["wide"], "--reference", folder["wide"], "--json", .. flags]);
         Assert.Equal(["b", "<id 300>", "c", "<id 301>"], reward.Json[0].GetProperty("tokens").EnumerateArray().Select(t => t.GetString()));
-        Assert.Contains("prompt: <id 305>a", Cli.Done(["reward", "--policy", folder["wide"], "--reference", folder["wide"], .. flags]).Out, StringComparison.Ordinal);
-        JsonElement[] lines = Cli.Done("generate", "--model", folder["wide"], "--prompt", "a", "--count", "30", "--json", "--threads", "1").Json;
+        Assert.Contains("prompt: <id 305>a", Cli.Done(["reward", "--policy", folder["wide"], "--reference", folder["wide"], .. flags]).Out,
+            StringComparison.Ordinal);
+        JsonElement[] lines = Cli.Done("generate", "--model", folder["wide"], "--prompt", "a", "--count", "30", "--json", "--threads",
+            "1").Json;
         foreach (JsonElement line in lines)
         {
             int[] beyond = [.. line.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()).Where(id => id >= 262)];

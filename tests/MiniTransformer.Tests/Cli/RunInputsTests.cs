@@ -43,14 +43,17 @@ public sealed class RunInputsTests
         Project(project);
         Cli.Done(Sft(project, "sft"));
         Cli.Done(Dpr(project, "sft", "dpr"));
-        string data = Path.Combine(project, "own.jsonl"), prompts = Path.Combine(project, "prompts.jsonl"), sft = Path.Combine(project, "sft"), dpr = Path.Combine(project, "dpr");
+        string data = Path.Combine(project, "own.jsonl"), prompts = Path.Combine(project, "prompts.jsonl"),
+            sft = Path.Combine(project, "sft"), dpr = Path.Combine(project, "dpr");
 
-        Changed(data, "the data (--data)", ["sft", "--out", sft, "--resume"], ["dpr", "--out", dpr, "--resume"], ["eval", "--run", dpr], ["advise", "--run", sft]);
+        Changed(data, "the data (--data)", ["sft", "--out", sft, "--resume"], ["dpr", "--out", dpr, "--resume"], ["eval", "--run", dpr],
+            ["advise", "--run", sft]);
         Changed(prompts, "the prompts (--prompts)", ["dpr", "--out", dpr, "--resume"]);
         string final = "checkpoints/final/model.safetensors";
         Changed(Path.Combine(project, "base", final), "the base (--base)", ["sft", "--out", sft, "--resume"]);
         Changed(Path.Combine(sft, final), "the SFT run (--run)", ["dpr", "--out", dpr, "--resume"], ["eval", "--run", dpr]);
-        Changed(Path.Combine(sft, "checkpoints/base/model.safetensors"), "the reference base (--reference)", ["dpr", "--out", dpr, "--resume"], ["eval", "--run", dpr]);
+        Changed(Path.Combine(sft, "checkpoints/base/model.safetensors"), "the reference base (--reference)",
+            ["dpr", "--out", dpr, "--resume"], ["eval", "--run", dpr]);
 
         File.Move(data, folder["moved.jsonl"]);
         Assert.Contains("There is no", Cli.Run("sft", "--out", sft, "--resume").Error, StringComparison.Ordinal);
@@ -61,7 +64,8 @@ public sealed class RunInputsTests
         CliResult other = Cli.Run("sft", "--out", sft, "--resume", "--data", folder["other.jsonl"]);
         Assert.Equal(ExitCode.Failed, other.Code);
         Assert.Contains("other.jsonl', the data (--data), has changed since the run began", other.Error, StringComparison.Ordinal);
-        Assert.Contains("the run began without it", Cli.Run("dpr", "--out", Bare(project, sft), "--resume", "--prompts", prompts).Error, StringComparison.Ordinal);
+        Assert.Contains("the run began without it", Cli.Run("dpr", "--out", Bare(project, sft), "--resume", "--prompts", prompts).Error,
+            StringComparison.Ordinal);
 
         static void Changed(string file, string what, params string[][] commands)
         {
@@ -101,7 +105,8 @@ public sealed class RunInputsTests
         Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "40", "--out", folder["whole"]]);
         Assert.Equal(Cli.WeightsOf(folder["whole"]), Cli.WeightsOf(folder["sft"]));
 
-        void Write(string lr) => File.WriteAllText(settings, $$"""{"resume": true, "lr": {{lr}}, "out": {{JsonSerializer.Serialize(folder["sft"])}}}""");
+        void Write(string lr) =>
+            File.WriteAllText(settings, $$"""{"resume": true, "lr": {{lr}}, "out": {{JsonSerializer.Serialize(folder["sft"])}}}""");
     }
 
     [Fact]
@@ -112,9 +117,14 @@ public sealed class RunInputsTests
         Cli.Done(Sft(folder["p"], "whole"));
         Begin(folder["p/old"], Sft(folder["p"], "old"));
         string run = folder["p/old"];
-        foreach (string file in Directory.GetFiles(run, "SHA256SUMS", SearchOption.AllDirectories).Append(Path.Combine(run, "metrics.sha256"))) File.Delete(file);
+        foreach (string file in Directory.GetFiles(run, "SHA256SUMS", SearchOption.AllDirectories)
+            .Append(Path.Combine(run, "metrics.sha256")))
+        {
+            File.Delete(file);
+        }
         string path = Path.Combine(run, "run.json");
-        string[] old = [.. File.ReadAllLines(path).Where(line => !line.Contains("ha256\"", StringComparison.Ordinal) && !line.Contains("\"folder\"", StringComparison.Ordinal))];
+        string[] old = [.. File.ReadAllLines(path)
+            .Where(line => !line.Contains("ha256\"", StringComparison.Ordinal) && !line.Contains("\"folder\"", StringComparison.Ordinal))];
         old[^2] = old[^2].TrimEnd(',');
         File.WriteAllLines(path, old);
         Cli.Done("sft", "--out", run, "--resume");
@@ -129,18 +139,23 @@ public sealed class RunInputsTests
     private static void Project(string path)
     {
         Directory.CreateDirectory(path);
-        File.WriteAllLines(Path.Combine(path, "own.jsonl"), Enumerable.Range(0, 20).Select(i => $$"""{"prompt": "say {{i}}: ", "completion": "{{i % 3}}"}"""));
+        File.WriteAllLines(Path.Combine(path, "own.jsonl"), Enumerable.Range(0, 20)
+            .Select(i => $$"""{"prompt": "say {{i}}: ", "completion": "{{i % 3}}"}"""));
         File.WriteAllLines(Path.Combine(path, "prompts.jsonl"), Enumerable.Range(30, 6).Select(i => $$"""{"prompt": "say {{i}}: "}"""));
-        File.WriteAllLines(Path.Combine(path, "earlier.jsonl"), Enumerable.Range(40, 8).Select(i => $$"""{"prompt": "say {{i}}: ", "completion": "{{i % 3}}"}"""));
-        Cli.Done(["sft", "--data", Path.Combine(path, "earlier.jsonl"), "--steps", "1", "--held-out", "0", "--hidden", "8", "--layers", "1", "--heads", "1", "--out", Path.Combine(path, "base"), .. Small]);
+        File.WriteAllLines(Path.Combine(path, "earlier.jsonl"), Enumerable.Range(40, 8)
+            .Select(i => $$"""{"prompt": "say {{i}}: ", "completion": "{{i % 3}}"}"""));
+        Cli.Done(["sft", "--data", Path.Combine(path, "earlier.jsonl"), "--steps", "1", "--held-out", "0", "--hidden", "8", "--layers",
+            "1", "--heads", "1", "--out", Path.Combine(path, "base"), .. Small]);
     }
 
     private static string[] Sft(string path, string name) =>
-        ["sft", "--base", Path.Combine(path, "base"), "--data", Path.Combine(path, "own.jsonl"), "--held-out", "0.25", "--steps", "40", "--lr", "0.01", "--out", Path.Combine(path, name), .. Small];
+        ["sft", "--base", Path.Combine(path, "base"), "--data", Path.Combine(path, "own.jsonl"), "--held-out", "0.25", "--steps", "40",
+            "--lr", "0.01", "--out", Path.Combine(path, name), .. Small];
 
     private static string[] Dpr(string path, string sft, string name) =>
     [
-        "dpr", "--run", Path.Combine(path, sft), "--prompts", Path.Combine(path, "prompts.jsonl"), "--reference", $"base,{Path.Combine(path, "base")}/checkpoints/base", "--updates", "8",
+        "dpr", "--run", Path.Combine(path, sft), "--prompts", Path.Combine(path, "prompts.jsonl"), "--reference",
+        $"base,{Path.Combine(path, "base")}/checkpoints/base", "--updates", "8",
         "--out", Path.Combine(path, name), .. Fast,
     ];
 

@@ -26,7 +26,8 @@ public sealed class RunSettingsTests
         (CliCommand command, Type run, string[] known) = name switch
         {
             "sft" => (SftCommand.Create(), typeof(SftRun), new[] { "dataSha256", "baseSha256", "evalDataSha256" }),
-            "dpr" => (DprCommand.Create(), typeof(DprRun), ["sft", "advice", "runSha256", "referenceSha256", "promptsSha256", "evalDataSha256"]),
+            "dpr" =>
+                (DprCommand.Create(), typeof(DprRun), ["sft", "advice", "runSha256", "referenceSha256", "promptsSha256", "evalDataSha256"]),
             "compare" => (CompareCommand.Create(), typeof(ComparisonSettings), ["dataSha256", "baseSha256", "evalDataSha256"]),
             "credit" => (CreditCommand.Create(), typeof(CreditSettings), []),
             _ => (DemoCommand.Create(), typeof(DemoSettings), Array.Empty<string>()),
@@ -34,7 +35,8 @@ public sealed class RunSettingsTests
         string[] flags = [.. command.Command.Options.OfType<IFlag>().Where(flag => flag.Saved).Select(flag => flag.Key)];
         string[] properties = [.. run.GetProperties().Where(p => p.CanWrite)
             .Select(p => p.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name ?? JsonNamingPolicy.KebabCaseLower.ConvertName(p.Name))];
-        Assert.Equal(flags.Concat(known).Concat(["command", "folder"]).Order(StringComparer.Ordinal), properties.Order(StringComparer.Ordinal));
+        Assert.Equal(flags.Concat(known).Concat(["command", "folder"]).Order(StringComparer.Ordinal),
+            properties.Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -43,7 +45,8 @@ public sealed class RunSettingsTests
         using var folder = new TemporaryFolder();
         string[] flags =
         [
-            "--objective", "inverse-q-chi2", "--gamma", "0.9", "--alpha", "3", "--lr", "0.001", "--final-fraction", "0.5", "--max-grad-norm", "2", "--warmup", "1",
+            "--objective", "inverse-q-chi2", "--gamma", "0.9", "--alpha", "3", "--lr", "0.001", "--final-fraction", "0.5",
+            "--max-grad-norm", "2", "--warmup", "1",
             "--in-order", "--keep-at", "none", "--seed", "18446744073709551615", "--steps", "1",
         ];
         Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, .. flags, "--out", folder["sft"]]);
@@ -51,7 +54,8 @@ public sealed class RunSettingsTests
         Assert.Equal(SealedJson.Read(folder["sft/run.json"]).ToJsonString(), run.ToJson().ToJsonString());
         SftOptions options = run.Options();
         Assert.Equal(new Objective(ObjectiveKind.InverseQChi2, .9, 3), options.Objective);
-        Assert.Equal((1, 16, .001, 1, .5, 2f, false, ulong.MaxValue, 0), (options.Steps, options.BatchSize, options.LearningRate, options.WarmupSteps,
+        Assert.Equal((1, 16, .001, 1, .5, 2f, false, ulong.MaxValue, 0),
+            (options.Steps, options.BatchSize, options.LearningRate, options.WarmupSteps,
             options.FinalFraction, options.Optimizer.ClipNorm, options.Shuffle, options.Seed, options.KeepAt.Count));
     }
 
@@ -83,8 +87,10 @@ public sealed class RunSettingsTests
             Clip = 15,
         };
         DprOptions o = run.Options(16, Vocabulary.Of(new ByteTokenizer()));
-        Assert.Equal((2, 3, .004, 5, .6f, .7, true), (o.Updates, o.PromptsPerUpdate, o.LearningRate, o.WarmupUpdates, o.Temperature, o.Gamma, o.SentenceLevel));
-        Assert.Equal((Baseline.None, false, 8.0, 9.0, KlForm.K3, .1), (o.Baseline, o.Whiten, o.Beta, o.ReferenceBeta, o.KlForm, o.EntropyBonus));
+        Assert.Equal((2, 3, .004, 5, .6f, .7, true),
+            (o.Updates, o.PromptsPerUpdate, o.LearningRate, o.WarmupUpdates, o.Temperature, o.Gamma, o.SentenceLevel));
+        Assert.Equal((Baseline.None, false, 8.0, 9.0, KlForm.K3, .1),
+            (o.Baseline, o.Whiten, o.Beta, o.ReferenceBeta, o.KlForm, o.EntropyBonus));
         Assert.Equal((11f, 12UL, 13.0, 16, 17), (o.Optimizer.ClipNorm, o.Seed, o.CollapseKl, o.MaxTokens, o.MicroBatchSize));
         Assert.Equal(new RewardOptions { Kind = RewardKind.LogPolicy, Floor = .14, Centred = true, Clip = 15 }, run.RewardOptions);
         DprOptions plain = new DprRun().Options(16, Vocabulary.Of(new ByteTokenizer()));
@@ -97,18 +103,23 @@ public sealed class RunSettingsTests
     {
         Vocabulary vocabulary = Vocabulary.Of(new ByteTokenizer());
         RunData data = new DataSource("upper", null, 1, 20, 0, 1).Load(vocabulary);
-        foreach (ulong seed in new ulong[] { 1, 2 }) Assert.Equal(NamedSeed.Of("evaluation", seed), new RunEvaluation(data, vocabulary, seed).Sampling.Seed);
+        foreach (ulong seed in new ulong[] { 1, 2 })
+        {
+            Assert.Equal(NamedSeed.Of("evaluation", seed), new RunEvaluation(data, vocabulary, seed).Sampling.Seed);
+        }
     }
 
     [Fact]
     public void Kept_results_of_own_data_belong_to_all_that_changes_them()
     {
-        var examples = Demonstrations.FromExamples(Enumerable.Range(0, 40).Select(i => Example.FromText($"{i}: ", $"{i}", new ByteTokenizer())));
+        var examples = Demonstrations.FromExamples(Enumerable.Range(0, 40)
+            .Select(i => Example.FromText($"{i}: ", $"{i}", new ByteTokenizer())));
         Regime own = Regimes.OfOwn(OwnData.Split("own", examples, new NumericJudge(), .25, .25, 1), null), task = Regimes.All[0];
         var run = new ComparisonSettings { Command = "compare", Data = ["own.jsonl"], DataSha256 = ["ab"] };
         ComparisonSettings[] others =
         [
-            run with { Seed = 2 }, run with { Verify = "numeric" }, run with { Validation = .2 }, run with { HeldOut = .2 }, run with { InOrder = true }, run with { DataSha256 = ["cd"] },
+            run with { Seed = 2 }, run with { Verify = "numeric" }, run with { Validation = .2 }, run with { HeldOut = .2 },
+            run with { InOrder = true }, run with { DataSha256 = ["cd"] },
             run with { BaseSha256 = "ef" }, run with { EvalDataSha256 = "01" }, run with { Smoke = true },
         ];
         Assert.Equal(others.Length + 1, others.Append(run).Select(r => r.Belonging(own)).Distinct().Count());
@@ -122,7 +133,8 @@ public sealed class RunSettingsTests
         using var folder = new TemporaryFolder();
         Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "1", "--out", folder["sft"]]);
         string path = folder["sft/run.json"];
-        File.WriteAllText(path, SealedJson.Read(path).ToJsonString().Replace("\"final-fraction\"", "\"final-fractoin\"", StringComparison.Ordinal));
+        File.WriteAllText(path, SealedJson.Read(path).ToJsonString()
+            .Replace("\"final-fraction\"", "\"final-fractoin\"", StringComparison.Ordinal));
         CliResult result = Cli.Run("eval", "--run", folder["sft"]);
         Assert.Equal(ExitCode.Failed, result.Code);
         Assert.Contains("final-fractoin", result.Error, StringComparison.Ordinal);
@@ -133,15 +145,20 @@ public sealed class RunSettingsTests
     public void A_resumed_run_starts_no_command_out_of_its_folder_and_says_how_to_name_it_again()
     {
         using var folder = new TemporaryFolder();
-        string touched = folder["it's touched"], judge = $"command:touch '{touched.Replace("'", "'\\''", StringComparison.Ordinal)}'; echo 1";
-        File.WriteAllLines(folder["own.jsonl"], Enumerable.Range(0, 20).Select(i => $$"""{"prompt": "say {{i}}: ", "completion": "{{i % 3}}"}"""));
+        string touched = folder["it's touched"], judge = $"command:touch '{touched.Replace("'", "'\\''", StringComparison.Ordinal)}'; echo "
+            + "1";
+        File.WriteAllLines(folder["own.jsonl"], Enumerable.Range(0, 20)
+            .Select(i => $$"""{"prompt": "say {{i}}: ", "completion": "{{i % 3}}"}"""));
         string[] small = ["--hidden", "8", "--layers", "1", "--heads", "1", "--batch", "8", "--threads", "1", "--evaluate-every", "0"];
         string sft = folder["sft"], dpr = folder["dpr"];
-        CliResult stopped = Cli.RunStopped(() => RunDirectory.Exists(sft), ["sft", "--data", folder["own.jsonl"], "--verify", judge, "--steps", "300", "--out", sft, .. small]);
+        CliResult stopped = Cli.RunStopped(() =>
+            RunDirectory.Exists(sft), ["sft", "--data", folder["own.jsonl"], "--verify", judge, "--steps", "300", "--out", sft, .. small]);
         Refused(stopped, "sft", sft);
         Cli.Done("sft", "--out", sft, "--resume", "--verify", judge);
 
-        stopped = Cli.RunStopped(() => RunDirectory.Exists(dpr), "dpr", "--run", sft, "--verify", judge, "--updates", "100", "--prompts-per-update", "4", "--out", dpr, "--threads", "1", "--evaluate-every", "0");
+        stopped = Cli.RunStopped(() =>
+            RunDirectory.Exists(dpr), "dpr", "--run", sft, "--verify", judge, "--updates", "100", "--prompts-per-update", "4", "--out",
+            dpr, "--threads", "1", "--evaluate-every", "0");
         Refused(stopped, "dpr", dpr);
 
         // Neither is one of a file of settings.

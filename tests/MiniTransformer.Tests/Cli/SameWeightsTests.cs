@@ -26,16 +26,20 @@ public sealed class SameWeightsTests : IDisposable
         Assert.Equal(ExitCode.BadUsage, refused.Code);
         Assert.Contains("the reference 1 has the weights of π_SFT itself, to the bit", refused.Error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(folder["same"]));
-        Assert.Contains("Warning: the reference 1 has the weights", Cli.Done([.. dpr, "--reference", "base,1", "--out", folder["two"]]).Error, StringComparison.Ordinal);
-        Assert.DoesNotContain("has the weights", Cli.Done([.. dpr, "--reference", "base", "--out", folder["base"]]).Error, StringComparison.Ordinal);
+        Assert.Contains("Warning: the reference 1 has the weights",
+            Cli.Done([.. dpr, "--reference", "base,1", "--out", folder["two"]]).Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("has the weights", Cli.Done([.. dpr, "--reference", "base", "--out", folder["base"]]).Error,
+            StringComparison.Ordinal);
         Cli.Done([.. dpr, "--reference", "1", "--reward", "log-policy", "--out", folder["log"]]); // looks at no reference
     }
 
     [Fact]
     public void Dpr_warns_by_name_of_a_reference_that_is_all_but_the_expert()
     {
-        Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "4", "--keep-at", "0.75", "--final-fraction", "0", "--lr", "1e-6", "--out", folder["still"]]);
-        CliResult warned = Cli.Done(["dpr", "--run", folder["still"], "--reference", "0.75", "--updates", "3", "--prompts-per-update", "8", "--threads", "1", .. Cli.NoCurve, "--out", folder["dpr"]]);
+        Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "4", "--keep-at", "0.75", "--final-fraction", "0", "--lr", "1e-6",
+            "--out", folder["still"]]);
+        CliResult warned = Cli.Done(["dpr", "--run", folder["still"], "--reference", "0.75", "--updates", "3", "--prompts-per-update", "8",
+            "--threads", "1", .. Cli.NoCurve, "--out", folder["dpr"]]);
         Assert.Contains("Warning: the reward is all but nothing", warned.Error, StringComparison.Ordinal);
         Assert.Contains("The reference 0.75 is all but π_SFT", warned.Error, StringComparison.Ordinal);
         Assert.Equal(2, warned.Error.Split("Warning: the reward is all but nothing").Length); // once
@@ -46,9 +50,12 @@ public sealed class SameWeightsTests : IDisposable
     {
         File.WriteAllText(folder["data.jsonl"], """{"prompt": "a", "completion": "b"}""");
         CliResult reward = Cli.Done("reward", "--policy", run, "--reference", "1", "--data", folder["data.jsonl"], "--threads", "1");
-        Assert.Contains("Warning: the reference 1 has the weights of the policy itself, to the bit", reward.Error, StringComparison.Ordinal);
-        CliResult credit = Cli.Done("credit", "--policy", run, "--reference", "half,1", "--data", folder["data.jsonl"], "--out", folder["c.html"], "--threads", "1");
-        Assert.Contains("Warning: the reference 1 has the weights of the policy itself, to the bit", credit.Error, StringComparison.Ordinal);
+        Assert.Contains("Warning: the reference 1 has the weights of the policy itself, to the bit", reward.Error,
+            StringComparison.Ordinal);
+        CliResult credit = Cli.Done("credit", "--policy", run, "--reference", "half,1", "--data", folder["data.jsonl"], "--out",
+            folder["c.html"], "--threads", "1");
+        Assert.Contains("Warning: the reference 1 has the weights of the policy itself, to the bit", credit.Error,
+            StringComparison.Ordinal);
         Assert.DoesNotContain("reference half has", credit.Error, StringComparison.Ordinal);
     }
 

@@ -19,10 +19,12 @@ public sealed class SaveDtypeTests : IDisposable
     public void A_run_writes_its_models_in_the_type_of_its_base_or_in_the_one_that_is_asked_for(string family, string? asked, string dtype)
     {
         new FamilyCase(family).Write(folder["base"], ElementType.BF16);
-        File.WriteAllLines(folder["data.jsonl"], Enumerable.Range(0, 6).Select(i => $$"""{"prompt_ids":[2,{{i + 3}}],"completion_ids":[{{i + 10}},7,1]}"""));
+        File.WriteAllLines(folder["data.jsonl"], Enumerable.Range(0, 6)
+            .Select(i => $$"""{"prompt_ids":[2,{{i + 3}}],"completion_ids":[{{i + 10}},7,1]}"""));
         string[] sft =
         [
-            "sft", "--base", folder["base"], "--data", folder["data.jsonl"], "--steps", "2", "--batch", "3", "--threads", "1", "--out", folder["run"],
+            "sft", "--base", folder["base"], "--data", folder["data.jsonl"], "--steps", "2", "--batch", "3", "--threads", "1", "--out",
+            folder["run"],
             .. asked is null ? Array.Empty<string>() : ["--save-dtype", asked],
         ];
         CliResult trained = Cli.Run(sft);
@@ -30,7 +32,8 @@ public sealed class SaveDtypeTests : IDisposable
         Assert.Equal((dtype, "F32"), (Dtype("run/checkpoints/final"), Dtype("run/checkpoints/last")));
         string[] asDpr = asked is null ? [] : ["--save-dtype", asked];
         CliResult reinforced = Cli.Run(
-            ["dpr", "--run", folder["run"], "--updates", "1", "--prompts-per-update", "2", "--max-tokens", "4", "--threads", "1", "--out", folder["dpr"], .. asDpr]);
+            ["dpr", "--run", folder["run"], "--updates", "1", "--prompts-per-update", "2", "--max-tokens", "4", "--threads", "1", "--out",
+                folder["dpr"], .. asDpr]);
         Assert.True(reinforced.Code == 0, reinforced.Error);
         Assert.Equal(dtype, Dtype("dpr/checkpoints/final"));
         Assert.Equal(TransformerConfig.Load(folder["base"]), TransformerConfig.Load(folder["dpr/checkpoints/final"]));
@@ -40,8 +43,10 @@ public sealed class SaveDtypeTests : IDisposable
     public void A_run_from_a_base_in_shards_resumes_and_refuses_another_base_in_its_place()
     {
         new FamilyCase("mistral").Write(folder["base"], ElementType.F16, shardBytes: 3000);
-        File.WriteAllLines(folder["data.jsonl"], Enumerable.Range(0, 6).Select(i => $$"""{"prompt_ids":[2,{{i + 3}}],"completion_ids":[{{i + 10}},7,1]}"""));
-        string[] sft = ["sft", "--base", folder["base"], "--data", folder["data.jsonl"], "--steps", "2", "--batch", "3", "--threads", "1", "--out", folder["run"]];
+        File.WriteAllLines(folder["data.jsonl"], Enumerable.Range(0, 6)
+            .Select(i => $$"""{"prompt_ids":[2,{{i + 3}}],"completion_ids":[{{i + 10}},7,1]}"""));
+        string[] sft = ["sft", "--base", folder["base"], "--data", folder["data.jsonl"], "--steps", "2", "--batch", "3", "--threads", "1",
+            "--out", folder["run"]];
         Assert.Equal(0, Cli.Run(sft).Code);
         CliResult resumed = Cli.Run("sft", "--resume", "--out", folder["run"]);
         Assert.True(resumed.Code == 0, resumed.Error);
@@ -56,7 +61,8 @@ public sealed class SaveDtypeTests : IDisposable
 
     [Fact]
     public void A_type_that_is_none_is_refused() =>
-        Assert.Contains("'bf16' is none of float32, float16, bfloat16", Cli.Run("sft", "--task", "copy", "--save-dtype", "bf16", "--out", folder["run"]).Error, StringComparison.Ordinal);
+        Assert.Contains("'bf16' is none of float32, float16, bfloat16",
+            Cli.Run("sft", "--task", "copy", "--save-dtype", "bf16", "--out", folder["run"]).Error, StringComparison.Ordinal);
 
     private string Dtype(string model)
     {

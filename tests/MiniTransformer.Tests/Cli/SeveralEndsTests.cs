@@ -32,7 +32,8 @@ public sealed class SeveralEndsTests : IDisposable
     [InlineData("generation")]
     public void Generate_stops_at_either(string model)
     {
-        JsonElement[] lines = Cli.Done("generate", "--model", folder[model], "--prompt", "1 2", "--count", "60", "--max-tokens", "20", "--json").Json;
+        JsonElement[] lines = Cli.Done("generate", "--model", folder[model], "--prompt", "1 2", "--count", "60", "--max-tokens", "20",
+            "--json").Json;
         int[][] ids = [.. lines.Select(line => line.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()).ToArray())];
         Assert.Equal(ids.Select(r => r[^1] is First or Second), lines.Select(line => line.GetProperty("ended").GetBoolean()));
         Assert.All(ids, response => Assert.DoesNotContain(response[..^1], id => id is First or Second));
@@ -44,13 +45,16 @@ public sealed class SeveralEndsTests : IDisposable
     [InlineData("generation", "7")]
     public void Sft_takes_responses_as_they_end_and_keeps_the_list_and_generation_config(string model, string written)
     {
-        File.WriteAllLines(folder["ids.jsonl"], Enumerable.Range(0, 6).Select(i => $$"""{"prompt_ids":[1,{{8 + i}}],"completion_ids":[{{9 + i}},{{(i % 2 == 0 ? First : Second)}}]}"""));
-        Cli.Done("sft", "--base", folder[model], "--data", folder["ids.jsonl"], "--steps", "2", "--held-out", "0.3", "--threads", "1", "--out", folder["run"]);
+        File.WriteAllLines(folder["ids.jsonl"], Enumerable.Range(0, 6)
+            .Select(i => $$"""{"prompt_ids":[1,{{8 + i}}],"completion_ids":[{{9 + i}},{{(i % 2 == 0 ? First : Second)}}]}"""));
+        Cli.Done("sft", "--base", folder[model], "--data", folder["ids.jsonl"], "--steps", "2", "--held-out", "0.3", "--threads", "1",
+            "--out", folder["run"]);
         string final = Path.Combine(folder["run"], "checkpoints", "final");
         JsonNode config = JsonNode.Parse(File.ReadAllText(Path.Combine(final, "config.json")))!;
         Assert.Equal(written, config["eos_token_id"]!.ToJsonString());
         if (model == "generation")
-            Assert.Equal(File.ReadAllText(Path.Combine(folder[model], "generation_config.json")), File.ReadAllText(Path.Combine(final, "generation_config.json")));
+            Assert.Equal(File.ReadAllText(Path.Combine(folder[model], "generation_config.json")),
+                File.ReadAllText(Path.Combine(final, "generation_config.json")));
         Assert.Equal([First, Second], TransformerConfig.Load(final).Ends);
     }
 }

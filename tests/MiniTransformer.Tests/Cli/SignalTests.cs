@@ -20,12 +20,15 @@ public sealed class SignalTests : IDisposable
     public void A_training_that_is_signalled_saves_its_updates_and_the_line_that_it_prints_resumes_it(int signal)
     {
         string run = folder["it's a run"];
-        Result stopped = Signalled(signal, () => Cli.LinesOfMetrics(run) >= 5, ["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "400", "--out", run]);
+        Result stopped = Signalled(signal, () =>
+            Cli.LinesOfMetrics(run) >= 5, ["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "400", "--out", run]);
         Assert.Equal(ExitCode.Interrupted, stopped.Code);
         Assert.Contains("a checkpoint is saved", stopped.Error, StringComparison.Ordinal);
         string line = stopped.Error.Split('\n').Single(l => l.StartsWith("  ", StringComparison.Ordinal));
         string installed = $"minitransformer() {{ '{Host}' '{Tool}' \"$@\"; }}"; // as if it were
-        using Process pasted = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", $"{installed}\n{line}"]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        using Process pasted = Process.Start(new ProcessStartInfo("/bin/sh",
+            ["-c", $"{installed}\n{line}"])
+        { RedirectStandardError = true, RedirectStandardOutput = true })!;
         Task<string> said = pasted.StandardError.ReadToEndAsync();
         pasted.StandardOutput.ReadToEnd();
         pasted.WaitForExit();

@@ -14,11 +14,13 @@ public sealed class TrainingCommandTests
         CliResult trained = Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "6", "--keep-at", "0.3,0.5", "--out", sft]);
         Assert.Contains("random weights", trained.Out, StringComparison.Ordinal);
         string[] checkpoints = ["base", "final", "fraction-0.30", "fraction-0.50", "last"];
-        Assert.Equal(checkpoints, Directory.GetDirectories(Path.Combine(sft, "checkpoints")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(checkpoints, Directory.GetDirectories(Path.Combine(sft, "checkpoints")).Select(Path.GetFileName)
+            .Order(StringComparer.Ordinal));
         Assert.Equal(6, Cli.MetricsOf(sft).Length);
         Assert.Contains("<svg", File.ReadAllText(Path.Combine(sft, "report.html")), StringComparison.Ordinal);
 
-        Cli.Done("dpr", "--run", sft, "--updates", "2", "--prompts-per-update", "8", "--reference", "0.3", "--floor", "0.1", "--out", dpr, "--threads", "1");
+        Cli.Done("dpr", "--run", sft, "--updates", "2", "--prompts-per-update", "8", "--reference", "0.3", "--floor", "0.1", "--out", dpr,
+            "--threads", "1");
         Assert.NotEqual(Cli.WeightsOf(sft), Cli.WeightsOf(dpr));
         JsonElement evaluated = Cli.Done("eval", "--run", dpr, "--json").Json.Single();
         Assert.Equal(500, evaluated.GetProperty("prompts").GetInt32());
@@ -39,8 +41,10 @@ public sealed class TrainingCommandTests
         CliResult first = Cli.RunStopped(() => Cli.LinesOfMetrics(pieces) >= 3, [.. run, "--out", pieces]);
         Assert.Equal(ExitCode.Interrupted, first.Code);
         Assert.Contains($"sft --out {pieces} --resume", first.Error, StringComparison.Ordinal);
-        foreach (int lines in new[] { 40, 53, 100 }) // 51 updates and two points of the curve: after the checkpoint that is saved before the point at 50
-            Assert.Equal(ExitCode.Interrupted, Cli.RunStopped(() => Cli.LinesOfMetrics(pieces) >= lines, "sft", "--out", pieces, "--resume").Code);
+        // 51 updates and two points of the curve: after the checkpoint that is saved before the point at 50
+        foreach (int lines in new[] { 40, 53, 100 })
+            Assert.Equal(ExitCode.Interrupted,
+                Cli.RunStopped(() => Cli.LinesOfMetrics(pieces) >= lines, "sft", "--out", pieces, "--resume").Code);
         Cli.Done("sft", "--out", pieces, "--resume", "--threads", "2");
         Assert.Equal(Cli.WeightsOf(whole), Cli.WeightsOf(pieces));
         Assert.Equal(Cli.WeightsOf(whole, "fraction-0.50"), Cli.WeightsOf(pieces, "fraction-0.50"));
@@ -56,7 +60,8 @@ public sealed class TrainingCommandTests
         Cli.Done([.. run, "--out", whole]);
 
         // Three updates and the point before the first; the measurement after the third takes long enough to be struck, or nearly always.
-        CliResult stopped = Cli.RunStopped(() => File.Exists(Path.Combine(pieces, "checkpoints", "last", "trainer.json")), [.. run, "--out", pieces]);
+        CliResult stopped = Cli.RunStopped(() =>
+            File.Exists(Path.Combine(pieces, "checkpoints", "last", "trainer.json")), [.. run, "--out", pieces]);
         Assert.Equal(ExitCode.Interrupted, stopped.Code);
         Cli.Done("sft", "--out", pieces, "--resume");
         Assert.Equal(Cli.MetricsOf(whole), Cli.MetricsOf(pieces));
@@ -67,12 +72,14 @@ public sealed class TrainingCommandTests
     {
         using var folder = new TemporaryFolder();
         Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "3", "--out", folder["sft"]]);
-        string[] run = ["dpr", "--run", folder["sft"], "--updates", "40", "--prompts-per-update", "8", "--reference", "base", "--kl", "k1", "--lr", "1e-4", "--threads", "1"];
+        string[] run = ["dpr", "--run", folder["sft"], "--updates", "40", "--prompts-per-update", "8", "--reference", "base", "--kl", "k1",
+            "--lr", "1e-4", "--threads", "1"];
         string whole = folder["whole"], pieces = folder["pieces"];
         Cli.Done([.. run, "--out", whole]);
         Assert.Equal(ExitCode.Interrupted, Cli.RunStopped(() => Cli.LinesOfMetrics(pieces) >= 2, [.. run, "--out", pieces]).Code);
         foreach (int lines in new[] { 12, 25 })
-            Assert.Equal(ExitCode.Interrupted, Cli.RunStopped(() => Cli.LinesOfMetrics(pieces) >= lines, "dpr", "--out", pieces, "--resume").Code);
+            Assert.Equal(ExitCode.Interrupted,
+                Cli.RunStopped(() => Cli.LinesOfMetrics(pieces) >= lines, "dpr", "--out", pieces, "--resume").Code);
         Cli.Done("dpr", "--out", pieces, "--resume");
         Assert.Equal(Cli.WeightsOf(whole), Cli.WeightsOf(pieces));
         Assert.Equal(Cli.MetricsOf(whole), Cli.MetricsOf(pieces));
@@ -85,14 +92,19 @@ public sealed class TrainingCommandTests
         Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "6", "--keep-at", "0.3,0.5", "--out", folder["sft"]]);
         string[] run = ["dpr", "--run", folder["sft"], "--updates", "2", "--prompts-per-update", "8", "--threads", "1", .. Cli.NoCurve];
         Cli.Done([.. run, "--reference", "base", "--out", folder["plain"]]);
-        CliResult ensemble = Cli.Done([.. run, "--reference", $"base,0.3,{folder["sft"]}/checkpoints/fraction-0.50", "--out", folder["ensemble"]]);
-        foreach (string name in (string[])["reference (base)", "reference (0.3)", "reference (fraction-0.50)"]) Assert.Contains(name, ensemble.Out, StringComparison.Ordinal);
+        CliResult ensemble = Cli.Done([.. run, "--reference", $"base,0.3,{folder["sft"]}/checkpoints/fraction-0.50", "--out",
+            folder["ensemble"]]);
+        foreach (string name in (string[])["reference (base)", "reference (0.3)", "reference (fraction-0.50)"])
+        {
+            Assert.Contains(name, ensemble.Out, StringComparison.Ordinal);
+        }
         Cli.Done([.. run, "--reference", "base", "--clip", "0.01", "--out", folder["clip"]]);
         Cli.Done([.. run, "--reference", "base", "--beta-ref", "0.5", "--out", folder["dual"]]);
         Assert.Equal(4, ((string[])["plain", "ensemble", "clip", "dual"]).Select(name => Cli.WeightsOf(folder[name])).Distinct().Count());
 
         // The saved configuration names them too: the run can be evaluated and repeated.
-        Assert.True(double.IsFinite(Cli.Done("eval", "--run", folder["ensemble"], "--json").Json.Single().GetProperty("klToSft").GetDouble()));
+        Assert.True(double.IsFinite(Cli.Done("eval", "--run", folder["ensemble"], "--json").Json.Single().GetProperty("klToSft")
+            .GetDouble()));
         Cli.Done("dpr", "--config", Path.Combine(folder["ensemble"], "run.json"), "--out", folder["again"]);
         Assert.Equal(Cli.WeightsOf(folder["ensemble"]), Cli.WeightsOf(folder["again"]));
 
@@ -129,7 +141,8 @@ public sealed class TrainingCommandTests
         using var folder = new TemporaryFolder();
         Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "3", "--out", folder["sft"]]);
         string last = folder["sft/checkpoints/last"], state = Path.Combine(last, "trainer.json"), whole = File.ReadAllText(state);
-        foreach ((string field, string other) in new[] { ("\"updates\": 3", "\"updates\": 2"), ("\"epoch\": 0", "\"epoch\": 1"), ("\"step\": 3", "\"step\": 4"), ("\"stream\": 0", "\"stream\": 1") })
+        foreach ((string field, string other) in new[] { ("\"updates\": 3", "\"updates\": 2"), ("\"epoch\": 0", "\"epoch\": 1"),
+            ("\"step\": 3", "\"step\": 4"), ("\"stream\": 0", "\"stream\": 1") })
         {
             Assert.Contains(field, whole, StringComparison.Ordinal);
             File.WriteAllText(state, whole.Replace(field, other, StringComparison.Ordinal));
@@ -145,7 +158,8 @@ public sealed class TrainingCommandTests
     {
         using var folder = new TemporaryFolder();
         Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "1", "--out", folder["sft"]]);
-        Cli.Done(["dpr", "--run", folder["sft"], "--reference", "base", "--updates", "4", "--prompts-per-update", "4", "--threads", "1", .. Cli.NoCurve, "--out", folder["dpr"]]);
+        Cli.Done(["dpr", "--run", folder["sft"], "--reference", "base", "--updates", "4", "--prompts-per-update", "4", "--threads", "1",
+            .. Cli.NoCurve, "--out", folder["dpr"]]);
         string weights = Cli.WeightsOf(folder["dpr"]);
         CliResult result = Cli.Run("dpr", "--out", folder["dpr"], "--resume", "--updates", "3");
         Assert.Equal(ExitCode.BadUsage, result.Code);
@@ -170,7 +184,8 @@ public sealed class TrainingCommandTests
     public void Own_data_needs_no_class()
     {
         using var folder = new TemporaryFolder();
-        File.WriteAllLines(folder["own.jsonl"], Enumerable.Range(0, 20).Select(i => $$"""{"prompt": "say {{i}}: ", "completion": "{{i % 3}}"}"""));
+        File.WriteAllLines(folder["own.jsonl"], Enumerable.Range(0, 20)
+            .Select(i => $$"""{"prompt": "say {{i}}: ", "completion": "{{i % 3}}"}"""));
         string[] small = ["--hidden", "16", "--layers", "1", "--heads", "2", "--batch", "8", "--threads", "1"];
         Cli.Done(["sft", "--data", folder["own.jsonl"], "--steps", "4", "--held-out", "0.25", "--out", folder["sft"], .. small]);
         JsonElement evaluated = Cli.Done("eval", "--run", folder["sft"], "--json").Json.Single();
@@ -190,7 +205,8 @@ public sealed class TrainingCommandTests
     {
         using var folder = new TemporaryFolder();
         Cli.Done(["sft", .. Cli.Tiny, .. Cli.NoCurve, "--steps", "2", "--out", folder["base"]]);
-        Cli.Done("sft", "--base", folder["base"], "--task", "reverse", "--demonstrations", "32", "--steps", "1", "--good", "0.4", "--out", folder["better"]);
+        Cli.Done("sft", "--base", folder["base"], "--task", "reverse", "--demonstrations", "32", "--steps", "1", "--good", "0.4", "--out",
+            folder["better"]);
         Assert.Equal(Cli.WeightsOf(folder["base"]), Cli.WeightsOf(folder["better"], "base"));
         CliResult sized = Cli.Run("sft", "--base", folder["base"], "--task", "reverse", "--layers", "3", "--out", folder["x"]);
         Assert.Contains("--layers does not go with --base", sized.Error, StringComparison.Ordinal);

@@ -62,12 +62,14 @@ public sealed class UsageTests
     [InlineData("advise", "--run")]
     [InlineData("credit", "--run", "--plant")]
     [InlineData("credit", "--policy", "--plant")]
-    public void A_model_s_folder_that_is_not_there_is_bad_usage_of_its_flag_and_the_nearest_is_named(string command, string flag, params string[] others)
+    public void A_model_s_folder_that_is_not_there_is_bad_usage_of_its_flag_and_the_nearest_is_named(string command, string flag,
+        params string[] others)
     {
         using var folder = new TemporaryFolder();
         Directory.CreateDirectory(folder["models"]);
         File.WriteAllText(folder["x.jsonl"], "{\"prompt\": \"a\", \"completion\": \"b\"}");
-        CliResult result = Cli.Run([command, flag, folder["modles"], .. others.Select(o => o.StartsWith("x.", StringComparison.Ordinal) ? folder[o] : o)]);
+        CliResult result = Cli.Run([command, flag, folder["modles"],
+            .. others.Select(o => o.StartsWith("x.", StringComparison.Ordinal) ? folder[o] : o)]);
         Assert.True(result.Code == ExitCode.BadUsage, result.Error);
         Assert.Matches($"^error: {flag}: .*Did you mean '.*models'\\?\n$", result.Error);
     }

@@ -48,7 +48,8 @@ public sealed partial class WordsTests
         from flag in FlagPattern().Matches(StylePattern().Replace(literal.Value, ""))
         select flag.Value;
 
-    [GeneratedRegex("//[^\n]*|/\\*.*?\\*/|\\$*\"\"\"+.*?\"\"\"+|@?\\$?\"(?:\\\\.|[^\"\\\\\n])*\"|'(?:\\\\.|[^'\\\\])'", RegexOptions.Singleline)]
+    [GeneratedRegex("//[^\n]*|/\\*.*?\\*/|\\$*\"\"\"+.*?\"\"\"+|@?\\$?\"(?:\\\\.|[^\"\\\\\n])*\"|'(?:\\\\.|[^'\\\\])'",
+        RegexOptions.Singleline)]
     private static partial Regex LiteralPattern();
 
     [GeneratedRegex(@"(?<![\w-])--[a-z][a-z0-9-]+")]

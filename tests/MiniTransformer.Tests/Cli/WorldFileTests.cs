@@ -21,7 +21,8 @@ public sealed class WorldFileTests
         Assert.Null(Load(folder));
         WorldFile.Save(folder.Path, Regime, 1, "lazyshift of today", World);
         WorldResult read = Load(folder)!;
-        Assert.Equal(World.Results.Select(c => (c.Label, c.Greedy, c.Sampled, c.Kl)), read.Results.Select(c => (c.Label, c.Greedy, c.Sampled, c.Kl)));
+        Assert.Equal(World.Results.Select(c => (c.Label, c.Greedy, c.Sampled, c.Kl)),
+            read.Results.Select(c => (c.Label, c.Greedy, c.Sampled, c.Kl)));
         Assert.Equal(World.Results.Select(c => c.Role), read.Results.Select(c => c.Role)); // of the methods, not of the file
         Assert.DoesNotContain("role", File.ReadAllText(WorldFile.PathOf(folder.Path, Regime, 1)), StringComparison.OrdinalIgnoreCase);
         Assert.Equal(World.Facts!.Advice.Action, read.Facts!.Advice.Action);
@@ -49,7 +50,8 @@ public sealed class WorldFileTests
     [InlineData("""{"cells": [{"regime": "lazyshift", "seed": 1}], "facts": null}""")]
     [InlineData("""{"cells": [{"regime": "lazyshift", "seed": 2, "method": "SFT"}], "facts": null}""")]
     [InlineData("""{"cells": [{"regime": "noisy", "seed": 1, "method": "SFT"}], "facts": null}""")]
-    [InlineData("""{"cells": [{"regime": "lazyshift", "seed": 1, "method": "SFT"}, {"regime": "lazyshift", "seed": 1, "method": "SFT"}], "facts": null}""")]
+    [InlineData(
+        """{"cells": [{"regime": "lazyshift", "seed": 1, "method": "SFT"}, {"regime": "lazyshift", "seed": 1, "method": "SFT"}], "facts": null}""")]
     [InlineData("""{"cells": [], "facts": {"regime": "lazyshift", "seed": 1, "sweep": false}}""")]
     [InlineData("""{"cells": [], "fac""")]
     public void A_damaged_file_is_refused_with_the_way_out(string text)
@@ -68,12 +70,15 @@ public sealed class WorldFileTests
     {
         using var folder = new TemporaryFolder();
         WorldFile.Save(folder.Path, Regime, 1, "lazyshift smoke", World);
-        Assert.Contains("belongs to lazyshift smoke, and this run is lazyshift of today", Assert.Throws<UsageException>(() => Load(folder)).Message, StringComparison.Ordinal);
+        Assert.Contains("belongs to lazyshift smoke, and this run is lazyshift of today",
+            Assert.Throws<UsageException>(() => Load(folder)).Message, StringComparison.Ordinal);
         File.WriteAllText(WorldFile.PathOf(folder.Path, Regime, 1), """{"cells": [], "facts": null}""");
         Assert.Empty(Load(folder)!.Results);
         Assert.Contains(
             "does not say what it belongs to",
-            Assert.Throws<UsageException>(() => WorldFile.Load(folder.Path, Regime, 1, "lazyshift of today", unmarked: false, Methods.Of(Regime))).Message, StringComparison.Ordinal);
+            Assert.Throws<UsageException>(() =>
+                WorldFile.Load(folder.Path, Regime, 1, "lazyshift of today", unmarked: false, Methods.Of(Regime))).Message,
+                    StringComparison.Ordinal);
     }
 
     [Fact]
@@ -102,12 +107,14 @@ public sealed class WorldFileTests
         var clock = new RunClock(folder.Path);
         Assert.Equal(100.5, RunClock.Read(folder.Path));
         clock.Save();
-        Assert.InRange(RunClock.Read(folder.Path)!.Value, 100.5, clock.Seconds + .15); // rounded to a tenth, and its checksum in the decimals after it
+        // rounded to a tenth, and its checksum in the decimals after it
+        Assert.InRange(RunClock.Read(folder.Path)!.Value, 100.5, clock.Seconds + .15);
         Assert.InRange(clock.Seconds, 100.5, 200);
         File.WriteAllText(folder["seconds.txt"], File.ReadAllText(folder["seconds.txt"]).Replace("100", "900", StringComparison.Ordinal));
         Assert.Null(RunClock.Read(folder.Path));
         Assert.Equal(double.NaN, new RunClock(folder.Path).Seconds);
     }
 
-    private static WorldResult? Load(TemporaryFolder folder) => WorldFile.Load(folder.Path, Regime, 1, "lazyshift of today", unmarked: true, Methods.Of(Regime));
+    private static WorldResult? Load(TemporaryFolder folder) =>
+        WorldFile.Load(folder.Path, Regime, 1, "lazyshift of today", unmarked: true, Methods.Of(Regime));
 }

@@ -40,18 +40,22 @@ public class ChatDataTests
     [Fact]
     public void A_prompt_and_a_completion_of_messages_carry_loss_on_the_completion_alone()
     {
-        Example example = Read("""{"prompt":[{"role":"user","content":"a"},{"role":"assistant","content":"x"},{"role":"user","content":"b"}],"completion":[{"role":"assistant","content":"c"}]}""");
+        Example example =
+            Read(
+                """{"prompt":[{"role":"user","content":"a"},{"role":"assistant","content":"x"},{"role":"user","content":"b"}],"completion":[{"role":"assistant","content":"c"}]}""");
         Assert.Null(example.Turns);
         Assert.Equal([(int)'c', ByteTokenizer.End], example.ResponseIds);
     }
 
     [Theory]
     [InlineData("""{"conversations":[{"from":"human","value":"q"},{"from":"gpt","value":"a"}]}""")]
-    [InlineData("""{"messages":[{"role":"user","content":[{"type":"text","text":"q"}]},{"role":"assistant","content":"a","extra":1}],"lang":"en"}""")]
+    [InlineData(
+        """{"messages":[{"role":"user","content":[{"type":"text","text":"q"}]},{"role":"assistant","content":"a","extra":1}],"lang":"en"}""")]
     [InlineData("""{"conversations":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}]}""")]
     public void Other_forms_of_a_conversation_are_the_same_tokens(string line)
     {
-        Example expected = Read("""{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}]}"""), example = Read(line);
+        Example expected = Read("""{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}]}"""),
+            example = Read(line);
         Assert.Equal(expected.PromptIds, example.PromptIds);
         Assert.Equal(expected.ResponseIds, example.ResponseIds);
     }
@@ -59,7 +63,8 @@ public class ChatDataTests
     [Fact]
     public void The_system_column_of_shared_conversations_is_the_first_message() =>
         Assert.Equal(
-            Read("""{"messages":[{"role":"system","content":"s"},{"role":"user","content":"q"},{"role":"assistant","content":"a"}]}""").PromptIds,
+            Read(
+                """{"messages":[{"role":"system","content":"s"},{"role":"user","content":"q"},{"role":"assistant","content":"a"}]}""").PromptIds,
             Read("""{"system":"s","conversations":[{"from":"human","value":"q"},{"from":"gpt","value":"a"}]}""").PromptIds);
 
     [Fact]
@@ -67,7 +72,8 @@ public class ChatDataTests
     {
         List<string> said = [];
         string line = """{"prompt":"a","completion":"b","patern":"x","score":1,"id":7}""";
-        Assert.Equal(2, JsonlReader.Read(Stream(line + "\n" + line), "f.jsonl", Tokenizer, options: new JsonlOptions { Say = said.Add }).Count());
+        Assert.Equal(2, JsonlReader.Read(Stream(line + "\n" + line), "f.jsonl", Tokenizer, options: new JsonlOptions { Say = said.Add })
+            .Count());
         Assert.Equal("f.jsonl: columns 'patern', 'score' are not read. Did you mean 'pattern' by 'patern'?", Assert.Single(said));
     }
 
@@ -75,7 +81,8 @@ public class ChatDataTests
     public void A_prompt_of_a_conversation_is_what_training_saw_before_the_last_turn() =>
         Assert.Equal(Read(TwoTurns).PromptIds, PromptReader.Read(Stream(TwoTurns), "f", Tokenizer).Single().Ids);
 
-    private static Example Read(string line, JsonlOptions? options = null) => JsonlReader.Read(Stream(line), "f.jsonl", Tokenizer, options: options).Single();
+    private static Example Read(string line, JsonlOptions? options = null) =>
+        JsonlReader.Read(Stream(line), "f.jsonl", Tokenizer, options: options).Single();
 
     private static MemoryStream Stream(string text) => new(Encoding.UTF8.GetBytes(text));
 }

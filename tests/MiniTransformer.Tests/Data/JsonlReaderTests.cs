@@ -150,7 +150,8 @@ public class JsonlReaderTests
     [Fact]
     public void Prompts_are_read_with_and_without_responses()
     {
-        string text = string.Join('\n', [.. Good, """{"prompt":"a"}""", """{"messages":[{"role":"user","content":"q"}]}""", """{"prompt_ids":[7]}"""]);
+        string text = string.Join('\n',
+            [.. Good, """{"prompt":"a"}""", """{"messages":[{"role":"user","content":"q"}]}""", """{"prompt_ids":[7]}"""]);
         Prompt[] prompts = PromptReader.Read(new MemoryStream(Encoding.UTF8.GetBytes(text)), "p", Tokenizer).ToArray();
         Assert.Equal(Read(string.Join('\n', Good)).Select(e => e.PromptIds), prompts.Take(3).Select(p => p.Ids));
         Assert.Equal([256, 'a'], prompts[3].Ids);
@@ -193,7 +194,8 @@ public class JsonlReaderTests
         try
         {
             Example[] examples = Read(bytes);
-            return examples.All(e => e.PromptIds.Length > 0 && e.ResponseIds.Length > 0 && e.PromptIds.Concat(e.ResponseIds).All(id => id is >= 0 and < 262));
+            return examples.All(e =>
+                e.PromptIds.Length > 0 && e.ResponseIds.Length > 0 && e.PromptIds.Concat(e.ResponseIds).All(id => id is >= 0 and < 262));
         }
         catch (DataException e)
         {

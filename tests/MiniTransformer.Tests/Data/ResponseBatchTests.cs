@@ -61,7 +61,11 @@ public class ResponseBatchTests
         for (int b = 0; b < batch.B; b++)
         {
             int prompt = examples[b].PromptIds.Length, response = examples[b].ResponseIds.Length;
-            if (batch.Starts[b + 1] - batch.Starts[b] != response || batch.InputStarts[b + 1] - batch.InputStarts[b] != prompt + response - 1) return false;
+            if (batch.Starts[b + 1] - batch.Starts[b] != response
+                || batch.InputStarts[b + 1] - batch.InputStarts[b] != prompt + response - 1)
+            {
+                return false;
+            }
             for (int j = 0; j < response; j++)
             {
                 int n = batch.Starts[b] + j, row = batch.Rows[n];

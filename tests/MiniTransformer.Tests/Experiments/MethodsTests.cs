@@ -11,7 +11,8 @@ public class MethodsTests
     public void The_cells_of_a_world_have_labels_of_their_own(string name)
     {
         Regime regime = Regimes.Named(name);
-        string[] evaluation = [.. Methods.OfEvaluation(regime, []).Select(c => c.Method.Label)], sweep = [.. Methods.OfSweep(regime).Select(m => m.Label)];
+        string[] evaluation = [.. Methods.OfEvaluation(regime, []).Select(c => c.Method.Label)],
+            sweep = [.. Methods.OfSweep(regime).Select(m => m.Label)];
         Assert.Equal(evaluation.Distinct(), evaluation);
         Assert.Equal(sweep.Distinct(), sweep);
     }
@@ -22,14 +23,26 @@ public class MethodsTests
     {
         Regime regime = Regimes.Named(name);
         IEnumerable<Method> methods = Methods.OfSweep(regime).Concat(Methods.OfEvaluation(regime, []).Select(c => c.Method));
-        Assert.All(methods.Select(m => m.Reference).OfType<string>().SelectMany(r => r.Split('+')), r => Assert.Contains(r, World.ReferencesOf(regime)));
+        Assert.All(methods.Select(m => m.Reference).OfType<string>().SelectMany(r => r.Split('+')), r =>
+            Assert.Contains(r, World.ReferencesOf(regime)));
     }
 
     [Fact]
     public void The_setting_that_the_sweep_chose_is_run_beside_the_default_and_not_where_it_is_the_default()
     {
         Regime regime = Regimes.All[0];
-        MethodResult best = new() { Regime = regime.Name, Seed = 101, Method = "DPR", Reference = "base", Knob = "β", Value = .3, Sweep = true, ValidationGreedy = 1, ValidationSampled = 1 };
+        MethodResult best = new()
+        {
+            Regime = regime.Name,
+            Seed = 101,
+            Method = "DPR",
+            Reference = "base",
+            Knob = "β",
+            Value = .3,
+            Sweep = true,
+            ValidationGreedy = 1,
+            ValidationSampled = 1
+        };
         Method chosen = Assert.Single(Methods.OfEvaluation(regime, [best]), c => c.Chosen).Method;
         Assert.Equal("DPR, reference base, β = 0.3", chosen.Label);
         Assert.DoesNotContain(Methods.OfEvaluation(regime, [best with { Value = regime.Dpr.Beta }]), c => c.Chosen);

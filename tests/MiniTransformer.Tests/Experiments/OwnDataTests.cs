@@ -16,7 +16,8 @@ public class OwnDataTests
 
     // Two demonstrations of each prompt; responses longer than any built-in task's.
     private static readonly Demonstrations Data = Demonstrations.FromExamples(
-        Enumerable.Range(0, 80).Select(i => Example.FromText($"{i / 2} and one is ", $"{new string('.', 20 + i % 7)}{i / 2 + 1}", Tokenizer, $"own.jsonl:{i + 1}")));
+        Enumerable.Range(0, 80).Select(i =>
+            Example.FromText($"{i / 2} and one is ", $"{new string('.', 20 + i % 7)}{i / 2 + 1}", Tokenizer, $"own.jsonl:{i + 1}")));
 
     private static OwnData Own(double validation = .25, double heldOut = .25, ulong seed = 1, string? baseFolder = null) =>
         OwnData.Split("own", Data, new NumericJudge(), validation, heldOut, seed, baseFolder);
@@ -38,7 +39,8 @@ public class OwnDataTests
     public void Prompts_that_the_base_was_trained_on_are_neither_evaluated_nor_chosen_on()
     {
         OwnData all = Own(.3, .3);
-        int[][] seen = [all.Evaluation[0].Encode(Tokenizer).Ids, all.Validation[1].Encode(Tokenizer).Ids, all.Training[0].Encode(Tokenizer).Ids];
+        int[][] seen = [all.Evaluation[0].Encode(Tokenizer).Ids, all.Validation[1].Encode(Tokenizer).Ids, all.Training[0]
+            .Encode(Tokenizer).Ids];
         OwnData own = OwnData.Split("own", Data, new NumericJudge(), .3, .3, 1, seen: TrainedPrompts.Of(CompanionFiles.None).With(seen));
         Assert.Equal(2, own.LeftOut);
         Assert.Equal(all.Evaluation.Skip(1).Select(p => p.Text), own.Evaluation.Select(p => p.Text));
@@ -46,7 +48,8 @@ public class OwnDataTests
         Assert.Equal(all.Training.Select(p => p.Text), own.Training.Select(p => p.Text));
         Assert.Contains("without 2 that the base was trained on", own.Description, StringComparison.Ordinal);
         Assert.Contains("that the base was not trained on", Assert.Throws<DataException>(() => OwnData.Split(
-            "own", Data, new NumericJudge(), .25, .25, 1, seen: TrainedPrompts.Of(CompanionFiles.None).With(Own().Evaluation.Select(p => p.Encode(Tokenizer).Ids)))).Message, StringComparison.Ordinal);
+            "own", Data, new NumericJudge(), .25, .25, 1, seen: TrainedPrompts.Of(CompanionFiles.None)
+                .With(Own().Evaluation.Select(p => p.Encode(Tokenizer).Ids)))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -86,7 +89,8 @@ public class OwnDataTests
     [Fact]
     public void A_completion_that_the_verifier_cannot_use_is_found_beforehand()
     {
-        Demonstrations bad = Demonstrations.FromExamples(Data.Select((e, i) => i < 78 ? e : e with { Response = "none", ResponseIds = [.. Tokenizer.Encode("none"), ByteTokenizer.End] }));
+        Demonstrations bad = Demonstrations.FromExamples(Data.Select((e, i) =>
+            i < 78 ? e : e with { Response = "none", ResponseIds = [.. Tokenizer.Encode("none"), ByteTokenizer.End] }));
         OwnData own = OwnData.Split("own", bad, new NumericJudge(), .25, .25, 1);
         Assert.Contains("own.jsonl:79", Assert.Throws<DataException>(own.CheckJudge).Message, StringComparison.Ordinal);
         Own().CheckJudge();
@@ -110,7 +114,9 @@ public class OwnDataTests
     [Fact]
     public void The_longest_prompt_and_response_may_be_those_that_are_evaluated()
     {
-        var evaluated = Demonstrations.FromExamples(Enumerable.Range(0, 20).Select(i => Example.FromText($"a longer prompt than all the others, of number {i}: ", $"{new string('.', 40)}{i}", Tokenizer)));
+        var evaluated = Demonstrations.FromExamples(Enumerable.Range(0, 20)
+            .Select(i =>
+                Example.FromText($"a longer prompt than all the others, of number {i}: ", $"{new string('.', 40)}{i}", Tokenizer)));
         OwnData own = OwnData.Split("own", Data, new NumericJudge(), .25, .25, 1, evaluated: evaluated);
         Assert.Equal(evaluated.Max(e => e.PromptIds.Length), own.LongestPrompt);
         Assert.Equal(evaluated.Max(e => e.ResponseIds.Length) + 1, own.ResponseRoom);
@@ -133,7 +139,10 @@ public class OwnDataTests
         }
 
         Assert.Equal(World.ReferencesOf(regime), world.References.Keys);
-        for (int i = 0; i < saved.Parameters.Count; i++) Assert.Equal(saved.Parameters[i].ToArray(), world.Reference("base").Parameters[i].ToArray());
+        for (int i = 0; i < saved.Parameters.Count; i++)
+        {
+            Assert.Equal(saved.Parameters[i].ToArray(), world.Reference("base").Parameters[i].ToArray());
+        }
         Assert.NotEqual(saved.Parameters[0].ToArray(), world.Expert.Parameters[0].ToArray());
         Assert.False(Directory.Exists(folder["bases"]));
     }
@@ -152,7 +161,8 @@ public class OwnDataTests
     {
         OwnData own = OwnData.Split("own", Data, new RegexJudge("^never$"), .25, .25, 1);
         using Device device = Device.Cpu(1);
-        using var model = new MiniTransformer.Nn.Transformer(Regimes.OfOwn(own, null).Model, MiniTransformer.Nn.ParameterSource.Random(device, 1));
+        using var model = new MiniTransformer.Nn.Transformer(Regimes.OfOwn(own, null).Model,
+            MiniTransformer.Nn.ParameterSource.Random(device, 1));
         PlantedErrorResult result = PlantedErrors.Measure(model, [], own.Validation, Tokenizer, 1);
         Assert.Equal((0, own.Validation.Count), (result.Responses, result.Skipped));
         Assert.Empty(result.Scores);

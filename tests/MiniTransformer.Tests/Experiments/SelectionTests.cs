@@ -9,7 +9,8 @@ public class SelectionTests
     [Fact]
     public void The_setting_with_the_best_validation_accuracy_on_average_over_the_sweep_is_chosen()
     {
-        MethodResult[] cells = [Cell(1, 101, .4, .2), Cell(1, 102, .2, .2), Cell(3, 101, .3, .3), Cell(3, 102, .4, .2)]; // means .25 and .30
+        // means .25 and .30
+        MethodResult[] cells = [Cell(1, 101, .4, .2), Cell(1, 102, .2, .2), Cell(3, 101, .3, .3), Cell(3, 102, .4, .2)];
         Assert.Equal(3, Selection.Best(cells, "r", Dpr));
     }
 
@@ -18,7 +19,8 @@ public class SelectionTests
     {
         MethodResult[] cells =
         [
-            Cell(1, 101, .3, .3) with { Greedy = 0, Sampled = 0 }, Cell(3, 101, .2, .2) with { Greedy = 1, Sampled = 1 }, Cell(3, 1, .9, .9) with { Sweep = false },
+            Cell(1, 101, .3, .3) with { Greedy = 0, Sampled = 0 }, Cell(3, 101, .2, .2) with { Greedy = 1, Sampled = 1 },
+            Cell(3, 1, .9, .9) with { Sweep = false },
         ];
         Assert.Equal(1, Selection.Best(cells, "r", Dpr));
     }
@@ -30,7 +32,8 @@ public class SelectionTests
         Assert.Equal(1, Selection.Best(cells, "r", Dpr));
 
         // A collapse in one seed of two counts as 0 in the mean, .25: it is not left out of it.
-        cells = [Cell(1, 101, .3, .3), Cell(1, 102, .3, .3), Cell(3, 101, .5, .5), Cell(3, 102, double.NaN, double.NaN) with { Failure = "too far" }];
+        cells = [Cell(1, 101, .3, .3), Cell(1, 102, .3, .3), Cell(3, 101, .5, .5),
+            Cell(3, 102, double.NaN, double.NaN) with { Failure = "too far" }];
         Assert.Equal(1, Selection.Best(cells, "r", Dpr));
     }
 

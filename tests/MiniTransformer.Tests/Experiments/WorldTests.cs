@@ -22,7 +22,8 @@ public class WorldTests
         double Right(int from, int to) => Enumerable.Range(from, to - from).Average(i =>
             prompts[i].Accepts(world.Demonstrations[i].ResponseIds, world.Tokenizer) ? 1.0 : 0);
 
-        // 6,000 draws with probability .10 and .45: five deviations are .02 and .03; a copied palindrome or sorted word is right too, in some percent.
+        // 6,000 draws with probability .10 and .45: five deviations are .02 and .03; a copied palindrome or sorted word is right too, in
+        // some percent.
         Assert.InRange(Right(0, n / 2), .08, .16);
         Assert.InRange(Right(n / 2, n), .42, .52);
     }
@@ -53,11 +54,21 @@ public class WorldTests
 
         Regime small = WithBase with { Sizes = new PromptSplitSizes(8, 8, 8, 8) };
         string own = FolderOf(small);
-        Assert.Equal(own, FolderOf(small with { Name = "other", Demonstrators = [Demonstrator.Perfect], Sft = new SftOptions { Steps = 3 }, Dpr = new DprOptions { Updates = 3 }, Floor = .2 }));
+        Assert.Equal(own,
+            FolderOf(small with
+            {
+                Name = "other",
+                Demonstrators = [Demonstrator.Perfect],
+                Sft = new SftOptions { Steps = 3 },
+                Dpr = new DprOptions { Updates = 3 },
+                Floor = .2
+            }));
         string[] others =
         [
-            FolderOf(small with { BaseDemonstrator = new() { Good = .3 } }), FolderOf(small with { Tasks = "upper" }), FolderOf(small with { Words = new Words(2, 3) }),
-            FolderOf(small with { Sizes = new PromptSplitSizes(9, 8, 8, 8) }), FolderOf(small with { Model = small.Model with { NumLayers = 1 } }),
+            FolderOf(small with { BaseDemonstrator = new() { Good = .3 } }), FolderOf(small with { Tasks = "upper" }),
+            FolderOf(small with { Words = new Words(2, 3) }),
+            FolderOf(small with { Sizes = new PromptSplitSizes(9, 8, 8, 8) }),
+            FolderOf(small with { Model = small.Model with { NumLayers = 1 } }),
             FolderOf(small with { Pretraining = small.Pretraining with { Steps = 9 } }), FolderOf(small, seed: 2),
         ];
         Assert.Equal(8, others.Append(own).Distinct().Count());
@@ -69,7 +80,8 @@ public class WorldTests
         Regime regime = Regimes.Named("base-to-curated").Reduced() with { Sizes = new PromptSplitSizes(8, 8, 8, 8) };
         Example[] corpus = WorldData.Of(regime, 1).Corpus();
         IReadOnlyList<TaskPrompt> prompts = new PromptSplits(regime.TaskList, 1, regime.Sizes).Corpus(corpus.Length);
-        double right = Enumerable.Range(0, corpus.Length).Average(i => prompts[i].Accepts(corpus[i].ResponseIds, new ByteTokenizer()) ? 1.0 : 0);
+        double right = Enumerable.Range(0, corpus.Length)
+            .Average(i => prompts[i].Accepts(corpus[i].ResponseIds, new ByteTokenizer()) ? 1.0 : 0);
         Assert.Equal(150 * 64, corpus.Length);
         Assert.InRange(right, .18, .25); // 9,600 draws with probability .20; a copied palindrome is right too
     }

@@ -10,8 +10,9 @@ using Xunit.Sdk;
 namespace MiniTransformer.Tests.Gpu;
 
 /// <summary>
-/// The accelerators that kernels are tested on: ILGPU's own CPU accelerator, a thread a work item, for tiny sizes everywhere; OpenCL for all sizes
-/// where there is such a device. Where a CUDA device is required (see <see cref="Required"/>), the tests on OpenCL run on that instead.
+/// The accelerators that kernels are tested on: ILGPU's own CPU accelerator, a thread a work item, for tiny sizes everywhere; OpenCL for
+/// all sizes where there is such a device. Where a CUDA device is required (see <see cref="Required"/>), the tests on OpenCL run on that
+/// instead.
 /// </summary>
 internal static class Accelerators
 {
@@ -24,18 +25,23 @@ internal static class Accelerators
     });
 
     // Where there is no other device, ILGPU lists its own CPU device.
-    private static readonly Lazy<Accelerator?> OpenClAccelerator = new(() => OpenFirst() is { AcceleratorType: not AcceleratorType.CPU } found ? found : null);
+    private static readonly Lazy<Accelerator?> OpenClAccelerator = new(() =>
+        OpenFirst() is { AcceleratorType: not AcceleratorType.CPU } found ? found : null);
 
     private static readonly Dictionary<(Accelerator, Type, bool Alone), object> Families = [];
 
     /// <summary>Why tests on OpenCL are skipped; null where they are not.</summary>
     public static string? OpenClAbsence =>
-        OpenClAccelerator.Value is null && !Required.Has("opencl") && !Required.Has("cuda") ? "No OpenCL device that ILGPU can use (.ci/opencl COMMAND runs a command where there is one)." : null;
+        OpenClAccelerator.Value is null && !Required.Has("opencl") && !Required.Has("cuda")
+            ? "No OpenCL device that ILGPU can use (.ci/opencl COMMAND runs a command where there is one)."
+            : null;
 
     /// <summary>Runs work on an accelerator, one caller at a time.</summary>
     public static void On(string name, Action<Accelerator> work)
     {
-        Accelerator accelerator = name == Threads ? ThreadsAccelerator.Value : OpenClAccelerator.Value ?? throw new InvalidOperationException("No OpenCL device.");
+        Accelerator accelerator = name == Threads
+            ? ThreadsAccelerator.Value
+            : OpenClAccelerator.Value ?? throw new InvalidOperationException("No OpenCL device.");
         lock (Families)
         {
             accelerator.Bind();
@@ -52,7 +58,10 @@ internal static class Accelerators
     public static T Kernel<T>(this Accelerator accelerator, bool alone, Func<Accelerator, bool, T> compile)
         where T : class
     {
-        if (!Families.TryGetValue((accelerator, typeof(T), alone), out object? family)) Families.Add((accelerator, typeof(T), alone), family = compile(accelerator, alone));
+        if (!Families.TryGetValue((accelerator, typeof(T), alone), out object? family))
+        {
+            Families.Add((accelerator, typeof(T), alone), family = compile(accelerator, alone));
+        }
         return (T)family;
     }
 
@@ -85,7 +94,8 @@ internal sealed class OpenClTheoryAttribute : TheoryAttribute;
 public sealed class OpenClFactDiscoverer(IMessageSink messages) : FactDiscoverer(messages)
 {
     /// <inheritdoc/>
-    public override IEnumerable<IXunitTestCase> Discover(ITestFrameworkDiscoveryOptions discoveryOptions, ITestMethod testMethod, IAttributeInfo factAttribute) =>
+    public override IEnumerable<IXunitTestCase> Discover(ITestFrameworkDiscoveryOptions discoveryOptions, ITestMethod testMethod,
+        IAttributeInfo factAttribute) =>
         Accelerators.OpenClAbsence is null ? base.Discover(discoveryOptions, testMethod, factAttribute) : [];
 }
 
@@ -93,6 +103,7 @@ public sealed class OpenClFactDiscoverer(IMessageSink messages) : FactDiscoverer
 public sealed class OpenClTheoryDiscoverer(IMessageSink messages) : TheoryDiscoverer(messages)
 {
     /// <inheritdoc/>
-    public override IEnumerable<IXunitTestCase> Discover(ITestFrameworkDiscoveryOptions discoveryOptions, ITestMethod testMethod, IAttributeInfo theoryAttribute) =>
+    public override IEnumerable<IXunitTestCase> Discover(ITestFrameworkDiscoveryOptions discoveryOptions, ITestMethod testMethod,
+        IAttributeInfo theoryAttribute) =>
         Accelerators.OpenClAbsence is null ? base.Discover(discoveryOptions, testMethod, theoryAttribute) : [];
 }

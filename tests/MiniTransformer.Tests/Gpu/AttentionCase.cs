@@ -19,7 +19,8 @@ internal sealed class AttentionCase(string form, int[] lengths, int H, int Hkv, 
 
     private int N => starts[^1];
 
-    private AttentionShape Shape => new(N, lengths.Length, H, Hkv, D, scale, quads: D % 4 == 0 ? 1 : 0, window: window == 0 ? int.MaxValue : window);
+    private AttentionShape Shape =>
+        new(N, lengths.Length, H, Hkv, D, scale, quads: D % 4 == 0 ? 1 : 0, window: window == 0 ? int.MaxValue : window);
 
     public double[] Y() => AttentionReference.Forward(Q.Doubles(), K.Doubles(), V.Doubles(), starts, H, Hkv, D, scale, window);
 
@@ -39,7 +40,8 @@ internal sealed class AttentionCase(string form, int[] lengths, int H, int Hkv, 
         return (y.ToArray(), logSum.ToArray());
     }
 
-    public (float[] Dq, float[] Dk, float[] Dv) Backward(Accelerator accelerator, float[] dy, float[] dqBefore, float[] dkBefore, float[] dvBefore)
+    public (float[] Dq, float[] Dk, float[] Dv) Backward(Accelerator accelerator, float[] dy, float[] dqBefore, float[] dkBefore,
+        float[] dvBefore)
     {
         (float[] yValues, float[] logSums) = Forward(accelerator);
         using Memory<float> q = new(accelerator, Q), k = new(accelerator, K), v = new(accelerator, V), y = new(accelerator, yValues);
@@ -47,7 +49,10 @@ internal sealed class AttentionCase(string form, int[] lengths, int H, int Hkv, 
         using Memory<float> logSum = new(accelerator, logSums), dys = new(accelerator, dy);
         using Memory<float> scratch = new(accelerator, Uninitialised(AttentionBackward.ScratchLength(N, H)));
         using Memory<float> dq = new(accelerator, dqBefore), dk = new(accelerator, dkBefore), dv = new(accelerator, dvBefore);
-        if (form == "tiled") accelerator.Kernel(a => new AttentionBackward(a)).Run(q, k, v, y, logSum, dys, scratch, dq, dk, dv, begins, Shape);
+        if (form == "tiled")
+        {
+            accelerator.Kernel(a => new AttentionBackward(a)).Run(q, k, v, y, logSum, dys, scratch, dq, dk, dv, begins, Shape);
+        }
         else accelerator.Kernel(a => new AttentionBackwardSerial(a)).Run(q, k, v, y, logSum, dys, scratch, dq, dk, dv, begins, Shape);
         accelerator.Synchronize();
         return (dq.ToArray(), dk.ToArray(), dv.ToArray());

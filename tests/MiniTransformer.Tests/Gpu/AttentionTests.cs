@@ -5,13 +5,13 @@ namespace MiniTransformer.Tests.Gpu;
 
 public class AttentionTests
 {
-    // Scores are sums of D products of normal numbers, scaled to be near 1; their error of about 1e-6 enters the probabilities. Exponentials
-    // are within a few ulp.
+    // Scores are sums of D products of normal numbers, scaled to be near 1; their error of about 1e-6 enters the probabilities.
+    // Exponentials are within a few ulp.
     private const double Tolerance = 1e-5;
 
     /// <summary>
-    /// Sequences shorter than a tile, of whole tiles and of some more; heads that end within four components, within a tile of components and in
-    /// the second or fourth one; groups of query heads.
+    /// Sequences shorter than a tile, of whole tiles and of some more; heads that end within four components, within a tile of components
+    /// and in the second or fourth one; groups of query heads.
     /// </summary>
     public static TheoryData<string, int, int, int, int, int> Sizes
     {
@@ -128,14 +128,16 @@ public class AttentionTests
         }
     }
 
-    private static void Check(string on, string form, int[] lengths, int H, int Hkv, int D, int window = 0) => Accelerators.On(on, accelerator =>
+    private static void Check(string on, string form, int[] lengths, int H, int Hkv, int D, int window = 0) =>
+        Accelerators.On(on, accelerator =>
     {
         var c = new AttentionCase(form, lengths, H, Hkv, D, window);
         (float[] y, float[] logSum) = c.Forward(accelerator);
         Operand.Close(c.Y(), y, Tolerance);
         Operand.Close(c.LogSum(), logSum, Tolerance);
 
-        float[] dy = Operand.Normal(c.Q.Length, seed: 9), dqBefore = Operand.Normal(c.Q.Length, seed: 10), dkBefore = Operand.Normal(c.K.Length, seed: 11);
+        float[] dy = Operand.Normal(c.Q.Length, seed: 9), dqBefore = Operand.Normal(c.Q.Length, seed: 10),
+            dkBefore = Operand.Normal(c.K.Length, seed: 11);
         float[] dvBefore = Operand.Normal(c.K.Length, seed: 12);
         (float[] dq, float[] dk, float[] dv) = c.Backward(accelerator, dy, dqBefore, dkBefore, dvBefore);
         (double[] dqExpected, double[] dkExpected, double[] dvExpected) = c.Gradients(dy);

@@ -3,18 +3,22 @@ using System.Reflection.Emit;
 
 namespace MiniTransformer.Tests.Gpu;
 
-/// <summary>The methods that code turns into delegates, read from its instructions: what is launched as a kernel is turned into one first.</summary>
+/// <summary>
+/// The methods that code turns into delegates, read from its instructions: what is launched as a kernel is turned into one first.
+/// </summary>
 internal static class DelegateTargets
 {
     private const BindingFlags Declared =
         BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Static | BindingFlags.Instance | BindingFlags.DeclaredOnly;
 
     private static readonly Dictionary<short, OpCode> OpCodesByValue =
-        typeof(OpCodes).GetFields(BindingFlags.Public | BindingFlags.Static).Select(field => (OpCode)field.GetValue(null)!).ToDictionary(code => code.Value);
+        typeof(OpCodes).GetFields(BindingFlags.Public | BindingFlags.Static).Select(field => (OpCode)field.GetValue(null)!)
+            .ToDictionary(code => code.Value);
 
     /// <summary>Those of all methods of an assembly. In generic code they have its type parameters as arguments.</summary>
     public static IEnumerable<MethodInfo> In(Assembly assembly) =>
-        assembly.GetTypes().SelectMany(type => type.GetMethods(Declared).Cast<MethodBase>().Concat(type.GetConstructors(Declared))).SelectMany(In).Distinct();
+        assembly.GetTypes().SelectMany(type => type.GetMethods(Declared).Cast<MethodBase>().Concat(type.GetConstructors(Declared)))
+            .SelectMany(In).Distinct();
 
     private static IEnumerable<MethodInfo> In(MethodBase method) =>
         Used(method).Where(use => use.Instruction == OpCodes.Ldftn).Select(use => use.Member).OfType<MethodInfo>();

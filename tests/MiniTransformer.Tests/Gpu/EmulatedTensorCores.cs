@@ -5,8 +5,8 @@ using MiniTransformer.Kernels.Gpu;
 namespace MiniTransformer.Tests.Gpu;
 
 /// <summary>
-/// <see cref="TensorCores"/> for devices that have none: lanes show each other what they hold by way of shared memory, and each computes its elements of the sum from
-/// that, by the tables of NVIDIA's "Parallel Thread Execution ISA", "Matrix Fragments for mma.m16n8k8".
+/// <see cref="TensorCores"/> for devices that have none: lanes show each other what they hold by way of shared memory, and each computes
+/// its elements of the sum from that, by the tables of NVIDIA's "Parallel Thread Execution ISA", "Matrix Fragments for mma.m16n8k8".
 /// </summary>
 internal readonly struct EmulatedTensorCores : ITensorCores
 {

@@ -3,8 +3,9 @@ using System.Reflection;
 namespace MiniTransformer.Tests.Gpu;
 
 /// <summary>
-/// The entry points of kernels: every static method of a namespace that is turned into a delegate anywhere in given assemblies. Generic ones
-/// come once for each combination of the structs that fit their constraints, so that a new operator or a new kernel cannot be forgotten.
+/// The entry points of kernels: every static method of a namespace that is turned into a delegate anywhere in given assemblies. Generic
+/// ones come once for each combination of the structs that fit their constraints, so that a new operator or a new kernel cannot be
+/// forgotten.
 /// </summary>
 internal static class EntryPoints
 {
@@ -25,7 +26,9 @@ internal static class EntryPoints
             Type closed = typeArguments.Length == 0 ? type : type.GetGenericTypeDefinition().MakeGenericType(typeArguments);
             var declared = (MethodInfo)MethodBase.GetMethodFromHandle(MethodHandle(method), closed.TypeHandle)!;
             foreach (Type[] methodArguments in Arguments(method.IsGenericMethod ? method.GetGenericArguments() : []))
-                yield return methodArguments.Length == 0 ? declared : declared.GetGenericMethodDefinition().MakeGenericMethod(methodArguments);
+                yield return methodArguments.Length == 0
+                    ? declared
+                    : declared.GetGenericMethodDefinition().MakeGenericMethod(methodArguments);
         }
     }
 
@@ -39,7 +42,10 @@ internal static class EntryPoints
         foreach (Type parameter in parameters)
         {
             Type[] choices = parameter.IsGenericParameter ? Implementations(parameter) : [parameter];
-            if (choices.Length == 0) throw new InvalidOperationException($"No struct fits the constraints of {parameter.DeclaringType}'s {parameter}.");
+            if (choices.Length == 0)
+            {
+                throw new InvalidOperationException($"No struct fits the constraints of {parameter.DeclaringType}'s {parameter}.");
+            }
             combinations = combinations.SelectMany(_ => choices, (chosen, choice) => (Type[])[.. chosen, choice]);
         }
 
@@ -53,7 +59,8 @@ internal static class EntryPoints
             .Where(type => type.IsValueType && !type.IsGenericType && interfaces.All(constraint => constraint.IsAssignableFrom(type)))];
     }
 
-    private static string Name(MethodInfo method) => $"{Name(method.DeclaringType!)}.{method.Name}{Arguments(method.IsGenericMethod, method.GetGenericArguments())}";
+    private static string Name(MethodInfo method) =>
+        $"{Name(method.DeclaringType!)}.{method.Name}{Arguments(method.IsGenericMethod, method.GetGenericArguments())}";
 
     private static string Name(Type type) => type.Name.Split('`')[0] + Arguments(type.IsGenericType, type.GetGenericArguments());
 

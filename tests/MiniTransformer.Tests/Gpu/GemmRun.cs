@@ -27,19 +27,24 @@ internal static class GemmRun
     });
 
     /// <summary>C as a variant computes it, from C₀ if accumulating; offsets are floats from an aligned address.</summary>
-    public static float[] Multiply(Accelerator accelerator, Gemm gemm, GemmVariant variant, GemmSample s, int offsetA = 0, int offsetB = 0, int offsetC = 0) =>
+    public static float[] Multiply(Accelerator accelerator, Gemm gemm, GemmVariant variant, GemmSample s, int offsetA = 0, int offsetB = 0,
+        int offsetC = 0) =>
         Multiply<Float32>(accelerator, gemm, variant, s, s.B, offsetA, offsetB, offsetC);
 
     /// <summary>The same with B of another type, given in 32-bit words.</summary>
     public static float[] Multiply<TElement>(
-        Accelerator accelerator, Gemm gemm, GemmVariant variant, GemmSample s, float[] words, int offsetA = 0, int offsetB = 0, int offsetC = 0)
+        Accelerator accelerator, Gemm gemm, GemmVariant variant, GemmSample s, float[] words, int offsetA = 0, int offsetB = 0,
+        int offsetC = 0)
         where TElement : struct, IElement
     {
         float[] start = s.Accumulate ? s.C0 : [.. Enumerable.Repeat(float.NaN, s.C0.Length)];
-        using MemoryBuffer1D<float, Stride1D.Dense> a = Place(accelerator, s.A, offsetA), b = Place(accelerator, words, offsetB), c = Place(accelerator, start, offsetC);
-        using MemoryBuffer1D<float, Stride1D.Dense> scratch = accelerator.Allocate1D(Enumerable.Repeat(float.NaN, (int)gemm.ScratchLength(variant, s.Form, s.M, s.N, s.K) + 1).ToArray());
+        using MemoryBuffer1D<float, Stride1D.Dense> a = Place(accelerator, s.A, offsetA), b = Place(accelerator, words, offsetB),
+            c = Place(accelerator, start, offsetC);
+        using MemoryBuffer1D<float, Stride1D.Dense> scratch =
+            accelerator.Allocate1D(Enumerable.Repeat(float.NaN, (int)gemm.ScratchLength(variant, s.Form, s.M, s.N, s.K) + 1).ToArray());
         gemm.Multiply<TElement>(
-            variant, accelerator.DefaultStream, s.Form, Part(a, offsetA, s.A.Length), Part(b, offsetB, words.Length), Part(c, offsetC, start.Length),
+            variant, accelerator.DefaultStream, s.Form, Part(a, offsetA, s.A.Length), Part(b, offsetB, words.Length),
+            Part(c, offsetC, start.Length),
             s.M, s.N, s.K, s.Accumulate, ((ArrayView<float>)scratch.View).SubView(0, scratch.Length - 1));
         accelerator.DefaultStream.Synchronize();
         float[] all = c.GetAsArray1D();

@@ -8,7 +8,10 @@ using GemmForm = MiniTransformer.Kernels.Cpu.GemmForm;
 
 namespace MiniTransformer.Tests.Gpu;
 
-/// <summary>Products on accelerators against the same products in double precision (the bound is <see cref="GemmSample.AssertNearTheNaiveSum"/>'s), and against each other.</summary>
+/// <summary>
+/// Products on accelerators against the same products in double precision (the bound is <see cref="GemmSample.AssertNearTheNaiveSum"/>'s),
+/// and against each other.
+/// </summary>
 public sealed class GemmTests
 {
     private static readonly GemmVariant[] Variants = [GemmVariant.Naive, GemmVariant.Tiled64, GemmVariant.Tiled128, GemmVariant.Panels];
@@ -30,42 +33,50 @@ public sealed class GemmTests
     }
 
     /// <summary>Sizes around the tiles' (4, 16, 64, 128), unaligned rows, and a K of several blocks.</summary>
-    private static readonly (int M, int N, int K)[] TinySizes = [(1, 1, 1), (1, 9, 4), (7, 1, 3), (8, 12, 16), (5, 17, 21), (65, 66, 5), (3, 4, 260)];
+    private static readonly (int M, int N, int K)[] TinySizes = [(1, 1, 1), (1, 9, 4), (7, 1, 3), (8, 12, 16), (5, 17, 21), (65, 66, 5),
+        (3, 4, 260)];
 
     private static readonly (int M, int N, int K)[] Sizes =
     [
-        .. TinySizes, (6, 16, 16), (12, 32, 24), (64, 64, 64), (63, 65, 17), (128, 128, 32), (132, 140, 36), (256, 260, 520), (127, 129, 33), (1, 200, 300), (200, 1, 513),
+        .. TinySizes, (6, 16, 16), (12, 32, 24), (64, 64, 64), (63, 65, 17), (128, 128, 32), (132, 140, 36), (256, 260, 520),
+        (127, 129, 33), (1, 200, 300), (200, 1, 513),
         (100, 60, 1024), (60, 100, 777), (64, 64, 2048), (257, 70, 40),
     ];
 
     [Theory]
     [MemberData(nameof(VariantsAndForms))]
-    public void Tiny_products_equal_the_naive_sum(Enum variant, GemmForm form) => EqualTheNaiveSum(Accelerators.Threads, (GemmVariant)variant, form, TinySizes);
+    public void Tiny_products_equal_the_naive_sum(Enum variant, GemmForm form) =>
+        EqualTheNaiveSum(Accelerators.Threads, (GemmVariant)variant, form, TinySizes);
 
     [OpenClTheory]
     [MemberData(nameof(VariantsAndForms))]
-    public void Products_equal_the_naive_sum_on_OpenCL(Enum variant, GemmForm form) => EqualTheNaiveSum(Accelerators.OpenCl, (GemmVariant)variant, form, Sizes);
+    public void Products_equal_the_naive_sum_on_OpenCL(Enum variant, GemmForm form) =>
+        EqualTheNaiveSum(Accelerators.OpenCl, (GemmVariant)variant, form, Sizes);
 
-    private static void EqualTheNaiveSum(string device, GemmVariant variant, GemmForm form, (int M, int N, int K)[] sizes) => GemmRun.On(device, (accelerator, gemm) =>
+    private static void EqualTheNaiveSum(string device, GemmVariant variant, GemmForm form, (int M, int N, int K)[] sizes) =>
+        GemmRun.On(device, (accelerator, gemm) =>
     {
         foreach (((int m, int n, int k), int index) in sizes.Select((size, index) => (size, index)))
         {
             GemmSample sample = new(form, accumulate: index % 2 == 1, m, n, k, seed: index);
 
             // Every alignment of every operand comes up; aligned ones, which are read four at a time, for every size.
-            sample.AssertNearTheNaiveSum(GemmRun.Multiply(accelerator, gemm, (GemmVariant)variant, sample, offsetA: index % 3, offsetB: index % 4, offsetC: index % 5));
+            sample.AssertNearTheNaiveSum(GemmRun.Multiply(accelerator, gemm, (GemmVariant)variant, sample, offsetA: index % 3,
+                offsetB: index % 4, offsetC: index % 5));
             sample.AssertNearTheNaiveSum(GemmRun.Multiply(accelerator, gemm, (GemmVariant)variant, sample));
         }
     });
 
     [OpenClTheory]
     [MemberData(nameof(VariantsAndForms))]
-    public void Products_of_random_sizes_equal_the_naive_sum_on_OpenCL(Enum variant, GemmForm form) => GemmRun.On(Accelerators.OpenCl, (accelerator, gemm) =>
+    public void Products_of_random_sizes_equal_the_naive_sum_on_OpenCL(Enum variant, GemmForm form) =>
+        GemmRun.On(Accelerators.OpenCl, (accelerator, gemm) =>
     {
         for (int trial = 0; trial < 20; trial++)
         {
             GemmSample sample = GemmSample.RandomSize(form, accumulate: trial % 2 == 0, seed: 300 + trial);
-            sample.AssertNearTheNaiveSum(GemmRun.Multiply(accelerator, gemm, (GemmVariant)variant, sample, trial % 4, trial / 4 % 4, trial % 3));
+            sample.AssertNearTheNaiveSum(GemmRun.Multiply(accelerator, gemm, (GemmVariant)variant, sample, trial % 4, trial / 4 % 4,
+                trial % 3));
         }
     });
 
@@ -93,12 +104,15 @@ public sealed class GemmTests
     });
 
     [Fact]
-    public void Tiny_products_with_a_weight_of_16_bits_have_the_bits_of_the_widened_one_s() => HaveTheBitsOfTheWidenedOne(Accelerators.Threads, [(3, 5, 4), (2, 9, 7)]);
+    public void Tiny_products_with_a_weight_of_16_bits_have_the_bits_of_the_widened_one_s() =>
+        HaveTheBitsOfTheWidenedOne(Accelerators.Threads, [(3, 5, 4), (2, 9, 7)]);
 
     [OpenClFact]
-    public void Products_with_a_weight_of_16_bits_have_the_bits_of_the_widened_one_s_on_OpenCL() => HaveTheBitsOfTheWidenedOne(Accelerators.OpenCl, Sizes);
+    public void Products_with_a_weight_of_16_bits_have_the_bits_of_the_widened_one_s_on_OpenCL() =>
+        HaveTheBitsOfTheWidenedOne(Accelerators.OpenCl, Sizes);
 
-    private static void HaveTheBitsOfTheWidenedOne(string device, (int M, int N, int K)[] sizes) => GemmRun.On(device, (accelerator, gemm) =>
+    private static void HaveTheBitsOfTheWidenedOne(string device, (int M, int N, int K)[] sizes) =>
+        GemmRun.On(device, (accelerator, gemm) =>
     {
         foreach ((int m, int n, int k) in sizes)
         {
@@ -121,7 +135,8 @@ public sealed class GemmTests
     });
 
     [OpenClFact]
-    public void A_product_that_shares_K_among_groups_has_the_same_bits_as_one_that_does_not() => GemmRun.On(Accelerators.OpenCl, (accelerator, gemm) =>
+    public void A_product_that_shares_K_among_groups_has_the_same_bits_as_one_that_does_not() =>
+        GemmRun.On(Accelerators.OpenCl, (accelerator, gemm) =>
     {
         // The limit of scratch memory, not the number of blocks, decides for the taller one; its first rows are the same product.
         const int n = 128, k = 2048;
@@ -138,14 +153,16 @@ public sealed class GemmTests
     [InlineData(GemmForm.NN)]
     [InlineData(GemmForm.NT)]
     [InlineData(GemmForm.TN)]
-    public void Operands_beyond_the_scratch_memory_are_packed_piece_by_piece(GemmForm form) => GemmRun.On(Accelerators.OpenCl, (accelerator, gemm) =>
+    public void Operands_beyond_the_scratch_memory_are_packed_piece_by_piece(GemmForm form) =>
+        GemmRun.On(Accelerators.OpenCl, (accelerator, gemm) =>
     {
         const int few = 7, many = 2100, k = 2048; // 2100 · 2048 floats are more than 16 MB
         foreach ((int m, int n) in form == GemmForm.TN ? [(few, many), (many, few)] : new[] { (few, many) })
         {
             GemmSample sample = new(form, accumulate: false, m, n, k, seed: 1);
             Assert.True(gemm.ScratchLength(GemmVariant.Panels, form, m, n, k) < (long)many * k);
-            Assert.Equal(GemmRun.Multiply(accelerator, gemm, GemmVariant.Naive, sample), GemmRun.Multiply(accelerator, gemm, GemmVariant.Panels, sample));
+            Assert.Equal(GemmRun.Multiply(accelerator, gemm, GemmVariant.Naive, sample),
+                GemmRun.Multiply(accelerator, gemm, GemmVariant.Panels, sample));
         }
     });
 
@@ -174,7 +191,8 @@ public sealed class GemmTests
 
     [OpenClTheory]
     [MemberData(nameof(VariantsAndForms))]
-    public void Infinities_stay_in_their_row_and_column(Enum variant, GemmForm form) => GemmRun.On(Accelerators.OpenCl, (accelerator, gemm) =>
+    public void Infinities_stay_in_their_row_and_column(Enum variant, GemmForm form) =>
+        GemmRun.On(Accelerators.OpenCl, (accelerator, gemm) =>
     {
         const int m = 66, n = 37, k = 9;
         GemmSample sample = new(form, accumulate: false, m, n, k, seed: 1);
@@ -197,13 +215,16 @@ public sealed class GemmTests
     public void A_product_allocates_no_managed_memory(Enum variant, GemmForm form) => GemmRun.On(Accelerators.OpenCl, (accelerator, gemm) =>
     {
         const int size = 130;
-        using MemoryBuffer1D<float, Stride1D.Dense> a = accelerator.Allocate1D<float>(size * size), b = accelerator.Allocate1D<float>(size * size);
-        using MemoryBuffer1D<float, Stride1D.Dense> c = accelerator.Allocate1D<float>(size * size), scratch = accelerator.Allocate1D<float>(gemm.ScratchLength((GemmVariant)variant, form, size, size, size) + 1);
+        using MemoryBuffer1D<float, Stride1D.Dense> a = accelerator.Allocate1D<float>(size * size),
+            b = accelerator.Allocate1D<float>(size * size);
+        using MemoryBuffer1D<float, Stride1D.Dense> c = accelerator.Allocate1D<float>(size * size),
+            scratch = accelerator.Allocate1D<float>(gemm.ScratchLength((GemmVariant)variant, form, size, size, size) + 1);
         for (int warm = 0; warm < 2; warm++)
         {
             long before = GC.GetAllocatedBytesForCurrentThread();
             for (int repeat = 0; repeat < 10; repeat++)
-                gemm.Multiply<Float32>((GemmVariant)variant, accelerator.DefaultStream, form, a.View, b.View, c.View, size, size, size, true, scratch.View);
+                gemm.Multiply<Float32>((GemmVariant)variant, accelerator.DefaultStream, form, a.View, b.View, c.View, size, size, size,
+                    true, scratch.View);
             long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
             if (warm == 1) Assert.Equal(0, allocated);
         }

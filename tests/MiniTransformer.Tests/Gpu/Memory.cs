@@ -5,8 +5,8 @@ using ILGPU.Runtime;
 namespace MiniTransformer.Tests.Gpu;
 
 /// <summary>
-/// Memory of an accelerator for one operand of a kernel, between two guards that must be whole when it is disposed of: a kernel that writes past an
-/// end fails its test, and one that reads past it meets NaN.
+/// Memory of an accelerator for one operand of a kernel, between two guards that must be whole when it is disposed of: a kernel that writes
+/// past an end fails its test, and one that reads past it meets NaN.
 /// </summary>
 internal sealed class Memory<T> : IDisposable
     where T : unmanaged

@@ -7,8 +7,8 @@ namespace MiniTransformer.Tests.Gpu;
 internal readonly record struct PtxUse(int Registers, int Stack, int SpillStores, int SpillLoads, int SharedMemory);
 
 /// <summary>
-/// NVIDIA's PTX assembler, ptxas: named by MINITRANSFORMER_PTXAS, or where .ci/ptxas leaves it. It needs no GPU, and refuses what a driver would
-/// refuse.
+/// NVIDIA's PTX assembler, ptxas: named by MINITRANSFORMER_PTXAS, or where .ci/ptxas leaves it. It needs no GPU, and refuses what a driver
+/// would refuse.
 /// </summary>
 internal static partial class PtxAssembler
 {
@@ -25,7 +25,8 @@ internal static partial class PtxAssembler
         try
         {
             File.WriteAllText(source, ptx);
-            var start = new ProcessStartInfo(Path ?? throw new InvalidOperationException(Absence), ["-v", "-arch", architecture, "-o", "/dev/null", source])
+            var start = new ProcessStartInfo(Path
+                ?? throw new InvalidOperationException(Absence), ["-v", "-arch", architecture, "-o", "/dev/null", source])
             {
                 RedirectStandardError = true,
                 RedirectStandardOutput = true,
@@ -58,7 +59,8 @@ internal static partial class PtxAssembler
     {
         if (Environment.GetEnvironmentVariable("MINITRANSFORMER_PTXAS") is { Length: > 0 } named) return named;
         string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
-        string cache = Environment.GetEnvironmentVariable("MINITRANSFORMER_CACHE") ?? System.IO.Path.Combine(home, ".cache", "minitransformer");
+        string cache = Environment.GetEnvironmentVariable("MINITRANSFORMER_CACHE")
+            ?? System.IO.Path.Combine(home, ".cache", "minitransformer");
         string cached = System.IO.Path.Combine(cache, "ptxas");
         return File.Exists(cached) ? cached : null;
     }

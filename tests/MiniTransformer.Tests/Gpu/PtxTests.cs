@@ -5,7 +5,8 @@ using Xunit.Abstractions;
 namespace MiniTransformer.Tests.Gpu;
 
 /// <summary>Every kernel, compiled for CUDA without a GPU.</summary>
-/// <remarks>This shows that a driver would accept the kernels and what they use of a multiprocessor, not that they compute rightly.</remarks>
+/// <remarks>This shows that a driver would accept the kernels and what they use of a multiprocessor, not that they compute
+/// rightly.</remarks>
 public sealed class PtxTests(PtxTable table, ITestOutputHelper output) : IClassFixture<PtxTable>
 {
     private static readonly IReadOnlyDictionary<string, MethodInfo> Kernels =
@@ -26,7 +27,10 @@ public sealed class PtxTests(PtxTable table, ITestOutputHelper output) : IClassF
     [MemberData(nameof(Names))]
     public void A_kernel_assembles_and_products_and_attention_keep_their_numbers_in_registers(string kernel)
     {
-        PtxUse?[] uses = [.. PtxCompiler.Architectures.Keys.Select(architecture => Suits(kernel, architecture) ? PtxAssembler.Assemble(table.Compile(Kernels[kernel], architecture), architecture) : (PtxUse?)null)];
+        PtxUse?[] uses = [.. PtxCompiler.Architectures.Keys.Select(architecture =>
+            Suits(kernel, architecture)
+                ? PtxAssembler.Assemble(table.Compile(Kernels[kernel], architecture), architecture)
+                : (PtxUse?)null)];
         output.WriteLine(table.Add(kernel, uses));
         foreach (PtxUse use in uses.OfType<PtxUse>())
         {

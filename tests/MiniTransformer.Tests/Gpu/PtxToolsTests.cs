@@ -12,7 +12,8 @@ public sealed class PtxToolsTests : IDisposable
     [Fact]
     public void Entry_points_are_what_is_made_a_delegate_once_for_each_struct_that_fits()
     {
-        IEnumerable<string> binary = typeof(IBinaryOp).Assembly.GetTypes().Where(type => type.IsValueType && typeof(IBinaryOp).IsAssignableFrom(type)).Select(type => type.Name);
+        IEnumerable<string> binary = typeof(IBinaryOp).Assembly.GetTypes()
+            .Where(type => type.IsValueType && typeof(IBinaryOp).IsAssignableFrom(type)).Select(type => type.Name);
         string[] expected = ["Generic<Silu>.Kernel", "Toy.Apply<Silu>", "Toy.Fine", .. binary.Select(name => $"Toy.Fold<{name}>")];
         Assert.Equal(expected.Order(StringComparer.Ordinal), EntryPoints.Of(typeof(Toy).Namespace!, typeof(Toy).Assembly).Keys);
     }

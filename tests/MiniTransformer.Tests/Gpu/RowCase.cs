@@ -12,8 +12,10 @@ internal sealed class RowCase
         float[] unset = [.. Enumerable.Repeat(float.NaN, rows)];
         using Memory<float> xs = new(accelerator, x), qs = new(accelerator, reference), dys = new(accelerator, dy);
         using var pids = new Memory<int>(accelerator, ids);
-        using Memory<float> logZ = new(accelerator, unset), z = new(accelerator, unset), zq = new(accelerator, unset), entropyZ = new(accelerator, unset);
-        using Memory<float> logProb = new(accelerator, unset), gathered = new(accelerator, unset), kl = new(accelerator, unset), entropy = new(accelerator, unset);
+        using Memory<float> logZ = new(accelerator, unset), z = new(accelerator, unset), zq = new(accelerator, unset),
+            entropyZ = new(accelerator, unset);
+        using Memory<float> logProb = new(accelerator, unset), gathered = new(accelerator, unset), kl = new(accelerator, unset),
+            entropy = new(accelerator, unset);
         using Memory<float> dLogProb = new(accelerator, before), dLogZ = new(accelerator, before), dKl = new(accelerator, before);
         using Memory<float> dEntropy = new(accelerator, before), dGathered = new(accelerator, before);
 
@@ -30,7 +32,8 @@ internal sealed class RowCase
         accelerator.Synchronize();
 
         (LogZ, LogProb, Gathered, Kl, Entropy) = (logZ.ToArray(), logProb.ToArray(), gathered.ToArray(), kl.ToArray(), entropy.ToArray());
-        (DLogProb, DLogZ, DKl, DEntropy, DGathered) = (dLogProb.ToArray(), dLogZ.ToArray(), dKl.ToArray(), dEntropy.ToArray(), dGathered.ToArray());
+        (DLogProb, DLogZ, DKl, DEntropy, DGathered) = (dLogProb.ToArray(), dLogZ.ToArray(), dKl.ToArray(), dEntropy.ToArray(),
+            dGathered.ToArray());
     }
 
     public float[] LogZ { get; }

@@ -11,7 +11,10 @@ public class RowTests
     // Exponentials within 3e-7, partial sums of up to 150,000 / 256 terms a work item or all of them for one alone; logarithms of a GPU's.
     private const double Tolerance = 5e-6;
 
-    /// <summary>Whether a work item takes a row alone; rows; V: less than a run of eight, whole runs, several rows a group, more runs than a group has work items.</summary>
+    /// <summary>
+    /// Whether a work item takes a row alone; rows; V: less than a run of eight, whole runs, several rows a group, more runs than a group
+    /// has work items.
+    /// </summary>
     public static TheoryData<bool, int, int> Sizes
     {
         get
@@ -19,7 +22,10 @@ public class RowTests
             var sizes = new TheoryData<bool, int, int>();
             foreach (bool alone in (bool[])[false, true])
             {
-                foreach ((int rows, int v) in ((int, int)[])[(1, 1), (5, 3), (7, 16), (70, 20), (9, 259), (3, 5000), (2, 150_000)]) sizes.Add(alone, rows, v);
+                foreach ((int rows, int v) in ((int, int)[])[(1, 1), (5, 3), (7, 16), (70, 20), (9, 259), (3, 5000), (2, 150_000)])
+                {
+                    sizes.Add(alone, rows, v);
+                }
             }
 
             return sizes;
@@ -35,12 +41,14 @@ public class RowTests
 
     [OpenClTheory]
     [MemberData(nameof(Sizes))]
-    public void Functions_of_rows_agree_with_their_definitions_on_OpenCL(bool alone, int rows, int V) => Check(Accelerators.OpenCl, alone, rows, V);
+    public void Functions_of_rows_agree_with_their_definitions_on_OpenCL(bool alone, int rows, int V) =>
+        Check(Accelerators.OpenCl, alone, rows, V);
 
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void A_logit_that_is_no_number_makes_its_row_no_number_and_no_other(bool alone) => Accelerators.On(Accelerators.Threads, accelerator =>
+    public void A_logit_that_is_no_number_makes_its_row_no_number_and_no_other(bool alone) =>
+        Accelerators.On(Accelerators.Threads, accelerator =>
     {
         const int V = 19;
         float[] x = Operand.Normal(2 * V, seed: 1), q = Operand.Normal(2 * V, seed: 2);
@@ -89,18 +97,21 @@ public class RowTests
     [OpenClTheory]
     [InlineData(false)]
     [InlineData(true)]
-    public void The_divergence_is_infinite_where_the_reference_forbids_what_the_policy_allows(bool alone) => Accelerators.On(Accelerators.OpenCl, accelerator =>
+    public void The_divergence_is_infinite_where_the_reference_forbids_what_the_policy_allows(bool alone) =>
+        Accelerators.On(Accelerators.OpenCl, accelerator =>
         Assert.Equal([float.PositiveInfinity], new RowCase(accelerator, alone, [0f, 0f], [0f, Forbidden], [0], [0f], [0f, 0f], 2).Kl));
 
     [Fact]
     public void The_reference_gradients_agree_with_central_differences()
     {
         const int rows = 3, V = 7;
-        double[] x = Operand.Normal(rows * V, seed: 1).Doubles(), q = Operand.Normal(rows * V, seed: 2).Doubles(), dy = Operand.Normal(rows, seed: 3).Doubles();
+        double[] x = Operand.Normal(rows * V, seed: 1).Doubles(), q = Operand.Normal(rows * V, seed: 2).Doubles(),
+            dy = Operand.Normal(rows, seed: 3).Doubles();
         int[] ids = Operand.Ids(rows, V, seed: 4);
         Near(CentralDifference.Gradient(at => LogSoftmaxReference.Gather(at, ids, V), x, dy), RowGradientReference.Gather(x, ids, dy, V));
         Near(CentralDifference.Gradient(at => LogSoftmaxReference.LogSumExp(at, V), x, dy), RowGradientReference.LogSumExp(x, dy, V));
-        Near(CentralDifference.Gradient(at => KlDivergenceReference.Forward(at, q, V), x, dy), RowGradientReference.KlDivergence(x, q, dy, V));
+        Near(CentralDifference.Gradient(at => KlDivergenceReference.Forward(at, q, V), x, dy),
+            RowGradientReference.KlDivergence(x, q, dy, V));
         Near(CentralDifference.Gradient(at => EntropyReference.Forward(at, V), x, dy), RowGradientReference.Entropy(x, dy, V));
 
         static void Near(double[] expected, double[] actual)
@@ -124,7 +135,8 @@ public class RowTests
 
     private static void Check(string on, bool alone, int rows, int V) => Accelerators.On(on, accelerator =>
     {
-        float[] x = Operand.Normal(rows * V, seed: 1, scale: 2), q = Operand.Normal(rows * V, seed: 2, scale: 2), dy = Operand.Normal(rows, seed: 3);
+        float[] x = Operand.Normal(rows * V, seed: 1, scale: 2), q = Operand.Normal(rows * V, seed: 2, scale: 2),
+            dy = Operand.Normal(rows, seed: 3);
         float[] before = Operand.Normal(rows * V, seed: 4);
         int[] ids = Operand.Ids(rows, V, seed: 5);
         var c = new RowCase(accelerator, alone, x, q, ids, dy, before, V);

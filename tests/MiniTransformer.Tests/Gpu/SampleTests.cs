@@ -37,7 +37,8 @@ public unsafe class SampleTests
 
     [OpenClTheory]
     [MemberData(nameof(Forms))]
-    public void The_extremes_of_the_uniform_number_draw_the_first_and_the_last_possible_token(bool alone) => Accelerators.On(Accelerators.OpenCl, accelerator =>
+    public void The_extremes_of_the_uniform_number_draw_the_first_and_the_last_possible_token(bool alone) =>
+        Accelerators.On(Accelerators.OpenCl, accelerator =>
     {
         float[] x = Operand.Normal(200, seed: 1);
         x[0] = x[199] = No;
@@ -50,7 +51,8 @@ public unsafe class SampleTests
 
     [OpenClTheory]
     [MemberData(nameof(Forms))]
-    public void Ties_go_to_the_lower_id_and_forbidden_tokens_are_never_drawn(bool alone) => Accelerators.On(Accelerators.OpenCl, accelerator =>
+    public void Ties_go_to_the_lower_id_and_forbidden_tokens_are_never_drawn(bool alone) =>
+        Accelerators.On(Accelerators.OpenCl, accelerator =>
     {
         Assert.Equal(1, Draw(accelerator, alone, [0f, 3f, No, 3f, 1f], 0.99f, 0f, 0, 1f).Id);
         Assert.Equal(1, Draw(accelerator, alone, [0f, 1f, 1f, 1f], 0f, 1f, 2, 1f).Id);
@@ -79,7 +81,8 @@ public unsafe class SampleTests
     [InlineData(false, 150_000, 8, 1f, 0, 1f)]
     [InlineData(true, 150_000, 8, 1f, 50, 0.9f)]
     [InlineData(false, 150_000, 8, 1f, 0, 0.9f)]
-    public void They_are_the_draws_of_the_CPU(bool alone, int V, int rows, float temperature, int topK, float topP) => Accelerators.On(Accelerators.OpenCl, accelerator =>
+    public void They_are_the_draws_of_the_CPU(bool alone, int V, int rows, float temperature, int topK, float topP) =>
+        Accelerators.On(Accelerators.OpenCl, accelerator =>
     {
         float[] x = Operand.Normal(rows * V, seed: 1, scale: 2);
         var rng = new MiniTransformer.Tensors.Rng(2);
@@ -90,8 +93,8 @@ public unsafe class SampleTests
         using var expected = new Buffer<int>(new int[rows]);
         new MiniTransformer.Kernels.Cpu.Sample(logits, draws, expected, expectedLogProbs, V, temperature, topK, topP).Run(0, rows);
 
-        // The sums agree to about 1e-6: a draw differs where its uniform number lies that near to a token's edge, or a token's mass to the share topP.
-        // At V tokens that is once in 1e6 / V draws or less often. On PoCL 0 of the 16,024 draws here do.
+        // The sums agree to about 1e-6: a draw differs where its uniform number lies that near to a token's edge, or a token's mass to the
+        // share topP. At V tokens that is once in 1e6 / V draws or less often. On PoCL 0 of the 16,024 draws here do.
         int[] other = [.. Enumerable.Range(0, rows).Where(r => ids[r] != expected.Span[r])];
         Assert.True(other.Length <= 1, $"{other.Length} of {rows} draws differ");
         for (int r = 0; r < rows; r++)
@@ -127,18 +130,21 @@ public unsafe class SampleTests
         Assert.Equal(expected, Run(accelerator, alone, [.. expected.SelectMany(_ => x)], [.. uniforms], temperature, topK, topP).Ids);
     }
 
-    private static (int Id, float LogProb) Draw(Accelerator accelerator, bool alone, float[] logits, float uniform, float temperature, int topK, float topP)
+    private static (int Id, float LogProb) Draw(Accelerator accelerator, bool alone, float[] logits, float uniform, float temperature,
+        int topK, float topP)
     {
         (int[] ids, float[] logProbs) = Run(accelerator, alone, logits, [uniform], temperature, topK, topP);
         return (ids[0], logProbs[0]);
     }
 
-    private static (int[] Ids, float[] LogProbs) Run(Accelerator accelerator, bool alone, float[] logits, float[] uniforms, float temperature, int topK, float topP)
+    private static (int[] Ids, float[] LogProbs) Run(Accelerator accelerator, bool alone, float[] logits, float[] uniforms,
+        float temperature, int topK, float topP)
     {
         int rows = uniforms.Length;
         using Memory<float> x = new(accelerator, logits), u = new(accelerator, uniforms), logProbs = new(accelerator, Operand.Zeros(rows));
         using var ids = new Memory<int>(accelerator, [.. Enumerable.Repeat(-1, rows)]);
-        accelerator.Kernel(alone, (a, form) => new Sample(a, form)).Run(x, u, ids, logProbs, new SampleOptions(rows, logits.Length / rows, temperature, topK, topP));
+        accelerator.Kernel(alone, (a, form) => new Sample(a, form))
+            .Run(x, u, ids, logProbs, new SampleOptions(rows, logits.Length / rows, temperature, topK, topP));
         accelerator.Synchronize();
         return (ids.ToArray(), logProbs.ToArray());
     }

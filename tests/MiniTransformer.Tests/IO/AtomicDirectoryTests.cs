@@ -47,7 +47,8 @@ public sealed class AtomicDirectoryTests : IDisposable
         Assert.Equal(["checkpoint"], Names());
     }
 
-    // The states that a crash can leave, as the names present and the version in each (null: incomplete), the version a reader finds, and what recovery makes of it.
+    // The states that a crash can leave, as the names present and the version in each (null: incomplete), the version a reader finds, and
+    // what recovery makes of it.
     [Theory]
     [InlineData("checkpoint=1 checkpoint.tmp-x=", "1", "1")]
     [InlineData("checkpoint.tmp-x=", null, null)]
@@ -57,7 +58,8 @@ public sealed class AtomicDirectoryTests : IDisposable
     [InlineData("checkpoint=2 checkpoint.old=1", "2", "2")]
     [InlineData("checkpoint.old=1", "1", "1")]
     [InlineData("checkpoint=2 checkpoint.old=1 checkpoint.new=3", "2", "3")]
-    public void A_crash_after_any_step_leaves_a_complete_version_and_the_next_write_clears_up(string state, string? found, string? recovered)
+    public void A_crash_after_any_step_leaves_a_complete_version_and_the_next_write_clears_up(string state, string? found,
+        string? recovered)
     {
         Arrange(state);
         string[] before = Names();
@@ -111,7 +113,8 @@ public sealed class AtomicDirectoryTests : IDisposable
     [InlineData("checkpoint.old/", true)]
     [InlineData("checkpoint.tmp-0123", true)]
     [InlineData("checkpoint.kept-1", true)]
-    public void Intermediate_states_are_recognised_by_name(string name, bool leftover) => Assert.Equal(leftover, AtomicDirectory.IsLeftover(folder[name]));
+    public void Intermediate_states_are_recognised_by_name(string name, bool leftover) =>
+        Assert.Equal(leftover, AtomicDirectory.IsLeftover(folder[name]));
 
     private static Action<string> Version(string version) => into =>
     {
@@ -138,5 +141,6 @@ public sealed class AtomicDirectoryTests : IDisposable
         }
     }
 
-    private string[] Names() => [.. Directory.GetFileSystemEntries(folder.Path).Select(e => Path.GetFileName(e)!).Order(StringComparer.Ordinal)];
+    private string[] Names() =>
+        [.. Directory.GetFileSystemEntries(folder.Path).Select(e => Path.GetFileName(e)!).Order(StringComparer.Ordinal)];
 }

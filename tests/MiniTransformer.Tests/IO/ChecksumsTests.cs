@@ -10,7 +10,15 @@ namespace MiniTransformer.Tests.IO;
 
 public sealed class ChecksumsTests
 {
-    private static readonly TransformerConfig Config = new() { VocabSize = 262, HiddenSize = 8, IntermediateSize = 8, NumLayers = 1, NumHeads = 1, MaxPositions = 8 };
+    private static readonly TransformerConfig Config = new()
+    {
+        VocabSize = 262,
+        HiddenSize = 8,
+        IntermediateSize = 8,
+        NumLayers = 1,
+        NumHeads = 1,
+        MaxPositions = 8
+    };
 
     [Fact]
     public void A_flipped_bit_in_any_file_of_a_checkpoint_is_noticed_by_name_when_it_is_resumed_from()
@@ -53,7 +61,8 @@ public sealed class ChecksumsTests
         Checkpoint.LoadModel(folder["model"], device).Dispose();
         File.Delete(folder["model/tokenizer.json"]);
         Assert.Contains(
-            "tokenizer.json' is damaged: it is missing", Assert.Throws<ChecksumException>(() => Checkpoint.LoadModel(folder["model"], device)).Message, StringComparison.Ordinal);
+            "tokenizer.json' is damaged: it is missing",
+            Assert.Throws<ChecksumException>(() => Checkpoint.LoadModel(folder["model"], device)).Message, StringComparison.Ordinal);
         File.Delete(folder["model/SHA256SUMS"]);
         Checkpoint.LoadModel(folder["model"], device).Dispose();
         Assert.Null(Checksums.Read(folder["model"]));
@@ -65,7 +74,8 @@ public sealed class ChecksumsTests
     [InlineData("no hash  config.json\n")]
     [InlineData("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 config.json\n")]
     [InlineData("E3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  config.json\n")]
-    [InlineData("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  a\ne3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  a\n")]
+    [InlineData("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  "
+        + "a\ne3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  a\n")]
     public void Checksums_that_are_none_are_refused(string text)
     {
         using var folder = new TemporaryFolder();
@@ -87,7 +97,10 @@ public sealed class ChecksumsTests
 
             """, File.ReadAllText(folder["SHA256SUMS"]));
         if (!File.Exists("/usr/bin/sha256sum")) return; // the lines above are its format all the same
-        using Process process = Process.Start(new ProcessStartInfo("/usr/bin/sha256sum", "--check --strict --quiet SHA256SUMS") { WorkingDirectory = folder.Path })!;
+        using Process process =
+            Process.Start(new ProcessStartInfo("/usr/bin/sha256sum",
+                "--check --strict --quiet SHA256SUMS")
+            { WorkingDirectory = folder.Path })!;
         process.WaitForExit();
         Assert.Equal(0, process.ExitCode);
     }
@@ -99,14 +112,17 @@ public sealed class ChecksumsTests
         using Device device = Device.Cpu(1);
         using var model = new Transformer(Config, ParameterSource.Random(device, 1));
         using var optimizer = new AdamW(model.Parameters);
-        foreach ((string file, string tensor) in new[] { ("model.safetensors", "model.norm.weight"), ("optimizer.safetensors", "adamw.v.model.norm.weight") })
+        foreach ((string file, string tensor) in new[] { ("model.safetensors", "model.norm.weight"),
+            ("optimizer.safetensors", "adamw.v.model.norm.weight") })
         {
             Checkpoint.Save(folder["last"], model, null, optimizer, TrainerState.Sft(0, new SftOptions(), 4));
             string path = Path.Combine(folder["last"], file);
             TensorData[] tensors;
             using (SafetensorsReader reader = SafetensorsReader.Open(path))
             {
-                tensors = [.. reader.Entries.Values.Select(e => new TensorData(e.Name, e.Shape, e.Name == tensor ? With(reader.ReadFloat32(e.Name), 3, float.NaN) : reader.ReadFloat32(e.Name)))];
+                tensors = [.. reader.Entries.Values.Select(e =>
+                    new TensorData(e.Name, e.Shape,
+                        e.Name == tensor ? With(reader.ReadFloat32(e.Name), 3, float.NaN) : reader.ReadFloat32(e.Name)))];
             }
 
             SafetensorsWriter.Write(path, tensors);

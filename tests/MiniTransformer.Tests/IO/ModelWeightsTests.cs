@@ -44,7 +44,10 @@ public sealed class ModelWeightsTests : IDisposable
             HalfPrecision.Widen(halves, values, type);
             var back = new ushort[halves.Length];
             HalfPrecision.Round(values, back, type);
-            for (int i = 0; i < halves.Length; i++) Assert.True(back[i] == halves[i] || float.IsNaN(values[i]), $"{type} {i:X4} → {values[i]} → {back[i]:X4}");
+            for (int i = 0; i < halves.Length; i++)
+            {
+                Assert.True(back[i] == halves[i] || float.IsNaN(values[i]), $"{type} {i:X4} → {values[i]} → {back[i]:X4}");
+            }
             if (type == ElementType.BF16) Assert.Equal(1.0078125f, values[0x3F81]);
             else Assert.Equal(1.0009765625f, values[0x3C01]);
         }
@@ -147,10 +150,12 @@ public sealed class ModelWeightsTests : IDisposable
     public void A_folder_without_weights_says_what_is_there_instead(string file, string words)
     {
         File.WriteAllText(folder[file], "");
-        Assert.Contains(words, Assert.Throws<FileNotFoundException>(() => ModelWeights.Open(folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(words, Assert.Throws<FileNotFoundException>(() => ModelWeights.Open(folder.Path)).Message,
+            StringComparison.Ordinal);
     }
 
-    private static TensorData Tensor(string name, ElementType type, params float[] values) => new(name, [values.Length], values) { Type = type };
+    private static TensorData Tensor(string name, ElementType type, params float[] values) =>
+        new(name, [values.Length], values) { Type = type };
 
     private static float[] Read(ITensorFile file, string name, int count, long first = 0)
     {
@@ -159,7 +164,8 @@ public sealed class ModelWeightsTests : IDisposable
         return values;
     }
 
-    private void Write(TensorData[] tensors) => ModelWeights.Write(folder.Path, tensors, new Dictionary<string, string> { ["format"] = "pt" });
+    private void Write(TensorData[] tensors) =>
+        ModelWeights.Write(folder.Path, tensors, new Dictionary<string, string> { ["format"] = "pt" });
 
     private void WriteShards() => ModelWeights.Write(
         folder.Path, [Tensor("a", ElementType.F32, 0, 1), Tensor("b", ElementType.F32, 2, 3), Tensor("c", ElementType.F32, 4, 5)],

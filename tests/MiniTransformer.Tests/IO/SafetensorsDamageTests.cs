@@ -39,8 +39,10 @@ public sealed class SafetensorsDamageTests : IDisposable
     [InlineData("{}\n", 0, null, "padding")]
     [InlineData("{} \t", 0, null, "padding")]
     [InlineData("{}\0", 0, null, "not valid JSON|padding")]
-    [InlineData("""{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"w":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", 8, "w", "twice")]
-    [InlineData("""{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"\u0077":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", 8, "w", "twice")]
+    [InlineData("""{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"w":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", 8, "w",
+        "twice")]
+    [InlineData("""{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"\u0077":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", 8,
+        "w", "twice")]
     [InlineData("""{"w":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", 8, "w", "dtype occurs twice")]
     [InlineData("""{"w":{"dtype":"F32","shape":[2],"shape":[2],"data_offsets":[0,8]}}""", 8, "w", "shape occurs twice")]
     [InlineData("""{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"data_offsets":[0,8]}}""", 8, "w", "data_offsets occurs twice")]
@@ -78,10 +80,14 @@ public sealed class SafetensorsDamageTests : IDisposable
     [InlineData("""{"w":{"dtype":"F32","shape":[2],"data_offsets":[-8,0]}}""", 8, "w", "data_offsets holds -8")]
     [InlineData("""{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8.5]}}""", 8, "w", "data_offsets holds 8.5")]
     [InlineData("""{"w":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}""", 12, "w", "a hole of 4 bytes")]
-    [InlineData("""{"v":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"w":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}""", 12, "w", "a hole of 4 bytes")]
-    [InlineData("""{"v":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"w":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}""", 12, "w", "overlap")]
-    [InlineData("""{"v":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", 8, null, "overlap")]
-    [InlineData("""{"v":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"w":{"dtype":"F32","shape":[0],"data_offsets":[4,4]}}""", 8, "w", "overlap")]
+    [InlineData("""{"v":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"w":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}""", 12,
+        "w", "a hole of 4 bytes")]
+    [InlineData("""{"v":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"w":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}""", 12,
+        "w", "overlap")]
+    [InlineData("""{"v":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", 8, null,
+        "overlap")]
+    [InlineData("""{"v":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"w":{"dtype":"F32","shape":[0],"data_offsets":[4,4]}}""", 8, "w",
+        "overlap")]
     [InlineData(Good, 7, "w", "cut short")]
     [InlineData(Good, 0, "w", "cut short")]
     [InlineData(Good, 9, null, "1 bytes belong to no tensor")]
@@ -152,7 +158,8 @@ public sealed class SafetensorsDamageTests : IDisposable
         }
 
         Assert.Null(Open(valid));
-        byte[][] fragments = [.. new[] { "\"", "{", "}", "[", "]", ",", ":", "-1", "1e9", "99999999999999999999", "null", "\\u0000", "\\ud800", "é", "\"shape\"", " " }
+        byte[][] fragments = [.. new[] { "\"", "{", "}", "[", "]", ",", ":", "-1", "1e9", "99999999999999999999", "null", "\\u0000",
+            "\\ud800", "é", "\"shape\"", " " }
             .Select(Encoding.UTF8.GetBytes)];
         var random = new Random(1);
         int refused = 0, accepted = 0;
@@ -174,7 +181,8 @@ public sealed class SafetensorsDamageTests : IDisposable
 
             // Half of the trials keep the header length right, so that damage reaches the JSON behind it.
             if (bytes.Count >= 8 && trial % 2 == 0)
-                BinaryPrimitives.WriteInt64LittleEndian(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(bytes), Math.Max(0, bytes.Count - 8 - 24));
+                BinaryPrimitives.WriteInt64LittleEndian(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(bytes),
+                    Math.Max(0, bytes.Count - 8 - 24));
             if (Open([.. bytes]) is null) accepted++;
             else refused++;
         }
@@ -189,7 +197,10 @@ public sealed class SafetensorsDamageTests : IDisposable
         try
         {
             using SafetensorsReader reader = SafetensorsReader.Open(File);
-            foreach (TensorEntry entry in reader.Entries.Values.Where(e => e.Dtype == "F32")) Assert.Equal(entry.Count, reader.ReadFloat32(entry.Name).Length);
+            foreach (TensorEntry entry in reader.Entries.Values.Where(e => e.Dtype == "F32"))
+            {
+                Assert.Equal(entry.Count, reader.ReadFloat32(entry.Name).Length);
+            }
             return null;
         }
         catch (SafetensorsException e)

@@ -94,7 +94,8 @@ public sealed class SafetensorsTests : IDisposable
     [Theory]
     [InlineData("BOOL", 8), InlineData("U8", 8), InlineData("I8", 8), InlineData("F8_E5M2", 8), InlineData("F8_E4M3", 8)]
     [InlineData("I16", 16), InlineData("U16", 16)]
-    [InlineData("I32", 32), InlineData("U32", 32), InlineData("F64", 64), InlineData("I64", 64), InlineData("U64", 64), InlineData("F4", 4), InlineData("F6_E2M3", 6)]
+    [InlineData("I32", 32), InlineData("U32", 32), InlineData("F64", 64), InlineData("I64", 64), InlineData("U64", 64),
+        InlineData("F4", 4), InlineData("F6_E2M3", 6)]
     public void Every_dtype_of_the_format_is_known_by_its_size_but_only_F32_F16_and_BF16_are_read(string dtype, int bits)
     {
         WriteRaw($$$"""{"w":{"dtype":"{{{dtype}}}","shape":[4,2],"data_offsets":[0,{{{bits}}}]}}""", new byte[bits]);
@@ -111,7 +112,8 @@ public sealed class SafetensorsTests : IDisposable
         SafetensorsWriter.Write(File, [new TensorData("a", [2], new[] { 1f, 2f })]);
         using SafetensorsReader reader = SafetensorsReader.Open(File);
         Assert.Contains("'b'", Assert.Throws<SafetensorsException>(() => reader.ReadFloat32("b")).Message, StringComparison.Ordinal);
-        Assert.Contains("has 3", Assert.Throws<SafetensorsException>(() => reader.ReadFloat32("a", new float[3])).Message, StringComparison.Ordinal);
+        Assert.Contains("has 3", Assert.Throws<SafetensorsException>(() => reader.ReadFloat32("a", new float[3])).Message,
+            StringComparison.Ordinal);
         Assert.True(reader.Contains("a"));
         Assert.False(reader.Contains("b"));
     }
@@ -120,11 +122,13 @@ public sealed class SafetensorsTests : IDisposable
     public void A_missing_file_and_a_folder_are_named()
     {
         Assert.Contains(File, Assert.Throws<FileNotFoundException>(() => SafetensorsReader.Open(File)).Message, StringComparison.Ordinal);
-        Assert.Contains("folder", Assert.Throws<SafetensorsException>(() => SafetensorsReader.Open(folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains("folder", Assert.Throws<SafetensorsException>(() => SafetensorsReader.Open(folder.Path)).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
-    [InlineData("two of one name"), InlineData("reserved name"), InlineData("negative size"), InlineData("overflow"), InlineData("too few values")]
+    [InlineData("two of one name"), InlineData("reserved name"), InlineData("negative size"), InlineData("overflow"),
+        InlineData("too few values")]
     [InlineData("too many values"), InlineData("half a character")]
     public void The_writer_refuses_what_would_make_a_damaged_file_and_keeps_the_old_one(string mistake)
     {

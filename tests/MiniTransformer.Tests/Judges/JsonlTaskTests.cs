@@ -58,7 +58,8 @@ public class JsonlTaskTests
     [Fact]
     public void Data_that_a_verifier_cannot_judge_is_refused_at_its_line()
     {
-        var ids = Assert.Throws<DataException>(() => new JsonlTask("own", Read("""{"prompt_ids": [1], "completion_ids": [2]}"""), new ExactJudge()));
+        var ids = Assert.Throws<DataException>(() =>
+            new JsonlTask("own", Read("""{"prompt_ids": [1], "completion_ids": [2]}"""), new ExactJudge()));
         Assert.StartsWith("own.jsonl:1: the prompt is given as ids", ids.Message, StringComparison.Ordinal);
         string same = """
             {"prompt": "user: hi", "completion": "a"}
@@ -68,7 +69,8 @@ public class JsonlTaskTests
         Assert.StartsWith("own.jsonl:2: the prompt reads like that of own.jsonl:1", twice.Message, StringComparison.Ordinal);
     }
 
-    private static Example[] Read(string lines) => [.. JsonlReader.Read(new MemoryStream(Encoding.UTF8.GetBytes(lines)), "own.jsonl", Tokenizer)];
+    private static Example[] Read(string lines) =>
+        [.. JsonlReader.Read(new MemoryStream(Encoding.UTF8.GetBytes(lines)), "own.jsonl", Tokenizer)];
 
     private static SampledResponse Response(string text) => new([.. Tokenizer.Encode(text), ByteTokenizer.End], [], true);
 }

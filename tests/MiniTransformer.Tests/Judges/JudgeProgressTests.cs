@@ -17,8 +17,11 @@ public class JudgeProgressTests
                 lock (heard) heard.Add((judged, of));
             },
         };
-        using IJudge judge = how.StartsWith("command:", StringComparison.Ordinal) ? new CommandJudge(how[8..], options) : new WorkerJudge(how[7..], options);
-        Assert.Equal(Enumerable.Repeat(1.0, 6), judge.Score([.. Enumerable.Range(0, 6).Select(i => new Answer($"prompt {i}", "response"))]));
+        using IJudge judge = how.StartsWith("command:", StringComparison.Ordinal)
+            ? new CommandJudge(how[8..], options)
+            : new WorkerJudge(how[7..], options);
+        Assert.Equal(Enumerable.Repeat(1.0, 6),
+            judge.Score([.. Enumerable.Range(0, 6).Select(i => new Answer($"prompt {i}", "response"))]));
         Assert.Equal(Enumerable.Range(1, 6).Select(n => (n, 6)), heard.Order());
     }
 }

@@ -202,7 +202,10 @@ public class NumericJudgeTests
     [InlineData("nothing", "5", 100, false)]
     public void Numbers_are_equal_by_value_to_within_the_tolerance(string response, string gold, double tolerance, bool right)
     {
-        if (NumberText.Last(gold) is null) Assert.Throws<DataException>(() => new NumericJudge(tolerance).Score([new Answer("p", response, gold)]));
+        if (NumberText.Last(gold) is null)
+        {
+            Assert.Throws<DataException>(() => new NumericJudge(tolerance).Score([new Answer("p", response, gold)]));
+        }
         else Assert.Equal([right ? 1.0 : 0], new NumericJudge(tolerance).Score([new Answer("p", response, gold)]));
     }
 
@@ -217,8 +220,10 @@ public class NumericJudgeTests
             string grouped = value.ToString("N0", CultureInfo.InvariantCulture);
             foreach (string written in new[]
             {
-                digits, grouped, grouped.Replace(",", "{,}", StringComparison.Ordinal), grouped.Replace(",", "\\,", StringComparison.Ordinal), grouped.Replace(',', '\u202F'), grouped.Replace(',', ' '),
-                grouped.Replace(',', '_'), $"\\boxed{{{grouped}}}", $"it is ${grouped}.", $"\\frac{{{digits}}}{{1}}", $"#### {grouped}", $"{grouped} kg",
+                digits, grouped, grouped.Replace(",", "{,}", StringComparison.Ordinal),
+                grouped.Replace(",", "\\,", StringComparison.Ordinal), grouped.Replace(',', '\u202F'), grouped.Replace(',', ' '),
+                grouped.Replace(',', '_'), $"\\boxed{{{grouped}}}", $"it is ${grouped}.", $"\\frac{{{digits}}}{{1}}", $"#### {grouped}",
+                $"{grouped} kg",
             }) Assert.Equal(value, NumberText.Last(written)?.Numerator);
             Assert.NotEqual(value, NumberText.Last((value + 1).ToString(CultureInfo.InvariantCulture))!.Numerator);
         }
@@ -227,7 +232,8 @@ public class NumericJudgeTests
     [Fact]
     public void Long_and_deep_text_takes_bounded_time()
     {
-        foreach (string piece in new[] { "1", "1,", "\\frac{", "{", "\\text{", "\\boxed{", "1 ", "- ", "1π", "\\sqrt{", "1/", "^{", "1_", "\\", "1.234", "½", "2 1/2 ", "####1 ", "\\frac12" })
+        foreach (string piece in new[] { "1", "1,", "\\frac{", "{", "\\text{", "\\boxed{", "1 ", "- ", "1π", "\\sqrt{", "1/", "^{", "1_",
+            "\\", "1.234", "½", "2 1/2 ", "####1 ", "\\frac12" })
             NumberText.Last(string.Concat(Enumerable.Repeat(piece, 100_000)));
     }
 

@@ -16,14 +16,16 @@ public unsafe class AttentionDecodeTests
     {
         int rowQ = H * D, rowK = Hkv * D, context = (T + 31) / 16 * 16;
         float scale = 1 / MathF.Sqrt(D);
-        float[] q = Operand.Normal(B * T * rowQ, seed: 1), k = Operand.Normal(B * T * rowK, seed: 2), v = Operand.Normal(B * T * rowK, seed: 3);
+        float[] q = Operand.Normal(B * T * rowQ, seed: 1), k = Operand.Normal(B * T * rowK, seed: 2),
+            v = Operand.Normal(B * T * rowK, seed: 3);
         using Buffer<float> qs = new(q), ks = new(k), vs = new(v), y = new(Operand.Zeros(q.Length)), logSum = new(Operand.Zeros(B * H * T));
         using AttentionRun run = new(AttentionRun.Equal(B, T), H, Hkv, D, scale);
         run.Forward(qs, ks, vs, y, logSum);
 
         // The cache starts as garbage. Sequence b lives in slot 2 − b; every step decodes one token of each.
         float[] garbage = [.. Enumerable.Range(0, B * context * rowK).Select(i => i % 2 == 0 ? float.NaN : 1e30f)];
-        using Buffer<float> cacheK = new(garbage), cacheV = new(garbage), stepQ = new(Operand.Zeros(B * rowQ)), stepY = new(Operand.Zeros(B * rowQ));
+        using Buffer<float> cacheK = new(garbage), cacheV = new(garbage), stepQ = new(Operand.Zeros(B * rowQ)),
+            stepY = new(Operand.Zeros(B * rowQ));
         using Buffer<float> stepK = new(Operand.Zeros(B * rowK)), stepV = new(Operand.Zeros(B * rowK));
         using Buffer<int> slots = new(2, 1, 0), positions = new(0, 0, 0);
         for (int t = 0; t < T; t++)
@@ -52,7 +54,8 @@ public unsafe class AttentionDecodeTests
         float[] Forward(int length)
         {
             int n = length * H * D;
-            using Buffer<float> qs = new(q[..n]), ks = new(k[..n]), vs = new(v[..n]), y = new(Operand.Zeros(n)), logSum = new(Operand.Zeros(H * length));
+            using Buffer<float> qs = new(q[..n]), ks = new(k[..n]), vs = new(v[..n]), y = new(Operand.Zeros(n)),
+                logSum = new(Operand.Zeros(H * length));
             using AttentionRun run = new([0, length], H, H, D, 0.2f);
             run.Forward(qs, ks, vs, y, logSum);
             return y.ToArray();

@@ -18,7 +18,8 @@ internal sealed unsafe class AttentionRun(int[] starts, int H, int Hkv, int D, f
     public void Forward(float* q, float* k, float* v, float* y, float* logSum)
     {
         plan.CutForward(starts, H, D, window);
-        new AttentionForward(q, k, v, y, logSum, onDevice, plan.Pieces, plan.Longest, starts[^1], H, Hkv, D, scale, window).Run(0, plan.Count * Hkv);
+        new AttentionForward(q, k, v, y, logSum, onDevice, plan.Pieces, plan.Longest, starts[^1], H, Hkv, D, scale, window)
+            .Run(0, plan.Count * Hkv);
     }
 
     /// <summary>The pass backward.</summary>

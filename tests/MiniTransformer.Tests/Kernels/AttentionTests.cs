@@ -32,7 +32,8 @@ public unsafe class AttentionTests
     public void Backward_agrees_with_central_differences(int T, int H, int Hkv, int D)
     {
         var c = new Case(T, H, Hkv, D);
-        float[] dy = Operand.Normal(c.Q.Length, seed: 9), dqBefore = Operand.Normal(c.Q.Length, seed: 10), dkBefore = Operand.Normal(c.K.Length, seed: 11);
+        float[] dy = Operand.Normal(c.Q.Length, seed: 9), dqBefore = Operand.Normal(c.Q.Length, seed: 10),
+            dkBefore = Operand.Normal(c.K.Length, seed: 11);
         (float[] dq, float[] dk, float[] dv) = c.Backward(dy, dqBefore, dkBefore, dkBefore);
 
         double[] q = c.Q.Doubles(), k = c.K.Doubles(), v = c.V.Doubles(), d = dy.Doubles();
@@ -46,7 +47,8 @@ public unsafe class AttentionTests
     {
         // ⟨dq, u⟩ + ⟨dk, w⟩ + ⟨dv, w⟩ is the derivative of ⟨dy, y⟩ along (u, w, w).
         var c = new Case(T: 150, H: 4, Hkv: 2, D: 32);
-        float[] dy = Operand.Normal(c.Q.Length, seed: 9), u = Operand.Normal(c.Q.Length, seed: 10), w = Operand.Normal(c.K.Length, seed: 11);
+        float[] dy = Operand.Normal(c.Q.Length, seed: 9), u = Operand.Normal(c.Q.Length, seed: 10),
+            w = Operand.Normal(c.K.Length, seed: 11);
         (float[] dq, float[] dk, float[] dv) = c.Backward(dy, Operand.Zeros(u.Length), Operand.Zeros(w.Length), Operand.Zeros(w.Length));
         double Moved(double h) => c.Reference(Along(c.Q, u, h), Along(c.K, w, h), Along(c.V, w, h)).Zip(dy, (y, d) => y * d).Sum();
         double expected = (Moved(1e-5) - Moved(-1e-5)) / 2e-5;
@@ -94,7 +96,8 @@ public unsafe class AttentionTests
     {
         const int H = 4, Hkv = 2, D = 20;
         int[] starts = [0, 5, 5, 711, 712, 800];
-        float[] q = Operand.Normal(800 * H * D, seed: 1), k = Operand.Normal(800 * Hkv * D, seed: 2), v = Operand.Normal(800 * Hkv * D, seed: 3);
+        float[] q = Operand.Normal(800 * H * D, seed: 1), k = Operand.Normal(800 * Hkv * D, seed: 2),
+            v = Operand.Normal(800 * Hkv * D, seed: 3);
         float[] dys = Operand.Normal(q.Length, seed: 4);
         (float[][] whole, int few) = Run(threads: 1);
         (float[][] cut, int many) = Run(threads: 7);
@@ -103,7 +106,8 @@ public unsafe class AttentionTests
 
         (float[][] Results, int Pieces) Run(int threads)
         {
-            using Buffer<float> qs = new(q), ks = new(k), vs = new(v), y = new(Operand.Zeros(q.Length)), logSum = new(Operand.Zeros(800 * H)), dy = new(dys);
+            using Buffer<float> qs = new(q), ks = new(k), vs = new(v), y = new(Operand.Zeros(q.Length)),
+                logSum = new(Operand.Zeros(800 * H)), dy = new(dys);
             using Buffer<float> dq = new(Operand.Zeros(q.Length)), dk = new(Operand.Zeros(k.Length)), dv = new(Operand.Zeros(k.Length));
             using AttentionRun run = new(starts, H, Hkv, D, 0.3f, window, threads);
             run.Forward(qs, ks, vs, y, logSum);
@@ -132,11 +136,13 @@ public unsafe class AttentionTests
 
         public float[] V { get; } = Operand.Normal(B * T * Hkv * D, seed: 3);
 
-        public double[] Reference(double[] q, double[] k, double[] v) => AttentionReference.Forward(q, k, v, AttentionRun.Equal(B, T), H, Hkv, D, scale);
+        public double[] Reference(double[] q, double[] k, double[] v) =>
+            AttentionReference.Forward(q, k, v, AttentionRun.Equal(B, T), H, Hkv, D, scale);
 
         public (float[] Y, float[] LogSum) Forward()
         {
-            using Buffer<float> q = new(Q), k = new(K), v = new(V), y = new(Operand.Zeros(Q.Length)), logSum = new(Operand.Zeros(B * H * T));
+            using Buffer<float> q = new(Q), k = new(K), v = new(V), y = new(Operand.Zeros(Q.Length)),
+                logSum = new(Operand.Zeros(B * H * T));
             using AttentionRun run = new(AttentionRun.Equal(B, T), H, Hkv, D, scale);
             run.Forward(q, k, v, y, logSum);
             return (y.ToArray(), logSum.ToArray());

@@ -32,7 +32,8 @@ internal sealed unsafe class Buffer<T> : IDisposable
 
     public void Dispose()
     {
-        Guards((byte* guard) => Assert.True(new Span<byte>(guard, GuardBytes).IndexOfAnyExcept((byte)0xFF) < 0, "A kernel wrote past an end."));
+        Guards((byte* guard) =>
+            Assert.True(new Span<byte>(guard, GuardBytes).IndexOfAnyExcept((byte)0xFF) < 0, "A kernel wrote past an end."));
         NativeMemory.AlignedFree(memory);
     }
 
@@ -74,7 +75,8 @@ internal static class Operand
             else
             {
                 double error = Math.Abs(actual[i] - expected[i]) / Math.Max(Math.Abs(expected[i]), floor);
-                Assert.True(error <= tolerance, $"element {i}: {actual[i]:R}, expected {expected[i]:R}; error {error:E2}, allowed {tolerance:E2}");
+                Assert.True(error <= tolerance,
+                    $"element {i}: {actual[i]:R}, expected {expected[i]:R}; error {error:E2}, allowed {tolerance:E2}");
             }
         }
     }

@@ -7,12 +7,15 @@ using MiniTransformer.Tensors;
 
 namespace MiniTransformer.Tests.Kernels;
 
-/// <summary>Weights that stay in the type of their file: what kernels read is the widened number, to the bit, wherever it is read.</summary>
+/// <summary>
+/// Weights that stay in the type of their file: what kernels read is the widened number, to the bit, wherever it is read.
+/// </summary>
 public sealed unsafe class ElementTests
 {
     /// <summary>Sizes with remainders everywhere, one and several blocks of K, few rows and many, whole panels and half ones.</summary>
     private static readonly (int M, int N, int K)[] Sizes =
-        [(1, 70, 33), (3, 16, 64), (14, 64, 768), (33, 45, 1600), (1, 1, 1), (61, 130, 1100), (300, 97, 64), (65, 1100, 90), (2, 32, 2048), (17, 31, 7)];
+        [(1, 70, 33), (3, 16, 64), (14, 64, 768), (33, 45, 1600), (1, 1, 1), (61, 130, 1100), (300, 97, 64), (65, 1100, 90), (2, 32, 2048),
+            (17, 31, 7)];
 
     [Fact]
     public void Every_finite_half_widens_to_the_number_that_it_is()
@@ -59,7 +62,9 @@ public sealed unsafe class ElementTests
             {
                 // y = x·wᵀ, and dx = dy·w
                 bool accumulate = m % 2 == 0;
-                GemmSample sample = form == GemmForm.NT ? new GemmSample(form, accumulate, m, n, k, seed: 1).WithB(wide) : new GemmSample(form, accumulate, m, k, n, seed: 1).WithB(wide);
+                GemmSample sample = form == GemmForm.NT
+                    ? new GemmSample(form, accumulate, m, n, k, seed: 1).WithB(wide)
+                    : new GemmSample(form, accumulate, m, k, n, seed: 1).WithB(wide);
                 float[] expected = sample.Multiply(one);
                 Assert.Equal(expected, Multiply(one));
                 Assert.Equal(expected, Multiply(three));
@@ -103,7 +108,8 @@ public sealed unsafe class ElementTests
     internal static (byte[] Raw, float[] Wide) Weight(ElementType type, int count, int seed)
     {
         var rng = new Rng((ulong)seed);
-        float[] values = [.. Enumerable.Range(0, count).Select(_ => (float)rng.NextNormal() * (rng.NextInt(10) == 0 ? 1e-5f : 1f))], wide = new float[count];
+        float[] values = [.. Enumerable.Range(0, count).Select(_ => (float)rng.NextNormal() * (rng.NextInt(10) == 0 ? 1e-5f : 1f))],
+            wide = new float[count];
         if (type == ElementType.F32) return (MemoryMarshal.AsBytes<float>(values).ToArray(), values);
         var halves = new ushort[count];
         Assert.Null(HalfPrecision.Round(values, halves, type));

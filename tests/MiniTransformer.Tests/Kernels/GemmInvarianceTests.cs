@@ -2,7 +2,9 @@ using MiniTransformer.Kernels.Cpu;
 
 namespace MiniTransformer.Tests.Kernels;
 
-/// <summary>What a product must not depend on, bit for bit: other rows, the number of threads, whether the weight was packed beforehand.</summary>
+/// <summary>
+/// What a product must not depend on, bit for bit: other rows, the number of threads, whether the weight was packed beforehand.
+/// </summary>
 public sealed class GemmInvarianceTests
 {
     [Theory]
@@ -89,10 +91,12 @@ public sealed class GemmInvarianceTests
         Assert.Equal(new float[15], fresh.MultiplyPacked(workers, packed, 0, 3));
     }
 
-    // Sizes with remainders everywhere, with one and with several blocks of K and of columns, below and above the size that is worth splitting.
+    // Sizes with remainders everywhere, with one and with several blocks of K and of columns, below and above the size that is worth
+    // splitting.
     private static IEnumerable<GemmSample> Samples(GemmForm form, bool accumulate)
     {
-        (int, int, int)[] sizes = [(1, 70, 33), (16, 64, 64), (33, 45, 600), (61, 130, 1100), (190, 97, 64), (45, 1100, 90), (200, 512, 128), (48, 64, 1024), (520, 100, 70), (33, 96, 2048)];
+        (int, int, int)[] sizes = [(1, 70, 33), (16, 64, 64), (33, 45, 600), (61, 130, 1100), (190, 97, 64), (45, 1100, 90),
+            (200, 512, 128), (48, 64, 1024), (520, 100, 70), (33, 96, 2048)];
         foreach ((int m, int n, int k) in sizes) yield return new GemmSample(form, accumulate, m, n, k, seed: (7 * m) + n + k);
     }
 

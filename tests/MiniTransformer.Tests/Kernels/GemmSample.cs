@@ -91,7 +91,8 @@ internal sealed unsafe class GemmSample
             double error = Math.Abs(c[i] - product[i]), bound = (K + 1) * epsilon * magnitude[i];
             if (!(error <= bound))
             {
-                Assert.Fail($"{Form} {M} x {N} x {K}{(Accumulate ? " accumulating" : "")}: C[{i / N},{i % N}] = {c[i]}, the sum is {product[i]}, error {error:e2} > {bound:e2}");
+                Assert.Fail($"{Form} {M} x {N} x {K}{(Accumulate ? " accumulating" : "")}: C[{i / N},{i % N}] = {c[i]}, the sum is "
+                    + $"{product[i]}, error {error:e2} > {bound:e2}");
             }
         }
     }

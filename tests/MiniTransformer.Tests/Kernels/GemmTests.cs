@@ -44,7 +44,8 @@ public sealed unsafe class GemmTests
     public void An_inner_dimension_of_several_blocks_and_columns_of_several_blocks_are_exact(GemmForm form, bool accumulate)
     {
         using Workers workers = new(2);
-        (int, int, int)[] sizes = [(15, 40, 513), (29, 33, 1024), (64, 48, 1537), (200, 65, 700), (17, 1025, 30), (30, 2100, 520), (600, 100, 40), (530, 37, 800), (20, 70, 2048)];
+        (int, int, int)[] sizes = [(15, 40, 513), (29, 33, 1024), (64, 48, 1537), (200, 65, 700), (17, 1025, 30), (30, 2100, 520),
+            (600, 100, 40), (530, 37, 800), (20, 70, 2048)];
         foreach ((int m, int n, int k) in sizes)
         {
             GemmSample sample = new(form, accumulate, m, n, k, seed: m + n + k);
@@ -170,7 +171,10 @@ public sealed unsafe class GemmTests
             for (int warm = 0; warm < 2; warm++)
             {
                 long before = GC.GetAllocatedBytesForCurrentThread();
-                foreach (GemmForm form in (ReadOnlySpan<GemmForm>)[GemmForm.NN, GemmForm.NT, GemmForm.TN]) Gemm.Multiply(workers, form, a, b, pc, 130, 130, 130, true);
+                foreach (GemmForm form in (ReadOnlySpan<GemmForm>)[GemmForm.NN, GemmForm.NT, GemmForm.TN])
+                {
+                    Gemm.Multiply(workers, form, a, b, pc, 130, 130, 130, true);
+                }
                 packed.Multiply(workers, GemmForm.NT, a, pc, 130, true);
                 long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
                 if (warm == 1) Assert.Equal(0, allocated);

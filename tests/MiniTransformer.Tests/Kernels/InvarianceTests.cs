@@ -41,9 +41,11 @@ public unsafe class InvarianceTests
         ["EntropyBackward"] = (w, o) => w.Run(new EntropyBackward(o.X, o.Squares, o.Z, o.Dy, o.Y, C), Rows),
         ["Sample"] = (w, o) => w.Run(new Sample(o.X, o.Uniforms, o.Ids, o.Y, C, 0.8f, 20, 0.9f), Rows),
         ["SampleAny"] = (w, o) => w.Run(new Sample(o.X, o.Uniforms, o.Ids, o.Y, C, 0.8f, 0, 1f), Rows),
-        ["AttentionForward"] = (w, o) => w.Run(new AttentionForward(o.X, o.W, o.Dy, o.Y, o.Z, o.Starts, o.Pieces, 7, Rows, H, Hkv, D, 0.2f), 2 * Hkv),
+        ["AttentionForward"] = (w, o) =>
+            w.Run(new AttentionForward(o.X, o.W, o.Dy, o.Y, o.Z, o.Starts, o.Pieces, 7, Rows, H, Hkv, D, 0.2f), 2 * Hkv),
         ["AttentionBackward"] = (w, o) =>
-            w.Run(new AttentionBackward(o.X, o.W, o.Dy, o.Squares, o.Uniforms, o.Dy, o.Y, o.Z, o.U, o.Starts, o.Pieces, 7, Rows, H, Hkv, D, 0.2f), 2 * Hkv),
+            w.Run(new AttentionBackward(o.X, o.W, o.Dy, o.Squares, o.Uniforms, o.Dy, o.Y, o.Z, o.U, o.Starts, o.Pieces, 7, Rows, H, Hkv, D,
+                0.2f), 2 * Hkv),
         ["CacheAppend"] = (w, o) => w.Run(new CacheAppend(o.X, o.W, o.Slots, o.Positions, o.Y, o.Z, 1, 9, 16), Rows),
         ["AttentionDecode"] = (w, o) => w.Run(new AttentionDecode(o.X, o.W, o.Dy, o.Slots, o.Positions, o.Y, 2, 1, 9, 16, 0.3f), Rows * 2),
     };
@@ -91,11 +93,15 @@ public unsafe class InvarianceTests
 
         public Buffer<int> Starts { get; } = new(0, 6, Rows);
 
-        public Buffer<AttentionPiece> Pieces { get; } = new(new AttentionPiece(0, 1, 0, 6, AttentionPart.Whole), new AttentionPiece(1, 2, 0, 7, AttentionPart.Whole));
+        public Buffer<AttentionPiece> Pieces
+        {
+            get;
+        } = new(new AttentionPiece(0, 1, 0, 6, AttentionPart.Whole), new AttentionPiece(1, 2, 0, 7, AttentionPart.Whole));
 
         public void MustEqual(Operands other)
         {
-            foreach ((Buffer<float> mine, Buffer<float> theirs) in new[] { (Y, other.Y), (Z, other.Z), (U, other.U), (X, other.X), (Dy, other.Dy) })
+            foreach ((Buffer<float> mine, Buffer<float> theirs) in new[] { (Y, other.Y), (Z, other.Z), (U, other.U), (X, other.X),
+                (Dy, other.Dy) })
             {
                 Operand.Identical(mine.Span, theirs.Span);
             }

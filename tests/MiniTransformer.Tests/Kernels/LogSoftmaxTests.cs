@@ -18,9 +18,11 @@ public unsafe class LogSoftmaxTests
     [InlineData(259)]
     public void Log_sums_and_gathered_log_probabilities_agree_with_the_definition(int V)
     {
-        float[] x = Operand.Normal(Rows * V, seed: 1, scale: 3), dy = Operand.Normal(Rows, seed: 2), before = Operand.Normal(Rows * V, seed: 3);
+        float[] x = Operand.Normal(Rows * V, seed: 1, scale: 3), dy = Operand.Normal(Rows, seed: 2),
+            before = Operand.Normal(Rows * V, seed: 3);
         int[] ids = Operand.Ids(Rows, V, seed: 4);
-        using Buffer<float> xs = new(x), logZ = new(Operand.Zeros(Rows)), alone = new(Operand.Zeros(Rows)), logProb = new(Operand.Zeros(Rows));
+        using Buffer<float> xs = new(x), logZ = new(Operand.Zeros(Rows)), alone = new(Operand.Zeros(Rows)),
+            logProb = new(Operand.Zeros(Rows));
         using Buffer<float> dys = new(dy), dz = new(before), dx = new(before);
         using var pids = new Buffer<int>(ids);
         new LogSumExpForward(xs, alone, V).Run(0, Rows);
@@ -44,7 +46,8 @@ public unsafe class LogSoftmaxTests
     {
         float[] x = Operand.Normal(Rows * V, seed: 1, scale: 2), q = Operand.Normal(Rows * V, seed: 2, scale: 2);
         float[] dy = Operand.Normal(Rows, seed: 3), before = Operand.Normal(Rows * V, seed: 4);
-        using Buffer<float> xs = new(x), qs = new(q), kl = new(Operand.Zeros(Rows)), z = new(Operand.Zeros(Rows)), zq = new(Operand.Zeros(Rows));
+        using Buffer<float> xs = new(x), qs = new(q), kl = new(Operand.Zeros(Rows)), z = new(Operand.Zeros(Rows)),
+            zq = new(Operand.Zeros(Rows));
         using Buffer<float> entropy = new(Operand.Zeros(Rows)), dys = new(dy), dKl = new(before), dEntropy = new(before);
         new KlDivergenceForward(xs, qs, kl, z, zq, V).Run(0, Rows);
         new KlDivergenceBackward(xs, z, qs, zq, kl, dys, dKl, V).Run(0, Rows);
@@ -87,7 +90,8 @@ public unsafe class LogSoftmaxTests
 
         int[] ids = [1, 4, 18];
         float[] dy = [1.5f, -2f, 1f];
-        using Buffer<float> xs = new(x), qs = new(q), logProb = new(Operand.Zeros(3)), z = new(Operand.Zeros(3)), zq = new(Operand.Zeros(3));
+        using Buffer<float> xs = new(x), qs = new(q), logProb = new(Operand.Zeros(3)), z = new(Operand.Zeros(3)),
+            zq = new(Operand.Zeros(3));
         using Buffer<float> kl = new(Operand.Zeros(3)), entropy = new(Operand.Zeros(3)), dys = new(dy), dx = new(Operand.Zeros(3 * V));
         using var pids = new Buffer<int>(ids);
         new GatherLogSoftmaxForward(xs, pids, logProb, z, V).Run(0, 3);

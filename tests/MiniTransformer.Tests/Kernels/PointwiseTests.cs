@@ -34,7 +34,8 @@ public unsafe class PointwiseTests
     public void LogAddExp_of_what_is_forbidden_or_far_apart_is_the_larger()
     {
         const float no = float.NegativeInfinity;
-        foreach ((float a, float b, float y) in ((float, float, float)[])[(no, no, no), (no, 3, 3), (-7, no, -7), (500, -500, 500), (-200, -200, -200 + MathF.Log(2))])
+        foreach ((float a, float b, float y) in ((float, float, float)[])[(no, no, no), (no, 3, 3), (-7, no, -7), (500, -500, 500),
+            (-200, -200, -200 + MathF.Log(2))])
         {
             float vector = LogAddExp.Forward(Vector.Create(a), Vector.Create(b))[0], one = LogAddExp.Forward(a, b);
             Assert.True(y == vector || Math.Abs(y - vector) < 1e-5f * Math.Abs(y), $"{vector} for {a} and {b}");
@@ -112,7 +113,8 @@ public unsafe class PointwiseTests
     {
         foreach (int n in Lengths)
         {
-            float[] x = [.. Operand.Normal(n, seed: 1).Select(domain)], dy = Operand.Normal(n, seed: 2), before = Operand.Normal(n, seed: 3);
+            float[] x = [.. Operand.Normal(n, seed: 1).Select(domain)], dy = Operand.Normal(n, seed: 2),
+                before = Operand.Normal(n, seed: 3);
             using Buffer<float> xs = new(x), ys = new(Operand.Zeros(n)), dys = new(dy), dxs = new(before);
             new Map<TOp>(xs, ys, n).Run(0, n);
             new MapBackward<TOp>(xs, ys, dys, dxs).Run(0, n);
@@ -133,7 +135,8 @@ public unsafe class PointwiseTests
     {
         foreach (int n in Lengths)
         {
-            float[] a = Operand.Normal(n, seed: 1), b = [.. Operand.Normal(n, seed: 2).Select(domainB ?? (v => v))], dy = Operand.Normal(n, seed: 3);
+            float[] a = Operand.Normal(n, seed: 1), b = [.. Operand.Normal(n, seed: 2).Select(domainB ?? (v => v))],
+                dy = Operand.Normal(n, seed: 3);
             float[] before = Operand.Normal(n, seed: 4);
             using Buffer<float> pa = new(a), pb = new(b), ys = new(Operand.Zeros(n)), dys = new(dy), da = new(before), db = new(before);
             new Zip<TOp>(pa, pb, ys).Run(0, n);

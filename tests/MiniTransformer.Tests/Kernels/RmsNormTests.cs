@@ -37,7 +37,8 @@ public unsafe class RmsNormTests
     [Fact]
     public void A_row_of_zeros_stays_zero()
     {
-        using Buffer<float> x = new(Operand.Zeros(20)), w = new(Operand.Normal(20, seed: 1)), y = new(Operand.Normal(20, seed: 2)), inverse = new(0f);
+        using Buffer<float> x = new(Operand.Zeros(20)), w = new(Operand.Normal(20, seed: 1)), y = new(Operand.Normal(20, seed: 2)),
+            inverse = new(0f);
         new RmsNormForward(x, w, y, inverse, 20, Eps).Run(0, 1);
         Assert.All(y.ToArray(), v => Assert.Equal(0f, v));
         Assert.Equal(1 / Math.Sqrt(Eps), inverse.Span[0], 1e-3); // float rounding of a number near 316

@@ -17,7 +17,8 @@ public unsafe class RopeTests
         int[] positions = [0, 1, 39, 7, 7];
         int n = positions.Length * H * D;
         float[] x = Operand.Normal(n, seed: 1), before = Operand.Normal(n, seed: 2);
-        using Buffer<float> xs = new(x), ys = new(Operand.Zeros(n)), back = new(before), cos = new(Table(D, Math.Cos)), sin = new(Table(D, Math.Sin));
+        using Buffer<float> xs = new(x), ys = new(Operand.Zeros(n)), back = new(before), cos = new(Table(D, Math.Cos)),
+            sin = new(Table(D, Math.Sin));
         using var at = new Buffer<int>(positions);
 
         // Angles are exact in the tables up to rounding; four operations a number.

@@ -10,8 +10,12 @@ public class ContinuousSamplingTests
 {
     private const int End = 1;
 
-    /// <summary>Prompts of very different length: three of 39 tokens, then one of 2, and so on. The last positions leave room for two tokens, or for 39.</summary>
-    private static readonly int[][] Prompts = [.. Enumerable.Range(0, 40).Select(i => Operand.Ids(i % 4 == 3 ? 2 : 39, Models.Odd.VocabSize, seed: 3 + (ulong)i))];
+    /// <summary>
+    /// Prompts of very different length: three of 39 tokens, then one of 2, and so on. The last positions leave room for two tokens, or for
+    /// 39.
+    /// </summary>
+    private static readonly int[][] Prompts = [.. Enumerable.Range(0, 40)
+        .Select(i => Operand.Ids(i % 4 == 3 ? 2 : 39, Models.Odd.VocabSize, seed: 3 + (ulong)i))];
 
     [DeviceTheory, OnEveryDevice]
     public void Responses_do_not_depend_on_the_cache_s_memory_nor_on_the_order_of_the_prompts(string name)
@@ -22,7 +26,8 @@ public class ContinuousSamplingTests
         SampledResponse[] all = Sampler.Generate(model, Prompts, End, options);
         long slot = 2L * sizeof(float) * 2 * 2 * 6 * 48; // keys and values of 2 layers, 2 heads of 6, 40 positions rounded up to 48
         foreach (SamplingOptions other in (SamplingOptions[])[
-            options with { CacheBytes = 1 }, options with { CacheBytes = 5 * slot }, options with { BatchSize = 3 }, options with { ByLength = true },
+            options with { CacheBytes = 1 }, options with { CacheBytes = 5 * slot }, options with { BatchSize = 3 },
+            options with { ByLength = true },
             options with { ByLength = true, CacheBytes = 3 * slot }])
         {
             SampledResponse[] responses = Sampler.Generate(model, Prompts, End, other);
@@ -45,7 +50,8 @@ public class ContinuousSamplingTests
         SampledResponse[] responses = Sampler.Generate(model, Prompts, EndTokens.None, options);
         Assert.Equal(10 * 30 + 30 * 2, responses.Sum(r => r.Ids.Length));
 
-        // In batches of four, each would take the 30 steps of its longest, 300 in all; four slots that are never empty take a quarter of the tokens.
+        // In batches of four, each would take the 30 steps of its longest, 300 in all; four slots that are never empty take a quarter of
+        // the tokens.
         Assert.InRange(steps, 90, 150);
     }
 
@@ -57,7 +63,13 @@ public class ContinuousSamplingTests
         long before = device.PersistentBytes, most = 0, slot = 2L * sizeof(float) * 2 * 2 * 6 * 48;
         Sampler.Generate(
             model, Prompts, EndTokens.None,
-            new SamplingOptions { MaxTokens = 30, CacheBytes = 3 * slot, Progress = _ => most = Math.Max(most, device.PersistentBytes - before) });
+            new SamplingOptions
+            {
+                MaxTokens = 30,
+                CacheBytes = 3 * slot,
+                Progress = _ =>
+                most = Math.Max(most, device.PersistentBytes - before)
+            });
         Assert.InRange(most, 3 * slot, 3 * slot + 100_000); // and the packed weights or rotation tables, if any
         Assert.Throws<ArgumentException>(() => Sampler.Generate(model, Prompts, EndTokens.None, new SamplingOptions { CacheBytes = -1 }));
     }
@@ -73,6 +85,7 @@ public class ContinuousSamplingTests
         var options = new SamplingOptions { MaxTokens = 4, ByLength = true, Progress = _ => held.Add(device.PersistentBytes - before) };
         SampledResponse[] sorted = Sampler.Generate(model, prompts, EndTokens.None, options);
         Assert.True(held.Min() * 1.2 < held.Max()); // 6 of 16 positions; 6 of 48
-        Assert.Equal(Sampler.Generate(model, prompts, EndTokens.None, options with { ByLength = false, Progress = null }).Select(r => r.Ids), sorted.Select(r => r.Ids));
+        Assert.Equal(Sampler.Generate(model, prompts, EndTokens.None, options with { ByLength = false, Progress = null })
+            .Select(r => r.Ids), sorted.Select(r => r.Ids));
     }
 }

@@ -45,8 +45,10 @@ internal sealed class FamilyCase
             "high_freq_factor":4.0,"original_max_position_embeddings":16,"rope_type":"llama3"}}
             """),
         ["llama, linear, biased"] = (Llama, """{"attention_bias":true,"mlp_bias":true,"rope_scaling":{"type":"linear","factor":4.0}}"""),
-        ["mistral"] = (Llama, """{"model_type":"mistral","architectures":["MistralForCausalLM"],"sliding_window":5,"head_dim":null,"hidden_size":24}"""),
-        ["mistral, no window"] = (Llama, """{"model_type":"mistral","architectures":["MistralForCausalLM"],"sliding_window":null,"rope_theta":1000000.0}"""),
+        ["mistral"] = (Llama,
+            """{"model_type":"mistral","architectures":["MistralForCausalLM"],"sliding_window":5,"head_dim":null,"hidden_size":24}"""),
+        ["mistral, no window"] = (Llama,
+            """{"model_type":"mistral","architectures":["MistralForCausalLM"],"sliding_window":null,"rope_theta":1000000.0}"""),
         ["qwen2"] = (Llama, """
             {"model_type":"qwen2","architectures":["Qwen2ForCausalLM"],"use_sliding_window":false,"sliding_window":3,"max_window_layers":1,"head_dim":null,
             "hidden_size":24,"tie_word_embeddings":true,"rope_theta":1000000.0,"use_mrope":false}
@@ -114,7 +116,8 @@ internal sealed class FamilyCase
         Directory.CreateDirectory(folder);
         File.WriteAllText(Path.Combine(folder, "config.json"), Config.ToJsonString());
         ModelWeights.Write(
-            folder, Tensors.Select(t => new TensorData(t.Key, t.Value.Shape, t.Value.Values) { Type = type }), new Dictionary<string, string> { ["format"] = "pt" },
+            folder, Tensors.Select(t => new TensorData(t.Key, t.Value.Shape, t.Value.Values) { Type = type }),
+            new Dictionary<string, string> { ["format"] = "pt" },
             shardBytes);
     }
 
@@ -128,7 +131,10 @@ internal sealed class FamilyCase
     private void Add(string name, double mean, double deviation, params long[] shape)
     {
         var values = new float[shape.Aggregate(1L, (a, b) => a * b)];
-        for (int i = 0; i < values.Length; i++) values[i] = (float)(Math.Clamp(Math.Round(256 * (mean + deviation * rng.NextNormal())), -255, 255) / 256);
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = (float)(Math.Clamp(Math.Round(256 * (mean + deviation * rng.NextNormal())), -255, 255) / 256);
+        }
         Tensors.Add(name, (shape, values));
     }
 
@@ -142,7 +148,8 @@ internal sealed class FamilyCase
     {
         int c = Size("hidden_size"), h = Size("num_attention_heads"), hkv = Size("num_key_value_heads", h), d = Size("head_dim", c / h);
         int inner = Size("intermediate_size");
-        bool qkv = family == "qwen2" || Flag("attention_bias"), o = family == "llama" && qkv, mlp = Flag("mlp_bias"), gemma = family == "gemma3_text";
+        bool qkv = family == "qwen2"
+            || Flag("attention_bias"), o = family == "llama" && qkv, mlp = Flag("mlp_bias"), gemma = family == "gemma3_text";
         double norm = gemma ? 0 : 0.7;
         Add("model.embed_tokens.weight", 0, 0.4, Size("vocab_size"), c);
         for (int layer = 0; layer < Size("num_hidden_layers"); layer++)

@@ -41,7 +41,8 @@ public sealed class FamilyTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Files))]
-    public void Log_probabilities_agree_with_the_family_s_definition_for_every_type_and_sharding(string name, ElementType type, bool sharded)
+    public void Log_probabilities_agree_with_the_family_s_definition_for_every_type_and_sharding(string name, ElementType type,
+        bool sharded)
     {
         var family = new FamilyCase(name);
         family.Write(folder["model"], type, sharded ? 3000 : ModelWeights.ShardBytes);
@@ -102,7 +103,8 @@ public sealed class FamilyTests : IDisposable
                 values[element] = before - h;
                 double expected = (up - Loss()) / (2 * h);
                 values[element] = before;
-                Assert.True(Math.Abs(expected - gradient[element]) <= 5e-5 * largest, $"{tensor.Key}[{element}]: {gradient[element]:R}, expected {expected:R}");
+                Assert.True(Math.Abs(expected - gradient[element]) <= 5e-5 * largest,
+                    $"{tensor.Key}[{element}]: {gradient[element]:R}, expected {expected:R}");
             }
         }
     }
@@ -121,7 +123,8 @@ public sealed class FamilyTests : IDisposable
             using Transformer model = Checkpoint.LoadModel(folder["model"], device);
             foreach (int batch in (int[])[1, 4, 9])
             {
-                SampledResponse[] responses = Sampler.Generate(model, prompts, EndTokens.None, new SamplingOptions { MaxTokens = 24, BatchSize = batch });
+                SampledResponse[] responses = Sampler.Generate(model, prompts, EndTokens.None,
+                    new SamplingOptions { MaxTokens = 24, BatchSize = batch });
                 var examples = new ResponseBatch([.. responses.Select((r, i) => new Example(prompts[i], r.Ids))]);
                 using Tape tape = Tape.Record(device);
                 float[] scored = model.Rows(tape, examples).LogProb(tape.Targets(examples)).ToArray();
@@ -178,10 +181,14 @@ public sealed class FamilyTests : IDisposable
 
     // What model cards and torch's numel() over the checkpoints say; tied heads count once.
     [Theory]
-    [InlineData(494_032_768, """{"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"], "hidden_act": "silu", "hidden_size": 896, "intermediate_size": 4864, "max_position_embeddings": 32768, "num_attention_heads": 14, "num_hidden_layers": 24, "num_key_value_heads": 2, "rms_norm_eps": 1e-06, "rope_theta": 1000000.0, "tie_word_embeddings": true, "use_sliding_window": false, "vocab_size": 151936}""")]
-    [InlineData(596_049_920, """{"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"], "attention_bias": false, "head_dim": 128, "hidden_act": "silu", "hidden_size": 1024, "intermediate_size": 3072, "max_position_embeddings": 40960, "num_attention_heads": 16, "num_hidden_layers": 28, "num_key_value_heads": 8, "rms_norm_eps": 1e-06, "rope_theta": 1000000, "tie_word_embeddings": true, "use_sliding_window": false, "vocab_size": 151936}""")]
-    [InlineData(268_098_176, """{"model_type": "gemma3_text", "architectures": ["Gemma3ForCausalLM"], "head_dim": 256, "hidden_activation": "gelu_pytorch_tanh", "hidden_size": 640, "intermediate_size": 2048, "max_position_embeddings": 32768, "num_attention_heads": 4, "num_hidden_layers": 18, "num_key_value_heads": 1, "query_pre_attn_scalar": 256, "rms_norm_eps": 1e-06, "rope_local_base_freq": 10000.0, "rope_theta": 1000000.0, "sliding_window": 512, "sliding_window_pattern": 6, "vocab_size": 262144}""")]
-    [InlineData(124_439_808, """{"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "activation_function": "gelu_new", "layer_norm_epsilon": 1e-05, "n_ctx": 1024, "n_embd": 768, "n_head": 12, "n_layer": 12, "n_positions": 1024, "vocab_size": 50257}""")]
+    [InlineData(494_032_768,
+        """{"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"], "hidden_act": "silu", "hidden_size": 896, "intermediate_size": 4864, "max_position_embeddings": 32768, "num_attention_heads": 14, "num_hidden_layers": 24, "num_key_value_heads": 2, "rms_norm_eps": 1e-06, "rope_theta": 1000000.0, "tie_word_embeddings": true, "use_sliding_window": false, "vocab_size": 151936}""")]
+    [InlineData(596_049_920,
+        """{"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"], "attention_bias": false, "head_dim": 128, "hidden_act": "silu", "hidden_size": 1024, "intermediate_size": 3072, "max_position_embeddings": 40960, "num_attention_heads": 16, "num_hidden_layers": 28, "num_key_value_heads": 8, "rms_norm_eps": 1e-06, "rope_theta": 1000000, "tie_word_embeddings": true, "use_sliding_window": false, "vocab_size": 151936}""")]
+    [InlineData(268_098_176,
+        """{"model_type": "gemma3_text", "architectures": ["Gemma3ForCausalLM"], "head_dim": 256, "hidden_activation": "gelu_pytorch_tanh", "hidden_size": 640, "intermediate_size": 2048, "max_position_embeddings": 32768, "num_attention_heads": 4, "num_hidden_layers": 18, "num_key_value_heads": 1, "query_pre_attn_scalar": 256, "rms_norm_eps": 1e-06, "rope_local_base_freq": 10000.0, "rope_theta": 1000000.0, "sliding_window": 512, "sliding_window_pattern": 6, "vocab_size": 262144}""")]
+    [InlineData(124_439_808,
+        """{"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "activation_function": "gelu_new", "layer_norm_epsilon": 1e-05, "n_ctx": 1024, "n_embd": 768, "n_head": 12, "n_layer": 12, "n_positions": 1024, "vocab_size": 50257}""")]
     public void The_number_of_parameters_is_the_published_one(long published, string config)
     {
         File.WriteAllText(folder["config.json"], config);
@@ -191,7 +198,8 @@ public sealed class FamilyTests : IDisposable
     // Read by its family or not, what is not implemented is named before any weight is looked at: the folder has none.
     [Theory]
     [InlineData("qwen2", """{"model_type":"qwen2_moe"}""", "model_type", "qwen2_moe")]
-    [InlineData("qwen2", """{"rope_scaling":{"type":"yarn","factor":4.0,"original_max_position_embeddings":32768}}""", "rope_scaling.type", "yarn")]
+    [InlineData("qwen2", """{"rope_scaling":{"type":"yarn","factor":4.0,"original_max_position_embeddings":32768}}""", "rope_scaling.type",
+        "yarn")]
     [InlineData("qwen2", """{"use_mrope":true}""", "use_mrope", "true")]
     [InlineData("qwen2", """{"layer_types":["full_attention","sliding_attention"]}""", "layer_types", "use_sliding_window")]
     [InlineData("qwen2, window", """{"sliding_window":0}""", "sliding_window", "0")]
@@ -210,7 +218,8 @@ public sealed class FamilyTests : IDisposable
     [InlineData("gemma3", """{"model_type":"gemma2","architectures":["Gemma2ForCausalLM"]}""", "model_type", "gemma2")]
     [InlineData("gemma3", """{"query_pre_attn_scalar":0}""", "query_pre_attn_scalar", "0")]
     [InlineData("gemma3", """{"sliding_window_pattern":0}""", "sliding_window_pattern", "0")]
-    [InlineData("gemma3", """{"layer_types":["full_attention","chunked_attention","full_attention"]}""", "layer_types", "chunked_attention")]
+    [InlineData("gemma3", """{"layer_types":["full_attention","chunked_attention","full_attention"]}""", "layer_types",
+        "chunked_attention")]
     [InlineData("gpt2", """{"activation_function":"relu"}""", "activation_function", "relu")]
     [InlineData("gpt2", """{"scale_attn_by_inverse_layer_idx":true}""", "scale_attn_by_inverse_layer_idx", "true")]
     [InlineData("gpt2", """{"scale_attn_weights":false}""", "scale_attn_weights", "false")]
@@ -235,7 +244,8 @@ public sealed class FamilyTests : IDisposable
     {
         JsonObject json = JsonNode.Parse(config)!.AsObject();
         foreach ((string field, int size) in new (string, int)[]
-            { ("vocab_size", 9), ("hidden_size", 32), ("intermediate_size", 8), ("num_hidden_layers", 6), ("num_attention_heads", 4) }) json[field] = size;
+            { ("vocab_size", 9), ("hidden_size", 32), ("intermediate_size", 8), ("num_hidden_layers", 6),
+                ("num_attention_heads", 4) }) json[field] = size;
         File.WriteAllText(folder["config.json"], json.ToJsonString());
         TransformerConfig c = TransformerConfig.Load(folder.Path);
         Assert.Equal(4, c.NumKeyValueHeads);
@@ -243,7 +253,9 @@ public sealed class FamilyTests : IDisposable
         {
             "mistral" => $"{c.Form.Windows![5]}",
             "qwen3" => $"{c.HeadDim}",
-            _ => $"{c.HeadDim}, {c.Form.QueryScalar}, {string.Join(", ", Enumerable.Range(0, 6).Select(i => c.Form.Windows![i]))}, {c.TieEmbeddings}",
+            _ =>
+                $"{c.HeadDim}, {c.Form.QueryScalar}, {string.Join(", ", Enumerable.Range(0, 6).Select(i => c.Form.Windows![i]))}, "
+                    + $"{c.TieEmbeddings}",
         });
     }
 
@@ -262,11 +274,13 @@ public sealed class FamilyTests : IDisposable
         json["model_type"] = family;
         foreach ((string field, int size) in new (string, int)[]
         {
-            ("vocab_size", vocab), ("hidden_size", hidden), ("intermediate_size", inner), ("num_hidden_layers", layers), ("num_attention_heads", heads),
+            ("vocab_size", vocab), ("hidden_size", hidden), ("intermediate_size", inner), ("num_hidden_layers", layers),
+            ("num_attention_heads", heads),
             ("num_key_value_heads", keyValueHeads),
         }) json[field] = size;
         File.WriteAllText(folder["config.json"], json.ToJsonString());
-        Assert.Equal(count, TransformerConfig.Load(folder.Path).ParameterShapes().Sum(p => p.Shape.Aggregate(1L, (product, size) => product * size)));
+        Assert.Equal(count, TransformerConfig.Load(folder.Path).ParameterShapes()
+            .Sum(p => p.Shape.Aggregate(1L, (product, size) => product * size)));
     }
 
     private static float[] LogProbs(Transformer model, int[] ids)

@@ -34,7 +34,8 @@ public sealed class FrozenWeightsTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void Logits_and_draws_are_those_of_the_model_in_float32_to_the_bit(string name, ElementType type) => Agree("CPU, 3 threads", name, type);
+    public void Logits_and_draws_are_those_of_the_model_in_float32_to_the_bit(string name, ElementType type) =>
+        Agree("CPU, 3 threads", name, type);
 
     [DeviceTheory]
     [OnEveryDevice("llama 3.2", ElementType.BF16)]
@@ -50,7 +51,8 @@ public sealed class FrozenWeightsTests : IDisposable
     {
         new FamilyCase(name).Write(folder["model"], type);
         using Device device = Devices.Open(deviceName);
-        using Transformer trainable = Checkpoint.LoadModel(folder["model"], device), frozen = Checkpoint.LoadModel(folder["model"], device, trainable: false);
+        using Transformer trainable = Checkpoint.LoadModel(folder["model"], device),
+            frozen = Checkpoint.LoadModel(folder["model"], device, trainable: false);
         Assert.All(trainable.Parameters, p => Assert.Equal(ElementType.F32, p.Type));
         Assert.All(frozen.Parameters, p => Assert.Equal(p.Shape.Rank == 2 ? type : ElementType.F32, p.Type));
         Assert.All(frozen.Parameters, p => Assert.False(p.Trainable));
@@ -62,7 +64,8 @@ public sealed class FrozenWeightsTests : IDisposable
         Operand.Identical(Logits(trainable, ids), Logits(frozen, ids));
         int[][] prompts = [[1, 5, 7], [3], [2, 9, 11, 4]];
         var options = new SamplingOptions { MaxTokens = 9, Seed = 3 };
-        SampledResponse[] expected = Sampler.Generate(trainable, prompts, new EndTokens([18]), options), drawn = Sampler.Generate(frozen, prompts, new EndTokens([18]), options);
+        SampledResponse[] expected = Sampler.Generate(trainable, prompts, new EndTokens([18]), options),
+            drawn = Sampler.Generate(frozen, prompts, new EndTokens([18]), options);
         Assert.Equal(expected.Select(r => r.Ids), drawn.Select(r => r.Ids));
         foreach ((SampledResponse a, SampledResponse b) in expected.Zip(drawn)) Operand.Identical(a.LogProbs, b.LogProbs);
     }
@@ -73,7 +76,8 @@ public sealed class FrozenWeightsTests : IDisposable
     {
         new FamilyCase("gpt2").Write(folder["model"], ElementType.BF16);
         using Device device = Devices.Open(deviceName);
-        using Transformer trainable = Checkpoint.LoadModel(folder["model"], device), frozen = Checkpoint.LoadModel(folder["model"], device, trainable: false);
+        using Transformer trainable = Checkpoint.LoadModel(folder["model"], device),
+            frozen = Checkpoint.LoadModel(folder["model"], device, trainable: false);
         float[][] gradients = [.. new[] { trainable, frozen }.Select(model =>
         {
             Parameter w = model.Parameters.First(p => p.Name.EndsWith("q_proj.weight", StringComparison.Ordinal));
@@ -120,7 +124,16 @@ public sealed class FrozenWeightsTests : IDisposable
     [Fact]
     public void Weights_of_16_bits_take_half_the_memory_and_decoding_takes_no_copy_of_them()
     {
-        var config = new TransformerConfig { VocabSize = 96, HiddenSize = 64, IntermediateSize = 96, NumLayers = 2, NumHeads = 4, NumKeyValueHeads = 4, MaxPositions = 32 };
+        var config = new TransformerConfig
+        {
+            VocabSize = 96,
+            HiddenSize = 64,
+            IntermediateSize = 96,
+            NumLayers = 2,
+            NumHeads = 4,
+            NumKeyValueHeads = 4,
+            MaxPositions = 32
+        };
         using Device device = Device.Cpu(1);
         using (Transformer model = Models.Random(device, config, seed: 1)) Checkpoint.Save(folder["model"], model, null, ElementType.BF16);
         long before = device.PersistentBytes;

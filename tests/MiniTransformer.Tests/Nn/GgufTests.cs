@@ -42,7 +42,8 @@ public sealed class GgufTests : IDisposable
         GgufFile file = Export(model);
         Assert.Equal("llama", file.Fields["general.architecture"]);
         Assert.Equal("no_vocab", file.Fields["tokenizer.ggml.model"]);
-        (string, uint)[] sizes = [("vocab_size", 19), ("context_length", 40), ("embedding_length", 12), ("block_count", 2), ("feed_forward_length", 21),
+        (string, uint)[] sizes = [("vocab_size", 19), ("context_length", 40), ("embedding_length", 12), ("block_count", 2),
+            ("feed_forward_length", 21),
             ("attention.head_count", 4), ("attention.head_count_kv", 2), ("attention.key_length", 6), ("rope.dimension_count", 6)];
         Assert.All(sizes, size => Assert.Equal(size.Item2, file.Fields["llama." + size.Item1]));
         Assert.Equal(1e-5f, file.Fields["llama.attention.layer_norm_rms_epsilon"]);
@@ -100,8 +101,10 @@ public sealed class GgufTests : IDisposable
         using Transformer model = Load("gemma3");
         GgufFile file = Export(model);
         Assert.Equal((4u, 3u), (file.Fields["gemma3.attention.sliding_window"], file.Fields["gemma3.attention.sliding_window_pattern"]));
-        Assert.Equal(Values(model, "model.layers.0.pre_feedforward_layernorm.weight").Select(w => 1 + w), file.Tensors["blk.0.ffn_norm.weight"].Values);
-        Assert.Equal(Values(model, "model.layers.0.post_attention_layernorm.weight").Select(w => 1 + w), file.Tensors["blk.0.post_attention_norm.weight"].Values);
+        Assert.Equal(Values(model, "model.layers.0.pre_feedforward_layernorm.weight").Select(w => 1 + w),
+            file.Tensors["blk.0.ffn_norm.weight"].Values);
+        Assert.Equal(Values(model, "model.layers.0.post_attention_layernorm.weight").Select(w => 1 + w),
+            file.Tensors["blk.0.post_attention_norm.weight"].Values);
         float[] expected = [.. Values(model, "model.layers.0.self_attn.q_norm.weight").Select(w => (float)((1 + w) * Math.Sqrt(6 / 10.0)))];
         Assert.Equal(expected, file.Tensors["blk.0.attn_q_norm.weight"].Values);
     }
@@ -138,7 +141,8 @@ public sealed class GgufTests : IDisposable
         using Transformer model = Models.Random(device, Models.Odd, seed: 3);
         Parameter embedding = model.Parameters[0];
         embedding.Set([.. Enumerable.Repeat(70000f, embedding.Shape.Count)]);
-        Assert.Contains("'token_embd.weight' has the weight 70000", Assert.Throws<ArgumentException>(() => GgufModel.Write(folder["out/model.gguf"], model, null, ElementType.F16)).Message);
+        Assert.Contains("'token_embd.weight' has the weight 70000",
+            Assert.Throws<ArgumentException>(() => GgufModel.Write(folder["out/model.gguf"], model, null, ElementType.F16)).Message);
         Assert.Empty(Directory.GetFiles(folder["out"]));
     }
 
@@ -167,7 +171,9 @@ public sealed class GgufTests : IDisposable
         object[] tokens = (object[])file.Fields["tokenizer.ggml.tokens"], types = (object[])file.Fields["tokenizer.ggml.token_type"];
         Assert.Equal(["Ġ", "!", "<end>", "[PAD262]"], new[] { tokens[32], tokens[33], tokens[257], tokens[262] });
         Assert.Equal([1, 3, 5], new[] { types[32], types[257], types[262] });
-        Assert.Equal((256u, 257u, 258u), (file.Fields["tokenizer.ggml.bos_token_id"], file.Fields["tokenizer.ggml.eos_token_id"], file.Fields["tokenizer.ggml.padding_token_id"]));
+        Assert.Equal((256u, 257u, 258u),
+            (file.Fields["tokenizer.ggml.bos_token_id"], file.Fields["tokenizer.ggml.eos_token_id"],
+                file.Fields["tokenizer.ggml.padding_token_id"]));
         Assert.Contains("<assistant>", (string)file.Fields["tokenizer.chat_template"]);
     }
 
@@ -187,7 +193,8 @@ public sealed class GgufTests : IDisposable
 
     [Theory]
     [InlineData("""{"type": "ByteLevel", "add_prefix_space": false, "use_regex": true}""", "gpt-2")]
-    [InlineData("""{"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": true}, {"type": "ByteLevel", "use_regex": true}]}""", "smollm")]
+    [InlineData(
+        """{"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": true}, {"type": "ByteLevel", "use_regex": true}]}""", "smollm")]
     [InlineData("""
         {"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex":
         "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"}, "behavior": "Isolated"},

@@ -18,7 +18,8 @@ public sealed class LoraTests : IDisposable
 
     private readonly TemporaryFolder folder = new();
 
-    public static TheoryData<string> Adaptable => [.. FamilyCase.All.Keys.Where(name => !name.StartsWith("gpt2", StringComparison.Ordinal))];
+    public static TheoryData<string> Adaptable =>
+        [.. FamilyCase.All.Keys.Where(name => !name.StartsWith("gpt2", StringComparison.Ordinal))];
 
     public void Dispose() => folder.Dispose();
 
@@ -42,12 +43,14 @@ public sealed class LoraTests : IDisposable
         Assert.Equal(Draw(model), Draw(adapted));
 
         // A is not zero: the adapter is there, and waits.
-        Assert.All(adapted.Parameters.Where(p => p.Name.EndsWith("lora_A.weight", StringComparison.Ordinal)), p => Assert.Contains(p.ToArray(), x => x != 0));
+        Assert.All(adapted.Parameters.Where(p => p.Name.EndsWith("lora_A.weight", StringComparison.Ordinal)), p =>
+            Assert.Contains(p.ToArray(), x => x != 0));
         Fill(adapted, seed: 5);
         Assert.NotEqual(Logits(model, ids), Logits(adapted, ids));
 
         IEnumerable<string> Draw(Transformer policy) =>
-            Sampler.Generate(policy, [[1, 5, 7], [3]], new EndTokens([18]), options).Select(r => $"{string.Join(' ', r.Ids)}: {string.Join(' ', r.LogProbs)}");
+            Sampler.Generate(policy, [[1, 5, 7], [3]], new EndTokens([18]), options)
+                .Select(r => $"{string.Join(' ', r.Ids)}: {string.Join(' ', r.LogProbs)}");
     }
 
     [DeviceTheory]
@@ -91,7 +94,8 @@ public sealed class LoraTests : IDisposable
                 for (int j = 0; j < columns; j++)
                 {
                     for (int k = 0; k < inner; k++)
-                        product[i * columns + j] += scale * (transposeFirst ? x[k * rows + i] * y[k * columns + j] : x[i * inner + k] * y[j * inner + k]);
+                        product[i * columns + j] += scale
+                            * (transposeFirst ? x[k * rows + i] * y[k * columns + j] : x[i * inner + k] * y[j * inner + k]);
                 }
             }
 
@@ -120,7 +124,8 @@ public sealed class LoraTests : IDisposable
     {
         using Device device = Device.Cpu(1);
         using Transformer model = Base("llama", device);
-        using Transformer all = model.Adapted(Lora, seed: 7), some = model.Adapted(Lora with { Targets = ["v_proj", "down_proj"] }, seed: 7), other = model.Adapted(Lora, seed: 8);
+        using Transformer all = model.Adapted(Lora, seed: 7),
+            some = model.Adapted(Lora with { Targets = ["v_proj", "down_proj"] }, seed: 7), other = model.Adapted(Lora, seed: 8);
         Parameter[] drawn = [.. some.Parameters.Where(p => p.Name.Contains("lora_A", StringComparison.Ordinal))];
         Assert.Equal(4, drawn.Length);
         foreach (Parameter p in drawn)
@@ -145,7 +150,8 @@ public sealed class LoraTests : IDisposable
         long trained = policy.Parameters.Where(p => p.Trainable).Sum(p => 4L * p.Shape.Count);
         Assert.Equal(trained, device.PersistentBytes - ofBase);
         using Transformer before = policy.Clone(), again = before.Clone(), next = before.Clone(trainable: true);
-        Assert.Equal(3 * trained, device.PersistentBytes - ofBase); // a frozen copy of what changes, one that shares it, and a trainable one
+        // a frozen copy of what changes, one that shares it, and a trainable one
+        Assert.Equal(3 * trained, device.PersistentBytes - ofBase);
         Assert.All(policy.Parameters, p => Assert.Equal(lora.Trains(p.Name), p.Trainable));
         Assert.All(next.Parameters, p => Assert.Equal(lora.Trains(p.Name), p.Trainable));
         Assert.All(before.Parameters, p => Assert.False(p.Trainable));
@@ -158,8 +164,12 @@ public sealed class LoraTests : IDisposable
             optimizer.Step(0.1);
         }
 
-        foreach ((Parameter was, Parameter now) in before.Parameters.Zip(policy.Parameters)) Assert.Equal(!lora.Trains(now.Name), was.ToArray().SequenceEqual(now.ToArray()));
-        foreach ((Parameter was, Parameter now) in model.Parameters.Zip(policy.Parameters.Where(p => !p.Name.Contains("lora_", StringComparison.Ordinal))))
+        foreach ((Parameter was, Parameter now) in before.Parameters.Zip(policy.Parameters))
+        {
+            Assert.Equal(!lora.Trains(now.Name), was.ToArray().SequenceEqual(now.ToArray()));
+        }
+        foreach ((Parameter was,
+            Parameter now) in model.Parameters.Zip(policy.Parameters.Where(p => !p.Name.Contains("lora_", StringComparison.Ordinal))))
             Assert.Equal(!lora.Trains(now.Name), was.ToArray().SequenceEqual(now.ToArray()));
         Assert.True(again.HasWeightsOf(next));
     }
@@ -169,7 +179,16 @@ public sealed class LoraTests : IDisposable
     [InlineData(true)]
     public void A_step_s_memory_is_what_was_predicted_to_the_byte(bool recompute)
     {
-        var config = new TransformerConfig { VocabSize = 64, HiddenSize = 64, IntermediateSize = 96, NumLayers = 3, NumHeads = 4, NumKeyValueHeads = 4, MaxPositions = 64 };
+        var config = new TransformerConfig
+        {
+            VocabSize = 64,
+            HiddenSize = 64,
+            IntermediateSize = 96,
+            NumLayers = 3,
+            NumHeads = 4,
+            NumKeyValueHeads = 4,
+            MaxPositions = 64
+        };
         using (Device source = Device.Cpu(1))
         {
             using Transformer random = Models.Random(source, config, seed: 1);
@@ -215,7 +234,10 @@ public sealed class LoraTests : IDisposable
     /// <summary>Gives both factors of all adapters random numbers.</summary>
     internal static void Fill(Transformer adapted, ulong seed)
     {
-        foreach (Parameter p in adapted.Parameters.Where(p => p.Name.Contains("lora_", StringComparison.Ordinal))) p.Set(Operand.Normal(p.Shape.Count, seed++, scale: 0.2));
+        foreach (Parameter p in adapted.Parameters.Where(p => p.Name.Contains("lora_", StringComparison.Ordinal)))
+        {
+            p.Set(Operand.Normal(p.Shape.Count, seed++, scale: 0.2));
+        }
     }
 
     /// <summary>The log-probabilities' gradient, added to the parameters'.</summary>

@@ -31,7 +31,8 @@ public class NeighboursTests
         using Device device = Devices.Open(name);
         using Transformer model = Models.Random(device, Forms[form], seed: 1);
         int v = model.Config.VocabSize, c = model.Config.HiddenSize, positions = model.Config.MaxPositions;
-        int[][] sequences = [.. Operand.Ids(Slots, positions, seed: 2).Select((length, b) => Operand.Ids(b == 5 ? positions : b % 9 == 0 ? 1 : Math.Max(1, length), v, seed: 10 + (ulong)b))];
+        int[][] sequences = [.. Operand.Ids(Slots, positions, seed: 2)
+            .Select((length, b) => Operand.Ids(b == 5 ? positions : b % 9 == 0 ? 1 : Math.Max(1, length), v, seed: 10 + (ulong)b))];
         (float[] hidden, float[] logProb, float[] next) = Run(sequences);
         int[] starts = [0, .. sequences.Select((_, b) => sequences[..(b + 1)].Sum(s => s.Length))];
         foreach (int b in (int[])[0, 5, 13, 63])
@@ -42,13 +43,15 @@ public class NeighboursTests
             Operand.Identical(ownNext, next.AsSpan(b * v, v));
         }
 
-        // Hidden rows; log π of token 1 everywhere; and the logits of token 2 after the sequence without its last token, from the cache of keys and values.
+        // Hidden rows; log π of token 1 everywhere; and the logits of token 2 after the sequence without its last token, from the cache of
+        // keys and values.
         (float[] Hidden, float[] LogProb, float[] Next) Run(int[][] batch)
         {
             using Tape tape = Tape.NoGrad(device);
             TokenRows rows = tape.Sequences(batch);
             int n = rows.Starts.Rows;
-            float[] logProbs = model.Policy(rows, tape.Ids([.. Enumerable.Range(0, n)], new Shape(n))).LogProb(tape.Ids([.. Enumerable.Repeat(1, n)], new Shape(n))).ToArray();
+            float[] logProbs = model.Policy(rows, tape.Ids([.. Enumerable.Range(0, n)], new Shape(n)))
+                .LogProb(tape.Ids([.. Enumerable.Repeat(1, n)], new Shape(n))).ToArray();
             int[][] prompts = [.. batch.Select(s => s.Length == 1 ? s : s[..^1])];
             using Decoder decoder = new(model, batch.Length, positions);
             decoder.Prompt(tape, prompts);
@@ -66,14 +69,16 @@ public class NeighboursTests
         int v = model.Config.VocabSize, positions = model.Config.MaxPositions;
         Example[] examples =
         [
-            new([3], [4]), new([5, 6], []), new(Operand.Ids(2, v, seed: 1), Operand.Ids(positions - 1, v, seed: 2)), new([7], []), new([1], [2, 3, 4]),
+            new([3], [4]), new([5, 6], []), new(Operand.Ids(2, v, seed: 1), Operand.Ids(positions - 1, v, seed: 2)), new([7], []),
+            new([1], [2, 3, 4]),
         ];
         Assert.Equal(positions, examples[2].Positions);
         double[] together = ResponseLikelihood.Of(model, examples), alone = [.. examples.Select(e => ResponseLikelihood.Of(model, [e])[0])];
         Assert.Equal(alone, together);
         Assert.Equal([0, 0], [together[1], together[3]]);
         Assert.Equal([0, 0], ResponseLikelihood.Of(model, [examples[1], examples[3]]));
-        SampledResponse[] drawn = Sampler.Generate(model, [.. examples.Select(e => e.PromptIds[..1])], EndTokens.None, new SamplingOptions { MaxTokens = 3 });
+        SampledResponse[] drawn = Sampler.Generate(model, [.. examples.Select(e => e.PromptIds[..1])], EndTokens.None,
+            new SamplingOptions { MaxTokens = 3 });
         Assert.All(drawn, r => Assert.Equal(3, r.Ids.Length));
     }
 

@@ -23,7 +23,8 @@ public class PolicyRowsTests
     {
         Assert.InRange(Batch.N, 2 * 256 + 1, 4 * 256);
         using Device device = Devices.Open(name);
-        using Transformer model = Models.Random(device, Models.Odd with { TieEmbeddings = tied }, seed: 1), reference = Models.Random(device, Models.Odd, seed: 2);
+        using Transformer model = Models.Random(device, Models.Odd with { TieEmbeddings = tied }, seed: 1),
+            reference = Models.Random(device, Models.Odd, seed: 2);
         float[][] whole = Run(0);
         foreach (int rows in (int[])[256, 512])
         {
@@ -52,7 +53,8 @@ public class PolicyRowsTests
     public void Mixtures_extrapolations_and_temperatures_do_not_depend_on_the_chunk_either(string name)
     {
         using Device device = Devices.Open(name);
-        using Transformer a = Models.Random(device, Models.Odd, seed: 1), b = Models.Random(device, Models.Odd, seed: 2), c = Models.Random(device, Models.Odd, seed: 3);
+        using Transformer a = Models.Random(device, Models.Odd, seed: 1), b = Models.Random(device, Models.Odd, seed: 2),
+            c = Models.Random(device, Models.Odd, seed: 3);
         float[][] whole = Run(0), chunked = Run(256);
         for (int i = 0; i < whole.Length; i++) Operand.Identical(whole[i], chunked[i]);
 
@@ -62,7 +64,8 @@ public class PolicyRowsTests
             using Tape tape = Tape.NoGrad(device);
             PolicyRows first = a.Rows(tape, Batch), second = b.Rows(tape, Batch), third = c.Rows(tape, Batch);
             PolicyRows mean = PolicyRows.Mean([first, second, third]), far = PolicyRows.Extrapolated(first, second, 1.5f);
-            return [first.Kl(mean).ToArray(), mean.Entropy().ToArray(), far.LogProb(tape.Targets(Batch)).ToArray(), far.Scaled(.5f).Kl(third).ToArray(), mean.Logits().ToArray()];
+            return [first.Kl(mean).ToArray(), mean.Entropy().ToArray(), far.LogProb(tape.Targets(Batch)).ToArray(), far.Scaled(.5f)
+                .Kl(third).ToArray(), mean.Logits().ToArray()];
         }
     }
 
@@ -72,9 +75,11 @@ public class PolicyRowsTests
         using Device device = Devices.Open(name);
         using Tape tape = Tape.NoGrad(device);
         Tensor hidden = tape.Constant([1f], new Shape(1, 1));
-        float[][] logits = [[0, -200, 3, float.NegativeInfinity], [1, -203, -90, float.NegativeInfinity], [-2, -201, 2, float.NegativeInfinity]];
+        float[][] logits = [[0, -200, 3, float.NegativeInfinity], [1, -203, -90, float.NegativeInfinity],
+            [-2, -201, 2, float.NegativeInfinity]];
         PolicyRows[] policies = [.. logits.Select(l => PolicyRows.Of(hidden, tape.Constant(l, new Shape(4, 1))))];
-        double[] expected = [.. Enumerable.Range(0, 4).Select(a => Math.Log(logits.Average(l => Math.Exp(l[a] - Math.Log(l.Sum(x => Math.Exp(x)))))))];
+        double[] expected = [.. Enumerable.Range(0, 4)
+            .Select(a => Math.Log(logits.Average(l => Math.Exp(l[a] - Math.Log(l.Sum(x => Math.Exp(x)))))))];
         float[] actual = PolicyRows.Mean(policies).Logits().ToArray();
         for (int a = 0; a < 3; a++) Assert.Equal(expected[a], actual[a], 3e-5); // one rounding of −200
         Assert.Equal(float.NegativeInfinity, actual[3]);
@@ -93,14 +98,16 @@ public class PolicyRowsTests
             using Transformer expert = model.Clone();
             var batch = new ResponseBatch([.. Enumerable.Range(0, responses).Select(_ => new Example([1], [.. Enumerable.Range(0, 30)]))]);
             using Tape tape = Tape.Record(device);
-            Tensor[] measured = model.Rows(tape, batch).Measure(RowMeasure.LogProb(tape.Targets(batch)), RowMeasure.Kl(expert.FrozenRows(tape, batch)), RowMeasure.Entropy);
+            Tensor[] measured = model.Rows(tape, batch)
+                .Measure(RowMeasure.LogProb(tape.Targets(batch)), RowMeasure.Kl(expert.FrozenRows(tape, batch)), RowMeasure.Entropy);
             tape.Backward(measured[0].Sum() + measured[1].Sum() + measured[2].Sum());
             return tape.Arena.Peak;
         }
 
         const long chunk = 256 * 5000;
         long few = Peak(256, 20), many = Peak(256, 40), whole = Peak(2048, 40);
-        Assert.True(many < few + 3 * chunk / 2, $"{many} and {few}"); // the activations of 600 more rows; their logits would be 2.3 chunks, for each of three
+        // the activations of 600 more rows; their logits would be 2.3 chunks, for each of three
+        Assert.True(many < few + 3 * chunk / 2, $"{many} and {few}");
         Assert.True(whole > many + 5 * chunk, $"{whole} and {many}"); // 4.7 chunks of logits, their gradient, and the expert's
     }
 
@@ -111,7 +118,8 @@ public class PolicyRowsTests
         Assert.Equal(0, device.RowsOfLogits(262_144) % 256);
         Assert.InRange(device.RowsOfLogits(262_144) * 262_144L * 4, 1, 268_435_456);
         Assert.True(device.RowsOfLogits(262) > 10_000);
-        Assert.Equal("LogitRows: 100 came; 0 or a multiple of 256 is needed.", Assert.Throws<ArgumentException>(() => device.LogitRows = 100).Message);
+        Assert.Equal("LogitRows: 100 came; 0 or a multiple of 256 is needed.",
+            Assert.Throws<ArgumentException>(() => device.LogitRows = 100).Message);
         device.LogitRows = 512;
         Assert.Equal(512, device.RowsOfLogits(262_144));
     }

@@ -13,7 +13,8 @@ public class RotationTablesTests
     public void A_model_of_a_hundred_million_positions_takes_the_memory_of_those_in_use()
     {
         using Device device = Device.Cpu(1);
-        using Transformer small = Models.Random(device, Models.Odd, seed: 1), large = Models.Random(device, Models.Odd with { MaxPositions = 100_000_000 }, seed: 1);
+        using Transformer small = Models.Random(device, Models.Odd, seed: 1),
+            large = Models.Random(device, Models.Odd with { MaxPositions = 100_000_000 }, seed: 1);
         long before = device.PersistentBytes;
         int[] ids = Operand.Ids(2 * 30, Models.Odd.VocabSize, seed: 2);
         using Tape tape = Tape.NoGrad(device);
@@ -49,7 +50,8 @@ public class RotationTablesTests
     public void Growing_changes_no_bit_of_what_a_sequence_computes()
     {
         using Device device = Device.Cpu(1);
-        using Transformer grown = Models.Random(device, Models.Odd with { MaxPositions = 300 }, seed: 3), whole = Models.Random(device, Models.Odd with { MaxPositions = 300 }, seed: 3);
+        using Transformer grown = Models.Random(device, Models.Odd with { MaxPositions = 300 }, seed: 3),
+            whole = Models.Random(device, Models.Odd with { MaxPositions = 300 }, seed: 3);
         int[] ids = Operand.Ids(300, 19, seed: 4);
         using Tape tape = Tape.NoGrad(device);
         foreach (int length in (int[])[5, 64, 65, 130]) grown.Forward(tape.OfLength(ids[..length], length));

@@ -9,5 +9,6 @@ internal static class Rows
     public static TokenRows OfLength(this Tape tape, int[] ids, int length) => tape.Sequences([.. ids.Chunk(length)]);
 
     /// <summary>Where n sequences of one length begin.</summary>
-    public static SequenceStarts StartsOf(this Tape tape, int n, int length) => tape.Starts(Kernels.AttentionRun.Equal(n, length), n * length);
+    public static SequenceStarts StartsOf(this Tape tape, int n, int length) =>
+        tape.Starts(Kernels.AttentionRun.Equal(n, length), n * length);
 }

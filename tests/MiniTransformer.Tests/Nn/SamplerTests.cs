@@ -35,12 +35,14 @@ public class SamplerTests
     [OnEveryDevice(ElementType.F16, false)]
     [OnEveryDevice(ElementType.F32, false)]
     [OnEveryDevice(ElementType.BF16, true)]
-    public void They_are_where_frozen_weights_keep_their_type_and_where_adapters_are_trained_on_them(string name, ElementType type, bool adapted)
+    public void They_are_where_frozen_weights_keep_their_type_and_where_adapters_are_trained_on_them(string name, ElementType type,
+        bool adapted)
     {
         using var folder = new TemporaryFolder();
         using Device device = Devices.Open(name);
         using (Transformer random = Models.Random(device, Models.Odd, seed: 1)) Checkpoint.Save(folder["model"], random, null, type);
-        using Transformer frozen = Checkpoint.LoadModel(folder["model"], device, trainable: false), model = adapted ? frozen.Adapted(new LoraOptions { Rank = 3 }, seed: 2) : frozen.Clone();
+        using Transformer frozen = Checkpoint.LoadModel(folder["model"], device, trainable: false),
+            model = adapted ? frozen.Adapted(new LoraOptions { Rank = 3 }, seed: 2) : frozen.Clone();
         if (adapted) LoraTests.Fill(model, seed: 3);
         SampledResponse[] responses = Sampler.Generate(model, Prompts, End, new SamplingOptions { MaxTokens = 12, BatchSize = 16 });
         var batch = new ResponseBatch([.. responses.Select((r, i) => new Example(Prompts[i], r.Ids))]);
@@ -60,7 +62,8 @@ public class SamplerTests
             using Transformer model = Models.Random(device, Models.Odd, seed: 1);
             foreach (int batchSize in (int[])[1, 7, 64])
             {
-                SampledResponse[] responses = Sampler.Generate(model, Prompts, End, new SamplingOptions { MaxTokens = 9, BatchSize = batchSize, Seed = 5 });
+                SampledResponse[] responses = Sampler.Generate(model, Prompts, End,
+                    new SamplingOptions { MaxTokens = 9, BatchSize = batchSize, Seed = 5 });
                 first ??= responses;
                 for (int i = 0; i < first.Length; i++)
                 {
@@ -83,7 +86,8 @@ public class SamplerTests
         using Transformer model = Models.Random(device, Models.Odd, seed: 1);
         var options = new SamplingOptions { MaxTokens = 12 };
         EndTokens ends = new(7, End);
-        SampledResponse[] free = Sampler.Generate(model, Prompts, EndTokens.None, options), stopped = Sampler.Generate(model, Prompts, ends, options);
+        SampledResponse[] free = Sampler.Generate(model, Prompts, EndTokens.None, options),
+            stopped = Sampler.Generate(model, Prompts, ends, options);
         for (int i = 0; i < Prompts.Length; i++)
         {
             int first = Array.FindIndex(free[i].Ids, ends.Contains);
@@ -115,7 +119,8 @@ public class SamplerTests
         // Ended by its end token in the last position: it has ended, and nothing was cut off.
         Assert.Equal((true, false), Sampler.Generate(model, [prompts[7]], new EndTokens(together[7].Ids), options with { FirstStream = 7 })
             .Select(r => (r.Ended, r.ContextFull)).Single());
-        Assert.Equal([.. together.Select(r => Math.Min(3, r.Ids.Length))], Sampler.Generate(model, prompts, EndTokens.None, options with { MaxTokens = 3 }).Select(r => r.Ids.Length));
+        Assert.Equal([.. together.Select(r => Math.Min(3, r.Ids.Length))],
+            Sampler.Generate(model, prompts, EndTokens.None, options with { MaxTokens = 3 }).Select(r => r.Ids.Length));
         using Transformer shorter = Models.Random(device, Models.Odd with { MaxPositions = 5 }, seed: 2);
         Assert.Equal(
             [5, 4, 3, 2, 1, 0], Sampler.Extrapolate(model, shorter, .5f, prompts[..6], EndTokens.None, options).Select(r => r.Ids.Length));
@@ -162,9 +167,14 @@ public class SamplerTests
         int[] counts = new int[Models.Odd.VocabSize];
         foreach (SampledResponse r in Sampler.Generate(model, prompts, End, options)) counts[r.Ids[0]]++;
 
-        // Each count is binomial: within 5 standard deviations, which one of 19 misses once in 90,000 seeds; and what is cut off never comes.
+        // Each count is binomial: within 5 standard deviations, which one of 19 misses once in 90,000 seeds; and what is cut off never
+        // comes.
         double[] p = SampleReference.Distribution(Reference(model, Prompts[0])[^1], temperature, topK, topP);
-        for (int a = 0; a < p.Length; a++) Assert.True(Math.Abs(counts[a] - draws * p[a]) <= 5 * Math.Sqrt(draws * p[a] * (1 - p[a])), $"token {a}: {counts[a]} of {draws * p[a]:F1}");
+        for (int a = 0; a < p.Length; a++)
+        {
+            Assert.True(Math.Abs(counts[a] - draws * p[a]) <= 5 * Math.Sqrt(draws * p[a] * (1 - p[a])),
+                $"token {a}: {counts[a]} of {draws * p[a]:F1}");
+        }
     }
 
     [Fact]
@@ -191,7 +201,8 @@ public class SamplerTests
         using Device device = Device.Cpu(1);
         using Transformer model = Models.Random(device, Models.Odd, seed: 1), other = Models.Random(device, Models.Odd, seed: 2);
         var options = new SamplingOptions { MaxTokens = 6 };
-        SampledResponse[] plain = Sampler.Generate(model, Prompts, End, options), zero = Sampler.Extrapolate(model, other, 0, Prompts, End, options);
+        SampledResponse[] plain = Sampler.Generate(model, Prompts, End, options),
+            zero = Sampler.Extrapolate(model, other, 0, Prompts, End, options);
         for (int i = 0; i < plain.Length; i++) Assert.Equal(plain[i].Ids, zero[i].Ids);
         Assert.Throws<ArgumentException>(() => Sampler.Generate(model, [[1], []], End, options));
         Assert.Throws<ArgumentException>(() => Sampler.Generate(model, Prompts, End, options with { Temperature = float.NaN }));

@@ -18,6 +18,7 @@ public class SamplingProgressTests
         SampledResponse[] responses = Sampler.Generate(model, prompts, new EndTokens(9), options with { Progress = heard.Add });
         Assert.Equal(silent.Select(r => string.Join(' ', r.Ids)), responses.Select(r => string.Join(' ', r.Ids)));
         Assert.Equal(new SamplingProgress(5, 5, responses.Sum(r => r.Ids.Length)), heard[^1]);
-        Assert.All(heard.Zip(heard.Skip(1)), pair => Assert.True(pair.First.Tokens < pair.Second.Tokens && pair.First.Finished <= pair.Second.Finished));
+        Assert.All(heard.Zip(heard.Skip(1)), pair =>
+            Assert.True(pair.First.Tokens < pair.Second.Tokens && pair.First.Finished <= pair.Second.Finished));
     }
 }

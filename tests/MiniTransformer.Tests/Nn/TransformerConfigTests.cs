@@ -128,14 +128,18 @@ public sealed class TransformerConfigTests : IDisposable
     [Theory]
     [InlineData("""{"rope_theta":null,"rope_parameters":null}""", 10000f)]
     [InlineData("""{"rope_theta":null,"rope_parameters":{"rope_type":"default","rope_theta":1000000}}""", 1000000f)]
-    [InlineData("""{"rope_theta":20000,"rope_parameters":{"rope_type":"default","rope_theta":20000.0,"partial_rotary_factor":1.0}}""", 20000f)]
+    [InlineData("""{"rope_theta":20000,"rope_parameters":{"rope_type":"default","rope_theta":20000.0,"partial_rotary_factor":1.0}}""",
+        20000f)]
     [InlineData("""{"rope_theta":null,"rope_scaling":{"rope_type":"default","rope_theta":30000.0}}""", 30000f)]
     [InlineData("""{"rope_theta":40000,"rope_scaling":{"type":"default"}}""", 40000f)]
-    public void Theta_is_found_wherever_a_version_puts_it(string changes, float theta) => Assert.Equal(theta, Load(Changed(changes)).RopeTheta);
+    public void Theta_is_found_wherever_a_version_puts_it(string changes, float theta) =>
+        Assert.Equal(theta, Load(Changed(changes)).RopeTheta);
 
     [Theory]
-    [InlineData("""{"use_cache":false,"initializer_range":0.1,"torch_dtype":"bfloat16","something_new":{"a":[1]},"quantization_config":null}""")]
-    [InlineData("""{"pretraining_tp":null,"layer_types":["full_attention","full_attention"],"sliding_window":null,"is_encoder_decoder":false}""")]
+    [InlineData(
+        """{"use_cache":false,"initializer_range":0.1,"torch_dtype":"bfloat16","something_new":{"a":[1]},"quantization_config":null}""")]
+    [InlineData(
+        """{"pretraining_tp":null,"layer_types":["full_attention","full_attention"],"sliding_window":null,"is_encoder_decoder":false}""")]
     [InlineData("""{"pruned_heads":{},"partial_rotary_factor":1.0,"attention_dropout":0}""")]
     public void Fields_that_change_nothing_are_passed_over(string changes) => Assert.Equal(Tiny, Load(Changed(changes)));
 
@@ -154,9 +158,11 @@ public sealed class TransformerConfigTests : IDisposable
     [InlineData("""{"rope_scaling":{"type":"linear","rope_type":"llama3","factor":2.0}}""", "rope_scaling.rope_type", "contradicts")]
     [InlineData("""{"rope_scaling":{"factor":8.0,"rope_type":"llama3"}}""", "rope_scaling.low_freq_factor", "missing")]
     [InlineData("""{"rope_scaling":{"factor":8.0,"rope_type":"linear","low_freq_factor":1.0}}""", "rope_scaling.low_freq_factor", "1.0")]
-    [InlineData("""{"rope_scaling":{"factor":8.0,"rope_type":"llama3","low_freq_factor":4.0,"high_freq_factor":4.0,"original_max_position_embeddings":64}}""",
+    [InlineData(
+        """{"rope_scaling":{"factor":8.0,"rope_type":"llama3","low_freq_factor":4.0,"high_freq_factor":4.0,"original_max_position_embeddings":64}}""",
         "rope_scaling.high_freq_factor", "must be more than low_freq_factor = 4")]
-    [InlineData("""{"rope_scaling":{"type":"linear","factor":2.0},"rope_parameters":{"rope_type":"linear","factor":4.0,"rope_theta":500000.0}}""",
+    [InlineData(
+        """{"rope_scaling":{"type":"linear","factor":2.0},"rope_parameters":{"rope_type":"linear","factor":4.0,"rope_theta":500000.0}}""",
         "rope_scaling", "contradicts rope_parameters")]
     [InlineData("""{"rope_scaling":{"rope_type":"longrope","long_factor":[1.0]}}""", "rope_scaling.rope_type", "longrope")]
     [InlineData("""{"rope_interleaved":true}""", "rope_interleaved", "true")]
@@ -166,9 +172,11 @@ public sealed class TransformerConfigTests : IDisposable
     [InlineData("""{"rope_scaling":{"factor":8.0}}""", "rope_scaling.factor", "8.0")]
     [InlineData("""{"rope_scaling":"linear"}""", "rope_scaling", "\"linear\"")]
     [InlineData("""{"rope_parameters":{"rope_type":"yarn","rope_theta":500000.0}}""", "rope_parameters.rope_type", "\"yarn\"")]
-    [InlineData("""{"rope_parameters":{"rope_type":"default","rope_theta":500000.0,"partial_rotary_factor":0.5}}""", "rope_parameters.partial_rotary_factor", "0.5")]
+    [InlineData("""{"rope_parameters":{"rope_type":"default","rope_theta":500000.0,"partial_rotary_factor":0.5}}""",
+        "rope_parameters.partial_rotary_factor", "0.5")]
     [InlineData("""{"rope_parameters":{"rope_type":"default","rope_theta":10000.0}}""", "rope_parameters.rope_theta", "500000")]
-    [InlineData("""{"rope_parameters":{"full_attention":{"rope_type":"default","rope_theta":500000.0}}}""", "rope_parameters.full_attention", "rope_type")]
+    [InlineData("""{"rope_parameters":{"full_attention":{"rope_type":"default","rope_theta":500000.0}}}""",
+        "rope_parameters.full_attention", "rope_type")]
     [InlineData("""{"rope_theta":"10000"}""", "rope_theta", "\"10000\"")]
     [InlineData("""{"rope_theta":0}""", "rope_theta", "0")]
     [InlineData("""{"rope_theta":1e39}""", "rope_theta", "positive float32")]
@@ -218,11 +226,13 @@ public sealed class TransformerConfigTests : IDisposable
     [InlineData("{\"hidden_size\":64,\"hidden_size\":32,\"model_type\":\"llama\"}")]
     [InlineData("{\"hidden_size\":64}")]
     public void What_is_no_config_json_is_refused_by_its_path(string text) =>
-        Assert.StartsWith(folder["config.json"], Assert.Throws<TransformerConfigException>(() => Load(text)).Message, StringComparison.Ordinal);
+        Assert.StartsWith(folder["config.json"], Assert.Throws<TransformerConfigException>(() => Load(text)).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void A_folder_without_config_json_says_what_it_should_hold() =>
-        Assert.Contains("model.safetensors", Assert.Throws<FileNotFoundException>(() => TransformerConfig.Load(folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains("model.safetensors", Assert.Throws<FileNotFoundException>(() => TransformerConfig.Load(folder.Path)).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void What_is_saved_is_loaded_again_whatever_the_values()

@@ -62,8 +62,10 @@ public sealed class TransformerConfigWeightsTests : IDisposable
     [Theory]
     [InlineData("model.embed_tokens.weight", new long[] { 13, 12 }, "vocab_size", "vocab_size = 11, but the weights have 13")]
     [InlineData("model.layers.1.mlp.up_proj.weight", new long[] { 8, 12 }, "intermediate_size", "(7, 12)")]
-    [InlineData("model.layers.1.self_attn.q_proj.weight", new long[] { 12, 12 }, "num_attention_heads", "num_attention_heads × head_dim = 4 × 4")]
-    [InlineData("model.layers.0.self_attn.k_proj.weight", new long[] { 16, 12 }, "num_key_value_heads", "num_key_value_heads × head_dim = 2 × 4")]
+    [InlineData("model.layers.1.self_attn.q_proj.weight", new long[] { 12, 12 }, "num_attention_heads",
+        "num_attention_heads × head_dim = 4 × 4")]
+    [InlineData("model.layers.0.self_attn.k_proj.weight", new long[] { 16, 12 }, "num_key_value_heads",
+        "num_key_value_heads × head_dim = 2 × 4")]
     [InlineData("model.norm.weight", new long[] { 16 }, "hidden_size", "hidden_size = 12")]
     [InlineData("model.norm.weight", new long[] { 12, 1 }, "hidden_size", "1 dimensions are needed")]
     [InlineData("lm_head.weight", new long[] { 10, 12 }, "vocab_size", "vocab_size = 11")]
@@ -108,7 +110,8 @@ public sealed class TransformerConfigWeightsTests : IDisposable
         TransformerConfig tied = Config with { TieEmbeddings = true };
         float[] table = [.. Enumerable.Range(0, 11 * 12).Select(i => i / 7f)], head = [.. table];
         if (different >= 0) head[different] = BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(head[different]) + 1);
-        SafetensorsWriter.Write(folder["model.safetensors"], tied.ParameterShapes().Select(p => (p.Name, p.Shape)).Append(("lm_head.weight", [11, 12])).Select(
+        SafetensorsWriter.Write(folder["model.safetensors"], tied.ParameterShapes().Select(p => (p.Name, p.Shape))
+            .Append(("lm_head.weight", [11, 12])).Select(
             p => new TensorData(p.Item1, p.Item2, p.Item1 switch
             {
                 "model.embed_tokens.weight" => table,
@@ -124,7 +127,8 @@ public sealed class TransformerConfigWeightsTests : IDisposable
 
         TransformerConfigException e = Assert.Throws<TransformerConfigException>(() => tied.CheckAgainst(reader));
         Assert.Equal("tie_word_embeddings", e.Field);
-        Assert.Contains($"'lm_head.weight' differs from 'model.embed_tokens.weight' at element {different}", e.Message, StringComparison.Ordinal);
+        Assert.Contains($"'lm_head.weight' differs from 'model.embed_tokens.weight' at element {different}", e.Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -17,8 +17,10 @@ public class TransformerTests
     [
         Models.Odd,
         Models.Odd with { TieEmbeddings = true, RmsNormEps = 1e-6f, RopeTheta = 500_000f },
-        Models.Odd with { NumKeyValueHeads = 1, HeadDim = 10, HiddenSize = 21, IntermediateSize = 7, NumLayers = 1 }, // a width that the heads do not divide
-        Models.Odd with { NumHeads = 2, NumKeyValueHeads = 2, HeadDim = 2, HiddenSize = 8, VocabSize = 3, NumLayers = 3, TieEmbeddings = true },
+        // a width that the heads do not divide
+        Models.Odd with { NumKeyValueHeads = 1, HeadDim = 10, HiddenSize = 21, IntermediateSize = 7, NumLayers = 1 },
+        Models.Odd with { NumHeads = 2, NumKeyValueHeads = 2, HeadDim = 2, HiddenSize = 8, VocabSize = 3, NumLayers = 3,
+            TieEmbeddings = true },
     ];
 
     [DeviceTheory]
@@ -65,7 +67,10 @@ public class TransformerTests
             int n = 0;
             foreach (Example e in batch.Examples)
             {
-                foreach (double logProb in reference.LogProbs([.. e.PromptIds, .. e.ResponseIds])[(e.PromptIds.Length - 1)..]) sum += weights[n++] * logProb;
+                foreach (double logProb in reference.LogProbs([.. e.PromptIds, .. e.ResponseIds])[(e.PromptIds.Length - 1)..])
+                {
+                    sum += weights[n++] * logProb;
+                }
             }
 
             return sum;
@@ -90,7 +95,8 @@ public class TransformerTests
                 values[element] = before;
 
                 // Float sums over the batch through all layers, relative to the parameter's largest derivative.
-                Assert.True(Math.Abs(expected - gradient[element]) <= 2e-5 * largest, $"{p.Name}[{element}]: {gradient[element]:R}, expected {expected:R}");
+                Assert.True(Math.Abs(expected - gradient[element]) <= 2e-5 * largest,
+                    $"{p.Name}[{element}]: {gradient[element]:R}, expected {expected:R}");
             }
         }
     }
@@ -147,10 +153,20 @@ public class TransformerTests
     [Theory]
     [InlineData(null, .0791)] // √(2 / 5·64)
     [InlineData(.02, .02)]
-    public void New_weights_have_the_deviation_that_is_asked_for_and_a_smaller_one_where_they_add_to_the_stream(double? asked, double expected)
+    public void New_weights_have_the_deviation_that_is_asked_for_and_a_smaller_one_where_they_add_to_the_stream(double? asked,
+        double expected)
     {
         using Device device = Device.Cpu(1);
-        TransformerConfig config = new() { VocabSize = 300, HiddenSize = 64, IntermediateSize = 176, NumLayers = 2, NumHeads = 4, MaxPositions = 8, InitStd = asked };
+        TransformerConfig config = new()
+        {
+            VocabSize = 300,
+            HiddenSize = 64,
+            IntermediateSize = 176,
+            NumLayers = 2,
+            NumHeads = 4,
+            MaxPositions = 8,
+            InitStd = asked
+        };
         using var model = new Transformer(config, ParameterSource.Random(device, 1));
         foreach (Parameter p in model.Parameters.Where(p => p.Shape.Rank == 2))
         {
@@ -184,11 +200,13 @@ public class TransformerTests
         using Transformer model = Models.Random(device, Models.Odd, seed: 1);
         using Tape tape = Tape.NoGrad(device);
         TokenRows foreign = tape.Sequences([0, 19]), longer = tape.Sequences([1], new int[41]);
-        Assert.Equal("Embedding: token id 19 came; they run from 0 to 18.", Assert.Throws<ArgumentException>(() => model.Forward(foreign)).Message);
+        Assert.Equal("Embedding: token id 19 came; they run from 0 to 18.",
+            Assert.Throws<ArgumentException>(() => model.Forward(foreign)).Message);
         Assert.Equal(
             "Transformer: sequences of 41 tokens came; the model has 40 positions (max_position_embeddings).",
             Assert.Throws<ArgumentException>(() => model.Forward(longer)).Message);
     }
 
-    private static Dictionary<string, double[]> Weights(Transformer model) => model.Parameters.ToDictionary(p => p.Name, p => p.ToArray().Doubles());
+    private static Dictionary<string, double[]> Weights(Transformer model) =>
+        model.Parameters.ToDictionary(p => p.Name, p => p.ToArray().Doubles());
 }

@@ -36,7 +36,8 @@ public class ArithmeticTests
         Tensor a = tape.Variable(new float[6], new Shape(2, 3)), b = tape.Variable(new float[6], new Shape(3, 2));
         Assert.Equal("Add: the shapes differ: (2, 3) and (3, 2).", Assert.Throws<ArgumentException>(() => a + b).Message);
         Assert.Equal("Multiply: the shapes differ: (2, 3) and (3, 2).", Assert.Throws<ArgumentException>(() => a * b).Message);
-        Assert.Equal("SiluMultiply: the shapes differ: (2, 3) and (3, 2).", Assert.Throws<ArgumentException>(() => a.SiluMultiply(b)).Message);
+        Assert.Equal("SiluMultiply: the shapes differ: (2, 3) and (3, 2).",
+            Assert.Throws<ArgumentException>(() => a.SiluMultiply(b)).Message);
     }
 
     private static double[] Zip(double[][] x, Func<double, double, double> f) => [.. x[0].Zip(x[1], f)];

@@ -30,7 +30,8 @@ public class CachedAttentionTests
     public void A_token_against_the_cache_equals_the_token_in_its_sequence(string name, int h, int hkv, int d, int t, int window)
     {
         const int b = 3;
-        float[] q = Operand.Normal(b * t * h * d, seed: 1), k = Operand.Normal(b * t * hkv * d, seed: 2), v = Operand.Normal(b * t * hkv * d, seed: 3);
+        float[] q = Operand.Normal(b * t * h * d, seed: 1), k = Operand.Normal(b * t * hkv * d, seed: 2),
+            v = Operand.Normal(b * t * hkv * d, seed: 3);
         using Device device = Devices.Open(name);
         using Tape tape = Tape.NoGrad(device);
         Tensor keys = tape.Constant(k, new Shape(b * t, hkv, d)), values = tape.Constant(v, new Shape(b * t, hkv, d));
@@ -57,7 +58,8 @@ public class CachedAttentionTests
         using Tape tape = Tape.NoGrad(device);
         using var cache = new KvCache(device, Config(1, 1, 2), slots: 2, context: 16);
         Tensor x = tape.Constant(new float[2], new Shape(1, 1, 2));
-        TokenIds zero = tape.Ids([0], new Shape(1)), two = tape.Ids([2], new Shape(1)), sixteen = tape.Ids([16], new Shape(1)), before = tape.Ids([-1], new Shape(1));
+        TokenIds zero = tape.Ids([0], new Shape(1)), two = tape.Ids([2], new Shape(1)), sixteen = tape.Ids([16], new Shape(1)),
+            before = tape.Ids([-1], new Shape(1));
         Assert.Throws<ArgumentException>(() => cache.Append(0, x, x, two, zero));
         Assert.Throws<ArgumentException>(() => cache.Append(0, x, x, zero, sixteen));
         Assert.Throws<ArgumentException>(() => cache.Append(0, x, x, zero, before));
@@ -72,6 +74,7 @@ public class CachedAttentionTests
         using var cache = new KvCache(device, Config(1, 1, 2), slots: 1, context: 16);
         Tensor x = tape.Constant(new float[2], new Shape(1, 1, 2));
         TokenIds zero = tape.Ids([0], new Shape(1));
-        Assert.Contains("Tape.NoGrad", Assert.Throws<InvalidOperationException>(() => cache.Attend(0, x, zero, zero, 1, 0)).Message, StringComparison.Ordinal);
+        Assert.Contains("Tape.NoGrad", Assert.Throws<InvalidOperationException>(() => cache.Attend(0, x, zero, zero, 1, 0)).Message,
+            StringComparison.Ordinal);
     }
 }

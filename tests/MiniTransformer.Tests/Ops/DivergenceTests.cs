@@ -15,7 +15,8 @@ public class DivergenceTests
     public void Divergence_and_entropy_agree_with_their_definitions(string device, int v)
     {
         // Sums of p · log p whose logarithms reach 10, each within 1e-6.
-        GradientInput logits = OpCheck.Normal(new Shape(4, v), seed: 1, scale: 2), reference = OpCheck.Normal(new Shape(4, v), seed: 2, scale: 2);
+        GradientInput logits = OpCheck.Normal(new Shape(4, v), seed: 1, scale: 2),
+            reference = OpCheck.Normal(new Shape(4, v), seed: 2, scale: 2);
         OpCheck.Agrees(
             device, (tape, x) => x[0].KlDivergence(tape.Constant(reference.Values, reference.Shape)),
             x => KlDivergenceReference.Forward(x[0], [.. reference.Values.Select(y => (double)y)], v), 1e-5, logits);
@@ -30,6 +31,7 @@ public class DivergenceTests
         Tensor a = tape.Variable(new float[4], new Shape(2, 2)), b = tape.Variable(new float[4], new Shape(2, 2));
         Assert.Contains("tape.Pause()", Assert.Throws<ArgumentException>(() => a.KlDivergence(b)).Message, StringComparison.Ordinal);
         Tensor c = tape.Constant(new float[6], new Shape(2, 3));
-        Assert.Equal("KlDivergence: the shapes differ: (2, 2) and (2, 3).", Assert.Throws<ArgumentException>(() => a.KlDivergence(c)).Message);
+        Assert.Equal("KlDivergence: the shapes differ: (2, 2) and (2, 3).",
+            Assert.Throws<ArgumentException>(() => a.KlDivergence(c)).Message);
     }
 }

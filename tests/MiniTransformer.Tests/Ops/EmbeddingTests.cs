@@ -16,7 +16,8 @@ public class EmbeddingTests
     {
         int[] ids = [3, 0, 3, 6, 3, 1];
         OpCheck.Agrees(
-            device, (tape, x) => x[0].Embedding(tape.Ids(ids, new Shape(2, 3))), x => EmbeddingReference.Forward(x[0], ids, C), OpCheck.Few, Table);
+            device, (tape, x) => x[0].Embedding(tape.Ids(ids, new Shape(2, 3))), x =>
+                EmbeddingReference.Forward(x[0], ids, C), OpCheck.Few, Table);
         OpCheck.Agrees(
             device, (tape, x) => x[0].Reshape(new Shape(1, V, C)).SelectRows(tape.Ids(ids, new Shape(6))),
             x => EmbeddingReference.Forward(x[0], ids, C), OpCheck.Few, Table);
@@ -31,8 +32,10 @@ public class EmbeddingTests
         using Tape tape = Tape.Record(device);
         Tensor table = tape.Variable(Table.Values, Table.Shape);
         TokenIds ids = tape.Ids([0, id, 2], new Shape(3));
-        Assert.Equal($"Embedding: token id {id} came; they run from 0 to 6.", Assert.Throws<ArgumentException>(() => table.Embedding(ids)).Message);
-        Assert.Equal($"SelectRows: row {id} came; they run from 0 to 6.", Assert.Throws<ArgumentException>(() => table.SelectRows(ids)).Message);
+        Assert.Equal($"Embedding: token id {id} came; they run from 0 to 6.",
+            Assert.Throws<ArgumentException>(() => table.Embedding(ids)).Message);
+        Assert.Equal($"SelectRows: row {id} came; they run from 0 to 6.",
+            Assert.Throws<ArgumentException>(() => table.SelectRows(ids)).Message);
     }
 
     [Fact]
@@ -42,6 +45,7 @@ public class EmbeddingTests
         using Tape tape = Tape.Record(device);
         Tensor x = tape.Variable(new float[6], new Shape(6));
         TokenIds ids = tape.Ids([0], new Shape(1));
-        Assert.Equal("Embedding: the table has shape (6); a matrix (V, C) is needed.", Assert.Throws<ArgumentException>(() => x.Embedding(ids)).Message);
+        Assert.Equal("Embedding: the table has shape (6); a matrix (V, C) is needed.",
+            Assert.Throws<ArgumentException>(() => x.Embedding(ids)).Message);
     }
 }

@@ -16,9 +16,11 @@ public class LogSoftmaxTests
     {
         int[] ids = [v - 1, 0, v / 2, v - 1];
         GradientInput logits = OpCheck.Normal(new Shape(4, v), seed: 1, scale: 3);
-        OpCheck.Agrees(device, (tape, x) => x[0].GatherLogSoftmax(tape.Ids(ids, new Shape(4))), x => LogSoftmaxReference.Gather(x[0], ids, v), OpCheck.Few, logits);
+        OpCheck.Agrees(device, (tape, x) => x[0].GatherLogSoftmax(tape.Ids(ids, new Shape(4))), x =>
+            LogSoftmaxReference.Gather(x[0], ids, v), OpCheck.Few, logits);
         OpCheck.Agrees(device, (_, x) => x[0].LogSumExp(), x => LogSoftmaxReference.LogSumExp(x[0], v), OpCheck.Few, logits);
-        OpCheck.Agrees(device, (tape, x) => x[0].Gather(tape.Ids(ids, new Shape(4))), x => [.. ids.Select((id, r) => x[0][r * v + id])], OpCheck.Few, logits);
+        OpCheck.Agrees(device, (tape, x) => x[0].Gather(tape.Ids(ids, new Shape(4))), x =>
+            [.. ids.Select((id, r) => x[0][r * v + id])], OpCheck.Few, logits);
     }
 
     [DeviceTheory, OnEveryDevice]
@@ -45,7 +47,9 @@ public class LogSoftmaxTests
         Assert.Equal(
             "GatherLogSoftmax: (2, 3) has 2 rows, but 1 ids came; one id a row is needed.",
             Assert.Throws<ArgumentException>(() => logits.GatherLogSoftmax(one)).Message);
-        Assert.Equal("GatherLogSoftmax: token id 3 came; they run from 0 to 2.", Assert.Throws<ArgumentException>(() => logits.GatherLogSoftmax(outside)).Message);
-        Assert.Equal("Gather: token id 3 came; they run from 0 to 2.", Assert.Throws<ArgumentException>(() => logits.Gather(outside)).Message);
+        Assert.Equal("GatherLogSoftmax: token id 3 came; they run from 0 to 2.",
+            Assert.Throws<ArgumentException>(() => logits.GatherLogSoftmax(outside)).Message);
+        Assert.Equal("Gather: token id 3 came; they run from 0 to 2.",
+            Assert.Throws<ArgumentException>(() => logits.Gather(outside)).Message);
     }
 }

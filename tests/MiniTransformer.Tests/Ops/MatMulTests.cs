@@ -15,7 +15,8 @@ public class MatMulTests
     public void Products_agree_with_their_definitions(string device, int m, int n, int k)
     {
         // Sums of k products of numbers near 1, relative to the largest sum.
-        GradientInput x = OpCheck.Normal(new Shape(m, k), seed: 1), w = OpCheck.Normal(new Shape(k, n), seed: 2), wt = OpCheck.Normal(new Shape(n, k), seed: 3);
+        GradientInput x = OpCheck.Normal(new Shape(m, k), seed: 1), w = OpCheck.Normal(new Shape(k, n), seed: 2),
+            wt = OpCheck.Normal(new Shape(n, k), seed: 3);
         OpCheck.Agrees(device, (_, t) => t[0].MatMul(t[1]), t => Product(t[0], t[1], m, n, k, (j, i) => i * n + j), OpCheck.Few, x, w);
         OpCheck.Agrees(device, (_, t) => t[0].Linear(t[1]), t => Product(t[0], t[1], m, n, k, (j, i) => j * k + i), OpCheck.Few, x, wt);
     }
@@ -53,7 +54,8 @@ public class MatMulTests
     {
         using Device device = Device.Cpu(1);
         using Tape tape = Tape.Record(device);
-        Tensor x = tape.Variable(new float[16], new Shape(2, 8)), w = tape.Variable(new float[40], new Shape(5, 8)), v = tape.Variable(new float[8], new Shape(8));
+        Tensor x = tape.Variable(new float[16], new Shape(2, 8)), w = tape.Variable(new float[40], new Shape(5, 8)),
+            v = tape.Variable(new float[8], new Shape(8));
         Assert.Equal(
             "MatMul: inner dimensions differ: (2, 8) × (5, 8); 8 ≠ 5. Did you mean x.Linear(w), which multiplies by wᵀ?",
             Assert.Throws<ArgumentException>(() => x.MatMul(w)).Message);
@@ -61,7 +63,8 @@ public class MatMulTests
         Assert.Equal(
             "Linear: the input (2, 8) has 8 channels, the weight (8, 5) takes 5. Did you mean x.MatMul(w), without the transpose?",
             Assert.Throws<ArgumentException>(() => x.Linear(t)).Message);
-        Assert.Equal("MatMul: the right operand has shape (8); a matrix (K, N) is needed.", Assert.Throws<ArgumentException>(() => x.MatMul(v)).Message);
+        Assert.Equal("MatMul: the right operand has shape (8); a matrix (K, N) is needed.",
+            Assert.Throws<ArgumentException>(() => x.MatMul(v)).Message);
     }
 
     [Fact]

@@ -18,7 +18,8 @@ internal static class OpCheck
     public const double Few = 2e-6;
 
     public static void Agrees(
-        string deviceName, Func<Tape, Tensor[], Tensor> op, Func<double[][], double[]> definition, double tolerance, params GradientInput[] inputs)
+        string deviceName, Func<Tape, Tensor[], Tensor> op, Func<double[][], double[]> definition, double tolerance,
+        params GradientInput[] inputs)
     {
         using Device device = Devices.Open(deviceName);
         double[][] at = [.. inputs.Select(x => x.Values.Doubles())];
@@ -31,7 +32,8 @@ internal static class OpCheck
         for (int i = 0; i < inputs.Length; i++)
         {
             int input = i;
-            double[] gradient = CentralDifference.Gradient(x => definition([.. at.Select((v, j) => j == input ? x : v)]), at[i], dy.Doubles());
+            double[] gradient = CentralDifference.Gradient(x =>
+                definition([.. at.Select((v, j) => j == input ? x : v)]), at[i], dy.Doubles());
             Close(gradient, once[i], tolerance);
             Close([.. gradient.Select(g => 2 * g)], twice[i], tolerance);
             (_, float[][] alone) = Run(device, op, dy, inputs, uses: 1, only: i);
@@ -49,7 +51,8 @@ internal static class OpCheck
         Device device, Func<Tape, Tensor[], Tensor> op, float[] dy, GradientInput[] inputs, int uses, int? only)
     {
         using Tape tape = Tape.Record(device);
-        Tensor[] x = [.. inputs.Select((v, i) => only is null || only == i ? tape.Variable(v.Values, v.Shape) : tape.Constant(v.Values, v.Shape))];
+        Tensor[] x = [.. inputs.Select((v, i) =>
+            only is null || only == i ? tape.Variable(v.Values, v.Shape) : tape.Constant(v.Values, v.Shape))];
         Tensor y = op(tape, x), weights = tape.Constant(dy, y.Shape), loss = y.WeightedSum(weights);
         for (int use = 1; use < uses; use++) loss += op(tape, x).WeightedSum(weights);
         tape.Backward(loss);

@@ -16,7 +16,8 @@ public class ReduceTests
         float[] w = Operand.Normal(55, seed: 2);
         OpCheck.Agrees(device, (_, x) => x[0].Sum(), x => [x[0].Sum()], OpCheck.Few, X);
         OpCheck.Agrees(
-            device, (tape, x) => x[0].WeightedSum(tape.Constant(w, X.Shape), -0.3f), x => [-0.3f * x[0].Zip(w, (a, b) => a * b).Sum()], OpCheck.Few, X);
+            device, (tape, x) => x[0].WeightedSum(tape.Constant(w, X.Shape), -0.3f), x =>
+                [-0.3f * x[0].Zip(w, (a, b) => a * b).Sum()], OpCheck.Few, X);
     }
 
     [DeviceTheory, OnEveryDevice]

@@ -9,7 +9,8 @@ public class ReshapeTests
 {
     [DeviceTheory, OnEveryDevice]
     public void Values_and_gradient_pass_through_unchanged(string device) => OpCheck.Agrees(
-        device, (_, x) => x[0].Square().Reshape(new Shape(3, 2, 4)).Square(), x => [.. x[0].Select(v => v * v * v * v)], 1e-5, // fourth powers: gradients up to 60
+        // fourth powers: gradients up to 60
+        device, (_, x) => x[0].Square().Reshape(new Shape(3, 2, 4)).Square(), x => [.. x[0].Select(v => v * v * v * v)], 1e-5,
         OpCheck.Normal(new Shape(6, 4), seed: 1));
 
     [Fact]
@@ -18,6 +19,7 @@ public class ReshapeTests
         using Device device = Device.Cpu(1);
         using Tape tape = Tape.Record(device);
         Tensor x = tape.Variable(new float[6], new Shape(2, 3));
-        Assert.Equal("Reshape: (2, 3) has 6 elements, (4, 2) has 8.", Assert.Throws<ArgumentException>(() => x.Reshape(new Shape(4, 2))).Message);
+        Assert.Equal("Reshape: (2, 3) has 6 elements, (4, 2) has 8.",
+            Assert.Throws<ArgumentException>(() => x.Reshape(new Shape(4, 2))).Message);
     }
 }

@@ -13,7 +13,8 @@ public class RmsNormTests
     [OnEveryDevice(20, 1e-6f)]
     [OnEveryDevice(37, 0.5f)]
     public void It_agrees_with_its_definition(string device, int c, float epsilon) => OpCheck.Agrees(
-        device, (_, x) => x[0].RmsNorm(x[1], epsilon), x => RmsNormReference.Forward(x[0], x[1], c, epsilon), 4 * OpCheck.Few, // a square root and a division more
+        // a square root and a division more
+        device, (_, x) => x[0].RmsNorm(x[1], epsilon), x => RmsNormReference.Forward(x[0], x[1], c, epsilon), 4 * OpCheck.Few,
         OpCheck.Normal(new Shape(2, 3, c), seed: 1), OpCheck.Normal(new Shape(c), seed: 2));
 
     [Fact]
@@ -22,6 +23,7 @@ public class RmsNormTests
         using Device device = Device.Cpu(1);
         using Tape tape = Tape.Record(device);
         Tensor x = tape.Variable(new float[6], new Shape(2, 3)), w = tape.Variable(new float[2], new Shape(2));
-        Assert.Equal("RmsNorm: the weight has shape (2); (3) is needed.", Assert.Throws<ArgumentException>(() => x.RmsNorm(w, 1e-5f)).Message);
+        Assert.Equal("RmsNorm: the weight has shape (2); (3) is needed.",
+            Assert.Throws<ArgumentException>(() => x.RmsNorm(w, 1e-5f)).Message);
     }
 }

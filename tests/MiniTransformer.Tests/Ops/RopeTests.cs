@@ -31,10 +31,12 @@ public class RopeTests
     {
         using Device device = Device.Cpu(1);
         using Tape tape = Tape.Record(device);
-        Tensor x = tape.Variable(new float[16], new Shape(2, 2, 4)), table = tape.Constant(new float[6], new Shape(3, 2)), narrow = tape.Constant(new float[3], new Shape(3, 1));
+        Tensor x = tape.Variable(new float[16], new Shape(2, 2, 4)), table = tape.Constant(new float[6], new Shape(3, 2)),
+            narrow = tape.Constant(new float[3], new Shape(3, 1));
         TokenIds good = tape.Ids([0, 2], new Shape(2)), late = tape.Ids([0, 3], new Shape(2)), three = tape.Ids([0, 1, 2], new Shape(3));
         x.Rope(good, table, table);
-        Assert.Equal("Rope: position 3 came; they run from 0 to 2.", Assert.Throws<ArgumentException>(() => x.Rope(late, table, table)).Message);
+        Assert.Equal("Rope: position 3 came; they run from 0 to 2.",
+            Assert.Throws<ArgumentException>(() => x.Rope(late, table, table)).Message);
         Assert.Equal("Rope: 2 tokens, but 3 positions came.", Assert.Throws<ArgumentException>(() => x.Rope(three, table, table)).Message);
         Assert.Equal(
             "Rope: tables (3, 1) and (3, 1) do not fit heads of 4; (positions, 2) is needed.",

@@ -32,7 +32,8 @@ public class RowsTests
             double mean = row.Average(), deviation = Math.Sqrt(row.Average(v => (v - mean) * (v - mean)) + 0.1f);
             return row.Select((v, i) => x[1][i] * (v - mean) / deviation + x[2][i]);
         })],
-        6 * OpCheck.Few, OpCheck.Normal(new Shape(2, 3, c), seed: 1), OpCheck.Normal(new Shape(c), seed: 2), OpCheck.Normal(new Shape(c), seed: 3));
+        6 * OpCheck.Few, OpCheck.Normal(new Shape(2, 3, c), seed: 1), OpCheck.Normal(new Shape(c), seed: 2),
+        OpCheck.Normal(new Shape(c), seed: 3));
 
     [Fact]
     public void A_row_of_another_length_is_an_error_that_says_what_is_needed()

@@ -19,7 +19,8 @@ public class AdamWTests
         using Parameter w = Parameter(device, Matrix, seed: 1), norm = Parameter(device, Vector, seed: 2);
         var options = new AdamWOptions { WeightDecay = 0.1f, ClipNorm = 2 };
         using var optimizer = new AdamW([w, norm], options);
-        double[][] p = [w.ToArray().Doubles(), norm.ToArray().Doubles()], m = [new double[35], new double[9]], v = [new double[35], new double[9]];
+        double[][] p = [w.ToArray().Doubles(), norm.ToArray().Doubles()], m = [new double[35], new double[9]],
+            v = [new double[35], new double[9]];
         for (int t = 1; t <= 20; t++)
         {
             float[][] g = [Operand.Normal(35, seed: (ulong)t, scale: 0.1 * t), Operand.Normal(9, seed: (ulong)(100 + t))];
@@ -31,7 +32,8 @@ public class AdamWTests
                 for (int i = 0; i < p[k].Length; i++)
                 {
                     (p[k][i], m[k][i], v[k][i]) = AdamWReference.Step(
-                        p[k][i], clip * g[k][i], m[k][i], v[k][i], rate, options.Beta1, options.Beta2, options.Epsilon, k == 0 ? options.WeightDecay : 0, t);
+                        p[k][i], clip * g[k][i], m[k][i], v[k][i], rate, options.Beta1, options.Beta2, options.Epsilon,
+                        k == 0 ? options.WeightDecay : 0, t);
                 }
             }
         }
@@ -135,7 +137,8 @@ public class AdamWTests
         using var optimizer = new AdamW([w, frozen], new AdamWOptions { WeightDecay = 1 });
         optimizer.Step(0.1);
         Assert.Equal(before, frozen.ToArray());
-        Assert.Contains("Clone(trainable: true)", Assert.Throws<ArgumentException>(() => new AdamW([frozen])).Message, StringComparison.Ordinal);
+        Assert.Contains("Clone(trainable: true)", Assert.Throws<ArgumentException>(() => new AdamW([frozen])).Message,
+            StringComparison.Ordinal);
     }
 
     private static Parameter Parameter(Device device, Shape shape, ulong seed)

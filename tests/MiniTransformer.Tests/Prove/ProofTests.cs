@@ -4,7 +4,9 @@ using MiniTransformer.Training;
 
 namespace MiniTransformer.Tests.Prove;
 
-/// <summary>T1 to T7: the theory through the transformer, its tape and the trainers. Tolerances are stated in <see cref="Tally"/>.</summary>
+/// <summary>
+/// T1 to T7: the theory through the transformer, its tape and the trainers. Tolerances are stated in <see cref="Tally"/>.
+/// </summary>
 public sealed class ProofTests
 {
     private const int Transformers = 40;

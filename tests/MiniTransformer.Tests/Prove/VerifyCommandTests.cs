@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using MiniTransformer.Backends;
 using MiniTransformer.Cli.Commands;
+using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Prove;
 using MiniTransformer.Cli.Terminals;
@@ -13,7 +14,6 @@ using MiniTransformer.Tests.Nn;
 using MiniTransformer.Theory;
 using MiniTransformer.Training;
 using CommandLineRun = MiniTransformer.Tests.Cli.Cli;
-using MiniTransformer.Cli.Invocations;
 
 namespace MiniTransformer.Tests.Prove;
 
@@ -45,7 +45,8 @@ public sealed class VerifyCommandTests
         CliResult result = CommandLineRun.Done("verify", "--cases", "100");
         string[] lines = result.Out.Split('\n');
         Assert.All(lines, line => Assert.True(new StringInfo(line).LengthInTextElements <= 90, line));
-        Assert.All(Identities.All, identity => Assert.Single(lines, line => line.StartsWith(identity.Number + " ", StringComparison.Ordinal)));
+        Assert.All(Identities.All, identity =>
+            Assert.Single(lines, line => line.StartsWith(identity.Number + " ", StringComparison.Ordinal)));
         Assert.Contains("35 of 35 statements hold.", result.Out, StringComparison.Ordinal);
     }
 
@@ -60,7 +61,8 @@ public sealed class VerifyCommandTests
 
         result = RunWith(BrokenFormulas.All["V(s_0) added"].Formulas, "--cases", "100", "--json");
         Assert.Equal(ExitCode.Failed, result.Code);
-        Assert.Equal(["T1", "T2"], result.Json.Where(row => !row.GetProperty("holds").GetBoolean()).Select(row => row.GetProperty("number").GetString()));
+        Assert.Equal(["T1", "T2"], result.Json.Where(row => !row.GetProperty("holds").GetBoolean())
+            .Select(row => row.GetProperty("number").GetString()));
     }
 
     [Fact]
@@ -124,7 +126,8 @@ public sealed class VerifyCommandTests
 
     [Fact]
     public void The_help_has_examples() =>
-        Assert.Contains("verify --policy runs/sft --reference half --data demos.jsonl", CommandLineRun.Done("verify", "--help").Out, StringComparison.Ordinal);
+        Assert.Contains("verify --policy runs/sft --reference half --data demos.jsonl", CommandLineRun.Done("verify", "--help").Out,
+            StringComparison.Ordinal);
 
     private static void Save(TemporaryFolder folder)
     {
@@ -141,7 +144,8 @@ public sealed class VerifyCommandTests
         using StringWriter output = new(), error = new();
         CliCommand verify = VerifyCommand.Create(formulas);
         ParseResult parsed = verify.Command.Parse(flags);
-        int code = verify.Run(new Settings(verify.Command, parsed, new HashSet<string>()), new Terminal(output, error, Stream.Null, CancellationToken.None));
+        int code = verify.Run(new Settings(verify.Command, parsed, new HashSet<string>()),
+            new Terminal(output, error, Stream.Null, CancellationToken.None));
         return new CliResult(code, output.ToString(), error.ToString());
     }
 

@@ -45,7 +45,8 @@ static class LibraryUse
             print($"update {step.Step}: reward {step.Reward:F2}, KL {step.Kl:F3} nats a response");
         }
 
-        var answer = Sampler.Generate(policy, [heldOut[0].PromptIds], policy.Config.Ends, SamplingOptions.Greedy with { MaxTokens = 16 })[0];
+        var answer = Sampler.Generate(policy, [heldOut[0].PromptIds], policy.Config.Ends,
+            SamplingOptions.Greedy with { MaxTokens = 16 })[0];
         print($"{heldOut[0].Prompt}{tokenizer.Decode(answer.Ids)}");
     }
 }

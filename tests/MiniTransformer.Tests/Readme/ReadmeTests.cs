@@ -26,7 +26,8 @@ public partial class ReadmeTests
         string path = Path.Combine(folder.Path, "demonstrations.jsonl");
         ITask task = BuiltIn.Parse("upper")[0];
         var rng = new Rng(1);
-        File.WriteAllLines(path, Enumerable.Range(0, 200).Select(_ => task.NewPrompt(rng)).Select(p => $$"""{"prompt":"{{p}}","completion":"{{task.Answer(p)}}"}"""));
+        File.WriteAllLines(path, Enumerable.Range(0, 200).Select(_ => task.NewPrompt(rng))
+            .Select(p => $$"""{"prompt":"{{p}}","completion":"{{task.Answer(p)}}"}"""));
         var printed = new List<string>();
 
         LibraryUse.Run(path, printed.Add);
@@ -39,7 +40,8 @@ public partial class ReadmeTests
     [Fact]
     public void Every_relative_link_of_every_page_leads_somewhere()
     {
-        string[] pages = [.. Directory.EnumerateFiles(Root, "*.md", SearchOption.AllDirectories).Where(p => !p.Contains($"{Path.DirectorySeparatorChar}bin{Path.DirectorySeparatorChar}", StringComparison.Ordinal))];
+        string[] pages = [.. Directory.EnumerateFiles(Root, "*.md", SearchOption.AllDirectories)
+            .Where(p => !p.Contains($"{Path.DirectorySeparatorChar}bin{Path.DirectorySeparatorChar}", StringComparison.Ordinal))];
         Assert.NotEmpty(pages);
         string[] broken =
         [
@@ -64,7 +66,10 @@ public partial class ReadmeTests
         {
             string[] words = command.Split(' ', StringSplitOptions.RemoveEmptyEntries);
             string help = Help(words[0]);
-            foreach (string flag in words.Where(w => w.StartsWith("--", StringComparison.Ordinal))) Assert.Contains(flag, help, StringComparison.Ordinal);
+            foreach (string flag in words.Where(w => w.StartsWith("--", StringComparison.Ordinal)))
+            {
+                Assert.Contains(flag, help, StringComparison.Ordinal);
+            }
         }
     }
 

@@ -4,7 +4,8 @@ namespace MiniTransformer.Tests.Reference;
 internal static class AdamWReference
 {
     public static (double Parameter, double M, double V) Step(
-        double parameter, double gradient, double m, double v, double learningRate, double beta1, double beta2, double epsilon, double decay, int t)
+        double parameter, double gradient, double m, double v, double learningRate, double beta1, double beta2, double epsilon,
+        double decay, int t)
     {
         m = beta1 * m + (1 - beta1) * gradient;
         v = beta2 * v + (1 - beta2) * gradient * gradient;

@@ -1,8 +1,8 @@
 namespace MiniTransformer.Tests.Reference;
 
 /// <summary>
-/// Causal attention from its definition, softmax(scale q kᵀ) v under a causal mask, or one that leaves the last `window` keys: q (B, T, H, D), k and v
-/// (B, T, Hkv, D).
+/// Causal attention from its definition, softmax(scale q kᵀ) v under a causal mask, or one that leaves the last `window` keys: q (B, T, H,
+/// D), k and v (B, T, Hkv, D).
 /// </summary>
 internal static class AttentionReference
 {
@@ -18,7 +18,10 @@ internal static class AttentionReference
                     double[] p = Probabilities(q, k, starts[b], i, h, H, Hkv, D, scale, window);
                     for (int j = 0; j <= i; j++)
                     {
-                        for (int d = 0; d < D; d++) y[((starts[b] + i) * H + h) * D + d] += p[j] * v[((starts[b] + j) * Hkv + h / (H / Hkv)) * D + d];
+                        for (int d = 0; d < D; d++)
+                        {
+                            y[((starts[b] + i) * H + h) * D + d] += p[j] * v[((starts[b] + j) * Hkv + h / (H / Hkv)) * D + d];
+                        }
                     }
                 }
             }
@@ -27,7 +30,9 @@ internal static class AttentionReference
         return y;
     }
 
-    /// <summary>The gradient of ⟨dy, y⟩: dpⱼ = ⟨dy, vⱼ⟩, ds = p ⊙ (dp − ⟨p, dp⟩), and the products of p and ds with what they met.</summary>
+    /// <summary>
+    /// The gradient of ⟨dy, y⟩: dpⱼ = ⟨dy, vⱼ⟩, ds = p ⊙ (dp − ⟨p, dp⟩), and the products of p and ds with what they met.
+    /// </summary>
     public static (double[] Dq, double[] Dk, double[] Dv) Backward(
         double[] q, double[] k, double[] v, double[] dy, int[] starts, int H, int Hkv, int D, double scale, int window = 0)
     {
@@ -75,14 +80,16 @@ internal static class AttentionReference
             for (int i = 0; i < starts[b + 1] - starts[b]; i++)
             {
                 for (int h = 0; h < H; h++)
-                    logSum[h * n + starts[b] + i] = LogSoftmaxReference.LogSumExp(Scores(q, k, starts[b], i, h, H, Hkv, D, scale, window), i + 1)[0];
+                    logSum[h * n + starts[b] + i] = LogSoftmaxReference.LogSumExp(Scores(q, k, starts[b], i, h, H, Hkv, D, scale, window),
+                        i + 1)[0];
             }
         }
 
         return logSum;
     }
 
-    private static double[] Probabilities(double[] q, double[] k, int start, int i, int h, int H, int Hkv, int D, double scale, int window) =>
+    private static double[] Probabilities(double[] q, double[] k, int start, int i, int h, int H, int Hkv, int D, double scale,
+        int window) =>
         [.. LogSoftmaxReference.LogSoftmax(Scores(q, k, start, i, h, H, Hkv, D, scale, window), i + 1).Select(Math.Exp)];
 
     // Of row i of the sequence that begins at row `start`.
@@ -92,7 +99,13 @@ internal static class AttentionReference
         for (int j = 0; j <= i; j++)
         {
             if (window > 0 && j <= i - window) scores[j] = double.NegativeInfinity;
-            else for (int d = 0; d < D; d++) scores[j] += scale * q[((start + i) * H + h) * D + d] * k[((start + j) * Hkv + h / (H / Hkv)) * D + d];
+            else
+            {
+                for (int d = 0; d < D; d++)
+                {
+                    scores[j] += scale * q[((start + i) * H + h) * D + d] * k[((start + j) * Hkv + h / (H / Hkv)) * D + d];
+                }
+            }
         }
 
         return scores;

@@ -1,6 +1,8 @@
 namespace MiniTransformer.Tests.Reference;
 
-/// <summary>KL(p‖q) = Σ p (ln p − ln q) per row of V, p and q the softmax of two sets of logits; a token with p = 0 contributes 0.</summary>
+/// <summary>
+/// KL(p‖q) = Σ p (ln p − ln q) per row of V, p and q the softmax of two sets of logits; a token with p = 0 contributes 0.
+/// </summary>
 internal static class KlDivergenceReference
 {
     public static double[] Forward(double[] logits, double[] referenceLogits, int V)

@@ -6,7 +6,8 @@ namespace MiniTransformer.Tests.Reference;
 public static class NaiveGemm
 {
     /// <summary>
-    /// The product, and for each element the scale of its rounding error, |C₀[i,j]| + Σₖ |A[i,k]|·|B[k,j]|. Without <paramref name="c0"/>, C₀ = 0.
+    /// The product, and for each element the scale of its rounding error, |C₀[i,j]| + Σₖ |A[i,k]|·|B[k,j]|. Without <paramref name="c0"/>,
+    /// C₀ = 0.
     /// </summary>
     public static (double[] Product, double[] Magnitude) Multiply(GemmForm form, float[] a, float[] b, float[]? c0, int M, int N, int K)
     {

@@ -10,7 +10,9 @@ internal static class Plain
     public static PlainLlama Of(Transformer model) => Of(model.Config, WeightsOf(model));
 
     public static PlainLlama Of(TransformerConfig config, IReadOnlyDictionary<string, double[]> weights) => new(
-        new LlamaSizes(config.NumLayers, config.NumHeads, config.NumKeyValueHeads, config.HeadDim, config.RopeTheta, config.RmsNormEps, config.TieEmbeddings), weights);
+        new LlamaSizes(config.NumLayers, config.NumHeads, config.NumKeyValueHeads, config.HeadDim, config.RopeTheta, config.RmsNormEps,
+            config.TieEmbeddings), weights);
 
-    public static Dictionary<string, double[]> WeightsOf(Transformer model) => model.Parameters.ToDictionary(p => p.Name, p => p.ToArray().Doubles());
+    public static Dictionary<string, double[]> WeightsOf(Transformer model) =>
+        model.Parameters.ToDictionary(p => p.Name, p => p.ToArray().Doubles());
 }

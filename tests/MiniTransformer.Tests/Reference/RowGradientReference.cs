@@ -4,7 +4,8 @@ namespace MiniTransformer.Tests.Reference;
 internal static class RowGradientReference
 {
     /// <summary>dy ([j = id] − π).</summary>
-    public static double[] Gather(double[] logits, int[] ids, double[] dy, int V) => Each(logits, V, (r, j, logP) => dy[r] * ((j == ids[r] ? 1 : 0) - Math.Exp(logP)));
+    public static double[] Gather(double[] logits, int[] ids, double[] dy, int V) =>
+        Each(logits, V, (r, j, logP) => dy[r] * ((j == ids[r] ? 1 : 0) - Math.Exp(logP)));
 
     /// <summary>dy π.</summary>
     public static double[] LogSumExp(double[] logits, double[] dy, int V) => Each(logits, V, (r, j, logP) => dy[r] * Math.Exp(logP));

@@ -5,7 +5,8 @@ internal static class SampleReference
 {
     public static double[] Distribution(double[] logits, double temperature, int topK, double topP)
     {
-        double[] p = LogSoftmaxReference.LogSoftmax(logits.Select(x => x / temperature).ToArray(), logits.Length).Select(Math.Exp).ToArray();
+        double[] p = LogSoftmaxReference.LogSoftmax(logits.Select(x => x / temperature).ToArray(), logits.Length).Select(Math.Exp)
+            .ToArray();
         int[] order = [.. Enumerable.Range(0, p.Length).OrderByDescending(i => p[i]).ThenBy(i => i)];
         int[] kept = topK > 0 ? order[..Math.Min(topK, order.Length)] : order;
         double total = kept.Sum(i => p[i]), mass = 0;

@@ -4,7 +4,8 @@ namespace MiniTransformer.Tests.Reports;
 
 public class AdvisorStatisticsTests
 {
-    // Four cases, worked by hand. The rule (threshold .01) chooses in a: base; in b: half, wrongly; in c: to stop, though base would gain; in d: continued SFT.
+    // Four cases, worked by hand. The rule (threshold .01) chooses in a: base; in b: half, wrongly; in c: to stop, though base would gain;
+    // in d: continued SFT.
     private static readonly AdvisorRecord[] Records =
     [
         new("a", 1, [new("base", .30, .34), new("half", -.02, .01)], new("continued SFT", .05, .02)),
@@ -68,6 +69,7 @@ public class AdvisorStatisticsTests
     public void Records_that_say_nothing_or_the_same_twice_are_refused()
     {
         Assert.Throws<ArgumentException>(() => AdvisorStatistics.Of([]));
-        Assert.Contains("'b' with seed 2 came twice", Assert.Throws<ArgumentException>(() => AdvisorStatistics.Of([.. Records, Records[2]])).Message, StringComparison.Ordinal);
+        Assert.Contains("'b' with seed 2 came twice",
+            Assert.Throws<ArgumentException>(() => AdvisorStatistics.Of([.. Records, Records[2]])).Message, StringComparison.Ordinal);
     }
 }

@@ -12,13 +12,16 @@ public class ChartTests
     {
         JsonElement[] metrics = [.. new[]
         {
-            """{"kind":"evaluation","phase":"sft","step":0,"greedy":0.1,"sampled":0.2,"heldOutLoss":5}""", """{"phase":"sft","step":1,"loss":4}""", """{"phase":"sft","step":2,"loss":3}""",
-            """{"kind":"evaluation","phase":"sft","step":2,"greedy":0.3,"sampled":0.4,"heldOutLoss":6}""", """{"phase":"dpr","step":1,"loss":9,"reward":1.5,"kl":2.5,"entropy":0.5,"length":7}""",
+            """{"kind":"evaluation","phase":"sft","step":0,"greedy":0.1,"sampled":0.2,"heldOutLoss":5}""",
+            """{"phase":"sft","step":1,"loss":4}""", """{"phase":"sft","step":2,"loss":3}""",
+            """{"kind":"evaluation","phase":"sft","step":2,"greedy":0.3,"sampled":0.4,"heldOutLoss":6}""",
+            """{"phase":"dpr","step":1,"loss":9,"reward":1.5,"kl":2.5,"entropy":0.5,"length":7}""",
         }.Select(line => JsonSerializer.Deserialize<JsonElement>(line))];
         Dictionary<string, ChartSeries> lines = RunCharts.Of(metrics, "accuracy").SelectMany(c => c.Chart.Series).ToDictionary(s => s.Name);
         foreach ((string name, double[] x, double[] y) in new (string, double[], double[])[]
         {
-            ("training", [1, 2], [4, 3]), ("held out", [0, 2], [5, 6]), ("reward Σ r̂", [1], [1.5]), ("KL(π‖π_SFT)", [1], [2.5]), ("entropy", [1], [.5]), ("length", [1], [7]),
+            ("training", [1, 2], [4, 3]), ("held out", [0, 2], [5, 6]), ("reward Σ r̂", [1], [1.5]), ("KL(π‖π_SFT)", [1], [2.5]),
+            ("entropy", [1], [.5]), ("length", [1], [7]),
             ("greedy", [0, 2], [.1, .3]), ("sampled", [0, 2], [.2, .4]),
         })
         {
@@ -30,7 +33,8 @@ public class ChartTests
     }
 
     private static readonly Chart Small = new(
-        "Loss <&>", "step", "nats", [new ChartSeries("train", [0, 1, 2], [3, -1, 2], [2, -2, 1], [4, 0, 3]), new ChartSeries("held out", [0, 2], [1, 2])]);
+        "Loss <&>", "step", "nats",
+        [new ChartSeries("train", [0, 1, 2], [3, -1, 2], [2, -2, 1], [4, 0, 3]), new ChartSeries("held out", [0, 2], [1, 2])]);
 
     [Fact]
     public void Every_colour_follows_the_page()
@@ -49,7 +53,8 @@ public class ChartTests
         Assert.Null(svg.Attribute("width"));
         Assert.Equal("img", (string?)svg.Attribute("role"));
         Assert.Equal("Loss <&>", svg.Element("title")!.Value);
-        Assert.Equal("Line chart of nats against step. train: from 3 at 0 to 2 at 2; held out: from 1 at 0 to 2 at 2.", svg.Element("desc")!.Value);
+        Assert.Equal("Line chart of nats against step. train: from 3 at 0 to 2 at 2; held out: from 1 at 0 to 2 at 2.",
+            svg.Element("desc")!.Value);
         Assert.Equal("loss-title loss-desc", (string?)svg.Attribute("aria-labelledby"));
         string[] texts = [.. svg.Descendants("text").Select(text => text.Value)];
         foreach (string text in new[] { "step", "nats", "train", "held out", "−2" }) Assert.Contains(text, texts);
@@ -97,7 +102,9 @@ public class ChartTests
     public void A_scatter_draws_every_point_and_no_line()
     {
         double[] x = [.. Enumerable.Range(0, 500).Select(i => (double)i)];
-        string svg = new Chart("t", "x", "y", [new ChartSeries("a", x, x) { Mark = ChartMark.Points }, new ChartSeries("level", [0, 499], [3, 3]) { Mark = ChartMark.Line }]).ToSvg();
+        string svg = new Chart("t", "x", "y",
+            [new ChartSeries("a", x, x) { Mark = ChartMark.Points }, new ChartSeries("level", [0, 499], [3, 3]) { Mark = ChartMark.Line }])
+                .ToSvg();
         XElement drawn = XElement.Parse(svg);
         Assert.Equal(500 + 1, drawn.Descendants().Count(e => e.Name.LocalName is "ellipse" or "circle")); // and one in the legend
         Assert.StartsWith("Scatter chart of y against x. a: 500 points from 0 to 499; level: from 3 at 0", drawn.Element("desc")!.Value);

@@ -37,7 +37,8 @@ public class CompareReportTests
         string[] headings = [.. Regex.Matches(Page, "<h2>([^<]*)</h2>").Select(m => m.Groups[1].Value)];
         Assert.Equal(
             [
-                "What came out", "base-to-better", "lazyshift", "At equal KL", "References and discounts", "Where along the response the reward is", "The advisor", "Planted errors",
+                "What came out", "base-to-better", "lazyshift", "At equal KL", "References and discounts",
+                "Where along the response the reward is", "The advisor", "Planted errors",
                 "Settings chosen on validation", "Configuration", "Machine and time",
             ],
             headings);
@@ -119,7 +120,8 @@ public class CompareReportTests
     {
         var report = new CompareReport(Two, SampleComparison.Cells(Two, 3, 1), [], false, "This comparison is not finished: half.");
         Assert.StartsWith("# Comparison of methods in 2 regimes\n\n**This comparison is not finished: half.**", report.ToMarkdown());
-        Assert.Contains("This comparison is not finished: half.", Regex.Match(report.ToHtml("{}", []), "<header>.*?</header>", RegexOptions.Singleline).Value);
+        Assert.Contains("This comparison is not finished: half.",
+            Regex.Match(report.ToHtml("{}", []), "<header>.*?</header>", RegexOptions.Singleline).Value);
         Assert.EndsWith("half.", Printed(report).TrimEnd());
     }
 
@@ -154,7 +156,9 @@ public class CompareReportTests
             {
                 MethodResult[] cells = [.. results.Compared.Single(r => r.Label == line.Name).Results];
                 Assert.Equal([0, .2, .4, .6, .8, 1], line.X.Select(x => Math.Round(x, 12))); // steps 0, 10, …, 50 of 50
-                Assert.Equal(Enumerable.Range(0, 6).Select(i => Math.Round(cells.Average(c => greedy ? c.Curve[i].Greedy : c.Curve[i].Sampled), 9)), line.Y.Select(y => Math.Round(y, 9)));
+                Assert.Equal(Enumerable.Range(0, 6)
+                    .Select(i => Math.Round(cells.Average(c => greedy ? c.Curve[i].Greedy : c.Curve[i].Sampled), 9)),
+                    line.Y.Select(y => Math.Round(y, 9)));
             }
         }
     }

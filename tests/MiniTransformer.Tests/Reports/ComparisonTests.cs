@@ -41,7 +41,8 @@ public class ComparisonTests
         Verdict verdict = OnlyVerdict(Results(5, seed => (.34 + .01 * (seed - 3), .2 + .01 * (seed - 3))));
         // s = .01 · √2.5, half-width 2.7764 · s/√5 = .0196
         Assert.Equal(
-            "DPR beats SFT: +.340 [+.320, +.360] greedy, better in 5 of 5 seeds; +.200 [+.180, +.220] sampled, better in 5 of 5 seeds.", verdict.Text);
+            "DPR beats SFT: +.340 [+.320, +.360] greedy, better in 5 of 5 seeds; +.200 [+.180, +.220] sampled, better in 5 of 5 seeds.",
+            verdict.Text);
     }
 
     [Fact]
@@ -111,7 +112,8 @@ public class ComparisonTests
             "'SFT' has two results for seed 1",
             Assert.Throws<ArgumentException>(() => new Comparison([Result("SFT", 1, 0, 0), Result("SFT", 1, 0, 0)], "SFT")).Message);
         Assert.Contains(
-            "'sft' is not among the methods: SFT", Assert.Throws<ArgumentException>(() => new Comparison([Result("SFT", 1, 0, 0)], "sft")).Message);
+            "'sft' is not among the methods: SFT",
+            Assert.Throws<ArgumentException>(() => new Comparison([Result("SFT", 1, 0, 0)], "sft")).Message);
     }
 
     [Fact]

@@ -53,7 +53,8 @@ public class HtmlReportTests
     public void Verdicts_say_where_it_did_not_help()
     {
         XElement html = Parse(Page);
-        XElement line = html.Descendants("li").Single(li => li.Value.StartsWith("DPR (reference half-way) and continued SFT", StringComparison.Ordinal));
+        XElement line = html.Descendants("li")
+            .Single(li => li.Value.StartsWith("DPR (reference half-way) and continued SFT", StringComparison.Ordinal));
         Assert.Equal("unclear", (string?)line.Attribute("class"));
         Assert.Contains("no clear difference", line.Value);
     }
@@ -61,7 +62,9 @@ public class HtmlReportTests
     [Fact]
     public void A_table_too_broad_for_an_upright_page_is_printed_on_one_that_lies_on_its_side()
     {
-        ReportTable Table(int columns) => new("t", [.. Enumerable.Range(0, columns).Select(c => "h")], [[.. Enumerable.Range(0, columns).Select(c => (ReportCell)"+.123 / +.456")]]);
+        ReportTable Table(int columns) =>
+            new("t", [.. Enumerable.Range(0, columns).Select(c => "h")],
+                [[.. Enumerable.Range(0, columns).Select(c => (ReportCell)"+.123 / +.456")]]);
         Assert.Contains("<div class=\"scroll\"", new HtmlReport("t", "").Table(Table(10)).ToHtml());
         Assert.Contains("<div class=\"scroll broad\"", new HtmlReport("t", "").Table(Table(11)).ToHtml());
     }
@@ -74,7 +77,8 @@ public class HtmlReportTests
         var verdict = new Verdict(Evil, Evil, Outcome.Better, Outcome.Better, Evil, Evil);
         string page = new HtmlReport(Evil, Evil).Section(Evil).Section(Evil).Section(Evil).Paragraph(Evil).Verdicts([verdict]).Table(table)
             .Chart(new Chart(Evil, Evil, Evil, [new ChartSeries(Evil, [0, 1], [0, 1]), new ChartSeries(Evil, [0, 1], [0, 1])]), Evil)
-            .Heatmap([new ScoredResponse(Evil, [new ScoredToken(1, Evil, 0, 0, 0, [0], [new ScoredAlternative(2, Evil, 0, [0])], Evil)], null, Evil, [Evil])])
+            .Heatmap([new ScoredResponse(Evil, [new ScoredToken(1, Evil, 0, 0, 0, [0], [new ScoredAlternative(2, Evil, 0, [0])], Evil)],
+                null, Evil, [Evil])])
             .Facts([(Evil, Evil)]).Code(Evil).ToHtml();
         Assert.DoesNotContain("<script", page);
         Parse(page);
@@ -103,7 +107,10 @@ public class HtmlReportTests
     {
         string page = dark ? "#14171b" : "#ffffff";
         Assert.Contains(dark ? "--page:#14171b" : "--page:#fff", Page);
-        foreach (string colour in (dark ? ChartStyle.Dark : ChartStyle.Light).Take(5)) Assert.InRange(RewardHeatmapTests.Contrast(colour, page), 3, 21);
+        foreach (string colour in (dark ? ChartStyle.Dark : ChartStyle.Light).Take(5))
+        {
+            Assert.InRange(RewardHeatmapTests.Contrast(colour, page), 3, 21);
+        }
     }
 
     // HTML is XML here once its void elements are closed and its bare attributes have values.

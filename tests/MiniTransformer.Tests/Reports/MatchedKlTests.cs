@@ -6,20 +6,21 @@ public class MatchedKlTests
 {
     private const string Regime = "r";
 
-    private static MethodResult Cell(string method, double? beta, ulong seed, double kl, double greedy, double sampled, string knob = "β") => new()
-    {
-        Regime = Regime,
-        Seed = seed,
-        Method = method,
-        Role = SampleComparison.RoleOf(method),
-        Reference = method == "SFT" ? null : "base",
-        Knob = beta is null ? null : knob,
-        Value = beta,
-        Sweep = true,
-        Kl = kl,
-        Greedy = greedy,
-        Sampled = sampled,
-    };
+    private static MethodResult Cell(string method, double? beta, ulong seed, double kl, double greedy, double sampled,
+        string knob = "β") => new()
+        {
+            Regime = Regime,
+            Seed = seed,
+            Method = method,
+            Role = SampleComparison.RoleOf(method),
+            Reference = method == "SFT" ? null : "base",
+            Knob = beta is null ? null : knob,
+            Value = beta,
+            Sweep = true,
+            Kl = kl,
+            Greedy = greedy,
+            Sampled = sampled,
+        };
 
     // DPR: .2 at KL 0, .4 at .5, .8 at 1.5. Sentence-level: .2 at 0, .5 at 1. Both shifted by the seed's own luck.
     private static List<MethodResult> TwoMethods(int seeds)
@@ -99,7 +100,8 @@ public class MatchedKlTests
         Assert.Equal([0, .5, 1, 1.5], dpr.Curves[1].Select(p => p.Kl));
         Assert.Equal(.9, dpr.At(1, 1, Decoding.Greedy), 12);
         Assert.Equal(1, dpr.Folded);
-        Assert.Contains("KL did not follow the setting throughout, and was ordered all the same, for DPR, reference base (1 of 1 seeds)", Markdown(cells));
+        Assert.Contains("KL did not follow the setting throughout, and was ordered all the same, for DPR, reference base (1 of 1 seeds)",
+            Markdown(cells));
         Assert.DoesNotContain("did not follow", Markdown(TwoMethods(1)));
     }
 
@@ -141,9 +143,12 @@ public class MatchedKlTests
         foreach ((double kl, ReportTable table) in matched.Targets.Zip(MatchedKlTables.Of(matched, "r")))
         {
             string[] row = [.. table.Rows[1].Select(cell => cell.Text)];
-            PairedDifference greedy = matched.Difference(sentence, dpr, kl, Decoding.Greedy), sampled = matched.Difference(sentence, dpr, kl, Decoding.Sampled);
-            Assert.Equal(["sentence, reference base (β)", Comparison.Level(matched.Level(sentence, kl, Decoding.Greedy)).Text, Comparison.Level(matched.Level(sentence, kl, Decoding.Sampled)).Text,
-                Comparison.Gain(greedy).Text, Comparison.Wins(greedy).Text, Comparison.Gain(sampled).Text, Comparison.Wins(sampled).Text, "3 of 3"], row);
+            PairedDifference greedy = matched.Difference(sentence, dpr, kl, Decoding.Greedy),
+                sampled = matched.Difference(sentence, dpr, kl, Decoding.Sampled);
+            Assert.Equal(["sentence, reference base (β)", Comparison.Level(matched.Level(sentence, kl, Decoding.Greedy)).Text,
+                Comparison.Level(matched.Level(sentence, kl, Decoding.Sampled)).Text,
+                Comparison.Gain(greedy).Text, Comparison.Wins(greedy).Text, Comparison.Gain(sampled).Text, Comparison.Wins(sampled).Text,
+                "3 of 3"], row);
             Assert.NotEqual(row[3], row[5]);
         }
     }
@@ -159,5 +164,6 @@ public class MatchedKlTests
         Assert.DoesNotContain("NaN", last);
     }
 
-    private static string Markdown(List<MethodResult> cells) => string.Concat(MatchedKlTables.Of(Of(cells), "r").Select(t => t.ToMarkdown()));
+    private static string Markdown(List<MethodResult> cells) =>
+        string.Concat(MatchedKlTables.Of(Of(cells), "r").Select(t => t.ToMarkdown()));
 }

@@ -7,17 +7,18 @@ public class RegimeFindingsTests
     private static readonly Regime Regime = Regimes.Named("base-to-better");
 
     // Greedy and sampled accuracy in each of the seeds; a seed's luck is in all of them.
-    private static IEnumerable<MethodResult> Row(string method, string? reference, params (double Greedy, double Sampled)[] seeds) => seeds.Select((s, i) => new MethodResult
-    {
-        Regime = Regime.Name,
-        Seed = (ulong)i + 1,
-        Method = method,
-        Role = SampleComparison.RoleOf(method),
-        Reference = reference,
-        Greedy = s.Greedy + .05 * i,
-        Sampled = s.Sampled + .05 * i,
-        Kl = .5,
-    });
+    private static IEnumerable<MethodResult> Row(string method, string? reference, params (double Greedy, double Sampled)[] seeds) =>
+        seeds.Select((s, i) => new MethodResult
+        {
+            Regime = Regime.Name,
+            Seed = (ulong)i + 1,
+            Method = method,
+            Role = SampleComparison.RoleOf(method),
+            Reference = reference,
+            Greedy = s.Greedy + .05 * i,
+            Sampled = s.Sampled + .05 * i,
+            Kl = .5,
+        });
 
     private static IEnumerable<MethodResult> Even(string method, string? reference, double greedy, double sampled) =>
         Row(method, reference, (greedy, sampled), (greedy, sampled), (greedy, sampled));
@@ -26,7 +27,8 @@ public class RegimeFindingsTests
     private static List<MethodResult> Controls() =>
         [.. Even("SFT", null, .4, .3), .. Even("continued SFT", null, .42, .32), .. Even("SFT at T = 0.5", null, double.NaN, .4)];
 
-    private static IReadOnlyList<Finding> Of(params IEnumerable<MethodResult>[] rows) => new RegimeFindings(new RegimeResults(Regime, [.. Controls(), .. rows.SelectMany(r => r)])).All();
+    private static IReadOnlyList<Finding> Of(params IEnumerable<MethodResult>[] rows) =>
+        new RegimeFindings(new RegimeResults(Regime, [.. Controls(), .. rows.SelectMany(r => r)])).All();
 
     private static Finding Only(IReadOnlyList<Finding> findings, string claim) => Assert.Single(findings, f => f.Claim == claim);
 
@@ -44,13 +46,15 @@ public class RegimeFindingsTests
         MethodResult Renamed(MethodResult r) => r with { Method = $"X{(int)r.Role}" };
         var results = new RegimeResults(Regime, [.. Controls().Select(Renamed), .. Even("DPR", "base", .6, .5).Select(Renamed)]);
         string name = $"X{(int)MethodRole.Dpr}";
-        Assert.Equal($"{name} (+.200 / +.200)", Only(new RegimeFindings(results).All(), "Better than SFT and than continued SFT, greedy and sampled").Evidence);
+        Assert.Equal($"{name} (+.200 / +.200)",
+            Only(new RegimeFindings(results).All(), "Better than SFT and than continued SFT, greedy and sampled").Evidence);
         Assert.Equal($"{name}, with the main reference", Assert.Single(OverallFindings.Of([results])).Claim);
     }
 
     [Fact]
     public void Another_reference_is_named() =>
-        Assert.Equal("DPR, reference 50% (+.200 / +.200)", Only(Of(Even("DPR", "50%", .6, .5)), "Better than SFT and than continued SFT, greedy and sampled").Evidence);
+        Assert.Equal("DPR, reference 50% (+.200 / +.200)",
+            Only(Of(Even("DPR", "50%", .6, .5)), "Better than SFT and than continued SFT, greedy and sampled").Evidence);
 
     [Fact]
     public void An_ensemble_is_named_with_all_its_references() =>
@@ -62,21 +66,25 @@ public class RegimeFindingsTests
     public void Better_than_SFT_alone_is_not_better_than_continued_SFT()
     {
         IReadOnlyList<Finding> findings = Of(Even("DPR", "base", .41, .31));
-        Assert.StartsWith("DPR (+.010", Only(findings, "Better than SFT, greedy or sampled, but not clearly better than continued SFT").Evidence);
-        Assert.Equal(Outcome.Unclear, Only(findings, "No method is clearly better than SFT and than continued SFT in both, greedy and sampled").Outcome);
+        Assert.StartsWith("DPR (+.010",
+            Only(findings, "Better than SFT, greedy or sampled, but not clearly better than continued SFT").Evidence);
+        Assert.Equal(Outcome.Unclear,
+            Only(findings, "No method is clearly better than SFT and than continued SFT in both, greedy and sampled").Outcome);
     }
 
     [Fact]
     public void Every_form_of_continued_SFT_has_to_be_beaten()
     {
         MethodResult[] tuned = [.. Even("continued SFT", null, .65, .55).Select(c => c with { Knob = "rate ×", Value = 3, Chosen = true })];
-        Assert.DoesNotContain(Of(Even("DPR", "base", .6, .5), tuned), f => f.Claim.StartsWith("Better than SFT and than continued SFT", StringComparison.Ordinal));
+        Assert.DoesNotContain(Of(Even("DPR", "base", .6, .5), tuned), f =>
+            f.Claim.StartsWith("Better than SFT and than continued SFT", StringComparison.Ordinal));
     }
 
     [Fact]
     public void A_gain_in_one_decoding_only_is_said_to_be_one()
     {
-        IReadOnlyList<Finding> findings = Of(Row("DPR", "base", (.4, .5), (.5, .5), (.3, .5)), Row("DPR, floor", "base", (.6, .3), (.6, .4), (.6, .2)));
+        IReadOnlyList<Finding> findings = Of(Row("DPR", "base", (.4, .5), (.5, .5), (.3, .5)),
+            Row("DPR, floor", "base", (.6, .3), (.6, .4), (.6, .2)));
         Assert.StartsWith("DPR (", Only(findings, "Better than SFT and than continued SFT only sampled").Evidence);
         Assert.StartsWith("DPR, floor (", Only(findings, "Better than SFT and than continued SFT only greedy").Evidence);
     }
@@ -91,7 +99,8 @@ public class RegimeFindingsTests
 
     [Fact]
     public void A_loss_is_called_one() =>
-        Assert.Equal(Outcome.Worse, Only(Of(Even("DPR", "base", .3, .2)), "Worse than SFT, greedy or sampled, and better in neither").Outcome);
+        Assert.Equal(Outcome.Worse,
+            Only(Of(Even("DPR", "base", .3, .2)), "Worse than SFT, greedy or sampled, and better in neither").Outcome);
 
     [Fact]
     public void An_interval_that_includes_zero_is_no_difference() =>
@@ -128,7 +137,8 @@ public class RegimeFindingsTests
         MethodResult[] cells = [.. Even("DPR", "base", .6, .5)];
         cells[2] = cells[2] with { Failure = "the policy collapsed", Greedy = double.NaN, Sampled = double.NaN };
         var results = new RegimeResults(Regime, [.. Controls(), .. cells]);
-        Assert.Equal("in 1 of 3 seeds, which its means leave out", Only(new RegimeFindings(results).All(), "DPR, reference base collapsed").Evidence);
+        Assert.Equal("in 1 of 3 seeds, which its means leave out",
+            Only(new RegimeFindings(results).All(), "DPR, reference base collapsed").Evidence);
         string table = RegimeTables.Accuracy(results).ToMarkdown();
         Assert.Contains("| 2 of 3 |", table);
         Assert.Contains("looks better than it is", table);
@@ -148,7 +158,8 @@ public class RegimeFindingsTests
     {
         MethodResult[] cells = [.. Controls().Where(c => c.Role != MethodRole.ContinuedSft), .. Even("DPR", "base", .6, .5)];
         Only(new RegimeFindings(new RegimeResults(Regime, cells)).All(), "Better than SFT (continued SFT was not run), greedy and sampled");
-        Assert.Equal("Nothing can be said", Assert.Single(new RegimeFindings(new RegimeResults(Regime, Even("DPR", "base", .6, .5))).All()).Claim);
+        Assert.Equal("Nothing can be said",
+            Assert.Single(new RegimeFindings(new RegimeResults(Regime, Even("DPR", "base", .6, .5))).All()).Claim);
     }
 
     [Fact]
@@ -163,7 +174,7 @@ public class RegimeFindingsTests
                 Seed = seed,
                 Sweep = true,
                 Method = method,
-        Role = SampleComparison.RoleOf(method),
+                Role = SampleComparison.RoleOf(method),
                 Reference = method == "SFT" ? null : "base",
                 Knob = beta is null ? null : "β",
                 Value = beta,
@@ -176,7 +187,8 @@ public class RegimeFindingsTests
             cells.AddRange([Sweep("SFT", null, 0, .4), Sweep("DPR", 1, .5, .5), Sweep("sentence-level REINFORCE", 1, 1, .6)]);
         }
 
-        Finding finding = Assert.Single(new RegimeFindings(new RegimeResults(Regime, cells)).All(), f => f.Claim.Contains("equal KL", StringComparison.Ordinal));
+        Finding finding = Assert.Single(new RegimeFindings(new RegimeResults(Regime, cells)).All(), f =>
+            f.Claim.Contains("equal KL", StringComparison.Ordinal));
         Assert.Equal("DPR and the sentence-level reward at equal KL: no clear difference", finding.Claim);
         Assert.Contains("at 0.5 nats ±.000", finding.Evidence);
     }
@@ -190,7 +202,8 @@ public class RegimeFindingsTests
         Finding finding = Assert.Single(OverallFindings.Of(regimes));
         Assert.Equal("DPR, with the main reference", finding.Claim);
         Assert.Equal(
-            "clearly better than SFT and continued SFT greedy and sampled in 1 (base-to-better) of 2 regimes; worse than SFT in 1 (base-to-curated)", finding.Evidence);
+            "clearly better than SFT and continued SFT greedy and sampled in 1 (base-to-better) of 2 regimes; worse than SFT in 1 "
+                + "(base-to-curated)", finding.Evidence);
         Assert.Equal(Outcome.Unclear, finding.Outcome);
 
         // A regime with too few seeds for intervals says nothing, and does not silence the others.
@@ -203,6 +216,7 @@ public class RegimeFindingsTests
 
         // One in twenty excludes a true zero: of 43 about 2.
         RegimeResults many = new(Regime, [.. Controls(), .. Enumerable.Range(0, 20).SelectMany(i => Even($"method {i}", null, .6, .5))]);
-        Assert.StartsWith("Of 43 intervals of differences to SFT 43 exclude zero; if no method differed from SFT, about 2 would by chance", OverallFindings.Multiplicity([many]));
+        Assert.StartsWith("Of 43 intervals of differences to SFT 43 exclude zero; if no method differed from SFT, about 2 would by chance",
+            OverallFindings.Multiplicity([many]));
     }
 }

@@ -23,7 +23,8 @@ public class RegimeTablesTests
     {
         MethodRole[] roles = [.. Two.SelectMany(Methods.Of).Select(m => m.Role)];
         Assert.All(Enum.GetValues<MethodRole>(), role => Assert.Contains(role, roles));
-        MethodRole[] main = [MethodRole.Sft, MethodRole.CoolSft, MethodRole.ContinuedSft, MethodRole.Dpr, MethodRole.FlooredDpr, MethodRole.Extrapolation, MethodRole.Sentence];
+        MethodRole[] main = [MethodRole.Sft, MethodRole.CoolSft, MethodRole.ContinuedSft, MethodRole.Dpr, MethodRole.FlooredDpr,
+            MethodRole.Extrapolation, MethodRole.Sentence];
         foreach (RegimeResults results in Results)
         {
             Assert.All(main, role => Assert.Equal(role, results.Main(role)!.Role));
@@ -49,10 +50,13 @@ public class RegimeTablesTests
         Assert.Equal((1, .3), (setting.DefaultValue, setting.ChosenValue));
         ReportTable table = RegimeTables.Settings(Results[0])!;
         IReadOnlyList<ReportCell> chosen = table.Rows.Single(r => r[0].Text == "DPR, reference base" && r[2].Text == "chosen");
-        MethodResult[] own = [.. Cells.Where(c => c is { Regime: "base-to-better", Sweep: false, Method: "DPR", Reference: "base", Value: .3 })];
+        MethodResult[] own = [.. Cells.Where(c =>
+            c is { Regime: "base-to-better", Sweep: false, Method: "DPR", Reference: "base", Value: .3 })];
         Assert.StartsWith(Numbers.Fraction(own.Average(c => c.ValidationGreedy)), chosen[4].Text);
         Assert.StartsWith(Numbers.Fraction(own.Average(c => c.Greedy)), chosen[6].Text);
-        double score = Cells.Where(c => c is { Regime: "base-to-better", Sweep: true, Method: "DPR", Reference: "base", Knob: "β", Value: .3 }).Average(Selection.Score);
+        double score = Cells.Where(c =>
+            c is { Regime: "base-to-better", Sweep: true, Method: "DPR", Reference: "base", Knob: "β", Value: .3 })
+                .Average(Selection.Score);
         Assert.Equal(Numbers.Fraction(score), chosen[3].Text);
         Assert.Equal(Outcome.Better, chosen[8].Outcome);
     }
@@ -60,11 +64,15 @@ public class RegimeTablesTests
     [Fact]
     public void Where_the_default_was_chosen_one_row_says_so()
     {
-        MethodResult[] cells = [.. Cells.Where(c => !c.Chosen).Select(c => c is { Sweep: true, Value: not null, Knob: "β" } && c.Value != 1 ? c with { ValidationGreedy = 0, ValidationSampled = 0 } : c)];
+        MethodResult[] cells = [.. Cells.Where(c => !c.Chosen)
+            .Select(c => c is { Sweep: true, Value: not null, Knob: "β" } && c.Value != 1
+                ? c with { ValidationGreedy = 0, ValidationSampled = 0 }
+                : c)];
         var results = new RegimeResults(Two[0], cells);
         IReadOnlyList<ReportCell> row = Assert.Single(RegimeTables.Settings(results)!.Rows, r => r[0].Text == "DPR, reference base");
         Assert.Equal(("β = 1", "default and chosen"), (row[1].Text, row[2].Text));
-        ReportCell preset = RegimeSummary.Cell(results, "DPR, main reference"), chosen = RegimeSummary.Cell(results, "DPR, main reference, β chosen");
+        ReportCell preset = RegimeSummary.Cell(results, "DPR, main reference"),
+            chosen = RegimeSummary.Cell(results, "DPR, main reference, β chosen");
         Assert.Equal(preset.Text, chosen.Text);
     }
 
@@ -83,7 +91,8 @@ public class RegimeTablesTests
         ReportTable table = RegimeSummary.Table(Results);
         Assert.Equal(["method", "base-to-better", "lazyshift", "better in", "worse in"], table.Headers);
         IReadOnlyList<ReportCell> dpr = Assert.Single(table.Rows, r => r[0].Text == "DPR, main reference"); // the base here, 10% there
-        string expected = Numbers.SignedFraction(Results[1].Comparison.Difference("DPR, reference 10%", "SFT", Decoding.Greedy).Estimate.Mean);
+        string expected = Numbers.SignedFraction(Results[1].Comparison.Difference("DPR, reference 10%", "SFT",
+            Decoding.Greedy).Estimate.Mean);
         Assert.StartsWith(expected, dpr[2].Text);
         Assert.Equal("–", Assert.Single(table.Rows, r => r[0].Text == "DPR, reference 10%")[2].Text); // not twice
         Assert.Single(table.Rows, r => r[0].Text.StartsWith("DPR, ensemble", StringComparison.Ordinal));
@@ -114,5 +123,6 @@ public class RegimeTablesTests
 
     [Fact]
     public void A_regime_without_results_is_refused_by_name() =>
-        Assert.Contains("regime noisy has no result", Assert.Throws<ArgumentException>(() => new RegimeResults(Regimes.Named("noisy"), Cells)).Message);
+        Assert.Contains("regime noisy has no result",
+            Assert.Throws<ArgumentException>(() => new RegimeResults(Regimes.Named("noisy"), Cells)).Message);
 }

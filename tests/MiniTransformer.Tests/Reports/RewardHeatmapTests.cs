@@ -46,7 +46,8 @@ public class RewardHeatmapTests
         string html = Html("rev:ab=", Token("b", 1.25), Token("a", -.5), Token("<end>", 2));
         const string Sft = "π<sub>SFT</sub>", Base = "π<sub>base</sub>";
         Assert.Contains($"Σ r̂ = +2.7500 nats; log {Sft}(y|x) − log {Base}(y|x) = −3.0000 + 5.7500 = +2.7500<", html);
-        Assert.Contains($"Σ r<sub>Q</sub> = +0.7500 nats; log {Sft}(y|x) + V(s<sub>0</sub>) = −3.0000 + 4.0000 = +1.0000<", html); // invented values: both numbers are shown
+        // invented values: both numbers are shown
+        Assert.Contains($"Σ r<sub>Q</sub> = +0.7500 nats; log {Sft}(y|x) + V(s<sub>0</sub>) = −3.0000 + 4.0000 = +1.0000<", html);
         Assert.Contains($"Σ log {Sft} = −3.0000 nats; log {Sft}(y|x) = −3.0000<", html);
         Assert.Equal(["'+1.3'", "'+0.8'", "'+2.8'"], Values(html, "--cr0")); // the running sum of +1.25, −.5, +2
         Assert.Equal(["'−1.0'", "'−2.0'", "'−3.0'"], Values(html, "--cs"));
@@ -58,7 +59,8 @@ public class RewardHeatmapTests
         string html = Html("rev:ab=", Token("b", 1.25), Token("a", -.5), Token("<end>", 2));
         Assert.Equal(3, html.Split("tabindex=\"0\"").Length - 1);
         Assert.Equal(3, html.Split("type=\"radio\"").Length - 1);
-        Assert.Contains("aria-label=\"\u2068a\u2069, id 7, token 2 of 3&#10;log π_SFT −1.0000, r_Q +0.2500, V(s) +4.0000&#10;log π_base −0.5000, r̂ −0.5000, Σ r̂ so far +0.7500\"", html);
+        Assert.Contains("aria-label=\"\u2068a\u2069, id 7, token 2 of 3&#10;log π_SFT −1.0000, r_Q +0.2500, V(s) +4.0000&#10;log π_base "
+            + "−0.5000, r̂ −0.5000, Σ r̂ so far +0.7500\"", html);
     }
 
     [Fact]
@@ -67,7 +69,8 @@ public class RewardHeatmapTests
         ScoredAlternative Other(int id, string text, double p, double reference) => new(id, text, Math.Log(p), [Math.Log(reference)]);
         ScoredAlternative[] most = [Other(5, "x", .6, .2), Other(6, "<", .3, .00004)];
         string listed = Html("p", new ScoredToken(6, "<", Math.Log(.3), 0, 0, [Math.Log(.00004)], most));
-        Assert.Contains("&#10; π_SFT    π_base      r̂  token&#10;  .600      .200  +1.10  \u2068x\u2069&#10;  .300      4e-5  +8.92  \u2068&lt;\u2069 ◂ this one\"", listed);
+        Assert.Contains("&#10; π_SFT    π_base      r̂  token&#10;  .600      .200  +1.10  \u2068x\u2069&#10;  .300      4e-5  +8.92  "
+            + "\u2068&lt;\u2069 ◂ this one\"", listed);
         string rare = Html("p", new ScoredToken(9, "y", Math.Log(.001), 0, 0, [Math.Log(.002)], most));
         Assert.Contains("&#10;  .300      4e-5  +8.92  \u2068&lt;\u2069&#10;  .001      .002  −0.69  \u2068y\u2069 ◂ this one\"", rare);
     }
@@ -84,7 +87,8 @@ public class RewardHeatmapTests
         Assert.Contains("class=\"tok marked\"", html);
         Assert.Contains("token 1 of 1: planted error&#10;", html);
         var other = new ScoredResponse("p", [token], null, null, ["early", "half"]);
-        Assert.Contains("need the same references", Assert.Throws<ArgumentException>(() => RewardHeatmap.Html([other with { References = ["early", "late"] }, other])).Message);
+        Assert.Contains("need the same references",
+            Assert.Throws<ArgumentException>(() => RewardHeatmap.Html([other with { References = ["early", "late"] }, other])).Message);
     }
 
     [Fact]

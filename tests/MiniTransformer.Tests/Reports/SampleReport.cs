@@ -14,7 +14,8 @@ internal static class SampleReport
     {
         (string Method, double Greedy, double Sampled, double Kl, double Reward, double Entropy)[] methods =
         [
-            ("base", .022, .140, 3.1, -4.2, .62), ("SFT", .350, .274, 0, 1.9, .48), ("SFT at temperature 0.5", double.NaN, .333, .31, 2.4, .30),
+            ("base", .022, .140, 3.1, -4.2, .62), ("SFT", .350, .274, 0, 1.9, .48),
+            ("SFT at temperature 0.5", double.NaN, .333, .31, 2.4, .30),
             ("continued SFT", .421, .297, .22, 2.0, .46), ("DPR (reference base)", .688, .496, 1.35, 4.6, .33),
             ("DPR (reference base, floor 0.1)", .730, .599, 1.62, 5.1, .29), ("DPR (reference half-way)", .436, .272, 1.1, 1.2, .35),
         ];
@@ -129,16 +130,20 @@ internal static class SampleReport
         return new HtmlReport(
                 "MiniTransformer: base-to-better",
                 "A base model was pretrained on mostly lazy answers, then fine-tuned (SFT) on 3000 demonstrations of which 40% are good. "
-                + "The reward r̂ = log π_SFT − log π_base was recovered from the two, and Dense-Path REINFORCE (DPR) improved the policy with it. "
-                + "All accuracies are on 500 held-out prompts.\n\nThis regime was chosen because it shows the mechanism; it is not a typical case.")
+                + "The reward r̂ = log π_SFT − log π_base was recovered from the two, and Dense-Path REINFORCE (DPR) improved the policy "
+                + "with it. "
+                + "All accuracies are on 500 held-out prompts.\n\nThis regime was chosen because it shows the mechanism; it is not a "
+                + "typical case.")
             .Section("What came out").Comparison(comparison)
             .Section("Learning curves").Chart(LossChart(), "Each point is a mean of neighbouring steps.")
             .Chart(AccuracyChart(), "Bands are 95% intervals over seeds.").Chart(RewardChart())
             .Section("Where the reward is")
             .Paragraph("Held-out prompts with two answers each. Blue tokens were learned from the demonstrations, orange ones unlearned.")
             .Heatmap(Responses())
-            .Section("Configuration").Code("{\n  \"regime\": \"base-to-better\",\n  \"seeds\": [1, 2, 3, 4, 5],\n  \"updates\": 50,\n  \"beta\": 1\n}")
+            .Section("Configuration")
+            .Code("{\n  \"regime\": \"base-to-better\",\n  \"seeds\": [1, 2, 3, 4, 5],\n  \"updates\": 50,\n  \"beta\": 1\n}")
             .Section("Machine and time")
-            .Facts([("command", "demo --seeds 5"), ("machine", "2 cores, AVX2"), ("runtime", ".NET 10.0.1"), ("time", "4 min 12 s"), ("memory", "312 MB at most")]);
+            .Facts([("command", "demo --seeds 5"), ("machine", "2 cores, AVX2"), ("runtime", ".NET 10.0.1"), ("time", "4 min 12 s"),
+                ("memory", "312 MB at most")]);
     }
 }

@@ -5,7 +5,15 @@ namespace MiniTransformer.Tests.Reports;
 public class WorldFactTablesTests
 {
     private static MethodResult Cell(string method, string? reference, double greedy, ulong seed = 1) =>
-        new() { Regime = "base-to-better", Seed = seed, Method = method, Role = SampleComparison.RoleOf(method), Reference = reference, Greedy = greedy };
+        new()
+        {
+            Regime = "base-to-better",
+            Seed = seed,
+            Method = method,
+            Role = SampleComparison.RoleOf(method),
+            Reference = reference,
+            Greedy = greedy
+        };
 
     private static WorldFacts Facts(Advice advice, ulong seed = 1, double auc = .9) =>
         new("base-to-better", seed, [], advice, SampleComparison.Planted("base", auc, seed));
@@ -15,10 +23,12 @@ public class WorldFactTablesTests
     {
         MethodResult[] cells =
         [
-            Cell("SFT", null, .4), Cell("DPR", "base", .7), Cell("DPR", "50%", .3), Cell("DPR", "base", .9) with { Knob = "β", Value = .3 }, Cell("DPR, floor", "base", .8),
+            Cell("SFT", null, .4), Cell("DPR", "base", .7), Cell("DPR", "50%", .3),
+            Cell("DPR", "base", .9) with { Knob = "β", Value = .3 }, Cell("DPR, floor", "base", .8),
             Cell("continued SFT", null, .45), Cell("continued SFT", null, .5) with { Knob = "rate ×", Value = 3 },
         ];
-        AdvisorRecord record = Assert.Single(AdvisorTables.Records(cells, [Facts(SampleComparison.Advice(.02, ("base", .2), ("10%", .25), ("50%", -.1)))]));
+        AdvisorRecord record = Assert.Single(AdvisorTables.Records(cells,
+            [Facts(SampleComparison.Advice(.02, ("base", .2), ("10%", .25), ("50%", -.1)))]));
         Assert.Equal(["base", "50%"], record.References.Select(r => r.Name)); // DPR was not run with 10%
         Assert.Equal([.2, -.1], record.References.Select(r => r.Predicted));
         Assert.Equal([.3, -.1], record.References.Select(r => Math.Round(r.Realised, 12)));
@@ -28,7 +38,8 @@ public class WorldFactTablesTests
     [Fact]
     public void The_default_of_a_sweep_seed_is_the_cell_at_its_default_value()
     {
-        MethodResult[] cells = [Cell("SFT", null, .4), Cell("DPR", "base", .7), .. new[] { .3, 1.0, 3.0 }.Select(x => Cell("continued SFT", null, .4 + x / 100) with { Knob = "rate ×", Value = x })];
+        MethodResult[] cells = [Cell("SFT", null, .4), Cell("DPR", "base", .7),
+            .. new[] { .3, 1.0, 3.0 }.Select(x => Cell("continued SFT", null, .4 + x / 100) with { Knob = "rate ×", Value = x })];
         AdvisorRecord record = Assert.Single(AdvisorTables.Records(cells, [Facts(SampleComparison.Advice(.02, ("base", .2)))]));
         Assert.Equal(.01, record.Continued!.Realised, 12);
     }

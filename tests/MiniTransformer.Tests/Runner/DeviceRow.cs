@@ -4,8 +4,8 @@ using Xunit.Abstractions;
 namespace MiniTransformer.Tests.Runner;
 
 /// <summary>
-/// The tests of a device: those that have its name as their first argument ("cuda", "opencl", "CPU, 1 thread"), and for CUDA and OpenCL those of
-/// single kernels.
+/// The tests of a device: those that have its name as their first argument ("cuda", "opencl", "CPU, 1 thread"), and for CUDA and OpenCL
+/// those of single kernels.
 /// </summary>
 internal static class DeviceRow
 {

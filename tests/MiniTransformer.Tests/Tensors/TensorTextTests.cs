@@ -27,7 +27,8 @@ public class TensorTextTests
         using Device device = Device.Cpu(1);
         using Tape tape = Tape.NoGrad(device);
         Tensor x = tape.Constant([.. Enumerable.Range(0, 1_000_000).Select(i => (float)i)], new Shape(1_000_000));
-        Assert.Equal("(1000000) [0, 1, 2, 3, 4, 5, 6, 7, …, 9.9999E+05, 9.9999E+05, 9.9999E+05, 1E+06, 1E+06, 1E+06, 1E+06, 1E+06]", $"{x}");
+        Assert.Equal("(1000000) [0, 1, 2, 3, 4, 5, 6, 7, …, 9.9999E+05, 9.9999E+05, 9.9999E+05, 1E+06, 1E+06, 1E+06, 1E+06, 1E+06]",
+            $"{x}");
         string matrix = $"{x.Reshape(new Shape(1000, 1000))}";
         Assert.Equal(10, matrix.Split('\n').Length); // the shape, four rows, …, four rows
         Assert.StartsWith("(1000, 1000)\n[[0, 1, 2, 3, …, 996, 997, 998, 999],\n [1000, 1001,", matrix, StringComparison.Ordinal);

@@ -48,7 +48,8 @@ public class ByteTokenizerTests
     [Fact]
     public void Begin_end_and_pad_are_three_different_ids_inside_the_vocabulary()
     {
-        int[] special = [ByteTokenizer.Begin, ByteTokenizer.End, ByteTokenizer.Pad, Tokenizer.RoleId("system")!.Value, Tokenizer.RoleId("user")!.Value,
+        int[] special = [ByteTokenizer.Begin, ByteTokenizer.End, ByteTokenizer.Pad, Tokenizer.RoleId("system")!.Value,
+            Tokenizer.RoleId("user")!.Value,
             Tokenizer.RoleId("assistant")!.Value];
         Assert.Equal([256, 257, 258, 259, 260, 261], special);
         Assert.All(special, id => Assert.True(Tokenizer.IsSpecial(id) && id < Tokenizer.VocabSize));

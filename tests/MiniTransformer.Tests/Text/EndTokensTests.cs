@@ -52,6 +52,7 @@ public class EndTokensTests
         Assert.Equal([112], example.PromptIds);
         Assert.Equal([97], example.ResponseIds);
         using var empty = new MemoryStream("""{"prompt": "", "completion": "a"}"""u8.ToArray());
-        Assert.Contains("no begin token", Assert.Throws<DataException>(() => JsonlReader.Read(empty, "x.jsonl", tokenizer).Count()).Message);
+        Assert.Contains("no begin token",
+            Assert.Throws<DataException>(() => JsonlReader.Read(empty, "x.jsonl", tokenizer).Count()).Message);
     }
 }

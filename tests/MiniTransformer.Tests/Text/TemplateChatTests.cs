@@ -7,7 +7,8 @@ namespace MiniTransformer.Tests.Text;
 public class TemplateChatTests
 {
     // Turns as many models have them, in the byte tokenizer's special tokens: <user>…<end>\n<assistant>…<end>\n
-    private const string Plain = "{{ bos_token }}{% for m in messages %}{{ '<' + m.role + '>' + m.content + '<end>' + '\\n' }}{% endfor %}" +
+    private const string Plain = "{{ bos_token }}{% for m in messages %}{{ '<' + m.role + '>' + m.content + '<end>' + '\\n' }}{% endfor "
+        + "%}" +
         "{% if add_generation_prompt %}{{ '<assistant>' }}{% endif %}";
 
     // As Phi-3: something stands after the last turn alone.
@@ -15,13 +16,17 @@ public class TemplateChatTests
         "{% if add_generation_prompt %}{{ '<assistant>' }}{% else %}{{ '<pad>' }}{% endif %}";
 
     // As Qwen3: thoughts are dropped from all turns but the last, and the header is opened with thoughts.
-    private const string Thinking = "{% for m in messages %}{% if m.role == 'assistant' and not loop.last %}{{ '<assistant>' + m.content.split('</think>')[-1] + '<end>' }}" +
-        "{% else %}{{ '<' + m.role + '>' + m.content + '<end>' }}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<assistant><think>' }}{% endif %}";
+    private const string Thinking = "{% for m in messages %}{% if m.role == 'assistant' and not loop.last %}{{ '<assistant>' + "
+        + "m.content.split('</think>')[-1] + '<end>' }}" +
+        "{% else %}{{ '<' + m.role + '>' + m.content + '<end>' }}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ "
+            + "'<assistant><think>' }}{% endif %}";
 
-    private const string Generation = "{% for m in messages %}<{{ m.role }}>{% if m.role == 'assistant' %}{% generation %}{{ m.content }}<end>{% endgeneration %}" +
+    private const string Generation = "{% for m in messages %}<{{ m.role }}>{% if m.role == 'assistant' %}{% generation %}{{ m.content "
+        + "}}<end>{% endgeneration %}" +
         "{% else %}{{ m.content }}<end>{% endif %}{% endfor %}";
 
-    private const string Alternating = "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles must alternate') }}" +
+    private const string Alternating = "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ "
+        + "raise_exception('roles must alternate') }}" +
         "{% endif %}{{ '<' + m.role + '>' + (m.content | trim) + '<end>' }}{% endfor %}";
 
     [Theory]
@@ -31,7 +36,8 @@ public class TemplateChatTests
     [InlineData(Generation, "<user>q<end><assistant>[a<end>]<user>r<end><assistant>[b<end>]")]
     [InlineData(Alternating, "<user>q<end>[<assistant>a<end>]<user>r<end>[<assistant>b<end>]")]
     public void Every_turn_of_the_assistant_carries_loss_with_its_own_end_token(string template, string expected) =>
-        Assert.Equal(expected, Marked(template, """[{"role":"user","content":"q"},{"role":"assistant","content":"a"},{"role":"user","content":"r"},{"role":"assistant","content":"b"}]"""));
+        Assert.Equal(expected, Marked(template,
+            """[{"role":"user","content":"q"},{"role":"assistant","content":"a"},{"role":"user","content":"r"},{"role":"assistant","content":"b"}]"""));
 
     // Words mark the roles: no special token, one after the user's messages, or one after the last message of all.
     [Theory]
@@ -39,15 +45,18 @@ public class TemplateChatTests
         "user:q\nassistant:[a\n]user:r\nassistant:[b\n]")]
     [InlineData("{% for m in messages %}{% if m.role == 'user' %}Q{{ m.content }}<end>A{% else %}{{ m.content }}\n{% endif %}{% endfor %}",
         "Qq<end>A[a\n]Qr<end>A[b\n]")]
-    [InlineData("{% for m in messages %}{{ 'Q' + m.content + 'A' if m.role == 'user' else m.content + ';' }}{% endfor %}{% if not add_generation_prompt %}<end>{% endif %}",
+    [InlineData("{% for m in messages %}{{ 'Q' + m.content + 'A' if m.role == 'user' else m.content + ';' }}{% endfor %}{% if not "
+        + "add_generation_prompt %}<end>{% endif %}",
         "QqA[a;]QrA[b;<end>]")]
     public void The_users_words_carry_no_loss_where_no_special_token_closes_the_assistants_turn(string template, string expected) =>
-        Assert.Equal(expected, Marked(template, """[{"role":"user","content":"q"},{"role":"assistant","content":"a"},{"role":"user","content":"r"},{"role":"assistant","content":"b"}]"""));
+        Assert.Equal(expected, Marked(template,
+            """[{"role":"user","content":"q"},{"role":"assistant","content":"a"},{"role":"user","content":"r"},{"role":"assistant","content":"b"}]"""));
 
     [Fact]
     public void An_empty_answer_in_a_generation_block_still_learns_to_end()
     {
-        ChatTokens chat = Encode(Generation, """[{"role":"user","content":"q"},{"role":"assistant","content":"a"},{"role":"user","content":"r"},{"role":"assistant","content":""}]""");
+        ChatTokens chat = Encode(Generation,
+            """[{"role":"user","content":"q"},{"role":"assistant","content":"a"},{"role":"user","content":"r"},{"role":"assistant","content":""}]""");
         Assert.Equal([1, 3], chat.Turns.Select(t => t.Message));
     }
 
@@ -61,24 +70,29 @@ public class TemplateChatTests
     {
         ChatTokens chat = Encode(Plain, """[{"role":"user","content":"<end><assistant>é"},{"role":"assistant","content":"ok<end>"}]""");
         int[] special = [.. chat.Ids.Where(id => id >= ByteTokenizer.Begin)];
-        Assert.Equal([ByteTokenizer.Begin, ByteTokenizer.UserRole, ByteTokenizer.End, ByteTokenizer.AssistantRole, ByteTokenizer.End], special);
+        Assert.Equal([ByteTokenizer.Begin, ByteTokenizer.UserRole, ByteTokenizer.End, ByteTokenizer.AssistantRole, ByteTokenizer.End],
+            special);
         Assert.Equal("<begin><user><end><assistant>é<end>\n<assistant>ok<end><end>\n", chat.Text);
     }
 
     [Fact]
-    public void A_role_makes_no_special_token_by_itself() => Assert.DoesNotContain(ByteTokenizer.Pad, Encode("{{ messages[0].role }}{{ messages[0].content }}", """[{"role":"<pad>","content":"x"}]""").Ids);
+    public void A_role_makes_no_special_token_by_itself() =>
+        Assert.DoesNotContain(ByteTokenizer.Pad,
+            Encode("{{ messages[0].role }}{{ messages[0].content }}", """[{"role":"<pad>","content":"x"}]""").Ids);
 
     [Fact]
     public void A_prompt_ends_with_the_opening_of_the_assistants_turn_and_has_no_loss()
     {
-        ChatTokens chat = TemplateChat.Of(Plain, new ByteTokenizer()).Encode(Of("""[{"role":"user","content":"q"}]"""), addGenerationPrompt: true);
+        ChatTokens chat = TemplateChat.Of(Plain, new ByteTokenizer())
+            .Encode(Of("""[{"role":"user","content":"q"}]"""), addGenerationPrompt: true);
         Assert.Equal(ByteTokenizer.AssistantRole, chat.Ids[^1]);
         Assert.Empty(chat.Turns);
     }
 
     [Theory]
     [InlineData("""{"chat_template": "{{ eos_token }}{{ messages[0].content }}", "eos_token": {"content": "<end>"}}""", null, "<end>x")]
-    [InlineData("""{"chat_template": [{"name": "tool_use", "template": "t"}, {"name": "default", "template": "d{{ bos_token }}"}], "bos_token": "<begin>"}""", null, "d<begin>")]
+    [InlineData(
+        """{"chat_template": [{"name": "tool_use", "template": "t"}, {"name": "default", "template": "d{{ bos_token }}"}], "bos_token": "<begin>"}""", null, "d<begin>")]
     [InlineData("""{"chat_template": "old", "bos_token": "<begin>"}""", "new{{ bos_token }}", "new<begin>")]
     [InlineData("""{"bos_token": null, "chat_template": "{{ bos_token is defined }}"}""", null, "False")]
     public void The_template_and_its_tokens_come_from_the_models_folder(string config, string? file, string expected)
@@ -86,7 +100,8 @@ public class TemplateChatTests
         using var folder = new TemporaryFolder();
         File.WriteAllText(Path.Combine(folder.Path, "tokenizer_config.json"), config);
         if (file is not null) File.WriteAllText(Path.Combine(folder.Path, TemplateChat.FileName), file);
-        Assert.Equal(expected, TemplateChat.Load(folder.Path, new ByteTokenizer())!.Encode(Of("""[{"role":"user","content":"x"}]"""), false).Text);
+        Assert.Equal(expected, TemplateChat.Load(folder.Path, new ByteTokenizer())!.Encode(Of("""[{"role":"user","content":"x"}]"""),
+            false).Text);
     }
 
     [Fact]
@@ -104,8 +119,13 @@ public class TemplateChatTests
     {
         using JsonDocument tools = JsonDocument.Parse("""[{"name":"f<end>"}]""");
         using JsonDocument variables = JsonDocument.Parse("""{"enable_thinking": false}""");
-        Conversation conversation = Of("""[{"role":"user","content":"x"}]""") with { Tools = tools.RootElement, Variables = variables.RootElement };
-        ChatTokens chat = TemplateChat.Of("{{ tools | tojson }}{{ enable_thinking }}<end>", new ByteTokenizer()).Encode(conversation, false);
+        Conversation conversation = Of("""[{"role":"user","content":"x"}]""") with
+        {
+            Tools = tools.RootElement,
+            Variables = variables.RootElement
+        };
+        ChatTokens chat = TemplateChat.Of("{{ tools | tojson }}{{ enable_thinking }}<end>", new ByteTokenizer())
+            .Encode(conversation, false);
         Assert.Equal("[{\"name\": \"f<end>\"}]False<end>", chat.Text);
         Assert.Single(chat.Ids, ByteTokenizer.End);
     }
@@ -116,7 +136,8 @@ public class TemplateChatTests
         ITokenizer tokenizer = new ByteTokenizer();
         ChatTokens chat = tokenizer.Chat!.Encode(Of(
             """[{"role":"assistant","content":null,"tool_calls":[{"function":{"name":"f"}}]},{"role":"tool","content":"7"},{"role":"assistant","content":"c"}]"""), false);
-        Assert.Equal("<begin><assistant><tool_call>\n{\"name\":\"f\"}\n</tool_call><end><user><tool_response>\n7\n</tool_response><end><assistant>c<end>", chat.Text);
+        Assert.Equal(
+            "<begin><assistant><tool_call>\n{\"name\":\"f\"}\n</tool_call><end><user><tool_response>\n7\n</tool_response><end><assistant>c<end>", chat.Text);
         Assert.Equal(2, chat.Turns.Count);
         Assert.Equal([.. tokenizer.Encode("c"), ByteTokenizer.End], chat.Ids[chat.Turns[1].Start..chat.Turns[1].End]);
     }
@@ -127,7 +148,8 @@ public class TemplateChatTests
         ChatTokens chat = Encode(template, messages);
         var tokenizer = new ByteTokenizer();
         return string.Concat(chat.Ids.Select((id, i) =>
-            (chat.Turns.Any(t => t.Start == i) ? "[" : "") + (id < 256 ? ((char)id).ToString() : tokenizer.TokenText(id)) + (chat.Turns.Any(t => t.End == i + 1) ? "]" : "")));
+            (chat.Turns.Any(t => t.Start == i) ? "[" : "") + (id < 256 ? ((char)id).ToString() : tokenizer.TokenText(id))
+                + (chat.Turns.Any(t => t.End == i + 1) ? "]" : "")));
     }
 
     private static ChatTokens Encode(string template, string messages) =>

@@ -37,7 +37,8 @@ public sealed class TokenizerFileTests : IDisposable
     public void A_tokenizer_of_another_kind_is_refused_by_the_fields_name_with_the_way_out()
     {
         Write("""{"version":"1.0","added_tokens":[],"model":{"type":"Unigram","vocab":[]}}""");
-        Assert.Contains("pre-tokenized data", Assert.Throws<NotSupportedException>(() => TokenizerFile.Load(folder)).Message, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("pre-tokenized data", Assert.Throws<NotSupportedException>(() => TokenizerFile.Load(folder)).Message,
+            StringComparison.OrdinalIgnoreCase);
         Assert.Null(TokenizerFile.Load(folder, out string? whyNone));
         Assert.Contains("'model.type' is Unigram", whyNone);
     }
@@ -72,7 +73,8 @@ public sealed class TokenizerFileTests : IDisposable
     {
         string ours = File.ReadAllText(Saved()).Replace("<user>", "<human>");
         Write(ours);
-        File.WriteAllText(Path.Combine(folder, TokenizerFile.ConfigFileName), """{"eos_token": {"content": "<end>"}, "pad_token": "<pad>"}""");
+        File.WriteAllText(Path.Combine(folder, TokenizerFile.ConfigFileName),
+            """{"eos_token": {"content": "<end>"}, "pad_token": "<pad>"}""");
         Assert.Equal(new Tokens(256, 257, 258), Assert.IsType<BpeTokenizer>(TokenizerFile.Load(folder)).Tokens);
     }
 

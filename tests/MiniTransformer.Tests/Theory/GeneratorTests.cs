@@ -59,7 +59,8 @@ public class GeneratorTests
             {
                 current = simpler;
                 Assert.Equal(1, ResponseEnumeration.Expectation(current.Mdp, current.LogExpert, _ => 1), 1e-12);
-                Assert.All(current.Demonstrations, y => Assert.True(double.IsFinite(ResponseEnumeration.LogProbability(current.LogExpert, y))));
+                Assert.All(current.Demonstrations, y =>
+                    Assert.True(double.IsFinite(ResponseEnumeration.LogProbability(current.LogExpert, y))));
                 Assert.True(++steps < 2000, "shrinking does not end");
             }
 

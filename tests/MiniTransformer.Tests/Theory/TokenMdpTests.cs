@@ -49,13 +49,15 @@ public class TokenMdpTests
         var mdp = new TokenMdp(vocabulary: 3, horizon: 3, endToken: 2);
         Assert.Equal([0, 2, 5], ResponseEnumeration.Follow(mdp, 1, 0, 1).States);
         Assert.Contains("stops before", Assert.Throws<ArgumentException>(() => ResponseEnumeration.Follow(mdp, 1, 0)).Message);
-        Assert.Contains("goes on after its end at 1", Assert.Throws<ArgumentException>(() => ResponseEnumeration.Follow(mdp, 2, 0)).Message);
+        Assert.Contains("goes on after its end at 1",
+            Assert.Throws<ArgumentException>(() => ResponseEnumeration.Follow(mdp, 2, 0)).Message);
     }
 
     [Fact]
     public void Errors_say_what_arrived_and_what_was_needed()
     {
-        Assert.Contains("end token 3 is outside the vocabulary 0..2", Assert.Throws<ArgumentException>(() => new TokenMdp(3, 2, 3)).Message);
+        Assert.Contains("end token 3 is outside the vocabulary 0..2",
+            Assert.Throws<ArgumentException>(() => new TokenMdp(3, 2, 3)).Message);
         Assert.Contains("discount 0 is outside (0, 1]", Assert.Throws<ArgumentException>(() => new TokenMdp(3, 2, 1, 0)).Message);
         Assert.Contains("discount 1.5", Assert.Throws<ArgumentException>(() => new TokenMdp(3, 2, 1, 1.5)).Message);
         Assert.Contains("use a smaller tree", Assert.Throws<ArgumentException>(() => new TokenMdp(10, 9)).Message);

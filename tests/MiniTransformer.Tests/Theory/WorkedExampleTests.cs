@@ -41,7 +41,10 @@ public class WorkedExampleTests
         string readme = File.ReadAllText(Path.Combine(Folder(), "README.md"));
         string[] files = [.. Directory.GetFiles(Folder(), "*.cs").Select(path => Path.GetFileName(path))];
         Assert.All(files, file => Assert.Contains($"[{file}]({file})", readme));
-        foreach (string link in readme.Split("](").Skip(1).Select(rest => rest.Split(')')[0])) Assert.True(File.Exists(Path.Combine(Folder(), link)), link);
+        foreach (string link in readme.Split("](").Skip(1).Select(rest => rest.Split(')')[0]))
+        {
+            Assert.True(File.Exists(Path.Combine(Folder(), link)), link);
+        }
     }
 
     private static Dictionary<string, double[]> Compute()

@@ -28,7 +28,8 @@ public sealed class AdapterCheckpointTests : IDisposable
     };
 
     private static readonly Example[] Demonstrations =
-        [.. Enumerable.Range(0, 30).Select(i => Example.FromText($"{i}?", new string((char)('a' + i % 7), 1 + i % 4), new ByteTokenizer()))];
+        [.. Enumerable.Range(0, 30)
+            .Select(i => Example.FromText($"{i}?", new string((char)('a' + i % 7), 1 + i % 4), new ByteTokenizer()))];
 
     private static readonly SftOptions Options = new() { Steps = 7, BatchSize = 8, LearningRate = 1e-2, Seed = 3 };
     private static readonly LoraOptions Lora = new() { Rank = 2, Alpha = 4, Also = AlsoTrained.Norms };
@@ -64,7 +65,8 @@ public sealed class AdapterCheckpointTests : IDisposable
         Assert.Equal(Checkpoint.Sha256(folder["base"]), first.Base!.Sha256);
         Assert.Equal(257, Checkpoint.LoadTokenizer(folder["adapters"], first.Config, out _)!.Tokens.Ends.First);
         long before = device.PersistentBytes;
-        using Transformer second = Checkpoint.LoadModel(folder["adapters"], device, trainable: false), third = Checkpoint.LoadModel(folder["adapters"], device);
+        using Transformer second = Checkpoint.LoadModel(folder["adapters"], device, trainable: false),
+            third = Checkpoint.LoadModel(folder["adapters"], device);
         long adapters = policy.Parameters.Where(p => p.Trainable).Sum(p => 4L * p.Shape.Count);
         Assert.Equal(2 * adapters, device.PersistentBytes - before); // the base lies in memory once
         Assert.All(third.Parameters, p => Assert.Equal(Lora.Trains(p.Name), p.Trainable));
@@ -100,12 +102,15 @@ public sealed class AdapterCheckpointTests : IDisposable
     public void Another_base_under_the_same_name_is_refused_and_so_is_none()
     {
         using (Transformer policy = Policy()) Checkpoint.Save(folder["adapters"], policy, null);
-        using (var other = new Transformer(Config, ParameterSource.Random(device, 2))) Checkpoint.Save(folder["base"], other, new ByteTokenizer(), ElementType.BF16);
+        using (var other = new Transformer(Config, ParameterSource.Random(device, 2))) Checkpoint.Save(folder["base"], other,
+            new ByteTokenizer(), ElementType.BF16);
         using Device another = Device.Cpu(1);
         var error = Assert.Throws<InvalidDataException>(() => Checkpoint.LoadModel(folder["adapters"], another));
         Assert.Contains("is not the base that these adapters were trained on", error.Message, StringComparison.Ordinal);
         Directory.Delete(folder["base"], recursive: true);
-        Assert.Contains("base_model_name_or_path", Assert.Throws<FileNotFoundException>(() => Checkpoint.LoadModel(folder["adapters"], another)).Message, StringComparison.Ordinal);
+        Assert.Contains("base_model_name_or_path",
+            Assert.Throws<FileNotFoundException>(() => Checkpoint.LoadModel(folder["adapters"], another)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -123,7 +128,8 @@ public sealed class AdapterCheckpointTests : IDisposable
         };
         using Transformer policy = model.Adapted(lora, seed: 1);
         LoraTests.Fill(policy, seed: 3);
-        Assert.Equal([2, 1, 3, 1], policy.Parameters.Where(p => p.Name.Contains("lora_A", StringComparison.Ordinal)).Select(p => p.Shape[0]));
+        Assert.Equal([2, 1, 3, 1], policy.Parameters.Where(p => p.Name.Contains("lora_A", StringComparison.Ordinal))
+            .Select(p => p.Shape[0]));
         Assert.Equal((float)(5 / Math.Sqrt(3)), lora.ScaleOf("model.layers.1.self_attn.q_proj"));
         Assert.Equal(4f, lora.ScaleOf("model.layers.0.mlp.down_proj"));
         policy.Base = new AdaptedBase(folder["base"], null);
@@ -169,9 +175,11 @@ public sealed class AdapterCheckpointTests : IDisposable
         using (Transformer policy = Policy()) Checkpoint.Save(folder["adapters"], policy, null);
         File.Delete(Path.Combine(folder["adapters"], "SHA256SUMS"));
         Change("adapters", json => json["r"] = 3);
-        Assert.Contains("q_proj.lora_A.weight", Assert.Throws<SafetensorsException>(() => Checkpoint.LoadModel(folder["adapters"], device)).Message, StringComparison.Ordinal);
+        Assert.Contains("q_proj.lora_A.weight",
+            Assert.Throws<SafetensorsException>(() => Checkpoint.LoadModel(folder["adapters"], device)).Message, StringComparison.Ordinal);
         Change("adapters", json => (json["r"], json["target_modules"]) = (2, new JsonArray("v_proj")));
-        Assert.Contains("q_proj", Assert.Throws<SafetensorsException>(() => Checkpoint.LoadModel(folder["adapters"], device)).Message, StringComparison.Ordinal);
+        Assert.Contains("q_proj", Assert.Throws<SafetensorsException>(() => Checkpoint.LoadModel(folder["adapters"], device)).Message,
+            StringComparison.Ordinal);
     }
 
     private Transformer Policy()

@@ -25,7 +25,8 @@ public class AdvisorTests
         double[] expected = [.. world.Responses.Select(y =>
         {
             double[][] a = TinyWorld.Rows(world.ExpertInDouble, y), b = TinyWorld.Rows(world.ReferenceInDouble, y);
-            return y.Select((id, t) => LogSoftmaxReference.LogSoftmax([.. a[t].Zip(b[t], (p, q) => (1 + alpha) * p - alpha * q)], a[t].Length)[id]).Sum();
+            return y.Select((id, t) =>
+                LogSoftmaxReference.LogSoftmax([.. a[t].Zip(b[t], (p, q) => (1 + alpha) * p - alpha * q)], a[t].Length)[id]).Sum();
         })];
         for (int i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], Tolerance);
         Assert.Equal(0, actual[^1]); // the empty response
@@ -39,13 +40,16 @@ public class AdvisorTests
         using Transformer sft = Toy.Model(device, 1), reference = Toy.Model(device, 2);
 
         // Greedy and sampled of SFT, then of the candidate: differences 0 1 1 0 with mean 1/2, s² = 4 · (1/4) / 3, and s/√4 = √(1/12).
-        var judged = new Queue<bool[]>([[true, false, false, false], [true, true, false, false], [true, true, true, false], [true, false, false, false]]);
+        var judged = new Queue<bool[]>([[true, false, false, false], [true, true, false, false], [true, true, true, false],
+            [true, false, false, false]]);
         AdvisedPolicy[] rows = [.. Advisor.ByAccuracy(
             sft, [("early", reference)], [.. Toy.Examples.Take(4).Select(e => e.PromptIds)],
-            responses => new Accuracy(0, new Dictionary<string, double>(), responses, judged.Dequeue()), Toy.End, Toy.Examples, Options with { Continued = null })];
+            responses => new Accuracy(0, new Dictionary<string, double>(), responses, judged.Dequeue()), Toy.End, Toy.Examples,
+            Options with { Continued = null })];
         Assert.Equal(2, rows.Length);
         Assert.Equal(new AdvisedPolicy(AdvisedKind.Sft, "SFT", .25, .5, 0, 0, 0), rows[0]);
-        Assert.Equal(("early", .75, .25, .5, -.25, 1.0), (rows[1].Name, rows[1].Score, rows[1].Sampled, rows[1].Gain, rows[1].SampledGain, rows[1].Alpha));
+        Assert.Equal(("early", .75, .25, .5, -.25, 1.0),
+            (rows[1].Name, rows[1].Score, rows[1].Sampled, rows[1].Gain, rows[1].SampledGain, rows[1].Alpha));
         Assert.Equal(Math.Sqrt(1 / 12.0), rows[1].StandardError, 1e-12);
     }
 
@@ -54,7 +58,8 @@ public class AdvisorTests
     {
         using Device device = Device.Cpu(1);
         using Transformer sft = Toy.Model(device);
-        AdvisedPolicy[] rows = [.. Advisor.ByLikelihood(sft, [("itself", sft)], Toy.Examples, Toy.End, Toy.Examples, Options with { Continued = null })];
+        AdvisedPolicy[] rows = [.. Advisor.ByLikelihood(sft, [("itself", sft)], Toy.Examples, Toy.End, Toy.Examples,
+            Options with { Continued = null })];
         Assert.Equal(0, rows[1].Gain, 1e-4); // (1 + α) Q − α Q in float32, over 125 tokens of log-probabilities near −2
         Assert.Equal(AdviceAction.Stop, Advisor.Decide(rows, AdviceScore.LogLikelihood, Toy.Examples.Length, Options).Action);
     }
@@ -102,7 +107,8 @@ public class AdvisorTests
             double[] r = world.Rewards(y);
             return r.Select((_, t) => r.Skip(t).Select((x, k) => x * Math.Pow(gamma, k)).Sum()).ToArray();
         })];
-        double[] advantages = [.. returns.SelectMany(g => g.Select((x, t) => x - returns.Where(other => other.Length > t).Average(other => other[t])))];
+        double[] advantages = [.. returns.SelectMany(g =>
+            g.Select((x, t) => x - returns.Where(other => other.Length > t).Average(other => other[t])))];
         double rms = Math.Sqrt(advantages.Average(a => a * a));
         var dpr = new DprOptions { Beta = .5, Gamma = gamma, Ends = TinyWorld.End };
         Example[] examples = [.. responses.Select(y => new Example(TinyWorld.Prompt, y))];
@@ -114,7 +120,8 @@ public class AdvisorTests
     [Fact]
     public void The_trial_has_a_quarter_of_the_sequences_of_dpr()
     {
-        SftOptions trial = AdvisorOptions.ContinuedFor(new SftOptions { Epochs = 3, KeepAt = [.5] }, new DprOptions { Updates = 50, PromptsPerUpdate = 192 });
+        SftOptions trial = AdvisorOptions.ContinuedFor(new SftOptions { Epochs = 3, KeepAt = [.5] },
+            new DprOptions { Updates = 50, PromptsPerUpdate = 192 });
         Assert.Equal((75, 32), (trial.Steps, trial.BatchSize));
         Assert.Empty(trial.KeepAt);
     }
@@ -128,7 +135,8 @@ public class AdvisorTests
         Assert.Contains("the reference 'other' one of 10", Refused([("other", other)], Toy.Examples, Options), StringComparison.Ordinal);
         Assert.Contains("neither a candidate", Refused([], Toy.Examples, Options with { Continued = null }), StringComparison.Ordinal);
 
-        string Refused((string, Transformer)[] references, Example[] validation, AdvisorOptions options) => Assert.Throws<ArgumentException>(
+        string Refused((string, Transformer)[] references, Example[] validation, AdvisorOptions options) =>
+            Assert.Throws<ArgumentException>(
             () => Advisor.ByLikelihood(sft, references, validation, Toy.End, Toy.Examples, options)).Message;
     }
 

@@ -27,7 +27,8 @@ public sealed class CheckpointTests
     };
 
     private static readonly Example[] Demonstrations =
-        [.. Enumerable.Range(0, 30).Select(i => Example.FromText($"{i}?", new string((char)('a' + i % 7), 1 + i % 4), new ByteTokenizer()))];
+        [.. Enumerable.Range(0, 30)
+            .Select(i => Example.FromText($"{i}?", new string((char)('a' + i % 7), 1 + i % 4), new ByteTokenizer()))];
 
     private static readonly SftOptions Options = new() { Steps = 7, BatchSize = 8, LearningRate = 1e-2, Seed = 3 };
 
@@ -60,10 +61,12 @@ public sealed class CheckpointTests
         Assert.Equal("257, 261, 10", $"{tokenizer.Tokens.Ends}"); // the tokenizer's own follows a text
         using Transformer trained = loaded.Clone();
         Checkpoint.Save(folder["copy"], trained, tokenizer);
-        Assert.Equal(["SHA256SUMS", "chat_template.jinja", "config.json", "generation_config.json", "model.safetensors", "tokenizer.json"], Files(folder["copy"]));
+        Assert.Equal(["SHA256SUMS", "chat_template.jinja", "config.json", "generation_config.json", "model.safetensors", "tokenizer.json"],
+            Files(folder["copy"]));
         Assert.Equal(generation, File.ReadAllBytes(Path.Combine(folder["copy"], "generation_config.json")));
         Assert.Equal(template, File.ReadAllBytes(Path.Combine(folder["copy"], "chat_template.jinja")));
-        Assert.Equal(File.ReadAllText(Path.Combine(folder["model"], "config.json")), File.ReadAllText(Path.Combine(folder["copy"], "config.json")));
+        Assert.Equal(File.ReadAllText(Path.Combine(folder["model"], "config.json")),
+            File.ReadAllText(Path.Combine(folder["copy"], "config.json")));
     }
 
     [Fact]
@@ -76,7 +79,8 @@ public sealed class CheckpointTests
         foreach (SftStep _ in Sft.Train(model, Demonstrations, Options with { Steps = 5 }, optimizer)) { }
         TrainerState state = TrainerState.Sft(5, Options, Demonstrations.Length);
         Checkpoint.Save(folder["last"], model, new ByteTokenizer(), optimizer, state);
-        Assert.Equal(["SHA256SUMS", "config.json", "model.safetensors", "optimizer.safetensors", "tokenizer.json", "trainer.json"], Files(folder["last"]));
+        Assert.Equal(["SHA256SUMS", "config.json", "model.safetensors", "optimizer.safetensors", "tokenizer.json", "trainer.json"],
+            Files(folder["last"]));
         Assert.Equal(state, TrainerState.Load(folder["last"]));
         Assert.Equal(new DataPosition(1, 1), state.Data); // 30 demonstrations are 4 batches of 8
         using SafetensorsReader moments = SafetensorsReader.Open(Path.Combine(folder["last"], "optimizer.safetensors"));
@@ -96,8 +100,10 @@ public sealed class CheckpointTests
         int[][] prompts = [.. Demonstrations.Select(d => d.PromptIds)];
         var dpr = new DprOptions { Updates = 4, PromptsPerUpdate = 6, MaxTokens = 5, Seed = 2 };
 
-        IEnumerable<int> TrainSft(Transformer model, AdamW optimizer) => Sft.Train(model, Demonstrations, Options, optimizer).Select(s => s.Step);
-        IEnumerable<int> TrainDpr(Transformer model, AdamW optimizer) => DensePathReinforce.Train(model, reward, prompts, dpr, optimizer).Select(s => s.Step);
+        IEnumerable<int> TrainSft(Transformer model, AdamW optimizer) =>
+            Sft.Train(model, Demonstrations, Options, optimizer).Select(s => s.Step);
+        IEnumerable<int> TrainDpr(Transformer model, AdamW optimizer) =>
+            DensePathReinforce.Train(model, reward, prompts, dpr, optimizer).Select(s => s.Step);
         Check(start, TrainSft, updates => TrainerState.Sft(updates, Options, Demonstrations.Length), Options.Steps);
         Check(expert, TrainDpr, updates => TrainerState.Dpr(updates, dpr, prompts.Length), dpr.Updates);
 
@@ -135,10 +141,12 @@ public sealed class CheckpointTests
     {
         using var folder = new TemporaryFolder();
         using Device device = Device.Cpu(1);
-        using (var drawn = new Transformer(Config, ParameterSource.Random(device, 1))) Checkpoint.Save(folder["base"], drawn, null, ElementType.BF16);
+        using (var drawn = new Transformer(Config, ParameterSource.Random(device, 1))) Checkpoint.Save(folder["base"], drawn, null,
+            ElementType.BF16);
         using Transformer model = Checkpoint.LoadModel(folder["base"], device), same = model.Clone();
         Assert.Equal((ElementType.BF16, ElementType.BF16), (model.StoredAs, same.StoredAs));
-        Assert.Contains("\"torch_dtype\": \"bfloat16\"", File.ReadAllText(Path.Combine(folder["base"], "config.json")), StringComparison.Ordinal);
+        Assert.Contains("\"torch_dtype\": \"bfloat16\"", File.ReadAllText(Path.Combine(folder["base"], "config.json")),
+            StringComparison.Ordinal);
 
         // A step so small that bfloat16 would lose it.
         foreach (Parameter p in model.Parameters) p.Set([.. p.ToArray().Select(w => w * (1 + 1e-6f))]);
@@ -152,7 +160,8 @@ public sealed class CheckpointTests
         Assert.Equal(ElementType.BF16, resumed.StoredAs);
         Checkpoint.Save(folder["final"], resumed, null);
         Checkpoint.Save(folder["exact"], resumed, null, ElementType.F32);
-        Assert.True(new FileInfo(Path.Combine(folder["final"], "model.safetensors")).Length < new FileInfo(Path.Combine(folder["exact"], "model.safetensors")).Length);
+        Assert.True(new FileInfo(Path.Combine(folder["final"], "model.safetensors")).Length < new FileInfo(Path.Combine(folder["exact"],
+            "model.safetensors")).Length);
         using Transformer final = Checkpoint.LoadModel(folder["final"], device), exact = Checkpoint.LoadModel(folder["exact"], device);
         Assert.Equal((WeightsOf(same), WeightsOf(resumed)), (WeightsOf(final), WeightsOf(exact)));
     }
@@ -183,9 +192,13 @@ public sealed class CheckpointTests
         using Device device = Device.Cpu(1);
         using var model = new Transformer(Config, ParameterSource.Random(device, 1));
         Checkpoint.Save(folder["model"], model, null);
-        Assert.Contains("There is no folder", Assert.Throws<FileNotFoundException>(() => Checkpoint.LoadModel(folder["none"], device)).Message, StringComparison.Ordinal);
-        Assert.Contains("is a file", Assert.Throws<FileNotFoundException>(() => Checkpoint.LoadModel(Path.Combine(folder["model"], "config.json"), device)).Message, StringComparison.Ordinal);
-        Assert.Contains("trainer.json", Assert.Throws<FileNotFoundException>(() => TrainerState.Load(folder["model"])).Message, StringComparison.Ordinal);
+        Assert.Contains("There is no folder",
+            Assert.Throws<FileNotFoundException>(() => Checkpoint.LoadModel(folder["none"], device)).Message, StringComparison.Ordinal);
+        Assert.Contains("is a file",
+            Assert.Throws<FileNotFoundException>(() => Checkpoint.LoadModel(Path.Combine(folder["model"], "config.json"), device)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("trainer.json", Assert.Throws<FileNotFoundException>(() => TrainerState.Load(folder["model"])).Message,
+            StringComparison.Ordinal);
         Assert.Null(Checkpoint.LoadTokenizer(folder["model"], model.Config, out string? whyNone));
         Assert.Contains("pre-tokenized", whyNone, StringComparison.Ordinal);
 
@@ -193,14 +206,18 @@ public sealed class CheckpointTests
         using var optimizer = new AdamW(model.Parameters);
         Checkpoint.Save(folder["other"], model, null, optimizer, TrainerState.Sft(0, Options, 1));
         using var otherOptimizer = new AdamW(other.Parameters);
-        Assert.Contains("another model", Assert.Throws<InvalidDataException>(() => Checkpoint.Resume(folder["other"], other, otherOptimizer)).Message, StringComparison.Ordinal);
+        Assert.Contains("another model",
+            Assert.Throws<InvalidDataException>(() => Checkpoint.Resume(folder["other"], other, otherOptimizer)).Message,
+            StringComparison.Ordinal);
 
         string weights = Path.Combine(folder["model"], "model.safetensors");
         File.Move(weights, weights + ".index.json");
-        Assert.Contains("not valid JSON", Assert.ThrowsAny<Exception>(() => Checkpoint.LoadModel(folder["model"], device)).Message, StringComparison.Ordinal);
+        Assert.Contains("not valid JSON", Assert.ThrowsAny<Exception>(() => Checkpoint.LoadModel(folder["model"], device)).Message,
+            StringComparison.Ordinal);
     }
 
-    private static string[] Files(string folder) => [.. Directory.GetFiles(folder).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal)];
+    private static string[] Files(string folder) =>
+        [.. Directory.GetFiles(folder).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal)];
 
     private static float[] Logits(Transformer model)
     {

@@ -25,7 +25,8 @@ public class DensePathReinforceTests
     public void The_reward_rises_under_training(string name)
     {
         using var run = new Run(name);
-        DprStep[] steps = [.. DensePathReinforce.Train(run.Policy, run.Reward, Prompts, Options with { Updates = 30, PromptsPerUpdate = 42 })];
+        DprStep[] steps = [.. DensePathReinforce.Train(run.Policy, run.Reward, Prompts,
+            Options with { Updates = 30, PromptsPerUpdate = 42 })];
         Assert.Equal(0, steps[0].Kl, 1e-5); // it starts as a copy of the expert
         double before = steps[..5].Average(s => s.Reward), after = steps[^5..].Average(s => s.Reward);
         Assert.True(after > before + 0.5, $"{before} → {after}");
@@ -41,7 +42,8 @@ public class DensePathReinforceTests
         using Run whole = new(name), stopped = new(name), later = new(Devices.Sibling(name));
         DprStep[] undisturbed = [.. DensePathReinforce.Train(whole.Policy, whole.Reward, Prompts, Options)];
         using var optimizer = new AdamW(stopped.Policy.Parameters, Options.Optimizer);
-        Assert.Equal(stopAfter, DensePathReinforce.Train(stopped.Policy, stopped.Reward, Prompts, Options, optimizer).Take(stopAfter).Count());
+        Assert.Equal(stopAfter, DensePathReinforce.Train(stopped.Policy, stopped.Reward, Prompts, Options, optimizer).Take(stopAfter)
+            .Count());
 
         (Transformer copy, AdamW continued) = Toy.Rebuild(later.Device, stopped.Policy, optimizer);
         DprStep[] rest = [.. DensePathReinforce.Train(copy, later.Reward, Prompts, Options, continued)];

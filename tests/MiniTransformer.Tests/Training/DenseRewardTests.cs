@@ -52,7 +52,10 @@ public class DenseRewardTests
                 // log π(a|s) = r_Q(s,a) + V(s′) − V(s), V = 0 after the last token
                 bool last = i + 1 == c.Batch.Starts[b + 1];
                 Assert.Equal(r.LogProb[i], r.RQ[i] + (last ? 0.0 : r.Value[i + 1]) - r.Value[i], 1e-5);
-                if (last && i + 1 < c.Batch.N) withoutTerminal = Math.Max(withoutTerminal, Math.Abs(r.RQ[i] + r.Value[i + 1] - r.Value[i] - r.LogProb[i]));
+                if (last && i + 1 < c.Batch.N)
+                {
+                    withoutTerminal = Math.Max(withoutTerminal, Math.Abs(r.RQ[i] + r.Value[i + 1] - r.Value[i] - r.LogProb[i]));
+                }
             }
         }
 
@@ -64,7 +67,8 @@ public class DenseRewardTests
     {
         using var c = new Case(name);
         const double floor = 0.05;
-        double[] expected = [.. c.LogProbs(c.Expert).Zip(c.LogProbs(c.Reference), (a, b) => Math.Log((Math.Exp(a) + floor) / (Math.Exp(b) + floor)))];
+        double[] expected = [.. c.LogProbs(c.Expert)
+            .Zip(c.LogProbs(c.Reference), (a, b) => Math.Log((Math.Exp(a) + floor) / (Math.Exp(b) + floor)))];
         float[] actual = c.Reward(new RewardOptions { Floor = floor }).Recover(c.Batch).RHat;
         Operand.Close(expected, actual, Tolerance);
         Assert.All(actual, r => Assert.True(Math.Abs(r) < Math.Log((1 + floor) / floor)));
@@ -77,7 +81,8 @@ public class DenseRewardTests
         double[] plain = [.. c.LogProbs(c.Expert).Zip(c.LogProbs(c.Reference), (a, b) => a - b)];
         double[][] expert = c.Rows(c.Expert), reference = c.Rows(c.Reference);
         double[] means = [.. expert.Zip(reference, (p, q) => p.Zip(q, (a, b) => Math.Exp(a) * (a - b)).Sum())]; // Σ_a π_SFT(a|s) r̂(s,a)
-        Operand.Close([.. plain.Zip(means, (r, mean) => r - mean)], c.Reward(new RewardOptions { Centred = true }).Recover(c.Batch).RHat, Tolerance);
+        Operand.Close([.. plain.Zip(means, (r, mean) => r - mean)], c.Reward(new RewardOptions { Centred = true }).Recover(c.Batch).RHat,
+            Tolerance);
     }
 
     [DeviceTheory, OnEveryDevice]
@@ -86,7 +91,8 @@ public class DenseRewardTests
         using var c = new Case(name);
         RewardOptions[] variants =
         [
-            new(), new() { Floor = 0.1 }, new() { Centred = true }, new() { Clip = 0.2 }, new() { Floor = 0.1, Centred = true, Clip = 0.3 }, new() { Kind = RewardKind.LogPolicy },
+            new(), new() { Floor = 0.1 }, new() { Centred = true }, new() { Clip = 0.2 },
+            new() { Floor = 0.1, Centred = true, Clip = 0.3 }, new() { Kind = RewardKind.LogPolicy },
         ];
         foreach (DenseReward reward in (DenseReward[])[.. variants.Select(c.Reward), new(c.Expert, [c.Reference, c.Other])])
         {
@@ -111,7 +117,8 @@ public class DenseRewardTests
     public void A_clip_cuts_off_last_what_floor_and_centring_leave(string name)
     {
         using var c = new Case(name);
-        foreach (RewardOptions options in (RewardOptions[])[new(), new() { Floor = 0.1 }, new() { Centred = true }, new() { Floor = 0.1, Centred = true }, new() { Kind = RewardKind.LogPolicy }])
+        foreach (RewardOptions options in (RewardOptions[])[new(), new() { Floor = 0.1 }, new() { Centred = true },
+            new() { Floor = 0.1, Centred = true }, new() { Kind = RewardKind.LogPolicy }])
         {
             float[] whole = c.Reward(options).Recover(c.Batch).RHat;
             float clip = whole.Select(Math.Abs).Order().ElementAt(whole.Length / 2);
@@ -136,8 +143,10 @@ public class DenseRewardTests
         // Order does not matter, and centring subtracts the divergence from the mixture.
         Operand.Close(r.RHat.Doubles(), new DenseReward(c.Expert, [c.Other, c.Reference]).Recover(c.Batch).RHat, 1e-6);
         double[][] p = c.Rows(c.Expert), q1 = c.Rows(c.Reference), q2 = c.Rows(c.Other);
-        double[] centred = [.. p.Select((row, i) => r.RHat[i] - row.Select((a, k) => Math.Exp(a) * (a - Math.Log((Math.Exp(q1[i][k]) + Math.Exp(q2[i][k])) / 2))).Sum())];
-        Operand.Close(centred, new DenseReward(c.Expert, [c.Reference, c.Other], new RewardOptions { Centred = true }).Recover(c.Batch).RHat, Tolerance);
+        double[] centred = [.. p.Select((row, i) =>
+            r.RHat[i] - row.Select((a, k) => Math.Exp(a) * (a - Math.Log((Math.Exp(q1[i][k]) + Math.Exp(q2[i][k])) / 2))).Sum())];
+        Operand.Close(centred, new DenseReward(c.Expert, [c.Reference, c.Other], new RewardOptions { Centred = true })
+            .Recover(c.Batch).RHat, Tolerance);
     }
 
     [DeviceTheory, OnEveryDevice]
@@ -146,7 +155,8 @@ public class DenseRewardTests
         using var c = new Case(name);
         float[] plain = c.Reward().Recover(c.Batch).RHat;
         Operand.Identical(plain, new DenseReward(c.Expert, [c.Reference]).Recover(c.Batch).RHat);
-        Operand.Close(plain.Doubles(), new DenseReward(c.Expert, [c.Reference, c.Reference]).Recover(c.Batch).RHat, 2e-6); // a rounding of log π to float
+        // a rounding of log π to float
+        Operand.Close(plain.Doubles(), new DenseReward(c.Expert, [c.Reference, c.Reference]).Recover(c.Batch).RHat, 2e-6);
     }
 
     [Fact]
@@ -178,14 +188,23 @@ public class DenseRewardTests
     {
         using var c = new Case("CPU, 1 thread");
         using Transformer other = Models.Random(c.Device, Models.Odd with { VocabSize = 20 }, seed: 1);
-        Assert.Contains("must share a tokenizer", Assert.Throws<ArgumentException>(() => new DenseReward(c.Expert, other)).Message, StringComparison.Ordinal);
+        Assert.Contains("must share a tokenizer", Assert.Throws<ArgumentException>(() => new DenseReward(c.Expert, other)).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => c.Reward(new RewardOptions { Floor = -1 }));
         Assert.Throws<ArgumentException>(() => c.Reward(new RewardOptions { Kind = RewardKind.LogPolicy, Centred = true }));
         Assert.Throws<ArgumentException>(() => c.Reward(new RewardOptions { Kind = RewardKind.LogPolicy, Floor = 0.1 }));
-        foreach (double clip in (double[])[-1, double.NaN, double.PositiveInfinity]) Assert.Throws<ArgumentException>(() => c.Reward(new RewardOptions { Clip = clip }));
-        Assert.Contains("must share a tokenizer", Assert.Throws<ArgumentException>(() => new DenseReward(c.Expert, [c.Reference, other])).Message, StringComparison.Ordinal);
-        Assert.Contains("there is no reference", Assert.Throws<ArgumentException>(() => new DenseReward(c.Expert, [])).Message, StringComparison.Ordinal);
-        Assert.Contains("2 references came", Assert.Throws<ArgumentException>(() => new DenseReward(c.Expert, [c.Reference, c.Other], new RewardOptions { Kind = RewardKind.LogPolicy })).Message, StringComparison.Ordinal);
+        foreach (double clip in (double[])[-1, double.NaN, double.PositiveInfinity])
+        {
+            Assert.Throws<ArgumentException>(() => c.Reward(new RewardOptions { Clip = clip }));
+        }
+        Assert.Contains("must share a tokenizer",
+            Assert.Throws<ArgumentException>(() => new DenseReward(c.Expert, [c.Reference, other])).Message, StringComparison.Ordinal);
+        Assert.Contains("there is no reference", Assert.Throws<ArgumentException>(() => new DenseReward(c.Expert, [])).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("2 references came",
+            Assert.Throws<ArgumentException>(() =>
+                new DenseReward(c.Expert, [c.Reference, c.Other], new RewardOptions { Kind = RewardKind.LogPolicy })).Message,
+                    StringComparison.Ordinal);
     }
 
     private sealed class Case : IDisposable

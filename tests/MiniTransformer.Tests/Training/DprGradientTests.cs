@@ -51,7 +51,8 @@ public class DprGradientTests
         for (int a = 0; a < policy.Length; a++)
         {
             int token = a;
-            double[] k3 = world.Gradient(() => Math.Exp(sft[token] - Row(world.PolicyInDouble)[token]) - 1 - sft[token] + Row(world.PolicyInDouble)[token]);
+            double[] k3 = world.Gradient(() =>
+                Math.Exp(sft[token] - Row(world.PolicyInDouble)[token]) - 1 - sft[token] + Row(world.PolicyInDouble)[token]);
             average = [.. k3.Select((g, i) => average.ElementAtOrDefault(i) + Math.Exp(policy[token]) * g)];
         }
 
@@ -85,12 +86,14 @@ public class DprGradientTests
         for (int i = 0; i < exact.Length; i++)
         {
             double error = Math.Sqrt(Math.Max(0, second[i] - exact[i] * exact[i]) / draws);
-            worst = Math.Max(worst, Math.Abs(estimate[i] - exact[i]) / (error + 1e-7)); // parameters that cannot matter have no variance, only rounding
+            // parameters that cannot matter have no variance, only rounding
+            worst = Math.Max(worst, Math.Abs(estimate[i] - exact[i]) / (error + 1e-7));
         }
 
         Assert.True(worst < 4, $"{worst} standard errors");
         Assert.True(worst > 0.5); // it is an estimate
-        Assert.True(TinyWorld.Distance(exact, [.. exact.Select(_ => 0.0)]) * Math.Sqrt(exact.Sum(g => g * g)) > 0.01); // and there is something to estimate
+        // and there is something to estimate
+        Assert.True(TinyWorld.Distance(exact, [.. exact.Select(_ => 0.0)]) * Math.Sqrt(exact.Sum(g => g * g)) > 0.01);
     }
 
     public static TheoryData<string, DprOptions> Settings { get; } = new()
@@ -124,7 +127,8 @@ public class DprGradientTests
         double[][] advantages = [.. rewards.Select(r => options.SentenceLevel ? WholePath(r) : ToGo(r, options.Gamma))];
         if (options.Baseline == Baseline.PositionMean)
         {
-            double[] means = [.. Enumerable.Range(0, TinyWorld.Horizon).Select(t => advantages.Where(a => a.Length > t).Select(a => a[t]).DefaultIfEmpty().Average())];
+            double[] means = [.. Enumerable.Range(0, TinyWorld.Horizon)
+                .Select(t => advantages.Where(a => a.Length > t).Select(a => a[t]).DefaultIfEmpty().Average())];
             advantages = [.. advantages.Select(a => a.Select((x, t) => x - means[t]).ToArray())];
         }
 
@@ -161,7 +165,9 @@ public class DprGradientTests
         Assert.Equal(drawn.Average(y => y.Length), step.Length, 1e-12);
         Assert.Equal(drawn.Average(y => y[^1] == TinyWorld.End ? 1.0 : 0), step.Ended, 1e-12);
         Assert.Equal(Math.Sqrt(expected.Sum(g => g * g)), step.GradientNorm, 1e-4 * step.GradientNorm);
-        double kl = drawn.Average(y => TinyWorld.Rows(world.PolicyInDouble, y).Zip(TinyWorld.Rows(world.ExpertInDouble, y), (p, q) => p.Zip(q, (a, b) => Math.Exp(a) * (a - b)).Sum()).Sum());
+        double kl = drawn.Average(y =>
+            TinyWorld.Rows(world.PolicyInDouble, y)
+                .Zip(TinyWorld.Rows(world.ExpertInDouble, y), (p, q) => p.Zip(q, (a, b) => Math.Exp(a) * (a - b)).Sum()).Sum());
         Assert.Equal(kl, step.Kl, 1e-4);
         double entropy = -drawn.Sum(y => TinyWorld.Rows(world.PolicyInDouble, y).Sum(p => p.Sum(a => Math.Exp(a) * a))) / n;
         Assert.Equal(entropy, step.Entropy, 1e-4);

@@ -37,8 +37,10 @@ public class EvaluationTests
     {
         using Device device = Device.Cpu(1);
         using Transformer expert = Trained(device, 20);
-        Measurement At(SamplingOptions sampling) => Evaluation.Measure(expert, new DenseReward(expert, expert), Prompts, Judge, End, sampling with { MaxTokens = 5 });
-        Measurement plain = At(new SamplingOptions()), cool = At(new SamplingOptions { Temperature = .5f }), greedy = At(new SamplingOptions { Temperature = 0 });
+        Measurement At(SamplingOptions sampling) =>
+            Evaluation.Measure(expert, new DenseReward(expert, expert), Prompts, Judge, End, sampling with { MaxTokens = 5 });
+        Measurement plain = At(new SamplingOptions()), cool = At(new SamplingOptions { Temperature = .5f }),
+            greedy = At(new SamplingOptions { Temperature = 0 });
         Assert.Equal(0, plain.Kl);
         Assert.True(cool.Kl > .05 && cool.Entropy < .8 * plain.Entropy, $"{cool.Kl} nats, entropy {cool.Entropy} and {plain.Entropy}");
         Assert.Equal(0, greedy.Entropy);

@@ -39,7 +39,8 @@ public class ExtrapolationTests
         {
             var batch = new ResponseBatch([new Example(TinyWorld.Prompt, y)]);
             using Tape tape = Tape.NoGrad(world.Policy.Device);
-            float[] logProb = new Extrapolation(world.Expert, world.Reference, (float)alpha).Rows(tape, batch).LogProb(tape.Targets(batch)).ToArray();
+            float[] logProb = new Extrapolation(world.Expert, world.Reference, (float)alpha).Rows(tape, batch).LogProb(tape.Targets(batch))
+                .ToArray();
             double[][] expert = TinyWorld.Rows(world.ExpertInDouble, y), reference = TinyWorld.Rows(world.ReferenceInDouble, y);
             for (int t = 0; t < y.Length; t++)
             {
@@ -53,8 +54,10 @@ public class ExtrapolationTests
     public void Minus_one_is_the_reference_and_zero_the_expert()
     {
         using var c = new Case(Devices.Names[0]);
-        SampledResponse[] back = c.Extrapolated(-1).Generate(Prompts, End, Sampling), reference = Policy.Of(c.Reference).Generate(Prompts, End, Sampling);
-        SampledResponse[] zero = c.Extrapolated(0).Generate(Prompts, End, Sampling), expert = Policy.Of(c.Expert).Generate(Prompts, End, Sampling);
+        SampledResponse[] back = c.Extrapolated(-1).Generate(Prompts, End, Sampling), reference = Policy.Of(c.Reference)
+            .Generate(Prompts, End, Sampling);
+        SampledResponse[] zero = c.Extrapolated(0).Generate(Prompts, End, Sampling), expert = Policy.Of(c.Expert)
+            .Generate(Prompts, End, Sampling);
         Assert.Equal(reference.Select(r => string.Join(',', r.Ids)), back.Select(r => string.Join(',', r.Ids)));
         Assert.Equal(expert.Select(r => string.Join(',', r.Ids)), zero.Select(r => string.Join(',', r.Ids)));
         Assert.NotEqual(reference.Select(r => string.Join(',', r.Ids)), expert.Select(r => string.Join(',', r.Ids)));

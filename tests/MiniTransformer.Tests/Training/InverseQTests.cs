@@ -26,7 +26,10 @@ public class InverseQTests
         (double sft, float[][] sftGradient) = random.Evaluate(new Objective());
         (double inverseQ, float[][] gradient) = random.Evaluate(new Objective(ObjectiveKind.InverseQ));
         Assert.Equal(sft, inverseQ, Tolerance * sft);
-        for (int i = 0; i < gradient.Length; i++) Assert.True(Distance(sftGradient[i], gradient[i]) < Tolerance, $"{random.NameOf(i)}: {Distance(sftGradient[i], gradient[i])}");
+        for (int i = 0; i < gradient.Length; i++)
+        {
+            Assert.True(Distance(sftGradient[i], gradient[i]) < Tolerance, $"{random.NameOf(i)}: {Distance(sftGradient[i], gradient[i])}");
+        }
     }
 
     [DeviceTheory]
@@ -73,7 +76,8 @@ public class InverseQTests
     public void The_regulariser_takes_the_square_of_each_reward_over_four_alpha(string name)
     {
         using var random = new RandomBatch(name, seed: 8);
-        double meanSquare = TokenCredit.Score(random.Model, [], random.Batch).RQ.Average(r => (double)r * r); // the loss is a mean over tokens too
+        // the loss is a mean over tokens too
+        double meanSquare = TokenCredit.Score(random.Model, [], random.Batch).RQ.Average(r => (double)r * r);
         (double linear, _) = random.Evaluate(new Objective(ObjectiveKind.InverseQ));
         (double chi2, _) = random.Evaluate(new Objective(ObjectiveKind.InverseQChi2, Alpha: 2));
         Assert.Equal(meanSquare / (4 * 2), chi2 - linear, Tolerance * chi2);
@@ -85,11 +89,13 @@ public class InverseQTests
         using var random = new RandomBatch(name, seed: 7);
         (double sft, float[][] sftGradient) = random.Evaluate(new Objective());
 
-        // With V(s_T) kept as if s_T were not terminal, r_{T−1} = Q − V(s_T): the loss gains Σ V(s_T), the soft value after the whole response.
+        // With V(s_T) kept as if s_T were not terminal, r_{T−1} = Q − V(s_T): the loss gains Σ V(s_T), the soft value after the whole
+        // response.
         int vocabulary = Models.Odd.VocabSize;
         (double kept, float[][] gradient) = random.Evaluate((tape, policy, batch, scale) =>
         {
-            var whole = new ResponseBatch([.. batch.Examples.Select(e => new Example([.. e.PromptIds, .. e.ResponseIds], [vocabulary - 1]))]);
+            var whole =
+                new ResponseBatch([.. batch.Examples.Select(e => new Example([.. e.PromptIds, .. e.ResponseIds], [vocabulary - 1]))]);
             Tensor tail = random.Model.Rows(tape, whole).LogSumExp().Sum().Scale(scale);
             return new Objective(ObjectiveKind.InverseQ).Loss(tape, policy, batch, scale) + tail;
         });
@@ -117,7 +123,8 @@ public class InverseQTests
         Assert.True(last < 0.6 * first); // it did train
     }
 
-    private static double Distance(float[] a, float[] b) => Math.Sqrt(a.Zip(b, (u, v) => Math.Pow(u - v, 2)).Sum() / Math.Max(1e-12, a.Sum(u => (double)u * u)));
+    private static double Distance(float[] a, float[] b) =>
+        Math.Sqrt(a.Zip(b, (u, v) => Math.Pow(u - v, 2)).Sum() / Math.Max(1e-12, a.Sum(u => (double)u * u)));
 
     private sealed class RandomBatch : IDisposable
     {

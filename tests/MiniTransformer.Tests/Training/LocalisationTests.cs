@@ -12,7 +12,8 @@ public class LocalisationTests
     [Fact]
     public void Hits_and_AUC_of_a_case_worked_by_hand()
     {
-        // Lowest of the first response is its error, of the second not: 1 of 2. Of the planted scores 1 and 5 against the right ones 3, 2, 0:
+        // Lowest of the first response is its error, of the second not: 1 of 2. Of the planted scores 1 and 5 against the right ones 3, 2,
+        // 0:
         // 1 is below 3 and 2, 5 below none: 2 of 6 pairs.
         Assert.Equal(.5, Localisation.HitRate(Scores, Starts, [1, 0]));
         Assert.Equal(2.0 / 6, Localisation.Auc(Scores, Starts, [1, 0]), 15);
@@ -40,7 +41,8 @@ public class LocalisationTests
         double[] negative = [.. scores.Select(x => -x)];
         Assert.Equal(0, Localisation.HitRate(negative, Starts, [0, 1]));
         Assert.Equal(0, Localisation.Auc(negative, Starts, [0, 1]));
-        Assert.Equal(new Interval(1, 1), Localisation.AucInterval([-9, 1, -7, 3, -8], [0, 2, 3, 5], [0, 0, 1], seed: 1)); // the middle response has no right token
+        // the middle response has no right token
+        Assert.Equal(new Interval(1, 1), Localisation.AucInterval([-9, 1, -7, 3, -8], [0, 2, 3, 5], [0, 0, 1], seed: 1));
         (double low, double high) = Localisation.AucInterval(scores, Starts, [0, 1], seed: 1);
         Assert.True(double.IsNaN(low) && double.IsNaN(high)); // two responses tell nothing
     }
@@ -112,10 +114,15 @@ public class LocalisationTests
     [Fact]
     public void What_does_not_fit_or_cannot_be_ranked_is_refused()
     {
-        Assert.Contains("do not fit", Assert.Throws<ArgumentException>(() => Localisation.Auc(Scores, [0, 3, 4], [1, 0])).Message, StringComparison.Ordinal);
-        Assert.Contains("outside response 1", Assert.Throws<ArgumentException>(() => Localisation.HitRate(Scores, Starts, [1, 2])).Message, StringComparison.Ordinal);
-        Assert.Contains("token 4 is not a number", Assert.Throws<ArgumentException>(() => Localisation.Auc([3, 1, 2, 5, double.NaN], Starts, [1, 0])).Message, StringComparison.Ordinal);
-        Assert.Contains("no response", Assert.Throws<ArgumentException>(() => Localisation.Auc([], [0], [])).Message, StringComparison.Ordinal);
+        Assert.Contains("do not fit", Assert.Throws<ArgumentException>(() => Localisation.Auc(Scores, [0, 3, 4], [1, 0])).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("outside response 1", Assert.Throws<ArgumentException>(() => Localisation.HitRate(Scores, Starts, [1, 2])).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("token 4 is not a number",
+            Assert.Throws<ArgumentException>(() => Localisation.Auc([3, 1, 2, 5, double.NaN], Starts, [1, 0])).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("no response", Assert.Throws<ArgumentException>(() => Localisation.Auc([], [0], [])).Message,
+            StringComparison.Ordinal);
     }
 
     // Standard normal scores of responses of 3 to 7 tokens; coarse ones have many ties.

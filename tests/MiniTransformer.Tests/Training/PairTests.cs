@@ -19,11 +19,21 @@ public class PairTests
     {
         using var world = new TinyWorld(name);
         (Example[] demonstrations, int[][] chosen, int[][] answers) = Draw(world);
-        var options = new SpinOptions { Updates = 1, WarmupUpdates = 0, PairsPerUpdate = N, MaxTokens = TinyWorld.Horizon, Ends = TinyWorld.End, Lambda = lambda, Seed = 3 };
+        var options = new SpinOptions
+        {
+            Updates = 1,
+            WarmupUpdates = 0,
+            PairsPerUpdate = N,
+            MaxTokens = TinyWorld.Horizon,
+            Ends = TinyWorld.End,
+            Lambda = lambda,
+            Seed = 3
+        };
         (double[] gradient, SpinStep step) = world.FirstUpdate((policy, optimizer) =>
             Spin.Train(policy, world.Expert, world.Reference, demonstrations, options, optimizer).Single());
 
-        double Loss() => Enumerable.Range(0, N).Average(i => Math.Log(1 + Math.Exp(-lambda * (LogRatio(world, chosen[i]) - LogRatio(world, answers[i])))));
+        double Loss() => Enumerable.Range(0, N)
+            .Average(i => Math.Log(1 + Math.Exp(-lambda * (LogRatio(world, chosen[i]) - LogRatio(world, answers[i])))));
         Assert.True(TinyWorld.Distance(world.Gradient(Loss), gradient) < 1e-4, $"{TinyWorld.Distance(world.Gradient(Loss), gradient)}");
         Assert.Equal(Loss(), step.Loss, 1e-5);
         Reports(world, chosen, answers, step);
@@ -51,7 +61,9 @@ public class PairTests
         (double[] gradient, GsilStep step) = world.FirstUpdate((policy, optimizer) =>
             Gsil.Train(policy, world.Expert, world.Reference, demonstrations, options, optimizer).Single());
 
-        double Loss() => Enumerable.Range(0, N).Average(i => Formula(ratio, lambda * LogRatio(world, chosen[i]) + shift).Plus + Formula(ratio, lambda * LogRatio(world, answers[i]) + shift).Minus);
+        double Loss() => Enumerable.Range(0, N)
+            .Average(i => Formula(ratio, lambda * LogRatio(world, chosen[i]) + shift).Plus
+                + Formula(ratio, lambda * LogRatio(world, answers[i]) + shift).Minus);
         Assert.True(TinyWorld.Distance(world.Gradient(Loss), gradient) < 1e-4, $"{TinyWorld.Distance(world.Gradient(Loss), gradient)}");
         Assert.Equal(Loss(), step.Loss, 1e-5);
         Reports(world, chosen, answers, step);
@@ -61,7 +73,8 @@ public class PairTests
     [MemberData(nameof(Losses))]
     public void A_density_ratio_loss_is_smallest_where_f_is_the_log_of_the_ratio(DensityRatioLoss ratio)
     {
-        // p ℓ₊(f) + q ℓ₋(f) for densities p = 0.6 and q = 0.2: f* = log 3. The hinge only knows the sign: it is flat from −1 … 1 to its best at 1.
+        // p ℓ₊(f) + q ℓ₋(f) for densities p = 0.6 and q = 0.2: f* = log 3. The hinge only knows the sign: it is flat from −1 … 1 to its
+        // best at 1.
         const double p = 0.6, q = 0.2;
         double best = ratio == DensityRatioLoss.Hinge ? 1 : Math.Log(p / q);
         double Slope(double f) => p * ratio.Demonstration(f).Slope + q * ratio.Answer(f).Slope;
@@ -121,8 +134,10 @@ public class PairTests
     [OnEveryDevice(5)]
     public void A_run_that_is_stopped_and_rebuilt_continues_to_the_last_bit(string name, int stopAfter)
     {
-        Toy.ContinuesToTheLastBit(name, stopAfter, (models, optimizer) => Spin.Train(models.Policy, models.Expert, models.Base, Toy.Examples, Spins, optimizer));
-        Toy.ContinuesToTheLastBit(name, stopAfter, (models, optimizer) => Gsil.Train(models.Policy, models.Expert, models.Base, Toy.Examples, Gsils, optimizer));
+        Toy.ContinuesToTheLastBit(name, stopAfter, (models, optimizer) =>
+            Spin.Train(models.Policy, models.Expert, models.Base, Toy.Examples, Spins, optimizer));
+        Toy.ContinuesToTheLastBit(name, stopAfter, (models, optimizer) =>
+            Gsil.Train(models.Policy, models.Expert, models.Base, Toy.Examples, Gsils, optimizer));
     }
 
     [Fact]
@@ -131,7 +146,8 @@ public class PairTests
         using Device device = Device.Cpu(1);
         using Transformer opponent = Toy.Model(device);
         var order = new BatchOrder(Toy.Examples.Length, seed: 2);
-        ResponseBatch[] batches = [.. Enumerable.Range(0, 4).Select(u => Pairs.Draw(opponent, Toy.Examples, order, u, 21, new SpinOptions { MaxTokens = 6, Seed = 2 }, Toy.End).Single())];
+        ResponseBatch[] batches = [.. Enumerable.Range(0, 4)
+            .Select(u => Pairs.Draw(opponent, Toy.Examples, order, u, 21, new SpinOptions { MaxTokens = 6, Seed = 2 }, Toy.End).Single())];
         foreach (ResponseBatch batch in batches)
         {
             Assert.Equal(42, batch.B);
@@ -140,8 +156,10 @@ public class PairTests
 
         Assert.Equal(Toy.Examples.ToHashSet(), batches[..2].SelectMany(b => b.Examples.Take(21)).ToHashSet());
         Assert.NotEqual(
-            batches[..2].SelectMany(b => b.Examples.Skip(21)).OrderBy(e => string.Join(',', e.PromptIds)).Select(e => string.Join(',', e.ResponseIds)),
-            batches[2..].SelectMany(b => b.Examples.Skip(21)).OrderBy(e => string.Join(',', e.PromptIds)).Select(e => string.Join(',', e.ResponseIds)));
+            batches[..2].SelectMany(b => b.Examples.Skip(21)).OrderBy(e => string.Join(',', e.PromptIds))
+                .Select(e => string.Join(',', e.ResponseIds)),
+            batches[2..].SelectMany(b => b.Examples.Skip(21)).OrderBy(e => string.Join(',', e.PromptIds))
+                .Select(e => string.Join(',', e.ResponseIds)));
     }
 
     [Fact]
@@ -194,7 +212,8 @@ public class PairTests
     }
 
     // log π_θ(y|x) − log π_t(y|x), π_t the world's expert.
-    private static double LogRatio(TinyWorld world, int[] y) => TinyWorld.LogProbs(world.PolicyInDouble, y).Sum() - TinyWorld.LogProbs(world.ExpertInDouble, y).Sum();
+    private static double LogRatio(TinyWorld world, int[] y) =>
+        TinyWorld.LogProbs(world.PolicyInDouble, y).Sum() - TinyWorld.LogProbs(world.ExpertInDouble, y).Sum();
 
     // Demonstrations, those of the first update in its order, and what the opponent, the world's reference, answers beside them.
     private static (Example[] Demonstrations, int[][] Chosen, int[][] Answers) Draw(TinyWorld world)
@@ -202,7 +221,8 @@ public class PairTests
         Example[] demonstrations = [.. world.Responses.Take(N).Select(y => new Example(TinyWorld.Prompt, y))];
         int[][] chosen = [.. new BatchOrder(N, seed: 3).IndicesOf(0, N).Select(i => demonstrations[i].ResponseIds)];
         int[][] prompts = [.. Enumerable.Repeat(TinyWorld.Prompt, N)];
-        int[][] answers = [.. Sampler.Generate(world.Reference, prompts, TinyWorld.End, new SamplingOptions { MaxTokens = TinyWorld.Horizon, Seed = 3 }).Select(r => r.Ids)];
+        int[][] answers = [.. Sampler.Generate(world.Reference, prompts, TinyWorld.End,
+            new SamplingOptions { MaxTokens = TinyWorld.Horizon, Seed = 3 }).Select(r => r.Ids)];
         Assert.NotEqual(chosen, answers);
         return (demonstrations, chosen, answers);
     }
@@ -212,7 +232,8 @@ public class PairTests
         double[] y = [.. chosen.Select(r => LogRatio(world, r))], other = [.. answers.Select(r => LogRatio(world, r))];
         Assert.Equal(y.Average(), step.DemonstrationLogRatio, 1e-5);
         Assert.Equal(other.Average(), step.AnswerLogRatio, 1e-5);
-        Assert.Equal(y.Zip(other, (a, b) => a > b ? 1.0 : a < b ? 0 : .5).Average(), step.Ranked, 0.07); // a tie in double may round to either side
+        // a tie in double may round to either side
+        Assert.Equal(y.Zip(other, (a, b) => a > b ? 1.0 : a < b ? 0 : .5).Average(), step.Ranked, 0.07);
         Assert.Equal(chosen.Sum(r => r.Length) + answers.Sum(r => r.Length), step.Tokens);
     }
 }

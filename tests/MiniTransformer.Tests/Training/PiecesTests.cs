@@ -6,10 +6,13 @@ using MiniTransformer.Training;
 
 namespace MiniTransformer.Tests.Training;
 
-/// <summary>An update in pieces: all is drawn, scored and compared with all; loss and gradient come piece by piece, divided by one number.</summary>
+/// <summary>
+/// An update in pieces: all is drawn, scored and compared with all; loss and gradient come piece by piece, divided by one number.
+/// </summary>
 public class PiecesTests
 {
-    // With so large an epsilon a step of AdamW is the gradient times the rate, up to (|g| + 1): weights then differ as gradients do, by sums in another order.
+    // With so large an epsilon a step of AdamW is the gradient times the rate, up to (|g| + 1): weights then differ as gradients do, by
+    // sums in another order.
     private const double Tolerance = 2e-6;
     private static readonly AdamWOptions Smooth = new() { WeightDecay = 0, Epsilon = 1, ClipNorm = 0 };
 
@@ -20,13 +23,48 @@ public class PiecesTests
             Dpr(policy, reward, new DprOptions { ReferenceBeta = .5, EntropyBonus = .1, Whiten = false }, size),
         ["dpr, k1 in the reward"] = (policy, reward, size) => Dpr(policy, reward, new DprOptions { KlForm = KlForm.K1InReward }, size),
         ["dpr, k3"] = (policy, reward, size) => Dpr(policy, reward, new DprOptions { KlForm = KlForm.K3 }, size),
-        ["sentence level"] = (policy, reward, size) => Dpr(policy, reward, new DprOptions { SentenceLevel = true, Baseline = Baseline.None }, size),
+        ["sentence level"] = (policy, reward, size) =>
+            Dpr(policy, reward, new DprOptions { SentenceLevel = true, Baseline = Baseline.None }, size),
         ["rloo"] = (policy, reward, size) => Rloo.Train(
-            policy, reward, Prompts, new RlooOptions { PromptsPerUpdate = 9, SamplesPerPrompt = 3, Updates = 1, WarmupUpdates = 0, LearningRate = 1, MaxTokens = 5, Ends = Toy.End, Optimizer = Smooth, MicroBatchSize = size }).Single(),
+            policy, reward, Prompts,
+            new RlooOptions
+            {
+                PromptsPerUpdate = 9,
+                SamplesPerPrompt = 3,
+                Updates = 1,
+                WarmupUpdates = 0,
+                LearningRate = 1,
+                MaxTokens = 5,
+                Ends = Toy.End,
+                Optimizer = Smooth,
+                MicroBatchSize = size
+            }).Single(),
         ["spin"] = (policy, reward, size) => Spin.Train(
-            policy, reward.Expert, reward.References[0], Toy.Examples, new SpinOptions { PairsPerUpdate = 19, Updates = 1, WarmupUpdates = 0, LearningRate = 1, MaxTokens = 5, Ends = Toy.End, Optimizer = Smooth, MicroBatchSize = size }).Single(),
+            policy, reward.Expert, reward.References[0], Toy.Examples,
+            new SpinOptions
+            {
+                PairsPerUpdate = 19,
+                Updates = 1,
+                WarmupUpdates = 0,
+                LearningRate = 1,
+                MaxTokens = 5,
+                Ends = Toy.End,
+                Optimizer = Smooth,
+                MicroBatchSize = size
+            }).Single(),
         ["gsil"] = (policy, reward, size) => Gsil.Train(
-            policy, reward.Expert, reward.References[0], Toy.Examples, new GsilOptions { PairsPerUpdate = 19, Updates = 1, WarmupUpdates = 0, LearningRate = 1, MaxTokens = 5, Ends = Toy.End, Optimizer = Smooth, MicroBatchSize = size }).Single(),
+            policy, reward.Expert, reward.References[0], Toy.Examples,
+            new GsilOptions
+            {
+                PairsPerUpdate = 19,
+                Updates = 1,
+                WarmupUpdates = 0,
+                LearningRate = 1,
+                MaxTokens = 5,
+                Ends = Toy.End,
+                Optimizer = Smooth,
+                MicroBatchSize = size
+            }).Single(),
     };
 
     public static TheoryData<string> Names => [.. Trainers.Keys];
@@ -81,5 +119,15 @@ public class PiecesTests
 
     private static DprStep Dpr(Transformer policy, DenseReward reward, DprOptions options, int size) => DensePathReinforce.Train(
         policy, reward, Prompts,
-        options with { PromptsPerUpdate = 23, Updates = 1, WarmupUpdates = 0, LearningRate = 1, MaxTokens = 5, Ends = Toy.End, Optimizer = Smooth, MicroBatchSize = size }).Single();
+        options with
+        {
+            PromptsPerUpdate = 23,
+            Updates = 1,
+            WarmupUpdates = 0,
+            LearningRate = 1,
+            MaxTokens = 5,
+            Ends = Toy.End,
+            Optimizer = Smooth,
+            MicroBatchSize = size
+        }).Single();
 }

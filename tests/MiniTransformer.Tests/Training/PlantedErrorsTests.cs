@@ -47,7 +47,8 @@ public class PlantedErrorsTests
         Assert.Equal(right.Length, planted.Count);
         foreach ((Example before, PlantedExample after) in right.Zip(planted))
         {
-            int[] changed = [.. Enumerable.Range(0, before.ResponseIds.Length).Where(t => before.ResponseIds[t] != after.Example.ResponseIds[t])];
+            int[] changed = [.. Enumerable.Range(0, before.ResponseIds.Length)
+                .Where(t => before.ResponseIds[t] != after.Example.ResponseIds[t])];
             Assert.Equal([after.Position], changed);
             Assert.Equal(before.ResponseIds.Length, after.Example.ResponseIds.Length);
             Assert.Equal(before.ResponseIds[after.Position], after.RightId);
@@ -63,7 +64,8 @@ public class PlantedErrorsTests
         static string Text(PlantedExample p) => $"{p.Position} {Tokenizer.Decode(p.Example.ResponseIds)}";
     }
 
-    // 6000 draws of one of 4 places and one of 3 letters: each count's standard deviation is below 40; the tolerance is more than four of them.
+    // 6000 draws of one of 4 places and one of 3 letters: each count's standard deviation is below 40; the tolerance is more than four of
+    // them.
     [Fact]
     public void Places_and_replacements_are_uniform()
     {
@@ -81,7 +83,8 @@ public class PlantedErrorsTests
     [Fact]
     public void Responses_without_a_place_for_an_error_are_left_out_and_counted()
     {
-        Example[] right = [Example.FromText("x", "", Tokenizer), Example.FromText("x", "7", Tokenizer), Example.FromText("x", "ab7", Tokenizer)];
+        Example[] right = [Example.FromText("x", "", Tokenizer), Example.FromText("x", "7", Tokenizer),
+            Example.FromText("x", "ab7", Tokenizer)];
         PlantedExample only = Assert.Single(PlantedErrors.Plant(right, Kinds, seed: 1)); // 7 is the only digit: nothing can replace it
         Assert.InRange(only.Position, 0, 1);
         Assert.Empty(PlantedErrors.Plant(right, Kinds, seed: 1, accepts: (i, _) => i == 2)); // right after all
@@ -130,12 +133,14 @@ public class PlantedErrorsTests
         TaskPrompt[] prompts = [.. new PromptSplits(BuiltIn.Parse("reverse,next"), 1, new PromptSplitSizes(150, 0, 0, 0)).Evaluation];
         PlantedErrorResult result = PlantedErrors.Measure(model, [new("early", early), new("late", late)], prompts, Tokenizer, seed: 6);
 
-        PlantedExample[] planted = [.. PlantedErrors.Plant([.. prompts.Select(p => Example.FromText(p.Text, p.Task.Answer(p.Text), Tokenizer))], Kinds, seed: 6)];
+        PlantedExample[] planted =
+            [.. PlantedErrors.Plant([.. prompts.Select(p => Example.FromText(p.Text, p.Task.Answer(p.Text), Tokenizer))], Kinds, seed: 6)];
         int[] places = [.. planted.Select(p => p.Position)], starts = [0, .. planted.Select(p => p.Example.ResponseIds.Length)];
         for (int i = 1; i < starts.Length; i++) starts[i] += starts[i - 1];
         RecoveredRewards[] plain = [.. planted.Select(p => new DenseReward(model, late).Recover(new ResponseBatch([p.Example])))];
         RecoveredRewards[] centred =
-            [.. planted.Select(p => new DenseReward(model, late, new RewardOptions { Centred = true }).Recover(new ResponseBatch([p.Example])))];
+            [.. planted.Select(p =>
+                new DenseReward(model, late, new RewardOptions { Centred = true }).Recover(new ResponseBatch([p.Example])))];
         (CreditScore Score, string? Reference, double[] Values)[] expected =
         [
             (CreditScore.RHat, "late", Values(plain, r => r.RHat)),
@@ -158,9 +163,11 @@ public class PlantedErrorsTests
         Assert.Equal(Localisation.Chance(starts), result.Chance);
         Assert.Equal(starts[^1] / 150.0, result.MeanLength);
         string json = JsonSerializer.Serialize(result, RunDirectory.Json);
-        Assert.Equal(json, JsonSerializer.Serialize(JsonSerializer.Deserialize<PlantedErrorResult>(json, RunDirectory.Json), RunDirectory.Json));
+        Assert.Equal(json, JsonSerializer.Serialize(JsonSerializer.Deserialize<PlantedErrorResult>(json, RunDirectory.Json),
+            RunDirectory.Json));
 
-        static double[] Values(RecoveredRewards[] all, Func<RecoveredRewards, float[]> of) => [.. all.SelectMany(of).Select(x => (double)x)];
+        static double[] Values(RecoveredRewards[] all, Func<RecoveredRewards, float[]> of) =>
+            [.. all.SelectMany(of).Select(x => (double)x)];
     }
 
     [Fact]
@@ -169,14 +176,17 @@ public class PlantedErrorsTests
         using Device device = Device.Cpu(1);
         using var model = new Transformer(Toy.Config, ParameterSource.Random(device, 1));
         using Transformer untrained = model.Clone();
-        foreach (SftStep _ in Sft.Train(model, Toy.Examples, new SftOptions { Steps = 300, BatchSize = 42, LearningRate = 5e-3, KeepAt = [] })) { }
+        foreach (SftStep _ in Sft.Train(model, Toy.Examples,
+            new SftOptions { Steps = 300, BatchSize = 42, LearningRate = 5e-3, KeepAt = [] })) { }
         PlantedExample[] planted = [.. PlantedErrors.Plant(Toy.Examples, new TokenKinds(null, Toy.End), seed: 3)];
         NamedReference[] references = [new("untrained", untrained)];
         PlantedErrorResult trained = PlantedErrors.Measure(model, references, planted, planted.Length, 3);
-        ScoreLocalisation logPolicy = trained.Scores.Single(s => s.Score == CreditScore.LogPolicy), rHat = trained.Scores.Single(s => s.Score == CreditScore.RHat);
+        ScoreLocalisation logPolicy = trained.Scores.Single(s => s.Score == CreditScore.LogPolicy),
+            rHat = trained.Scores.Single(s => s.Score == CreditScore.RHat);
         Assert.True(logPolicy.Auc > .95 && logPolicy.HitRate > .8, $"log π_SFT: AUC {logPolicy.Auc}, hit rate {logPolicy.HitRate}");
         Assert.True(rHat.Auc > .95, $"r̂: AUC {rHat.Auc}");
-        ScoreLocalisation blind = PlantedErrors.Measure(untrained, [], planted, planted.Length, 3).Scores.Single(s => s.Score == CreditScore.LogPolicy);
+        ScoreLocalisation blind = PlantedErrors.Measure(untrained, [], planted, planted.Length, 3).Scores.Single(s =>
+            s.Score == CreditScore.LogPolicy);
         Assert.True(blind.Auc < logPolicy.AucLow, $"untrained: AUC {blind.Auc}");
     }
 
@@ -186,12 +196,15 @@ public class PlantedErrorsTests
         using Device device = Device.Cpu(1);
         using Transformer model = Toy.Model(device);
         int n = Toy.Config.MaxPositions - 1; // with a prompt of two tokens the context is full: V after the last token is not known
-        PlantedExample[] planted = [.. Enumerable.Range(0, n - 1).Select(at => new PlantedExample(new Example([Toy.Begin, 3], [.. Enumerable.Range(0, n).Select(t => t == at ? 5 : 4)]), at, 4))];
+        PlantedExample[] planted = [.. Enumerable.Range(0, n - 1)
+            .Select(at =>
+                new PlantedExample(new Example([Toy.Begin, 3], [.. Enumerable.Range(0, n).Select(t => t == at ? 5 : 4)]), at, 4))];
         int[] starts = [.. Enumerable.Range(0, n).Select(b => b * n)], places = [.. planted.Select(p => p.Position)];
         float[] rQ = TokenCredit.Score(model, [], new ResponseBatch([.. planted.Select(p => p.Example)]), ends: Toy.End).RQ;
         Assert.Equal(n - 1, rQ.Count(float.IsNaN));
         double[] values = [.. rQ.Select(r => float.IsNaN(r) ? double.PositiveInfinity : r)];
-        ScoreLocalisation row = PlantedErrors.Measure(model, [], planted, planted.Length, 1, Toy.End).Scores.Single(s => s.Score == CreditScore.RQ);
+        ScoreLocalisation row = PlantedErrors.Measure(model, [], planted, planted.Length, 1, Toy.End).Scores.Single(s =>
+            s.Score == CreditScore.RQ);
         Assert.Equal(Localisation.Auc(values, starts, places), row.Auc, 1e-3);
         Assert.Equal(Localisation.HitRate(values, starts, places), row.HitRate, 1e-9);
     }

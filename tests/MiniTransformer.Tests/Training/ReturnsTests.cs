@@ -23,12 +23,14 @@ public class ReturnsTests
     public void The_whole_path_pays_every_token_the_same() => Assert.Equal([-1, -1, -1, 5, 2, 2], Returns.WholePath(Rewards, Starts));
 
     [Fact]
-    public void The_baseline_is_the_mean_over_responses_that_reach_the_position() => // position 0: (1 + 5 + 3)/3 = 3;  1: (2 − 1)/2 = ½;  2: −4
+    // position 0: (1 + 5 + 3)/3 = 3;  1: (2 − 1)/2 = ½;  2: −4
+    public void The_baseline_is_the_mean_over_responses_that_reach_the_position() =>
         Assert.Equal([-2, 1.5f, 0, 2, 0, -1.5f], Returns.MinusPositionMean(Rewards, Starts));
 
     [Fact]
     public void Leave_one_out_compares_a_reward_with_the_mean_of_the_others_in_its_group() =>
-        Assert.Equal([2 / 3.0, -2 / 3.0, 2 / 3.0, -2 / 3.0, 0, 0, 0, 0, 4, -4 / 3.0, -4 / 3.0, -4 / 3.0], Returns.LeaveOneOut([1, 0, 1, 0, 5, 5, 5, 5, 4, 0, 0, 0], 4), (a, b) => Math.Abs(a - b) < 1e-12);
+        Assert.Equal([2 / 3.0, -2 / 3.0, 2 / 3.0, -2 / 3.0, 0, 0, 0, 0, 4, -4 / 3.0, -4 / 3.0, -4 / 3.0],
+            Returns.LeaveOneOut([1, 0, 1, 0, 5, 5, 5, 5, 4, 0, 0, 0], 4), (a, b) => Math.Abs(a - b) < 1e-12);
 
     [Fact]
     public void The_leave_one_out_baseline_of_a_response_does_not_move_with_its_own_reward()

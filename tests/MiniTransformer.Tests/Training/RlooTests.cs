@@ -33,7 +33,8 @@ public class RlooTests
         double[] shrunk = Expected((rewards, k) => [.. rewards.Select(r => r - rewards.Average())]);
         Assert.Equal(1.0 / 3, TinyWorld.Distance(exact, shrunk), 1e-3);
 
-        // E[ (1/k) Σ_i A_i ∇ log π(y_i) ] over all triples (y_1, y_2, y_3): the weight of each response, summed over the triples that hold it.
+        // E[ (1/k) Σ_i A_i ∇ log π(y_i) ] over all triples (y_1, y_2, y_3): the weight of each response, summed over the triples that hold
+        // it.
         double[] Expected(Func<double[], int, double[]> advantages)
         {
             Dictionary<int[], double> weight = world.Responses.ToDictionary(y => y, _ => 0.0);
@@ -72,7 +73,8 @@ public class RlooTests
             Seed = 5,
         };
         int[][] prompts = [.. Enumerable.Repeat(TinyWorld.Prompt, 6)];
-        int[][] drawn = [.. Rollout.Draw(world.Policy, prompts, new BatchOrder(6, options.Seed), 0, options, out _).Select(e => e.ResponseIds)];
+        int[][] drawn = [.. Rollout.Draw(world.Policy, prompts, new BatchOrder(6, options.Seed), 0, options, out _)
+            .Select(e => e.ResponseIds)];
         (double[] gradient, RlooStep step) = world.FirstUpdate((policy, optimizer) =>
             Rloo.Train(policy, new JudgedReward(world.Expert, TokenRewardTests.Judge), prompts, options, optimizer).Single());
 
@@ -101,7 +103,8 @@ public class RlooTests
     {
         using Device device = Devices.Open(name);
         (Transformer policy, Transformer expert, _) = Toy.Tuned(device);
-        RlooStep[] steps = [.. Rloo.Train(policy, new JudgedReward(expert, ToyJudge), Prompts, Options with { Updates = 40, PromptsPerUpdate = 14, Beta = 0.1 })];
+        RlooStep[] steps = [.. Rloo.Train(policy, new JudgedReward(expert, ToyJudge), Prompts,
+            Options with { Updates = 40, PromptsPerUpdate = 14, Beta = 0.1 })];
         Assert.Equal(0, steps[0].Kl, 1e-5); // it starts as a copy of the expert
         double before = steps[..5].Average(s => s.Reward), after = steps[^5..].Average(s => s.Reward);
         Assert.True(after > before + 0.2, $"{before} → {after}");
@@ -111,14 +114,16 @@ public class RlooTests
     [OnEveryDevice(1)]
     [OnEveryDevice(5)]
     public void A_run_that_is_stopped_and_rebuilt_continues_to_the_last_bit(string name, int stopAfter) => Toy.ContinuesToTheLastBit(
-        name, stopAfter, (models, optimizer) => Rloo.Train(models.Policy, new JudgedReward(models.Expert, ToyJudge), Prompts, Options, optimizer));
+        name, stopAfter, (models, optimizer) =>
+            Rloo.Train(models.Policy, new JudgedReward(models.Expert, ToyJudge), Prompts, Options, optimizer));
 
     [Fact]
     public void Groups_of_equal_scores_leave_the_policy_where_it_is()
     {
         using Device device = Device.Cpu(1);
         (Transformer policy, Transformer expert, _) = Toy.Tuned(device);
-        RlooStep step = Rloo.Train(policy, new JudgedReward(expert, all => [.. all.Select(_ => 1.0)]), Prompts, Options with { Updates = 1, Beta = 0 }).Single();
+        RlooStep step = Rloo.Train(policy, new JudgedReward(expert, all => [.. all.Select(_ => 1.0)]), Prompts,
+            Options with { Updates = 1, Beta = 0 }).Single();
         Assert.Equal(0, step.GradientNorm);
         Assert.Equal(1, step.Reward, 1e-6);
         Toy.Identical(expert.Weights(), policy.Weights());
@@ -140,11 +145,13 @@ public class RlooTests
     [Fact]
     public void Settings_out_of_range_are_refused()
     {
-        Assert.Contains("2 are needed", Assert.Throws<ArgumentException>(() => new RlooOptions { SamplesPerPrompt = 1 }.Validate()).Message, StringComparison.Ordinal);
+        Assert.Contains("2 are needed",
+            Assert.Throws<ArgumentException>(() => new RlooOptions { SamplesPerPrompt = 1 }.Validate()).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => new RlooOptions { Beta = -1 }.Validate());
         Assert.Throws<ArgumentException>(() => new RlooOptions { LearningRate = 0 }.Validate());
         using var world = new TinyWorld(Devices.Names[0]);
-        Assert.Throws<ArgumentException>(() => Rloo.Train(world.Policy, new JudgedReward(world.Expert, TokenRewardTests.Judge), [], Options).Count());
+        Assert.Throws<ArgumentException>(() =>
+            Rloo.Train(world.Policy, new JudgedReward(world.Expert, TokenRewardTests.Judge), [], Options).Count());
     }
 
     private static double Score(int[] response) => TokenRewardTests.Score(TinyWorld.Prompt, response);

@@ -13,7 +13,8 @@ public class RolloutTests
     public void What_ends_a_response_is_the_policys_own_unless_the_options_say_it_and_never_a_guess()
     {
         using Device device = Device.Cpu(1);
-        using Transformer silent = Toy.Model(device), named = new(Toy.Config with { Ends = new EndTokens(Toy.End, 5) }, ParameterSource.Random(device, 1));
+        using Transformer silent = Toy.Model(device),
+            named = new(Toy.Config with { Ends = new EndTokens(Toy.End, 5) }, ParameterSource.Random(device, 1));
         int[][] prompts = [.. Toy.Examples.Select(e => e.PromptIds)];
         DprOptions unsaid = Options with { Ends = null };
         string message = Assert.Throws<ArgumentException>(() => Draw(silent, unsaid)).Message;
@@ -22,22 +23,27 @@ public class RolloutTests
         Assert.NotEqual(Draw(named, Options), Draw(named, unsaid));
 
         string[] Draw(Transformer policy, DprOptions options) =>
-            [.. Rollout.Draw(policy, prompts, new BatchOrder(prompts.Length, 3), 0, options, out _).Select(e => string.Join(' ', e.ResponseIds))];
+            [.. Rollout.Draw(policy, prompts, new BatchOrder(prompts.Length, 3), 0, options, out _)
+                .Select(e => string.Join(' ', e.ResponseIds))];
     }
 
     [Fact]
     public void A_prompt_without_room_is_refused_by_its_number_before_anything_is_trained()
     {
         using Device device = Device.Cpu(1);
-        using Transformer policy = Toy.Model(device), shorter = new(Toy.Config with { MaxPositions = 3 }, ParameterSource.Random(device, 1));
+        using Transformer policy = Toy.Model(device),
+            shorter = new(Toy.Config with { MaxPositions = 3 }, ParameterSource.Random(device, 1));
         int[][] prompts = [[0, 3, 4], [0, 3, 4, 5]];
-        Assert.Single(DensePathReinforce.Train(policy, new DenseReward(policy.Clone(), policy.Clone()), prompts, Options with { Updates = 1 }));
+        Assert.Single(DensePathReinforce.Train(policy, new DenseReward(policy.Clone(), policy.Clone()), prompts,
+            Options with { Updates = 1 }));
         string message = Assert.Throws<ArgumentException>(
-            () => DensePathReinforce.Train(policy, new DenseReward(policy.Clone(), shorter), prompts, Options with { Updates = 1 }).Count()).Message;
+            () => DensePathReinforce.Train(policy, new DenseReward(policy.Clone(), shorter), prompts, Options with { Updates = 1 })
+                .Count()).Message;
         Assert.Contains("Prompt 1 of 2 has 4 tokens", message, StringComparison.Ordinal);
 
         // What the reference cannot score is not drawn: one token to a prompt of three.
-        Assert.Equal(1, DensePathReinforce.Train(policy, new DenseReward(policy.Clone(), shorter), prompts[..1], Options with { Updates = 1 }).Single().Length);
+        Assert.Equal(1, DensePathReinforce.Train(policy, new DenseReward(policy.Clone(), shorter), prompts[..1],
+            Options with { Updates = 1 }).Single().Length);
     }
 
     private static readonly DprOptions Options = new() { PromptsPerUpdate = Each, MaxTokens = 6, Ends = Toy.End, Seed = 3 };
@@ -67,7 +73,8 @@ public class RolloutTests
         using Transformer model = Toy.Model(device);
         int[][] prompts = [.. Toy.Examples.Select(e => e.PromptIds)];
         var order = new BatchOrder(prompts.Length, Options.Seed);
-        Example[] epoch = [.. Rollout.Draw(model, prompts, order, 0, Options, out _), .. Rollout.Draw(model, prompts, order, 1, Options, out double ended)];
+        Example[] epoch = [.. Rollout.Draw(model, prompts, order, 0, Options, out _),
+            .. Rollout.Draw(model, prompts, order, 1, Options, out double ended)];
         Assert.Equal(prompts.Select(p => string.Join(',', p)).Order(), epoch.Select(e => string.Join(',', e.PromptIds)).Order());
         Assert.Equal(epoch[Each..].Average(e => e.ResponseIds[^1] == Toy.End ? 1.0 : 0), ended, 1e-12);
     }
@@ -80,14 +87,17 @@ public class RolloutTests
         int[][] prompts = [.. Toy.Examples.Select(e => e.PromptIds)];
         var order = new BatchOrder(prompts.Length, seed: 3);
         var options = new RlooOptions { PromptsPerUpdate = 10, SamplesPerPrompt = 4, MaxTokens = 6, Ends = Toy.End, Seed = 3 };
-        Example[] first = Rollout.Draw(model, prompts, order, 0, options, out _), second = Rollout.Draw(model, prompts, order, 1, options, out _);
+        Example[] first = Rollout.Draw(model, prompts, order, 0, options, out _),
+            second = Rollout.Draw(model, prompts, order, 1, options, out _);
         Assert.Equal(order.IndicesOf(0, 10).SelectMany(i => Enumerable.Repeat(prompts[i], 4)), first.Select(e => e.PromptIds));
         Assert.Equal(order.IndicesOf(1, 10).SelectMany(i => Enumerable.Repeat(prompts[i], 4)), second.Select(e => e.PromptIds));
         Assert.True(first.Chunk(4).Count(group => group.DistinctBy(e => string.Join(',', e.ResponseIds)).Count() > 1) >= 8);
 
         // Draws do not repeat from update to update: the same prompts again are answered otherwise.
         var one = new BatchOrder(1, seed: 3);
-        string[] Draw(int update) => [.. Rollout.Draw(model, prompts[..1], one, update, options with { PromptsPerUpdate = 1, SamplesPerPrompt = 20 }, out _).Select(e => string.Join(',', e.ResponseIds))];
+        string[] Draw(int update) =>
+            [.. Rollout.Draw(model, prompts[..1], one, update, options with { PromptsPerUpdate = 1, SamplesPerPrompt = 20 }, out _)
+                .Select(e => string.Join(',', e.ResponseIds))];
         Assert.NotEqual(Draw(0), Draw(1));
         Assert.NotEqual(Draw(0)[1..], Draw(1)[..^1]); // nor do they overlap
         Assert.Equal(Draw(1), Draw(1));

@@ -23,7 +23,8 @@ public class SftTests
         SftStep[] steps = [.. Sft.Train(model, Toy.Examples, Learning)];
         Assert.InRange(steps[0].Loss, 1, 5); // near log 9 = 2.2
         Assert.True(steps[^1].Loss < 0.1, $"loss {steps[^1].Loss}");
-        SampledResponse[] answers = Sampler.Generate(model, [.. Toy.Examples.Select(e => e.PromptIds)], Toy.End, SamplingOptions.Greedy with { MaxTokens = 6 });
+        SampledResponse[] answers = Sampler.Generate(model, [.. Toy.Examples.Select(e => e.PromptIds)], Toy.End,
+            SamplingOptions.Greedy with { MaxTokens = 6 });
         for (int i = 0; i < answers.Length; i++)
         {
             Assert.Equal(Toy.Examples[i].ResponseIds, answers[i].Ids);
@@ -40,7 +41,8 @@ public class SftTests
         using Transformer model = Models.Random(device, Models.Odd, seed: 1);
         Example[] examples = Models.Examples(7, model.Config.VocabSize, seed: 2);
         PlainLlama reference = Plain.Of(model);
-        double[][] perResponse = [.. examples.Select(e => reference.LogProbs([.. e.PromptIds, .. e.ResponseIds])[(e.PromptIds.Length - 1)..])];
+        double[][] perResponse =
+            [.. examples.Select(e => reference.LogProbs([.. e.PromptIds, .. e.ResponseIds])[(e.PromptIds.Length - 1)..])];
         double expected = -perResponse.Sum(r => r.Sum()) / perResponse.Sum(r => r.Length);
 
         var options = new SftOptions { Steps = 1, BatchSize = 7, MicroBatchSize = microBatch };
@@ -51,7 +53,8 @@ public class SftTests
         // The nearest false losses are far away: a mean of means, and labels shifted once more.
         double meanOfMeans = -perResponse.Average(r => r.Average());
         Assert.True(Math.Abs(meanOfMeans - expected) > 1e-3 * expected);
-        double shifted = -examples.Sum(e => reference.LogProbs([.. e.PromptIds, .. e.ResponseIds]).Take(e.ResponseIds.Length).Sum()) / step.Tokens;
+        double shifted = -examples.Sum(e => reference.LogProbs([.. e.PromptIds, .. e.ResponseIds]).Take(e.ResponseIds.Length).Sum())
+            / step.Tokens;
         Assert.True(Math.Abs(shifted - expected) > 1e-3 * expected);
     }
 
@@ -64,7 +67,8 @@ public class SftTests
         [
             new([1], [2]), new([3, 4], [5]), new([1, 2, 3], [6, 7, 8, 9, 10, 11, 12]), new([4], [13, 14, 15, 16, 17]), new([9, 8], [7, 2]),
         ];
-        float[][] whole = Gradient(size: 5, meanOfMeans: false), pieces = Gradient(size: 2, meanOfMeans: false), means = Gradient(size: 2, meanOfMeans: true);
+        float[][] whole = Gradient(size: 5, meanOfMeans: false), pieces = Gradient(size: 2, meanOfMeans: false),
+            means = Gradient(size: 2, meanOfMeans: true);
         for (int i = 0; i < whole.Length; i++)
         {
             // The same terms added in another order: some roundings of the largest element.
@@ -95,7 +99,8 @@ public class SftTests
         using Device device = Device.Cpu(2);
         using Transformer model = Models.Random(device, Models.Odd, seed: 1);
         Example shorter = new([1, 2], [3, 4]), longer = new([5, 6, 7, 8, 9, 10], [11, 12, 13, 14]);
-        float[][] together = Gradient(shorter, longer), apart = [.. Gradient(shorter).Zip(Gradient(longer), (a, b) => a.Zip(b, (x, y) => x + y).ToArray())];
+        float[][] together = Gradient(shorter, longer),
+            apart = [.. Gradient(shorter).Zip(Gradient(longer), (a, b) => a.Zip(b, (x, y) => x + y).ToArray())];
         for (int i = 0; i < together.Length; i++) Operand.Close(apart[i].Doubles(), together[i], 1e-5, floor: apart[i].Max(Math.Abs));
 
         float[][] Gradient(params Example[] examples)
@@ -126,7 +131,8 @@ public class SftTests
         using Device device = Device.Cpu(1);
         using Transformer model = Toy.Model(device);
         var options = new SftOptions { Steps = 10, BatchSize = 2, KeepAt = [0.25, 0.5, 0.95, 1] };
-        (int, double?)[] kept = [.. Sft.Train(model, Toy.Examples, options).Where(s => s.KeepAt is not null).Select(s => (s.Step, s.KeepAt))];
+        (int, double?)[] kept = [.. Sft.Train(model, Toy.Examples, options).Where(s => s.KeepAt is not null)
+            .Select(s => (s.Step, s.KeepAt))];
         Assert.Equal([(3, 0.25), (5, 0.5), (10, 1.0)], kept); // 0.95 and 1 are reached together
     }
 

@@ -23,7 +23,10 @@ public class StepMemoryTests
     };
 
     private static readonly ResponseBatch Batch = new(
-        [.. Enumerable.Range(0, 8).Select(i => new Example([1, .. Enumerable.Range(0, 60).Select(j => (i + j) % 40)], [.. Enumerable.Range(0, 40 + i).Select(j => (3 * j + i) % 40)]))]);
+        [.. Enumerable.Range(0, 8)
+            .Select(i =>
+                new Example([1, .. Enumerable.Range(0, 60).Select(j => (i + j) % 40)],
+                    [.. Enumerable.Range(0, 40 + i).Select(j => (3 * j + i) % 40)]))]);
 
     [Theory]
     [InlineData(false)]
@@ -62,7 +65,8 @@ public class StepMemoryTests
     public void Weights_gradients_and_moments_are_counted()
     {
         StepMemory memory = StepMemory.OfSft(Config, Batch);
-        long weights = Config.ParameterShapes().Sum(p => p.Shape.Aggregate(1L, (a, b) => a * b)), tables = 2L * Config.MaxPositions * (Config.HeadDim / 2);
+        long weights = Config.ParameterShapes().Sum(p => p.Shape.Aggregate(1L, (a, b) => a * b)),
+            tables = 2L * Config.MaxPositions * (Config.HeadDim / 2);
 
         Assert.Equal(4 * (weights + tables), memory.Parameters);
         Assert.Equal(4 * weights, memory.Gradients);
@@ -77,9 +81,18 @@ public class StepMemoryTests
     {
         using Device device = Device.Cpu(1);
         device.LogitRows = logitRows;
-        using Transformer expert = new Transformer(Config, ParameterSource.Random(device, 1)).Frozen(), reference = new Transformer(Config, ParameterSource.Random(device, 2)).Frozen();
+        using Transformer expert = new Transformer(Config, ParameterSource.Random(device, 1)).Frozen(),
+            reference = new Transformer(Config, ParameterSource.Random(device, 2)).Frozen();
         int[][] prompts = [.. Enumerable.Range(0, 12).Select(i => Enumerable.Repeat(1, 20 + i).ToArray())];
-        var options = new DprOptions { PromptsPerUpdate = 12, Updates = 1, MaxTokens = 40, Ends = EndTokens.None, MicroBatchSize = microBatch, ReferenceBeta = .5 };
+        var options = new DprOptions
+        {
+            PromptsPerUpdate = 12,
+            Updates = 1,
+            MaxTokens = 40,
+            Ends = EndTokens.None,
+            MicroBatchSize = microBatch,
+            ReferenceBeta = .5
+        };
         StepMemory predicted = StepMemory.OfDpr(expert, [reference], prompts, options);
 
         using Transformer policy = expert.Clone(trainable: true);

@@ -70,7 +70,8 @@ internal sealed class TinyWorld : IDisposable
     /// <summary>log π(·|s_t) at a response's states, (T, V).</summary>
     public static double[][] Rows(PlainLlama policy, int[] response) =>
     [
-        .. policy.Logits([.. Prompt, .. response[..^1]])[(Prompt.Length - 1)..].Select(row => LogSoftmaxReference.LogSoftmax(row, row.Length)),
+        .. policy.Logits([.. Prompt, .. response[..^1]])[(Prompt.Length - 1)..]
+        .Select(row => LogSoftmaxReference.LogSoftmax(row, row.Length)),
     ];
 
     /// <summary>r̂ of a response's tokens.</summary>
@@ -123,13 +124,14 @@ internal sealed class TinyWorld : IDisposable
         int[][] prompts = [.. Enumerable.Repeat(Prompt, options.PromptsPerUpdate)];
         Example[] rollout = Rollout.Draw(Policy, prompts, new BatchOrder(prompts.Length, options.Seed), 0, options, out _);
         (double[] gradient, DprStep step) = FirstUpdate(
-            (policy, optimizer) => DensePathReinforce.Train(policy, reward ?? new DenseReward(Expert, Reference), prompts, options, optimizer).Single());
+            (policy, optimizer) =>
+                DensePathReinforce.Train(policy, reward ?? new DenseReward(Expert, Reference), prompts, options, optimizer).Single());
         return (gradient, [.. rollout.Select(e => e.ResponseIds)], step);
     }
 
     /// <summary>
-    /// The gradient that a trainer's first update takes from a copy of the policy: with an optimizer that does not clip, and whose m is (1 − β₁) g
-    /// after one step.
+    /// The gradient that a trainer's first update takes from a copy of the policy: with an optimizer that does not clip, and whose m is (1
+    /// − β₁) g after one step.
     /// </summary>
     public (double[] Gradient, TStep Step) FirstUpdate<TStep>(Func<Transformer, AdamW, TStep> train)
     {
@@ -138,7 +140,8 @@ internal sealed class TinyWorld : IDisposable
         TStep step = train(trained, optimizer);
         double[] gradient =
         [
-            .. optimizer.State().Where(s => s.Name.StartsWith("adamw.m.", StringComparison.Ordinal)).SelectMany(s => s.Values).Select(m => 2.0 * m),
+            .. optimizer.State().Where(s => s.Name.StartsWith("adamw.m.", StringComparison.Ordinal)).SelectMany(s => s.Values)
+            .Select(m => 2.0 * m),
         ];
         return (gradient, step);
     }
@@ -154,5 +157,6 @@ internal sealed class TinyWorld : IDisposable
         device.Dispose();
     }
 
-    private static Dictionary<string, double[]> WeightsOf(Transformer model) => model.Parameters.ToDictionary(p => p.Name, p => p.ToArray().Doubles());
+    private static Dictionary<string, double[]> WeightsOf(Transformer model) =>
+        model.Parameters.ToDictionary(p => p.Name, p => p.ToArray().Doubles());
 }

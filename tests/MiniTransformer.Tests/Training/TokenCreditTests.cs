@@ -55,7 +55,8 @@ public class TokenCreditTests
         Assert.Null(TokenCredit.Score(expert, [], new ResponseBatch([example])).Alternatives);
 
         double[] All(Transformer model, int t) => [.. Enumerable.Range(0, v).Select(id =>
-            (double)TokenCredit.Score(model, [], new ResponseBatch([example with { ResponseIds = [.. example.ResponseIds[..t], id] }])).LogProb[t])];
+            (double)TokenCredit.Score(model, [],
+                new ResponseBatch([example with { ResponseIds = [.. example.ResponseIds[..t], id] }])).LogProb[t])];
     }
 
     [Fact]
@@ -63,7 +64,8 @@ public class TokenCreditTests
     {
         using Device device = Device.Cpu(1);
         using Transformer expert = Toy.Model(device, 1), other = new(Toy.Config with { VocabSize = 10 }, ParameterSource.Random(device, 1));
-        string message = Assert.Throws<ArgumentException>(() => TokenCredit.Score(expert, [other], new ResponseBatch(Toy.Examples))).Message;
+        string message = Assert.Throws<ArgumentException>(() =>
+            TokenCredit.Score(expert, [other], new ResponseBatch(Toy.Examples))).Message;
         Assert.Contains("a vocabulary of 9, the reference one of 10", message, StringComparison.Ordinal);
     }
 }

@@ -59,7 +59,8 @@ public class TokenRewardTests
             world.Probability(y) * (alpha * world.Rewards(y).Sum() + (1 - alpha) * Score(TinyWorld.Prompt, y))));
 
         // The estimator's expectation: all responses, each by its probability, with the trainer's rewards and returns.
-        (float[] rewards, ResponseBatch batch) = Rewards(world, new MixedReward(new DenseReward(world.Expert, world.Reference), Judge, alpha));
+        (float[] rewards, ResponseBatch batch) = Rewards(world,
+            new MixedReward(new DenseReward(world.Expert, world.Reference), Judge, alpha));
         float[] returns = Returns.ToGo(rewards, batch.Starts, gamma: 1);
         Dictionary<int[], double[]> weights = world.Responses
             .Select((y, b) => (y, w: returns[batch.Starts[b]..batch.Starts[b + 1]].Select(g => world.Probability(y) * g).ToArray()))
@@ -84,10 +85,13 @@ public class TokenRewardTests
     {
         using var world = new TinyWorld(Devices.Names[0]);
         var options = new DprOptions { PromptsPerUpdate = 4, ReferenceBeta = 0.1 };
-        foreach (ITokenReward reward in (ITokenReward[])[new JudgedReward(world.Expert, Judge), new DenseReward(world.Expert, world.Reference, new() { Kind = RewardKind.LogPolicy })])
-            Assert.Contains("β_ref is 0.1, but this reward has no reference", Assert.Throws<ArgumentException>(() => world.Update(options, reward)).Message, StringComparison.Ordinal);
+        foreach (ITokenReward reward in (ITokenReward[])[new JudgedReward(world.Expert, Judge),
+            new DenseReward(world.Expert, world.Reference, new() { Kind = RewardKind.LogPolicy })])
+            Assert.Contains("β_ref is 0.1, but this reward has no reference",
+                Assert.Throws<ArgumentException>(() => world.Update(options, reward)).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => new DprOptions { ReferenceBeta = -1 }.Validate());
-        Assert.True(world.Update(options, new MixedReward(new DenseReward(world.Expert, world.Reference), Judge, 0.5)).Step.GradientNorm > 0);
+        Assert.True(world.Update(options,
+            new MixedReward(new DenseReward(world.Expert, world.Reference), Judge, 0.5)).Step.GradientNorm > 0);
     }
 
     [Fact]
@@ -96,15 +100,21 @@ public class TokenRewardTests
         using var world = new TinyWorld(Devices.Names[0]);
         var dense = new DenseReward(world.Expert, world.Reference);
         foreach (double score in (double[])[-0.1, 1.1, double.NaN])
-            Assert.Contains("must lie in [0, 1]", Assert.Throws<ArgumentException>(() => Rewards(world, new JudgedReward(world.Expert, all => [.. all.Select(_ => score)]))).Message, StringComparison.Ordinal);
-        foreach (double alpha in (double[])[-0.1, 1.1, double.NaN]) Assert.Throws<ArgumentException>(() => new MixedReward(dense, Judge, alpha));
+            Assert.Contains("must lie in [0, 1]",
+                Assert.Throws<ArgumentException>(() =>
+                    Rewards(world, new JudgedReward(world.Expert, all => [.. all.Select(_ => score)]))).Message, StringComparison.Ordinal);
+        foreach (double alpha in (double[])[-0.1, 1.1, double.NaN])
+        {
+            Assert.Throws<ArgumentException>(() => new MixedReward(dense, Judge, alpha));
+        }
     }
 
     [Fact]
     public void A_tasks_verifier_tells_right_answers_to_its_prompts_from_wrong_ones()
     {
         var tokenizer = new ByteTokenizer();
-        TaskPrompt[] prompts = [.. BuiltIn.Parse("reverse,next").SelectMany(t => Enumerable.Range(1, 5).Select(i => new TaskPrompt(t, t.NewPrompt(new Rng((ulong)i)))))];
+        TaskPrompt[] prompts = [.. BuiltIn.Parse("reverse,next")
+            .SelectMany(t => Enumerable.Range(1, 5).Select(i => new TaskPrompt(t, t.NewPrompt(new Rng((ulong)i)))))];
         ResponseJudge verifier = JudgedReward.Of(prompts, tokenizer);
         double Verify(int[] prompt, int[] response) => verifier([new Example(prompt, response)]).Single();
         foreach (TaskPrompt prompt in prompts)
@@ -115,7 +125,8 @@ public class TokenRewardTests
             Assert.Equal(0, Verify(ids, [.. answer[1..], ByteTokenizer.End]));
         }
 
-        string message = Assert.Throws<ArgumentException>(() => Verify([ByteTokenizer.Begin, .. tokenizer.Encode("rev:zz=")], [ByteTokenizer.End])).Message;
+        string message = Assert.Throws<ArgumentException>(() =>
+            Verify([ByteTokenizer.Begin, .. tokenizer.Encode("rev:zz=")], [ByteTokenizer.End])).Message;
         Assert.Contains("knows 10 prompts, but not 'rev:zz='", message, StringComparison.Ordinal);
     }
 

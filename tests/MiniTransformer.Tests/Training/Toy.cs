@@ -48,11 +48,12 @@ internal static class Toy
     }
 
     /// <summary>
-    /// Stops a trainer after some updates, rebuilds weights and optimizer on another device, and continues: every step and the last weights must be
-    /// those of the undisturbed run. The policy starts as a copy of an expert; the base is what the expert began with.
+    /// Stops a trainer after some updates, rebuilds weights and optimizer on another device, and continues: every step and the last weights
+    /// must be those of the undisturbed run. The policy starts as a copy of an expert; the base is what the expert began with.
     /// </summary>
     public static void ContinuesToTheLastBit(
-        string name, int stopAfter, Func<(Transformer Policy, Transformer Expert, Transformer Base), AdamW, IEnumerable<TrainingStep>> train)
+        string name, int stopAfter,
+        Func<(Transformer Policy, Transformer Expert, Transformer Base), AdamW, IEnumerable<TrainingStep>> train)
     {
         using Device device = Devices.Open(name), later = Devices.OpenSibling(name);
         var whole = Tuned(device);

@@ -34,8 +34,19 @@ public class WhiteningTests
         double Drift(float scale)
         {
             using Transformer policy = expert.Clone(trainable: true);
-            var options = new DprOptions { Updates = 40, PromptsPerUpdate = 42, MaxTokens = 5, Ends = Toy.End, Beta = .1, LearningRate = 5e-3, WarmupUpdates = 0, CollapseKl = 1000 };
-            DprStep[] steps = [.. DensePathReinforce.Train(policy, new Noise(expert, scale), [.. Toy.Examples.Select(e => e.PromptIds)], options)];
+            var options = new DprOptions
+            {
+                Updates = 40,
+                PromptsPerUpdate = 42,
+                MaxTokens = 5,
+                Ends = Toy.End,
+                Beta = .1,
+                LearningRate = 5e-3,
+                WarmupUpdates = 0,
+                CollapseKl = 1000
+            };
+            DprStep[] steps = [.. DensePathReinforce.Train(policy, new Noise(expert, scale), [.. Toy.Examples.Select(e => e.PromptIds)],
+                options)];
             Assert.InRange(steps[0].AdvantageRms!.Value, .1 * scale, 10 * scale);
             return steps[^1].Kl;
         }

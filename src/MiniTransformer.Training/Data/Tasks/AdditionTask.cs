@@ -36,8 +36,10 @@ public sealed class AdditionTask : ITask
     public string Answer(string prompt)
     {
         ArgumentNullException.ThrowIfNull(prompt);
-        if (prompt.StartsWith(Prefix, StringComparison.Ordinal) && prompt[^1] == '=' && prompt[Prefix.Length..^1].Split('+') is [string a, string b] &&
-            int.TryParse(a, NumberStyles.None, CultureInfo.InvariantCulture, out int x) && int.TryParse(b, NumberStyles.None, CultureInfo.InvariantCulture, out int y))
+        if (prompt.StartsWith(Prefix, StringComparison.Ordinal) && prompt[^1] == '='
+            && prompt[Prefix.Length..^1].Split('+') is [string a, string b] &&
+            int.TryParse(a, NumberStyles.None, CultureInfo.InvariantCulture, out int x)
+                && int.TryParse(b, NumberStyles.None, CultureInfo.InvariantCulture, out int y))
         {
             return ((long)x + y).ToString(CultureInfo.InvariantCulture);
         }

@@ -16,7 +16,8 @@ public static class BuiltIn
         new WordTask("previous", "prv", "each letter's predecessor, a's being z", word => Shift(word, 25), words),
         new WordTask("upper", "upp", "the word in capitals", word => word.ToUpperInvariant(), words),
         new WordTask("swap", "swp", "neighbours exchanged, abcde → badce", SwapPairs, words),
-        new WordTask("exchange", "exc", "first and last letter exchanged", word => word.Length < 2 ? word : word[^1] + word[1..^1] + word[0], words),
+        new WordTask("exchange", "exc", "first and last letter exchanged", word =>
+            word.Length < 2 ? word : word[^1] + word[1..^1] + word[0], words),
         new WordTask("rotate", "rot", "the first letter moved to the end", word => word[1..] + word[0], words),
         new WordTask("duplicate", "dup", "each letter twice", word => string.Concat(word.Select(c => new string(c, 2))), words),
         new WordTask("mirror", "mir", "the word and its reverse, abc → abccba", word => word + Reverse(word), words),
@@ -56,14 +57,16 @@ public static class BuiltIn
 
     private static ArgumentException Unknown(string name)
     {
-        return new ArgumentException($"There is no task '{name}'.{Nearest.Hint(name, All.Select(t => t.Name))} Tasks are {string.Join(", ", All.Select(t => t.Name))}; separate several by commas.");
+        return new ArgumentException($"There is no task '{name}'.{Nearest.Hint(name, All.Select(t => t.Name))} Tasks are "
+            + $"{string.Join(", ", All.Select(t => t.Name))}; separate several by commas.");
     }
 
     private static string Reverse(string word) => string.Concat(word.Reverse());
 
     private static string Shift(string word, int by) => string.Concat(word.Select(c => (char)('a' + (c - 'a' + by) % 26)));
 
-    private static string SwapPairs(string word) => string.Concat(word.Chunk(2).Select(pair => pair.Length == 2 ? $"{pair[1]}{pair[0]}" : $"{pair[0]}"));
+    private static string SwapPairs(string word) =>
+        string.Concat(word.Chunk(2).Select(pair => pair.Length == 2 ? $"{pair[1]}{pair[0]}" : $"{pair[0]}"));
 
     private static string Count(string word) => string.Concat(word.Order().GroupBy(c => c).Select(g => $"{g.Key}{g.Count()}"));
 }

@@ -4,8 +4,9 @@ using MiniTransformer.Text;
 namespace MiniTransformer.Data.Tasks;
 
 /// <summary>
-/// Someone who demonstrates tasks imperfectly. With probability <see cref="Good"/> the answer is right; otherwise it is one of the faulty kinds,
-/// in proportion to their weights. Then, in every answer, each character is wrong with probability <see cref="LetterErrors"/>, independently.
+/// Someone who demonstrates tasks imperfectly. With probability <see cref="Good"/> the answer is right; otherwise it is one of the faulty
+/// kinds, in proportion to their weights. Then, in every answer, each character is wrong with probability <see cref="LetterErrors"/>,
+/// independently.
 /// </summary>
 public sealed record Demonstrator
 {
@@ -30,7 +31,8 @@ public sealed record Demonstrator
     public double LetterErrors { get; init; }
 
     /// <summary>An answer drawn at random.</summary>
-    /// <exception cref="ArgumentException">A probability is outside [0, 1], or the weights do not say which faulty answer to give.</exception>
+    /// <exception cref="ArgumentException">A probability is outside [0, 1], or the weights do not say which faulty answer to
+    /// give.</exception>
     public string Answer(ITask task, string prompt, Rng rng)
     {
         ArgumentNullException.ThrowIfNull(task);
@@ -55,8 +57,8 @@ public sealed record Demonstrator
     }
 
     /// <summary>
-    /// A demonstration of each prompt, in order. Demonstration i depends on the seed, on i and on its prompt alone; give each set of demonstrations
-    /// a seed of its own, or the same places of two sets will be the good ones.
+    /// A demonstration of each prompt, in order. Demonstration i depends on the seed, on i and on its prompt alone; give each set of
+    /// demonstrations a seed of its own, or the same places of two sets will be the good ones.
     /// </summary>
     public Example[] Demonstrate(IReadOnlyList<TaskPrompt> prompts, ITokenizer tokenizer, ulong seed)
     {
@@ -94,6 +96,7 @@ public sealed record Demonstrator
         if (!(Copy >= 0 && Cut >= 0 && WrongLetter >= 0 && double.IsFinite(Copy + Cut + WrongLetter)))
             throw new ArgumentException($"Copy = {Copy}, Cut = {Cut}, WrongLetter = {WrongLetter}: weights are finite and not negative.");
         if (Good < 1 && Copy + Cut + WrongLetter == 0)
-            throw new ArgumentException($"Good is {Good}, but Copy, Cut and WrongLetter are all 0: give one of them weight, so that there is a faulty answer to give.");
+            throw new ArgumentException($"Good is {Good}, but Copy, Cut and WrongLetter are all 0: give one of them weight, so that there "
+                + "is a faulty answer to give.");
     }
 }

@@ -34,14 +34,15 @@ public interface ITask
     bool Verify(string prompt, string response) => string.Equals(response, Answer(prompt), StringComparison.Ordinal);
 
     /// <summary>The score of each response to its prompt, in [0, 1]: by default 1 for a right one and 0 for any other.</summary>
-    double[] Score(IReadOnlyList<(string Prompt, string Response)> answers) => [.. answers.Select(a => Verify(a.Prompt, a.Response) ? 1.0 : 0)];
+    double[] Score(IReadOnlyList<(string Prompt, string Response)> answers) =>
+        [.. answers.Select(a => Verify(a.Prompt, a.Response) ? 1.0 : 0)];
 
     /// <summary>The prompt as tokens: by default the begin token and the text.</summary>
     int[] Encode(string prompt, ITokenizer tokenizer) => tokenizer.EncodePrompt(prompt);
 
     /// <summary>
-    /// What the prompt asks about, which a lazy demonstrator copies instead of answering: by default what stands between the first colon and
-    /// a final equals sign.
+    /// What the prompt asks about, which a lazy demonstrator copies instead of answering: by default what stands between the first colon
+    /// and a final equals sign.
     /// </summary>
     string Input(string prompt)
     {

@@ -6,16 +6,18 @@ namespace MiniTransformer.Data.Tasks;
 public sealed record PromptSplitSizes(int Evaluation = 500, int Validation = 400, int Reinforcement = 3000, int Demonstrations = 3000);
 
 /// <summary>
-/// Prompts of some tasks in parts that share none: what is evaluated was neither demonstrated, nor reinforced, nor in the pretraining corpus. Tasks take
-/// turns, so every part has equally many prompts of each (but for a remainder). Parts are filled in the order evaluation, validation,
-/// reinforcement, demonstrations: the sizes of later parts do not change earlier ones, so numbers measured on them stay comparable.
+/// Prompts of some tasks in parts that share none: what is evaluated was neither demonstrated, nor reinforced, nor in the pretraining
+/// corpus. Tasks take turns, so every part has equally many prompts of each (but for a remainder). Parts are filled in the order
+/// evaluation, validation, reinforcement, demonstrations: the sizes of later parts do not change earlier ones, so numbers measured on them
+/// stay comparable.
 /// </summary>
 public sealed class PromptSplits
 {
     private const ulong PartStream = 0x50415254UL << 32;
     private const ulong CorpusStream = 0x434F5250UL << 32;
 
-    // A draw that repeats a used prompt is made again; after so many repeats in a row the task has, in all likelihood, hardly a prompt left.
+    // A draw that repeats a used prompt is made again; after so many repeats in a row the task has, in all likelihood, hardly a prompt
+    // left.
     private const int MostRepeats = 5_000;
 
     private readonly IReadOnlyList<ITask> tasks;
@@ -50,7 +52,8 @@ public sealed class PromptSplits
     public IReadOnlyList<TaskPrompt> Demonstrations { get; }
 
     /// <summary>
-    /// Prompts for pretraining, none of which is in any part; they may repeat each other. Prompt i depends on the parts, the seed and i alone.
+    /// Prompts for pretraining, none of which is in any part; they may repeat each other. Prompt i depends on the parts, the seed and i
+    /// alone.
     /// </summary>
     /// <exception cref="ArgumentException">A task has no prompt outside the parts.</exception>
     public IReadOnlyList<TaskPrompt> Corpus(int count)
@@ -84,7 +87,8 @@ public sealed class PromptSplits
             if (!used.Contains(prompt)) return new TaskPrompt(task, prompt);
         }
 
-        throw new ArgumentException($"Task {task.Name} gave no new prompt in {MostRepeats} draws after {used.Count} prompts were taken: it has too few different ones. " +
+        throw new ArgumentException($"Task {task.Name} gave no new prompt in {MostRepeats} draws after {used.Count} prompts were taken: it "
+            + "has too few different ones. " +
             "Ask for fewer prompts, or make the words longer or the alphabet larger.");
     }
 }

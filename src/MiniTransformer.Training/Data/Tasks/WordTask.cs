@@ -35,6 +35,7 @@ public sealed class WordTask(string name, string prefix, string description, Fun
             if (word.All(char.IsAsciiLetterLower)) return word;
         }
 
-        throw new ArgumentException($"'{prompt}' is not a prompt of task {name}: needed is '{prefix}:word=' with a word of letters from a to z.", nameof(prompt));
+        throw new ArgumentException($"'{prompt}' is not a prompt of task {name}: needed is '{prefix}:word=' with a word of letters from a "
+            + "to z.", nameof(prompt));
     }
 }

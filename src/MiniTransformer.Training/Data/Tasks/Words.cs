@@ -25,7 +25,8 @@ public sealed record Words(int MinLength = 4, int MaxLength = 6, string Alphabet
     private void Check()
     {
         if (MinLength < 1 || MaxLength < MinLength)
-            throw new ArgumentException($"Words of {MinLength} to {MaxLength} letters are not possible: needed is 1 ≤ MinLength ≤ MaxLength.");
+            throw new ArgumentException($"Words of {MinLength} to {MaxLength} letters are not possible: needed is 1 ≤ MinLength ≤ "
+                + "MaxLength.");
         if (Alphabet.Length == 0 || !Alphabet.All(char.IsAsciiLetterLower) || Alphabet.Distinct().Count() != Alphabet.Length)
             throw new ArgumentException($"The alphabet '{Alphabet}' must be different lower-case letters from a to z, at least one.");
     }

@@ -62,11 +62,13 @@ internal sealed partial class GpuBackend
     }
 
     /// <inheritdoc/>
-    public void KlDivergenceBackward(Storage logits, Storage logZ, Storage reference, Storage referenceLogZ, Storage kl, Storage dkl, Storage dlogits, int rows, int v)
+    public void KlDivergenceBackward(Storage logits, Storage logZ, Storage reference, Storage referenceLogZ, Storage kl, Storage dkl,
+        Storage dlogits, int rows, int v)
     {
         if (rows == 0) return;
         using GpuMachine.Turn turn = machine.Enter();
-        Kernel(static a => new Kernels.Gpu.KlDivergenceBackward(a)).Run(F(logits), F(logZ), F(reference), F(referenceLogZ), F(kl), F(dkl), F(dlogits), rows, v);
+        Kernel(static a => new Kernels.Gpu.KlDivergenceBackward(a))
+            .Run(F(logits), F(logZ), F(reference), F(referenceLogZ), F(kl), F(dkl), F(dlogits), rows, v);
     }
 
     /// <inheritdoc/>
@@ -86,10 +88,12 @@ internal sealed partial class GpuBackend
     }
 
     /// <inheritdoc/>
-    public void Sample(Storage logits, Storage uniforms, Storage ids, Storage logProb, int rows, int v, float temperature, int topK, float topP)
+    public void Sample(Storage logits, Storage uniforms, Storage ids, Storage logProb, int rows, int v, float temperature, int topK,
+        float topP)
     {
         if (rows == 0) return;
         using GpuMachine.Turn turn = machine.Enter();
-        Kernel(static a => new Kernels.Gpu.Sample(a)).Run(F(logits), F(uniforms), I(ids), F(logProb), new SampleOptions(rows, v, temperature, topK, topP));
+        Kernel(static a => new Kernels.Gpu.Sample(a))
+            .Run(F(logits), F(uniforms), I(ids), F(logProb), new SampleOptions(rows, v, temperature, topK, topP));
     }
 }

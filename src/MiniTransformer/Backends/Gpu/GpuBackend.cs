@@ -107,7 +107,8 @@ internal sealed partial class GpuBackend : IBackend
     private static ArrayView<float> F(Storage s) => s.Type == ElementType.F32
         ? ((GpuBuffer)s.Buffer).View.SubView(s.Offset, s.Length)
         : throw new NotSupportedException(
-            $"A frozen weight of {s.Type.Name()} came where float32 is needed: it can be the right factor of a product and the table of an embedding. "
+            $"A frozen weight of {s.Type.Name()} came where float32 is needed: it can be the right factor of a product and the table of an "
+                + "embedding. "
             + "Load the model with trainable: true for float32.");
 
     // The 32-bit words of a matrix of any type, from an even element on.

@@ -34,7 +34,8 @@ public sealed class GpuContext : IDisposable
             else if (device is CLDevice o)
             {
                 bool gpu = (o.DeviceType & CLDeviceType.CL_DEVICE_TYPE_GPU) != 0;
-                string driver = $"{o.PlatformName.Trim()}, {o.CVersion}, {o.VendorName.Trim()}, {(gpu ? "GPU" : "computes on the CPU")}, {o.NumMultiprocessors} units";
+                string driver = $"{o.PlatformName.Trim()}, {o.CVersion}, {o.VendorName.Trim()}, {(gpu ? "GPU" : "computes on the CPU")}, "
+                    + $"{o.NumMultiprocessors} units";
                 devices.Add((new GpuDevice(GpuApi.OpenCl, openCl++, o.Name.Trim(), o.MemorySize, driver, gpu), device));
             }
         }
@@ -56,8 +57,8 @@ public sealed class GpuContext : IDisposable
     public void Dispose() => context.Dispose();
 
     /// <summary>
-    /// How kernels are compiled: with XMath, and at ILGPU's second level of optimisation, at which the product of 128×128 tiles takes 97 registers of a
-    /// GPU instead of 214, and attention 96 to 127 instead of 131 to 162, so that twice as many groups run at once.
+    /// How kernels are compiled: with XMath, and at ILGPU's second level of optimisation, at which the product of 128×128 tiles takes 97
+    /// registers of a GPU instead of 214, and attention 96 to 127 instead of 131 to 162, so that twice as many groups run at once.
     /// </summary>
     internal static Context.Builder ForKernels(Context.Builder builder) => builder.EnableAlgorithms().Optimize(OptimizationLevel.O2);
 
@@ -65,7 +66,9 @@ public sealed class GpuContext : IDisposable
     private Context Create()
     {
         bool cuda = Works("CUDA", "NVIDIA's driver (libcuda.so.1, nvcuda.dll) is not installed, or lists no device", b => b.Cuda());
-        bool openCl = Works("OpenCL", "no OpenCL driver (libOpenCL.so.1, OpenCL.dll) is installed, or none with the generic address space, which ILGPU needs (PoCL has it from version 6 on)", b => b.OpenCL());
+        bool openCl = Works("OpenCL",
+            "no OpenCL driver (libOpenCL.so.1, OpenCL.dll) is installed, or none with the generic address space, which ILGPU needs (PoCL "
+                + "has it from version 6 on)", b => b.OpenCL());
         return Context.Create(b =>
         {
             if (cuda) b.Cuda();
@@ -80,7 +83,8 @@ public sealed class GpuContext : IDisposable
         try
         {
             using Context trial = Context.Create(add);
-            if (trial.Devices.Any(device => device.AcceleratorType != AcceleratorType.CPU)) return true; // ILGPU adds its CPU device to an empty list
+            // ILGPU adds its CPU device to an empty list
+            if (trial.Devices.Any(device => device.AcceleratorType != AcceleratorType.CPU)) return true;
             refused.Add(new RefusedDevice(driver, whyNone));
         }
         catch (Exception e) when (e is not OutOfMemoryException)

@@ -6,8 +6,9 @@ using MiniTransformer.Kernels.Gpu;
 namespace MiniTransformer.Backends.Gpu;
 
 /// <summary>
-/// An opened accelerator with what is shared by all that compute on it: compiled kernels, spare memory, staging memory. Work is submitted to
-/// one in-order queue by one thread at a time: see <see cref="Enter"/>. Disposed of in the order memory, accelerator; the context outlives it.
+/// An opened accelerator with what is shared by all that compute on it: compiled kernels, spare memory, staging memory. Work is submitted
+/// to one in-order queue by one thread at a time: see <see cref="Enter"/>. Disposed of in the order memory, accelerator; the context
+/// outlives it.
 /// </summary>
 internal sealed class GpuMachine : IDisposable
 {
@@ -85,7 +86,9 @@ internal sealed class GpuMachine : IDisposable
         return new GpuBuffer(this, spare.Take(((length * type.Bytes()) + sizeof(float) - 1) / sizeof(float)), length, type);
     }
 
-    /// <summary>Takes back a block: it is kept for the next request of its size. Work under way that reads it is done before any that follows.</summary>
+    /// <summary>
+    /// Takes back a block: it is kept for the next request of its size. Work under way that reads it is done before any that follows.
+    /// </summary>
     public void Return(MemoryBuffer1D<float, Stride1D.Dense> block)
     {
         using Turn turn = Enter();
@@ -104,7 +107,9 @@ internal sealed class GpuMachine : IDisposable
         return ((ArrayView<float>)scratch.View).SubView(0, length);
     }
 
-    /// <summary>Copies to the device without waiting for it: the numbers are put aside first, so that the caller may change them at once.</summary>
+    /// <summary>
+    /// Copies to the device without waiting for it: the numbers are put aside first, so that the caller may change them at once.
+    /// </summary>
     public unsafe void Upload(ReadOnlySpan<byte> from, ArrayView<float> to)
     {
         for (int at = 0; at < from.Length;)
@@ -112,7 +117,8 @@ internal sealed class GpuMachine : IDisposable
             if (staged == StagingBytes) Wait();
             int bytes = Math.Min(from.Length - at, StagingBytes - staged), length = (bytes + sizeof(float) - 1) / sizeof(float);
             from.Slice(at, bytes).CopyTo(new Span<byte>(staging + staged, bytes));
-            to.SubView(at / sizeof(float), length).CopyFromCPUUnsafeAsync(Accelerator.DefaultStream, ref *(float*)(staging + staged), length);
+            to.SubView(at / sizeof(float), length)
+                .CopyFromCPUUnsafeAsync(Accelerator.DefaultStream, ref *(float*)(staging + staged), length);
             staged = (int)Math.Min(StagingBytes, (staged + (long)bytes + 63) / 64 * 64);
             at += bytes;
         }

@@ -26,7 +26,10 @@ internal static class NativeLibraries
 
     private static IntPtr Load(Assembly assembly, string name)
     {
-        if (!OperatingSystem.IsLinux() || !Names.TryGetValue(Path.GetFileNameWithoutExtension(name), out string[]? candidates)) return IntPtr.Zero;
+        if (!OperatingSystem.IsLinux() || !Names.TryGetValue(Path.GetFileNameWithoutExtension(name), out string[]? candidates))
+        {
+            return IntPtr.Zero;
+        }
         foreach (string candidate in candidates)
         {
             if (NativeLibrary.TryLoad(candidate, out IntPtr handle)) return handle;

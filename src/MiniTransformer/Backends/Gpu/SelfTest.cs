@@ -21,10 +21,12 @@ internal static class SelfTest
         CheckLimits(machine);
         var x = new float[Rows * Columns];
         for (int i = 0; i < x.Length; i++) x[i] = (i * 37 % 101 - 50) / 10f;
-        float[] expected = [.. Enumerable.Range(0, Rows).Select(r => Probe.Expected(x.AsSpan(r * Columns, Columns)))], actual = new float[Rows];
+        float[] expected = [.. Enumerable.Range(0, Rows).Select(r => Probe.Expected(x.AsSpan(r * Columns, Columns)))],
+            actual = new float[Rows];
 
         using GpuMachine.Turn turn = machine.Enter();
-        using MemoryBuffer1D<float, ILGPU.Stride1D.Dense> input = machine.Accelerator.Allocate1D(x), output = machine.Accelerator.Allocate1D<float>(Rows);
+        using MemoryBuffer1D<float, ILGPU.Stride1D.Dense> input = machine.Accelerator.Allocate1D(x),
+            output = machine.Accelerator.Allocate1D<float>(Rows);
         machine.Kernel(static a => new Probe(a)).Run(input.View, output.View, Rows, Columns);
         output.View.CopyToCPU(actual);
 
@@ -37,7 +39,8 @@ internal static class SelfTest
         Accelerator accelerator = machine.Accelerator;
         if (accelerator.MaxNumThreadsPerGroup >= Launch.GroupSize && accelerator.MaxSharedMemoryPerGroup >= Launch.SharedBytes) return;
         throw new DeviceException(
-            $"{machine.Device.Specification} ({machine.Device.Name}) allows groups of {accelerator.MaxNumThreadsPerGroup} work items and {accelerator.MaxSharedMemoryPerGroup} bytes of shared memory; " +
+            $"{machine.Device.Specification} ({machine.Device.Name}) allows groups of {accelerator.MaxNumThreadsPerGroup} work items and "
+                + $"{accelerator.MaxSharedMemoryPerGroup} bytes of shared memory; " +
             $"{Launch.GroupSize} and {Launch.SharedBytes} are needed.");
     }
 

@@ -4,8 +4,8 @@ using ILGPU.Runtime;
 namespace MiniTransformer.Backends.Gpu;
 
 /// <summary>
-/// The memory of a device. Blocks that come back are kept, because drivers are slow to allocate and may wait for the device: a request takes
-/// the smallest kept block that is large enough and not more than twice as large.
+/// The memory of a device. Blocks that come back are kept, because drivers are slow to allocate and may wait for the device: a request
+/// takes the smallest kept block that is large enough and not more than twice as large.
 /// </summary>
 internal sealed class SpareMemory(Accelerator accelerator, GpuDevice device) : IDisposable
 {
@@ -84,8 +84,10 @@ internal sealed class SpareMemory(Accelerator accelerator, GpuDevice device) : I
 
     private DeviceException TooMuch(long bytes, Exception? cause)
     {
-        string message = $"{device.Specification} ({device.Name}) has not enough memory: {Mebibytes(bytes)} more were asked for, {Mebibytes(allocated)} of its {Mebibytes(device.Memory)} are in use here. " +
-            "Lower the batch, or compute it in micro-batches; lower the longest response or the model's size; or compute activations twice instead of keeping them (Recompute).";
+        string message = $"{device.Specification} ({device.Name}) has not enough memory: {Mebibytes(bytes)} more were asked for, "
+            + $"{Mebibytes(allocated)} of its {Mebibytes(device.Memory)} are in use here. " +
+            "Lower the batch, or compute it in micro-batches; lower the longest response or the model's size; or compute activations twice "
+                + "instead of keeping them (Recompute).";
         return cause is null ? new DeviceException(message) : new DeviceException(message, cause);
     }
 

@@ -112,7 +112,8 @@ public sealed record LoraOptions
     internal static string[] Paths(TransformerConfig config)
     {
         const string Weight = ".weight";
-        IEnumerable<string> weights = config.ParameterShapes().Select(p => p.Name).Where(name => name.EndsWith(Weight, StringComparison.Ordinal));
+        IEnumerable<string> weights = config.ParameterShapes().Select(p => p.Name)
+            .Where(name => name.EndsWith(Weight, StringComparison.Ordinal));
         return [.. weights.Select(name => name[..^Weight.Length])];
     }
 

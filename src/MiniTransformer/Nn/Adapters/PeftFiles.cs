@@ -171,12 +171,14 @@ public static class PeftFiles
         try
         {
             LoraOptions lora = Fields(folder, config);
-            foreach (string path in LoraOptions.Paths(config).Where(lora.Adapts)) lora.ScaleOf(path); // a pattern may be no regular expression
+            // a pattern may be no regular expression
+            foreach (string path in LoraOptions.Paths(config).Where(lora.Adapts)) lora.ScaleOf(path);
             return lora;
         }
         catch (Exception e) when (e is InvalidOperationException or FormatException or RegexParseException or RegexMatchTimeoutException)
         {
-            throw new InvalidDataException($"{Path.Combine(folder, Config)}: a field has a value of another kind than it should: {e.Message}", e);
+            throw new InvalidDataException($"{Path.Combine(folder, Config)}: a field has a value of another kind than it should: "
+                + $"{e.Message}", e);
         }
     }
 
@@ -190,7 +192,8 @@ public static class PeftFiles
             if (json[flag]?.GetValueKind() == JsonValueKind.True) throw Refused(flag, "true, which is not implemented");
         string[] absent =
         [
-            "layers_to_transform", "layer_replication", "megatron_config", "target_parameters", "trainable_token_indices", "exclude_modules",
+            "layers_to_transform", "layer_replication", "megatron_config", "target_parameters", "trainable_token_indices",
+            "exclude_modules",
             "alora_invocation_tokens",
         ];
         foreach (string field in absent)

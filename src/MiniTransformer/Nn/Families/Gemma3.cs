@@ -35,8 +35,12 @@ internal sealed class Gemma3 : Llama
         (RotaryFields wide, float? local) = Rotary(fields);
         int? window = fields.Has("sliding_window") ? fields.OptionalInt("sliding_window") : 4096;
         int pattern = fields.OptionalInt("sliding_window_pattern") ?? fields.OptionalInt("_sliding_window_pattern") ?? 6;
-        if (pattern < 1) throw new TransformerConfigException("sliding_window_pattern", $"sliding_window_pattern = {pattern} must be at least 1.");
-        IEnumerable<bool> slides = fields.SlidingLayers(sizes.NumLayers) ?? Enumerable.Range(0, sizes.NumLayers).Select(i => (i + 1) % pattern != 0);
+        if (pattern < 1)
+        {
+            throw new TransformerConfigException("sliding_window_pattern", $"sliding_window_pattern = {pattern} must be at least 1.");
+        }
+        IEnumerable<bool> slides = fields.SlidingLayers(sizes.NumLayers)
+            ?? Enumerable.Range(0, sizes.NumLayers).Select(i => (i + 1) % pattern != 0);
         if (window is null && slides.Contains(true))
             throw new TransformerConfigException("sliding_window", "sliding_window is null, but some layers have a window.");
         return sizes with
@@ -78,7 +82,8 @@ internal sealed class Gemma3 : Llama
     private static (RotaryFields Wide, float? Local) Rotary(ConfigFields fields)
     {
         float? local = fields.OptionalFloat("rope_local_base_freq");
-        if (fields.Find("rope_parameters") is not { ValueKind: JsonValueKind.Object } nested || !nested.TryGetProperty(Wide, out JsonElement full))
+        if (fields.Find("rope_parameters") is not { ValueKind: JsonValueKind.Object } nested
+            || !nested.TryGetProperty(Wide, out JsonElement full))
             return (RotaryFields.Read(fields), local);
         foreach (JsonProperty property in nested.EnumerateObject())
         {

@@ -26,11 +26,13 @@ internal sealed partial class Gpt2 : Family
     {
         fields.OneOf("activation_function", "gelu_new", "gelu_pytorch_tanh", "gelu_fast");
         if (fields.OptionalBool("scale_attn_weights") == false)
-            throw new TransformerConfigException("scale_attn_weights", "scale_attn_weights = false is not implemented; scores are divided by √head_dim.");
+            throw new TransformerConfigException("scale_attn_weights",
+                "scale_attn_weights = false is not implemented; scores are divided by √head_dim.");
         if (fields.OptionalBool("scale_attn_by_inverse_layer_idx") == true)
         {
             throw new TransformerConfigException(
-                "scale_attn_by_inverse_layer_idx", "scale_attn_by_inverse_layer_idx = true is not implemented; every layer's scores have one scale.");
+                "scale_attn_by_inverse_layer_idx",
+                "scale_attn_by_inverse_layer_idx = true is not implemented; every layer's scores have one scale.");
         }
 
         int hidden = Size("n_embd", "hidden_size");

@@ -23,7 +23,8 @@ internal sealed class Mistral : Llama
         if (fields.SlidingLayers(sizes.NumLayers) is { } layers && !Array.TrueForAll(layers, slides => slides == window is not null))
         {
             throw ConfigFields.Refused("layer_types", fields.Find("layer_types")!.Value,
-                $"every layer of this family {(window is null ? "sees the whole context without a sliding_window" : "has the sliding_window")}");
+                "every layer of this family "
+                    + $"{(window is null ? "sees the whole context without a sliding_window" : "has the sliding_window")}");
         }
 
         return sizes with

@@ -29,7 +29,8 @@ internal class Qwen2 : Llama
         int from = fields.OptionalInt("max_window_layers") ?? 28;
         bool[]? named = fields.SlidingLayers(sizes.NumLayers);
         if (!slides && named is not null && named.Contains(true))
-            throw ConfigFields.Refused("layer_types", fields.Find("layer_types")!.Value, "without use_sliding_window no layer has a window");
+            throw ConfigFields.Refused("layer_types", fields.Find("layer_types")!.Value,
+                "without use_sliding_window no layer has a window");
         return sizes with
         {
             MaxPositions = fields.OptionalInt("max_position_embeddings") ?? 32768,
@@ -38,7 +39,9 @@ internal class Qwen2 : Llama
             {
                 ModelType = ModelType,
                 Scaling = rotary.Scaling,
-                Windows = slides ? ConfigFields.Windows(window, named ?? Enumerable.Range(0, sizes.NumLayers).Select(i => i >= from)) : null,
+                Windows = slides
+                    ? ConfigFields.Windows(window, named ?? Enumerable.Range(0, sizes.NumLayers).Select(i => i >= from))
+                    : null,
             }),
         };
     }
@@ -50,7 +53,8 @@ internal class Qwen2 : Llama
         json.Rotary(config.RopeTheta, config.Form.Scaling);
         json.Windows(config);
         json.Bool("use_sliding_window", config.Form.Windows is not null);
-        json.Int("max_window_layers", Enumerable.Range(0, config.NumLayers).TakeWhile(i => config.Form.Windows is not { } w || w[i] == 0).Count());
+        json.Int("max_window_layers", Enumerable.Range(0, config.NumLayers).TakeWhile(i => config.Form.Windows is not { } w || w[i] == 0)
+            .Count());
     }
 
     /// <summary>The form with the family's biases and head norms. A false attention_bias means nothing in Qwen2, as no field takes the

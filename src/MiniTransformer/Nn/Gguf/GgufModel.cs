@@ -23,9 +23,11 @@ public static class GgufModel
         string architecture = Architecture(model.Config);
         TransformerConfig config = model.Config;
         if (architecture == "qwen2" && config.NumHeads * config.HeadDim != config.HiddenSize)
-            throw new NotSupportedException($"head_dim = {config.HeadDim}: llama.cpp's qwen2 has heads of hidden_size / num_attention_heads alone.");
+            throw new NotSupportedException($"head_dim = {config.HeadDim}: llama.cpp's qwen2 has heads of hidden_size / "
+                + "num_attention_heads alone.");
         TensorData[] tensors = [.. GgufTensors.Of(model, type)];
-        ElementType most = tensors.Where(tensor => tensor.Shape.Length == 2).GroupBy(tensor => tensor.Type).MaxBy(group => group.Count())!.Key;
+        ElementType most = tensors.Where(tensor => tensor.Shape.Length == 2).GroupBy(tensor => tensor.Type)
+            .MaxBy(group => group.Count())!.Key;
         List<(string, object)> fields =
         [
             ("general.architecture", architecture), ("general.type", "model"),
@@ -57,7 +59,8 @@ public static class GgufModel
         yield return Key("attention.head_count_kv", (uint)config.NumKeyValueHeads);
         yield return Key("attention.key_length", (uint)config.HeadDim);
         yield return Key("attention.value_length", (uint)config.HeadDim);
-        yield return Key(form.Norm == NormKind.Layer ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", config.RmsNormEps);
+        yield return Key(form.Norm == NormKind.Layer ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon",
+            config.RmsNormEps);
         if (form.LearnedPositions) yield break;
         yield return Key("rope.dimension_count", (uint)config.HeadDim);
         yield return Key("rope.freq_base", config.RopeTheta);
@@ -77,11 +80,13 @@ public static class GgufModel
         (string, object) Key(string name, object value) => ($"{architecture}.{name}", value);
     }
 
-    // llama.cpp knows windows of Gemma's layers alone. Of another family they make no difference up to the smallest, and that is the context.
+    // llama.cpp knows windows of Gemma's layers alone. Of another family they make no difference up to the smallest, and that is the
+    // context.
     private static int Context(TransformerConfig config, string architecture)
     {
         if (config.Form.Windows is not { } windows || architecture == "gemma3") return config.MaxPositions;
-        return Enumerable.Range(0, windows.Count).Select(layer => windows[layer]).Where(window => window > 0).Append(config.MaxPositions).Min();
+        return Enumerable.Range(0, windows.Count).Select(layer => windows[layer]).Where(window => window > 0).Append(config.MaxPositions)
+            .Min();
     }
 
     private static int Window(TransformerConfig config) =>

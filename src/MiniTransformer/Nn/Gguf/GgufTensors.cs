@@ -5,8 +5,9 @@ using MiniTransformer.IO;
 namespace MiniTransformer.Nn.Gguf;
 
 /// <summary>
-/// A model's parameters under llama.cpp's names and in its layout. Its Llama rotates neighbours (2i, 2i + 1) where Hugging Face's rotates the halves
-/// (i, i + D/2), so that rows of queries and keys change places; it has no norm with 1 + w, so that 1 is added; GPT-2's queries, keys and values are one.
+/// A model's parameters under llama.cpp's names and in its layout. Its Llama rotates neighbours (2i, 2i + 1) where Hugging Face's rotates
+/// the halves (i, i + D/2), so that rows of queries and keys change places; it has no norm with 1 + w, so that 1 is added; GPT-2's queries,
+/// keys and values are one.
 /// </summary>
 internal static class GgufTensors
 {
@@ -37,7 +38,8 @@ internal static class GgufTensors
         {
             // llama.cpp divides a frequency by its factor.
             int d = config.HeadDim;
-            float[] factors = [.. Enumerable.Range(0, d / 2).Select(i => Math.Pow(config.RopeTheta, -2.0 * i / d)).Select(plain => (float)(plain / scaling.Stretch(plain)))];
+            float[] factors = [.. Enumerable.Range(0, d / 2).Select(i => Math.Pow(config.RopeTheta, -2.0 * i / d))
+                .Select(plain => (float)(plain / scaling.Stretch(plain)))];
             yield return new TensorData("rope_freqs.weight", [d / 2], factors);
         }
     }
@@ -47,7 +49,10 @@ internal static class GgufTensors
         string[] path = parameter.Split('.');
         string kind = path[^1];
         if (path is ["lm_head", _]) return "output.weight";
-        if (path is ["model", var whole, _]) return $"{whole switch { "embed_tokens" => "token_embd", "embed_positions" => "position_embd", _ => "output_norm" }}.{kind}";
+        if (path is ["model", var whole, _])
+        {
+            return $"{whole switch { "embed_tokens" => "token_embd", "embed_positions" => "position_embd", _ => "output_norm" }}.{kind}";
+        }
         string part = path[^2] switch
         {
             "input_layernorm" => "attn_norm",

@@ -7,8 +7,8 @@ using ByteFallback = MiniTransformer.Text.Bpe.Decoder.ByteFallback;
 namespace MiniTransformer.Nn.Gguf;
 
 /// <summary>
-/// A tokenizer as llama.cpp has it: byte-level merges ("gpt2") cut by a named pattern, or pieces with scores ("llama"), where the piece of the highest
-/// score is made first: the score is minus the rank of its merge. Ids that have no token are unused ones.
+/// A tokenizer as llama.cpp has it: byte-level merges ("gpt2") cut by a named pattern, or pieces with scores ("llama"), where the piece of
+/// the highest score is made first: the score is minus the rank of its merge. Ids that have no token are unused ones.
 /// </summary>
 internal static class GgufVocabulary
 {
@@ -16,7 +16,8 @@ internal static class GgufVocabulary
 
     // Our own conversations, <role>text<end>, after the begin token.
     private const string OwnTemplate =
-        "{% for message in messages %}<{{ message.role }}>{{ message.content }}<end>{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}";
+        "{% for message in messages %}<{{ message.role }}>{{ message.content }}<end>{% endfor %}{% if add_generation_prompt "
+            + "%}<assistant>{% endif %}";
 
     // What cuts words, as the file writes it, and llama.cpp's name for it.
     private static readonly (string Fragment, string Name)[] Patterns =
@@ -32,7 +33,8 @@ internal static class GgufVocabulary
     public static IEnumerable<(string, object)> Of(ITokenizer? tokenizer, TransformerConfig config)
     {
         if (tokenizer is null) return [("tokenizer.ggml.model", "no_vocab")];
-        BpeTokenizer bpe = tokenizer as BpeTokenizer ?? (BpeTokenizer)BpeTokenizer.Read(Encoding.UTF8.GetBytes(ByteTokenizerFile.Content)).With(tokenizer.Tokens);
+        BpeTokenizer bpe = tokenizer as BpeTokenizer
+            ?? (BpeTokenizer)BpeTokenizer.Read(Encoding.UTF8.GetBytes(ByteTokenizerFile.Content)).With(tokenizer.Tokens);
         string? template = tokenizer is ByteTokenizer ? OwnTemplate : Template(config);
         return [.. Keys(bpe, config), .. template is null ? [] : (IEnumerable<(string, object)>)[("tokenizer.chat_template", template)]];
     }
@@ -57,7 +59,10 @@ internal static class GgufVocabulary
         bool bytes = json.Model.WritesBytes;
         yield return ("tokenizer.ggml.model", bytes ? "gpt2" : "llama");
         if (bytes) yield return ("tokenizer.ggml.pre", PatternName(json.Source));
-        else if (!json.Model.ByteFallback) throw new NotSupportedException("model.byte_fallback is false: llama.cpp has no such tokenizer without bytes.");
+        else if (!json.Model.ByteFallback)
+        {
+            throw new NotSupportedException("model.byte_fallback is false: llama.cpp has no such tokenizer without bytes.");
+        }
         yield return ("tokenizer.ggml.tokens", tokens);
         yield return ("tokenizer.ggml.token_type", types);
         if (bytes) yield return ("tokenizer.ggml.merges", Array.ConvertAll(json.Model.Merges, merge => $"{merge.Left} {merge.Right}"));
@@ -73,7 +78,10 @@ internal static class GgufVocabulary
         if (special.Ends.First is { } end) yield return ("tokenizer.ggml.eos_token_id", (uint)end);
         if (special.Ends.Count > 1) yield return ("tokenizer.ggml.eot_token_id", (uint)special.Ends[1]);
         if (special.Pad is { } pad) yield return ("tokenizer.ggml.padding_token_id", (uint)pad);
-        if (json.Model.Unknown is { } unknown && Array.IndexOf(tokens, unknown) is var found and >= 0) yield return ("tokenizer.ggml.unknown_token_id", (uint)found);
+        if (json.Model.Unknown is { } unknown && Array.IndexOf(tokens, unknown) is var found and >= 0)
+        {
+            yield return ("tokenizer.ggml.unknown_token_id", (uint)found);
+        }
         yield return ("tokenizer.ggml.add_bos_token", json.Before.Length > 0);
         yield return ("tokenizer.ggml.add_eos_token", json.After.Length > 0);
     }
@@ -81,8 +89,12 @@ internal static class GgufVocabulary
     private static float[] Scores(TokenizerJson json, string[] tokens, int[] types)
     {
         Dictionary<string, int> ranks = [];
-        for (int rank = 0; rank < json.Model.Merges.Length; rank++) ranks.TryAdd(json.Model.Merges[rank].Left + json.Model.Merges[rank].Right, rank);
-        return [.. tokens.Select((token, id) => types[id] == Normal ? -(float)ranks.GetValueOrDefault(token, json.Model.Merges.Length + id) : 0f)];
+        for (int rank = 0; rank < json.Model.Merges.Length; rank++)
+        {
+            ranks.TryAdd(json.Model.Merges[rank].Left + json.Model.Merges[rank].Right, rank);
+        }
+        return [.. tokens.Select((token, id) =>
+            types[id] == Normal ? -(float)ranks.GetValueOrDefault(token, json.Model.Merges.Length + id) : 0f)];
     }
 
     private static string PatternName(string preTokenizer)
@@ -103,7 +115,11 @@ internal static class GgufVocabulary
         if (config.Companions.Find("chat_template.jinja") is { } file) return Encoding.UTF8.GetString(file);
         if (config.Companions.Find(TokenizerFile.ConfigFileName) is not { } bytes) return null;
         using JsonDocument document = JsonDocument.Parse(bytes);
-        if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("chat_template", out JsonElement template)) return null;
+        if (document.RootElement.ValueKind != JsonValueKind.Object
+            || !document.RootElement.TryGetProperty("chat_template", out JsonElement template))
+        {
+            return null;
+        }
         if (template.ValueKind == JsonValueKind.String) return template.GetString();
 
         // Several by name: the one for chats.

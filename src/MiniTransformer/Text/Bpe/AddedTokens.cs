@@ -8,7 +8,8 @@ namespace MiniTransformer.Text.Bpe;
 /// <param name="StripsRight">White space after it belongs to it.</param>
 /// <param name="Normalized">It is looked for after the text was normalized, in its normalized form.</param>
 /// <param name="SingleWord">It counts only where no letter or digit touches it.</param>
-internal sealed record AddedToken(string Content, int Id, bool Special, bool StripsLeft, bool StripsRight, bool Normalized, bool SingleWord);
+internal sealed record AddedToken(string Content, int Id, bool Special, bool StripsLeft, bool StripsRight, bool Normalized,
+    bool SingleWord);
 
 /// <summary>Finds added tokens in texts, leftmost and of those the longest first, by a tree of their characters.</summary>
 internal sealed class AddedTokens
@@ -39,7 +40,10 @@ internal sealed class AddedTokens
         }
     }
 
-    /// <summary>Cuts a text at the added tokens in it; at those alone that count where they stand, from one character of the original text up to another.</summary>
+    /// <summary>
+    /// Cuts a text at the added tokens in it; at those alone that count where they stand, from one character of the original text up to
+    /// another.
+    /// </summary>
     public void Split(AlignedText source, List<Piece> pieces, Func<AddedToken, int, int, bool>? counts = null)
     {
         string text = source.Text;

@@ -30,7 +30,8 @@ internal sealed class AlignedText
     public AlignedText Part(int start, int length)
     {
         if (start == 0 && length == Text.Length) return this;
-        return new AlignedText(Text.Substring(start, length), shift + start, origins?.AsSpan(start, length + 1).ToArray(), Continues && start == 0);
+        return new AlignedText(Text.Substring(start, length), shift + start, origins?.AsSpan(start, length + 1).ToArray(), Continues
+            && start == 0);
     }
 
     /// <summary>A changed text, written from the start to the end.</summary>

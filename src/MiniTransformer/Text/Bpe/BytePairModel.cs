@@ -37,9 +37,9 @@ internal sealed record BytePairSettings
 }
 
 /// <summary>
-/// Byte-pair encoding: a word begins as its characters, and the two neighbours whose merge has the lowest rank become one token, until none is
-/// left. A heap of possible merges over a linked list makes it n log n in the word's length. Words that came before are remembered. A long
-/// text that nothing has cut (Llama 2 has no words) is cut where no merge could ever cross, which changes no token.
+/// Byte-pair encoding: a word begins as its characters, and the two neighbours whose merge has the lowest rank become one token, until none
+/// is left. A heap of possible merges over a linked list makes it n log n in the word's length. Words that came before are remembered. A
+/// long text that nothing has cut (Llama 2 has no words) is cut where no merge could ever cross, which changes no token.
 /// </summary>
 internal sealed class BytePairModel
 {
@@ -65,7 +65,10 @@ internal sealed class BytePairModel
         for (int rank = 0; rank < merged.Length; rank++)
         {
             (string left, string right) = settings.Merges[rank];
-            if (right.Length < settings.Prefix.Length) throw new InvalidDataException($"merge {rank} ends in '{right}', which is shorter than the prefix of a word's parts");
+            if (right.Length < settings.Prefix.Length)
+            {
+                throw new InvalidDataException($"merge {rank} ends in '{right}', which is shorter than the prefix of a word's parts");
+            }
             merged[rank] = Token(left + right[settings.Prefix.Length..], rank);
             ranks.Set(Token(left, rank), Token(right, rank), rank);
         }
@@ -114,7 +117,8 @@ internal sealed class BytePairModel
 
     private int Token(string text, int rank) => settings.Vocabulary.TryGetValue(text, out int id)
         ? id
-        : throw new InvalidDataException($"merge {rank} (of '{settings.Merges[rank].Left}' and '{settings.Merges[rank].Right}') names the token '{text}', which the vocabulary has not");
+        : throw new InvalidDataException($"merge {rank} (of '{settings.Merges[rank].Left}' and '{settings.Merges[rank].Right}') names the "
+            + $"token '{text}', which the vocabulary has not");
 
     private Word Remembered(ReadOnlySpan<char> text, bool whole)
     {
@@ -156,7 +160,9 @@ internal sealed class BytePairModel
                 if (unknown is null)
                 {
                     throw new ArgumentException($"The text has '{character}' (U+{codePoint:X4}), for which the tokenizer has no token" +
-                        (settings.Unknown is null ? ", nor one for what it does not know." : $", and its unknown token '{settings.Unknown}' is not in its vocabulary."));
+                        (settings.Unknown is null
+                            ? ", nor one for what it does not know."
+                            : $", and its unknown token '{settings.Unknown}' is not in its vocabulary."));
                 }
 
                 if (!settings.FuseUnknown) Flush();
@@ -176,7 +182,9 @@ internal sealed class BytePairModel
     // As Hugging Face does it, an unknown character before these bytes is written after them.
     private static bool AddBytes(ReadOnlySpan<char> character, int[] byteIds, SymbolList symbols)
     {
-        Span<byte> bytes = stackalloc byte[Encoding.UTF8.GetMaxByteCount(character.Length) is var most and <= 256 ? most : throw new InvalidOperationException()];
+        Span<byte> bytes = stackalloc byte[Encoding.UTF8.GetMaxByteCount(character.Length) is var most and <= 256
+            ? most
+            : throw new InvalidOperationException()];
         bytes = bytes[..Encoding.UTF8.GetBytes(character, bytes)];
         foreach (byte value in bytes)
         {

@@ -6,7 +6,9 @@ namespace MiniTransformer.Text.Bpe;
 /// <summary>Turns the texts of tokens back into the text that they came from.</summary>
 internal abstract class Decoder
 {
-    /// <summary>The texts of tokens, rewritten; <paramref name="continues"/>: they go on from others, and nothing is taken off their beginning.</summary>
+    /// <summary>
+    /// The texts of tokens, rewritten; <paramref name="continues"/>: they go on from others, and nothing is taken off their beginning.
+    /// </summary>
     public abstract List<string> Decode(List<string> tokens, bool continues);
 
     /// <summary>One after the other.</summary>
@@ -32,7 +34,9 @@ internal abstract class Decoder
 
         /// <summary>The byte that a token stands for, or null.</summary>
         public static byte? Byte(string token) => token.Length == 6 && token.StartsWith("<0x", StringComparison.Ordinal) && token[5] == '>'
-            && byte.TryParse(token.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out byte value) ? value : null;
+            && byte.TryParse(token.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out byte value)
+            ? value
+            : null;
 
         /// <inheritdoc/>
         public override List<string> Decode(List<string> tokens, bool continues)
@@ -92,7 +96,8 @@ internal abstract class Decoder
     public sealed class Strip(char content, int start, int stop) : Decoder
     {
         /// <inheritdoc/>
-        public override List<string> Decode(List<string> tokens, bool continues) => [.. tokens.Select((token, i) => Stripped(token, continues && i == 0))];
+        public override List<string> Decode(List<string> tokens, bool continues) =>
+            [.. tokens.Select((token, i) => Stripped(token, continues && i == 0))];
 
         private string Stripped(string token, bool keepsStart)
         {

@@ -52,7 +52,11 @@ internal readonly record struct JsonField(JsonElement Value, string Path)
     {
         foreach (JsonProperty property in Value.EnumerateObject())
         {
-            if (property.Name == "type" || known.Contains(property.Name) || property.Value.ValueKind is JsonValueKind.Null or JsonValueKind.False) continue;
+            if (property.Name == "type" || known.Contains(property.Name)
+                || property.Value.ValueKind is JsonValueKind.Null or JsonValueKind.False)
+            {
+                continue;
+            }
             throw new NotSupportedException($"the field '{(Path.Length == 0 ? "" : Path + ".")}{property.Name}' is not implemented.");
         }
     }
@@ -61,7 +65,8 @@ internal readonly record struct JsonField(JsonElement Value, string Path)
     public InvalidDataException Wrong(string why) => new(Path.Length == 0 ? $"{why}." : $"field '{Path}': {why}.");
 
     /// <summary>The field's value is not implemented.</summary>
-    public NotSupportedException Refused(string what, string known) => new($"the field '{Path}' is {Shown(what)}, which is not implemented; implemented: {known}.");
+    public NotSupportedException Refused(string what, string known) =>
+        new($"the field '{Path}' is {Shown(what)}, which is not implemented; implemented: {known}.");
 
     private string ReadText()
     {

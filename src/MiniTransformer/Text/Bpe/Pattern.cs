@@ -2,8 +2,8 @@ namespace MiniTransformer.Text.Bpe;
 
 /// <summary>
 /// A regular expression in Oniguruma's syntax (what Hugging Face's tokenizers use), matched over code points: .NET's own works on halves of
-/// surrogate pairs and folds cases otherwise. Tries alternatives in order and backtracks with a stack of its own, so that neither a long text
-/// nor a malicious pattern exhausts the thread's; the number of steps is bounded.
+/// surrogate pairs and folds cases otherwise. Tries alternatives in order and backtracks with a stack of its own, so that neither a long
+/// text nor a malicious pattern exhausts the thread's; the number of steps is bounded.
 /// </summary>
 internal sealed class Pattern : IDelimiter
 {
@@ -38,7 +38,8 @@ internal sealed class Pattern : IDelimiter
         }
     }
 
-    // A way that is left to try: the step, the position, and, where a repetition took many, the position that it gives back down to (else −1).
+    // A way that is left to try: the step, the position, and, where a repetition took many, the position that it gives back down to (else
+    // −1).
     private readonly record struct Way(int Step, int Position, int Floor);
 
     private sealed class Attempt(Pattern pattern, int length)
@@ -54,7 +55,11 @@ internal sealed class Pattern : IDelimiter
             int bottom = count;
             while (true)
             {
-                if (--budget < 0) throw new ArgumentException($"The tokenizer's regular expression '{pattern.source}' takes too many steps on this text.");
+                if (--budget < 0)
+                {
+                    throw new ArgumentException($"The tokenizer's regular expression '{pattern.source}' takes too many steps on this "
+                        + "text.");
+                }
                 ref readonly PatternStep now = ref steps[step];
                 switch (now.Operation)
                 {

@@ -1,6 +1,8 @@
 namespace MiniTransformer.Text.Bpe;
 
-/// <summary>How often the engine tries a repetition first: as often as it can, as seldom, or as often as it can without ever giving back.</summary>
+/// <summary>
+/// How often the engine tries a repetition first: as often as it can, as seldom, or as often as it can without ever giving back.
+/// </summary>
 internal enum Greed
 {
     Greedy,
@@ -49,7 +51,8 @@ internal abstract record PatternNode
     {
         Set => (1, 1),
         Sequence sequence => sequence.Parts.Aggregate((0, 0), (sum, part) => Sum(sum, part.Length)),
-        Choice choice => choice.Options.Select(option => option.Length).Aggregate((a, b) => (Math.Min(a.Least, b.Least), Larger(a.Most, b.Most))),
+        Choice choice => choice.Options.Select(option => option.Length)
+            .Aggregate((a, b) => (Math.Min(a.Least, b.Least), Larger(a.Most, b.Most))),
         Repeat repeat => (Times(repeat.Least, repeat.Body.Length.Least), Times(repeat.Most, repeat.Body.Length.Most)),
         Atomic atomic => atomic.Body.Length,
         _ => (0, 0),

@@ -1,7 +1,8 @@
 namespace MiniTransformer.Text.Bpe;
 
 /// <summary>One step of a compiled pattern. What A and B mean depends on the operation: addresses of steps, or counts.</summary>
-internal readonly record struct PatternStep(PatternOperation Operation, int A = 0, int B = 0, CharacterSet? Set = null, Greed Greed = Greed.Greedy);
+internal readonly record struct PatternStep(PatternOperation Operation, int A = 0, int B = 0, CharacterSet? Set = null,
+    Greed Greed = Greed.Greedy);
 
 /// <summary>What a step does.</summary>
 internal enum PatternOperation
@@ -61,7 +62,10 @@ internal sealed class PatternProgram
 
     private int Add(PatternStep step)
     {
-        if (steps.Count >= MostSteps) throw new NotSupportedException($"the regular expression '{pattern}' takes more than {MostSteps} steps, which is too large.");
+        if (steps.Count >= MostSteps)
+        {
+            throw new NotSupportedException($"the regular expression '{pattern}' takes more than {MostSteps} steps, which is too large.");
+        }
         steps.Add(step);
         return steps.Count - 1;
     }

@@ -3,8 +3,9 @@ using System.Globalization;
 namespace MiniTransformer.Text.Bpe;
 
 /// <summary>
-/// Reads a regular expression in Oniguruma's syntax, which tokenizer.json uses: alternatives, sequences, repetitions (greedy, lazy, possessive),
-/// groups, flags i and m, look-around, anchors; sets by <see cref="PatternSetReader"/>. Groups capture nothing, and back references are refused.
+/// Reads a regular expression in Oniguruma's syntax, which tokenizer.json uses: alternatives, sequences, repetitions (greedy, lazy,
+/// possessive), groups, flags i and m, look-around, anchors; sets by <see cref="PatternSetReader"/>. Groups capture nothing, and back
+/// references are refused.
 /// </summary>
 internal sealed class PatternReader
 {
@@ -154,7 +155,8 @@ internal sealed class PatternReader
     {
         int close = text.IndexOf(')');
         string inside = close < 0 ? "" : text.Upto(close);
-        if (!inside.StartsWith("(?", StringComparison.Ordinal) || inside.Length < 3 || inside.Any(c => !char.IsAsciiLetter(c) && c is not ('-' or '(' or '?')))
+        if (!inside.StartsWith("(?", StringComparison.Ordinal) || inside.Length < 3
+            || inside.Any(c => !char.IsAsciiLetter(c) && c is not ('-' or '(' or '?')))
             return false;
         text.Skip(2);
         flags = ReadFlags(flags);

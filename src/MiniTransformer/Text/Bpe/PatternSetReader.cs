@@ -13,7 +13,8 @@ internal sealed class PatternSetReader(PatternText text)
     private int depth;
 
     /// <summary>Reads one set.</summary>
-    /// <param name="ignoreCase">A character or a class also has the other cases of its letters (before it is negated); \s or \p{Lu} alone has not.</param>
+    /// <param name="ignoreCase">A character or a class also has the other cases of its letters (before it is negated); \s or \p{Lu} alone
+    /// has not.</param>
     public Func<int, bool> Read(bool ignoreCase)
     {
         if (text.Take('[')) return ReadClass(ignoreCase);

@@ -65,7 +65,8 @@ internal sealed class PatternText(string pattern)
     public InvalidDataException Wrong(string why) => new($"the regular expression {Shown} is wrong at character {position + 1}: {why}.");
 
     /// <summary>It uses what is not implemented.</summary>
-    public NotSupportedException Refused(string what) => new($"the regular expression {Shown} uses {what} at character {position + 1}, which is not implemented.");
+    public NotSupportedException Refused(string what) =>
+        new($"the regular expression {Shown} uses {what} at character {position + 1}, which is not implemented.");
 
     private string Shown => pattern.Length <= 200 ? $"'{pattern}'" : $"'{pattern[..200]}…'";
 }

@@ -45,7 +45,8 @@ internal abstract class PreTokenizer
     public sealed class ByteLevel(bool addPrefixSpace, bool splits, bool writesBytes) : PreTokenizer
     {
         private static readonly Lazy<Splitting> Words = new(() => new Splitting(
-            new Pattern(@"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"), SplitBehavior.Isolated, invert: false));
+            new Pattern(@"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"), SplitBehavior.Isolated,
+            invert: false));
 
         /// <inheritdoc/>
         public override void Split(Piece piece, List<Piece> words)

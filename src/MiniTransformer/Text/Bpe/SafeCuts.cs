@@ -1,9 +1,10 @@
 namespace MiniTransformer.Text.Bpe;
 
 /// <summary>
-/// Where a text may be cut without changing a token. A token that covers the border of characters x and y was made by a merge whose left part
-/// ends in x and whose right part begins with y; where no merge has that, none covers it. Both must have a token, so that neither bytes nor
-/// fused unknown characters cross. The pairs are kept as bits by hash: a collision forbids a cut that would be safe, never the contrary.
+/// Where a text may be cut without changing a token. A token that covers the border of characters x and y was made by a merge whose left
+/// part ends in x and whose right part begins with y; where no merge has that, none covers it. Both must have a token, so that neither
+/// bytes nor fused unknown characters cross. The pairs are kept as bits by hash: a collision forbids a cut that would be safe, never the
+/// contrary.
 /// </summary>
 internal sealed class SafeCuts
 {
@@ -32,7 +33,10 @@ internal sealed class SafeCuts
         for (int i = start + 1; i < text.Length; i++)
         {
             char before = text[i - 1], after = text[i];
-            if (IsKnown(before) && IsKnown(after) && Hash(before, after) is var hash && (crossed[hash >> 6] >> (hash & 63) & 1) == 0) return i;
+            if (IsKnown(before) && IsKnown(after) && Hash(before, after) is var hash && (crossed[hash >> 6] >> (hash & 63) & 1) == 0)
+            {
+                return i;
+            }
         }
 
         return text.Length;

@@ -21,8 +21,8 @@ internal sealed class SymbolList(int capacity)
     }
 
     /// <summary>
-    /// Merges neighbours, lowest rank first. A merge that was noted and whose symbols have changed since still counts if what stands there now
-    /// becomes the same token, as Hugging Face's library has it.
+    /// Merges neighbours, lowest rank first. A merge that was noted and whose symbols have changed since still counts if what stands there
+    /// now becomes the same token, as Hugging Face's library has it.
     /// </summary>
     public void MergeAll(PairRanks ranks, int[] merged)
     {

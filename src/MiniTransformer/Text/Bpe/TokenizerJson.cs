@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace MiniTransformer.Text.Bpe;
 
-/// <summary>What a tokenizer.json of byte-pair encoding says, read and checked; truncation and padding, which are a batch's, are left alone.</summary>
+/// <summary>
+/// What a tokenizer.json of byte-pair encoding says, read and checked; truncation and padding, which are a batch's, are left alone.
+/// </summary>
 internal sealed class TokenizerJson
 {
     /// <summary>The model.</summary>
@@ -61,7 +63,8 @@ internal sealed class TokenizerJson
 
     private static BytePairSettings ReadModel(JsonField field)
     {
-        field.Only("dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback", "ignore_merges", "vocab", "merges");
+        field.Only("dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback", "ignore_merges",
+            "vocab", "merges");
         if (field.Optional("dropout") is { } dropout && dropout.Value.ValueKind == JsonValueKind.Number && dropout.Value.GetDouble() != 0)
             throw dropout.Refused(dropout.Value.GetRawText(), "0");
         JsonField vocab = field["vocab"];
@@ -129,7 +132,8 @@ internal sealed class TokenizerJson
     private string?[] ListTexts(JsonField model)
     {
         HashSet<string> added = [.. Added.Select(token => token.Content)];
-        IEnumerable<(string Text, int Id)> all = Model.Vocabulary.Select(token => (token.Key, token.Value)).Concat(Added.Select(token => (token.Content, token.Id)));
+        IEnumerable<(string Text, int Id)> all = Model.Vocabulary.Select(token => (token.Key, token.Value))
+            .Concat(Added.Select(token => (token.Content, token.Id)));
         int ordinary = Model.Vocabulary.Where(token => !added.Contains(token.Key)).Select(token => token.Value).DefaultIfEmpty(-1).Max();
         int size = Math.Max(ordinary, Added.Select(token => token.Id).DefaultIfEmpty(-1).Max()) + 1;
         if (size > 2L * (Model.Vocabulary.Count + Added.Length) + 1000)
@@ -142,7 +146,9 @@ internal sealed class TokenizerJson
         }
 
         int hole = Array.IndexOf(texts, null);
-        return hole < 0 || hole > ordinary ? texts : throw model["vocab"].Wrong($"no token has the id {hole}, and there are ids up to {ordinary}");
+        return hole < 0 || hole > ordinary
+            ? texts
+            : throw model["vocab"].Wrong($"no token has the id {hole}, and there are ids up to {ordinary}");
     }
 
     private void ReadProcessor(JsonField field)
@@ -166,7 +172,8 @@ internal sealed class TokenizerJson
                 After = [.. After, Id(field["sep"].Items.Last())];
                 return;
             default:
-                throw field["type"].Refused(field["type"].Text, "Sequence, ByteLevel, TemplateProcessing, RobertaProcessing, BertProcessing");
+                throw field["type"].Refused(field["type"].Text,
+                    "Sequence, ByteLevel, TemplateProcessing, RobertaProcessing, BertProcessing");
         }
     }
 

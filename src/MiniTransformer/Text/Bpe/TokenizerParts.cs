@@ -1,6 +1,8 @@
 namespace MiniTransformer.Text.Bpe;
 
-/// <summary>Reads the parts of a tokenizer.json that rewrite and cut texts, by their type; what is not implemented is refused by the field's name.</summary>
+/// <summary>
+/// Reads the parts of a tokenizer.json that rewrite and cut texts, by their type; what is not implemented is refused by the field's name.
+/// </summary>
 internal static class TokenizerParts
 {
     /// <summary>The field "normalizer".</summary>
@@ -74,7 +76,8 @@ internal static class TokenizerParts
                 return At(Characters(UnicodeText.IsNumber), digits);
             case "Punctuation":
                 field.Only("behavior");
-                return At(Characters(UnicodeScripts.Punctuation()), field.Optional("behavior") is { } behavior ? ReadBehavior(behavior) : SplitBehavior.Isolated);
+                return At(Characters(UnicodeScripts.Punctuation()),
+                    field.Optional("behavior") is { } behavior ? ReadBehavior(behavior) : SplitBehavior.Isolated);
             case "Whitespace":
                 // Words and runs of other characters; joiners (U+200C, U+200D) are parts of words here.
                 field.Only();
@@ -148,10 +151,13 @@ internal static class TokenizerParts
         bool prefix = field.Flag("add_prefix_space", true);
         if (field.Optional("prepend_scheme") is not { } scheme) return prefix ? "always" : "never";
         if (scheme.Text is not ("always" or "first" or "never")) throw scheme.Refused(scheme.Text, "always, first, never");
-        return prefix || scheme.Text == "never" ? scheme.Text : throw field.Wrong($"prepend_scheme is {scheme.Text} and add_prefix_space false");
+        return prefix || scheme.Text == "never"
+            ? scheme.Text
+            : throw field.Wrong($"prepend_scheme is {scheme.Text} and add_prefix_space false");
     }
 
-    private static SplitBehavior ReadBehavior(JsonField field) => Enum.TryParse(field.Text, out SplitBehavior behavior) && Enum.IsDefined(behavior)
+    private static SplitBehavior ReadBehavior(JsonField field) =>
+        Enum.TryParse(field.Text, out SplitBehavior behavior) && Enum.IsDefined(behavior)
         ? behavior
         : throw field.Refused(field.Text, string.Join(", ", Enum.GetNames<SplitBehavior>()));
 

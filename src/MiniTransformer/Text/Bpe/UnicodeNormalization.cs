@@ -19,7 +19,8 @@ internal enum UnicodeForm
 internal static class UnicodeNormalization
 {
     // Hangul syllables are computed: 19 first, 21 middle and 27 last letters.
-    private const int HangulFirst = 0xAC00, HangulCount = 11172, LetterL = 0x1100, LetterV = 0x1161, LetterT = 0x11A7, CountL = 19, CountV = 21, CountT = 28;
+    private const int HangulFirst = 0xAC00, HangulCount = 11172, LetterL = 0x1100, LetterV = 0x1161, LetterT = 0x11A7, CountL = 19,
+        CountV = 21, CountT = 28;
 
     private static readonly Lazy<Tables> Loaded = new(() => new Tables());
 
@@ -87,7 +88,8 @@ internal static class UnicodeNormalization
             to.Add(new Character(LetterV + syllable % (CountV * CountT) / CountT, 0, origin));
             if (syllable % CountT != 0) to.Add(new Character(LetterT + syllable % CountT, 0, origin));
         }
-        else if (data.Canonical.TryGetValue(codePoint, out int[]? parts) || (compatible && data.Compatible.TryGetValue(codePoint, out parts)))
+        else if (data.Canonical.TryGetValue(codePoint, out int[]? parts)
+            || (compatible && data.Compatible.TryGetValue(codePoint, out parts)))
         {
             foreach (int part in parts) Decompose(part, compatible, origin, to);
         }
@@ -117,7 +119,8 @@ internal static class UnicodeNormalization
         for (int i = 0; i < characters.Count; i++)
         {
             Character character = characters[i];
-            if (starter >= 0 && (last < character.Class || last == 0) && Composed(characters[starter].CodePoint, character.CodePoint) is { } composed)
+            if (starter >= 0 && (last < character.Class || last == 0)
+                && Composed(characters[starter].CodePoint, character.CodePoint) is { } composed)
             {
                 characters[starter] = characters[starter] with { CodePoint = composed };
                 continue;

@@ -17,7 +17,8 @@ internal static class UnicodeText
             else
             {
                 throw new ArgumentException(
-                    $"The text holds half of a surrogate pair (U+{(int)text[i]:X4}) at character {i + 1}; it is not Unicode text and has no bytes.",
+                    $"The text holds half of a surrogate pair (U+{(int)text[i]:X4}) at character {i + 1}; it is not Unicode text and has "
+                        + "no bytes.",
                     nameof(text));
             }
         }
@@ -49,10 +50,12 @@ internal static class UnicodeText
         or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
 
     /// <summary>A decimal digit or another number.</summary>
-    public static bool IsNumber(int c) => Category(c) is UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber;
+    public static bool IsNumber(int c) =>
+        Category(c) is UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber;
 
     /// <summary>Letters, marks, decimal digits, letter numbers, connectors and the circled letters: \w.</summary>
-    public static bool IsWord(int c) => c is >= 0x24B6 and <= 0x24E9 or >= 0x1F130 and <= 0x1F149 or >= 0x1F150 and <= 0x1F169 or >= 0x1F170 and <= 0x1F189
+    public static bool IsWord(int c) =>
+        c is >= 0x24B6 and <= 0x24E9 or >= 0x1F130 and <= 0x1F149 or >= 0x1F150 and <= 0x1F169 or >= 0x1F170 and <= 0x1F189
         || Category(c) is <= UnicodeCategory.EnclosingMark or UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber
             or UnicodeCategory.ConnectorPunctuation;
 
@@ -67,7 +70,8 @@ internal static class UnicodeText
 
     private static readonly string[] CategoryNames =
     [
-        "Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co", "Pc", "Pd", "Ps", "Pe", "Pi",
+        "Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co", "Pc", "Pd", "Ps", "Pe",
+        "Pi",
         "Pf", "Po", "Sm", "Sc", "Sk", "So", "Cn",
     ];
 }

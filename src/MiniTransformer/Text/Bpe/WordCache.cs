@@ -1,8 +1,8 @@
 namespace MiniTransformer.Text.Bpe;
 
 /// <summary>
-/// Words that came before and their tokens. Each text has one place, which the latest word takes, so that memory is bounded; places are read
-/// and written whole, so that threads may share it.
+/// Words that came before and their tokens. Each text has one place, which the latest word takes, so that memory is bounded; places are
+/// read and written whole, so that threads may share it.
 /// </summary>
 internal sealed class WordCache
 {

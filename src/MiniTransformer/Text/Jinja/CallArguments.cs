@@ -1,7 +1,8 @@
 namespace MiniTransformer.Text.Jinja;
 
 /// <summary>
-/// The arguments of a call, a filter or a test. Whoever is called takes them one by one, by position or by name; one that nobody took is an error.
+/// The arguments of a call, a filter or a test. Whoever is called takes them one by one, by position or by name; one that nobody took is an
+/// error.
 /// </summary>
 internal sealed class CallArguments(List<object?> positional, Dictionary<string, object?> named, Callable? caller = null)
 {
@@ -71,7 +72,10 @@ internal sealed class CallArguments(List<object?> positional, Dictionary<string,
     /// <summary>Refuses arguments that nobody took.</summary>
     public void Done(string what)
     {
-        if (next < positional.Count) throw new JinjaValueException($"{what} takes {next} argument(s) here, and {positional.Count} are given.");
+        if (next < positional.Count)
+        {
+            throw new JinjaValueException($"{what} takes {next} argument(s) here, and {positional.Count} are given.");
+        }
         if (named.Count > 0) throw new JinjaValueException($"{what} has no argument '{named.Keys.First()}'.");
     }
 

@@ -20,7 +20,8 @@ internal sealed partial class JinjaInterpreter
             : choice.Else is Node other ? Evaluate(other, scope) : new Undefined("an if without else that does not hold"),
         Attribute attribute => Attribute(Evaluate(attribute.Target, scope), attribute, isCalled: false),
         Item item => JinjaOperators.Item(Evaluate(item.Target, scope), Evaluate(item.Index, scope)),
-        Slice slice => JinjaOperators.Slice(Evaluate(slice.Target, scope), Bound(slice.From, scope), Bound(slice.To, scope), Bound(slice.By, scope)),
+        Slice slice =>
+            JinjaOperators.Slice(Evaluate(slice.Target, scope), Bound(slice.From, scope), Bound(slice.To, scope), Bound(slice.By, scope)),
         Call call => Invoke(call, scope, caller),
         Filter filter => ApplyFilter(filter.Id, Evaluate(filter.Input, scope), Arguments(filter.Arguments, scope)),
         Test test => ApplyTest(test.Id, Evaluate(test.Input, scope), Arguments(test.Arguments, scope)),
@@ -90,7 +91,9 @@ internal sealed partial class JinjaInterpreter
             case JinjaNamespace names:
                 return names.Values.TryGetValue(name, out object? value) ? value : new Undefined($"'{name}' of the namespace");
             case JinjaDict dict when !isCalled || JinjaMethods.Find(dict, name) is null:
-                return dict.TryGetValue(MarkedText.Of(name), out object? found) ? found : JinjaMethods.Find(dict, name) ?? (object)new Undefined($"key '{name}'");
+                return dict.TryGetValue(MarkedText.Of(name), out object? found)
+                    ? found
+                    : JinjaMethods.Find(dict, name) ?? (object)new Undefined($"key '{name}'");
             default:
                 return JinjaMethods.Find(target, name) ?? (object)new Undefined($"attribute '{name}' of {JinjaValues.TypeName(target)}");
         }
@@ -139,7 +142,10 @@ internal sealed partial class JinjaInterpreter
 
     private static void AddNamed(Dictionary<string, object?> named, object? value)
     {
-        if (value is not JinjaDict dict) throw new JinjaValueException($"what follows '**' must be a dict; it is {JinjaValues.TypeName(value)}.");
+        if (value is not JinjaDict dict)
+        {
+            throw new JinjaValueException($"what follows '**' must be a dict; it is {JinjaValues.TypeName(value)}.");
+        }
         foreach ((object key, object? item) in dict)
         {
             string name = JinjaValues.ToText(key).Value;

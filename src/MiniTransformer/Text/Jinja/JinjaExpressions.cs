@@ -3,9 +3,9 @@ using System.Globalization;
 namespace MiniTransformer.Text.Jinja;
 
 /// <content>
-/// Expressions by falling precedence, as in Jinja: if-else, or, and, not, comparisons, + and -, ~, * / // %, **, signs, filters and tests, postfixes.
-/// A filter binds tighter than any operator: a + b | trim is a + (b | trim); after a sign it applies to the whole: -x | abs is (-x) | abs.
-/// </content>
+/// Expressions by falling precedence, as in Jinja: if-else, or, and, not, comparisons, + and -, ~, * / // %, **, signs, filters and tests,
+/// postfixes. A filter binds tighter than any operator: a + b | trim is a + (b | trim); after a sign it applies to the whole: -x | abs is
+/// (-x) | abs. </content>
 internal sealed partial class JinjaParser
 {
     // a, b, c without parentheses is a tuple, where a statement allows it.
@@ -15,7 +15,10 @@ internal sealed partial class JinjaParser
         Node first = withConditional ? Expression() : Or();
         if (!Now.Is(",")) return first;
         List<Node> items = [first];
-        while (TakeIf(",") && Now.Kind is not (TokenKind.ExpressionEnd or TokenKind.BlockEnd)) items.Add(withConditional ? Expression() : Or());
+        while (TakeIf(",") && Now.Kind is not (TokenKind.ExpressionEnd or TokenKind.BlockEnd))
+        {
+            items.Add(withConditional ? Expression() : Or());
+        }
         return new TupleOf(line, [.. items]);
     }
 
@@ -92,7 +95,10 @@ internal sealed partial class JinjaParser
     // A long chain is a deep tree, though the parser does not recurse for it.
     private static void CheckChain(int length, int line)
     {
-        if (length > 5 * JinjaLimits.DeepestSource) throw new JinjaException(line, $"an expression is a chain of more than {5 * JinjaLimits.DeepestSource} parts.");
+        if (length > 5 * JinjaLimits.DeepestSource)
+        {
+            throw new JinjaException(line, $"an expression is a chain of more than {5 * JinjaLimits.DeepestSource} parts.");
+        }
     }
 
     private Node Signed(bool withFilters)
@@ -278,7 +284,10 @@ internal sealed partial class JinjaParser
         int line = Take().Line;
         bool negated = TakeIf("not");
         Token name = Take();
-        if (name.Kind != TokenKind.Name && !(name.Kind == TokenKind.Symbol && name.Text is "==" or "!=" or "<" or "<=" or ">" or ">=")) throw Unexpected(name, "a test's name");
+        if (name.Kind != TokenKind.Name && !(name.Kind == TokenKind.Symbol && name.Text is "==" or "!=" or "<" or "<=" or ">" or ">="))
+        {
+            throw Unexpected(name, "a test's name");
+        }
         Argument[] arguments = [];
         if (Now.Is("("))
         {

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace MiniTransformer.Text.Jinja;
 
-/// <summary>Jinja's filters that chat templates use, with the meaning they have in Python's Jinja and, for tojson, in Hugging Face's.</summary>
+/// <summary>
+/// Jinja's filters that chat templates use, with the meaning they have in Python's Jinja and, for tojson, in Hugging Face's.
+/// </summary>
 internal static class JinjaFilters
 {
     public static object? Apply(string name, object? input, CallArguments arguments, JinjaInterpreter interpreter) => name switch
@@ -15,7 +17,8 @@ internal static class JinjaFilters
         "capitalize" => JinjaMethods.Capitalize(JinjaValues.ToText(input)),
         "string" => JinjaValues.ToText(input),
         "safe" => input,
-        "replace" => JinjaValues.ToText(input).Replace(arguments.Text("old").Value, arguments.Text("new"), Most(arguments.Next("count", (object?)null))),
+        "replace" => JinjaValues.ToText(input)
+            .Replace(arguments.Text("old").Value, arguments.Text("new"), Most(arguments.Next("count", (object?)null))),
         "indent" => Indent(JinjaValues.ToText(input), arguments),
         "escape" or "e" => Escaped(JinjaValues.ToText(input)),
         "format" => JinjaMethods.Percent(JinjaValues.ToText(input), arguments.RestOfPositional()),
@@ -39,8 +42,12 @@ internal static class JinjaFilters
         "first" => JinjaValues.Items(input) is [var item, ..] ? item : new Undefined("the first item of nothing"),
         "last" => JinjaValues.Items(input) is [.., var item] ? item : new Undefined("the last item of nothing"),
         "join" => Join(input, arguments),
-        "reverse" => input is MarkedText text ? MarkedText.Join(MarkedText.Empty, text.Characters().Reverse()) : JinjaValues.Items(input).Reverse().ToList(),
-        "items" => input is Undefined ? new List<object?>() : input is JinjaDict dict ? JinjaMethods.Pairs(dict) : throw Wrong(name, "a dict", input),
+        "reverse" => input is MarkedText text
+            ? MarkedText.Join(MarkedText.Empty, text.Characters().Reverse())
+            : JinjaValues.Items(input).Reverse().ToList(),
+        "items" => input is Undefined
+            ? new List<object?>()
+            : input is JinjaDict dict ? JinjaMethods.Pairs(dict) : throw Wrong(name, "a dict", input),
         "dictsort" => DictSort(input, arguments),
         "sort" => Sort(JinjaValues.Items(input), arguments),
         "unique" => Unique(JinjaValues.Items(input), arguments),
@@ -101,10 +108,12 @@ internal static class JinjaFilters
         bool first = arguments.Truth("first", false), blank = arguments.Truth("blank", false);
         MarkedText indent = width as MarkedText ?? MarkedText.Of(new string(' ', (int)Math.Clamp(width as long? ?? 4, 0, 1000)));
         MarkedText[] lines = JinjaMethods.Split(text, "\n", long.MaxValue);
-        return MarkedText.Join(MarkedText.Of("\n"), lines.Select((line, i) => (i == 0 ? first : blank || line.Length > 0) ? indent + line : line));
+        return MarkedText.Join(MarkedText.Of("\n"),
+            lines.Select((line, i) => (i == 0 ? first : blank || line.Length > 0) ? indent + line : line));
     }
 
-    private static MarkedText Escaped(MarkedText text) => new[] { ("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("'", "&#39;"), ("\"", "&#34;") }
+    private static MarkedText Escaped(MarkedText text) =>
+        new[] { ("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("'", "&#39;"), ("\"", "&#34;") }
         .Aggregate(text, (escaped, pair) => escaped.Replace(pair.Item1, MarkedText.Of(pair.Item2, MarkedText.FromData)));
 
     private static object? Whole(object? input, CallArguments arguments)
@@ -120,7 +129,9 @@ internal static class JinjaFilters
             case MarkedText text when radix == 10:
                 string digits = text.Value.Trim();
                 if (long.TryParse(digits, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long parsed)) return parsed;
-                return double.TryParse(digits, NumberStyles.Float, CultureInfo.InvariantCulture, out double real) && Math.Abs(real) < 9e18 ? (long)real : otherwise;
+                return double.TryParse(digits, NumberStyles.Float, CultureInfo.InvariantCulture, out double real) && Math.Abs(real) < 9e18
+                    ? (long)real
+                    : otherwise;
             case MarkedText text when radix is 2 or 8 or 16:
                 try
                 {
@@ -138,7 +149,8 @@ internal static class JinjaFilters
 
     private static object? Real(object? input, object? otherwise) =>
         JinjaValues.IsNumber(input, out double number) ? number
-        : input is MarkedText text && double.TryParse(text.Value.Trim(), NumberStyles.Float, CultureInfo.InvariantCulture, out double parsed) ? parsed : otherwise;
+        : input is MarkedText text
+        && double.TryParse(text.Value.Trim(), NumberStyles.Float, CultureInfo.InvariantCulture, out double parsed) ? parsed : otherwise;
 
     private static object Rounded(object? input, long precision, string method)
     {
@@ -146,7 +158,9 @@ internal static class JinjaFilters
         double scale = Math.Pow(10, precision);
         return method switch
         {
-            "common" => precision is >= 0 and <= 15 ? Math.Round(x, (int)precision, MidpointRounding.ToEven) : Math.Round(x * scale) / scale,
+            "common" => precision is >= 0 and <= 15
+                ? Math.Round(x, (int)precision, MidpointRounding.ToEven)
+                : Math.Round(x * scale) / scale,
             "ceil" => Math.Ceiling(x * scale) / scale,
             "floor" => Math.Floor(x * scale) / scale,
             _ => throw new JinjaValueException("filter 'round' knows the methods common, ceil and floor."),
@@ -159,7 +173,8 @@ internal static class JinjaFilters
         if (attribute is null) return item;
         if (attribute is long) return JinjaOperators.Item(item, attribute);
         foreach (string part in JinjaValues.ToText(attribute).Value.Split('.'))
-            item = JinjaOperators.Item(item, long.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out long index) ? index : MarkedText.Of(part));
+            item = JinjaOperators.Item(item,
+                long.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out long index) ? index : MarkedText.Of(part));
         return item;
     }
 
@@ -221,7 +236,8 @@ internal static class JinjaFilters
         bool caseSensitive = arguments.Truth("case_sensitive", false);
         object? attribute = arguments.Next("attribute", (object?)null);
         if (items.Count == 0) return new Undefined("the extreme of nothing");
-        return items.Aggregate((best, item) => sign * JinjaValues.Compare(Key(item, attribute, caseSensitive), Key(best, attribute, caseSensitive)) > 0 ? item : best);
+        return items.Aggregate((best, item) =>
+            sign * JinjaValues.Compare(Key(item, attribute, caseSensitive), Key(best, attribute, caseSensitive)) > 0 ? item : best);
     }
 
     private static object? Sum(IList<object?> items, CallArguments arguments)
@@ -236,7 +252,10 @@ internal static class JinjaFilters
         object? fill = arguments.Next("fill_with", (object?)null);
         if (size == 0) throw new JinjaValueException("filter 'batch' needs a positive 'linecount'.");
         List<object?> batches = [.. items.Chunk(size).Select(chunk => chunk.ToList())];
-        if (fill is not null && batches is [.., List<object?> last]) last.AddRange(Enumerable.Repeat(fill, Math.Min(size, JinjaLimits.LongestRange) - last.Count));
+        if (fill is not null && batches is [.., List<object?> last])
+        {
+            last.AddRange(Enumerable.Repeat(fill, Math.Min(size, JinjaLimits.LongestRange) - last.Count));
+        }
         return batches;
     }
 
@@ -263,14 +282,18 @@ internal static class JinjaFilters
         if (positional.Count == 0 && arguments.CameByName("attribute"))
         {
             object? otherwise = named.Find("default");
-            return [.. items.Select(item => Member(item, attribute) is { } found and not Undefined ? found : otherwise is Undefined ? Member(item, attribute) : otherwise)];
+            return [.. items.Select(item =>
+                Member(item, attribute) is { } found and not Undefined
+                    ? found
+                    : otherwise is Undefined ? Member(item, attribute) : otherwise)];
         }
 
         string filter = JinjaValues.ToText(attribute).Value;
         return [.. items.Select(item => interpreter.ApplyFilter(filter, item, Again(positional, named)))];
     }
 
-    private static List<object?> Select(IList<object?> items, CallArguments arguments, JinjaInterpreter interpreter, bool byAttribute, bool kept)
+    private static List<object?> Select(IList<object?> items, CallArguments arguments, JinjaInterpreter interpreter, bool byAttribute,
+        bool kept)
     {
         object? attribute = byAttribute ? arguments.Needed("attribute") : null;
         string? test = arguments.Next("test", (object?)null) is object name ? JinjaValues.ToText(name).Value : null;

@@ -10,8 +10,12 @@ internal static class JinjaGlobals
     {
         yield return Function("range", Range);
         yield return Function("namespace", Namespace);
-        yield return Function("dict", arguments => arguments.Next("values", new JinjaDict()) is JinjaDict given ? Merged(given, arguments.RestOfNamed()) : throw new JinjaValueException("dict needs a dict."));
-        yield return Function("raise_exception", arguments => throw new JinjaValueException($"the template refuses the conversation: {arguments.Text("message")}"));
+        yield return Function("dict", arguments =>
+            arguments.Next("values", new JinjaDict()) is JinjaDict given
+                ? Merged(given, arguments.RestOfNamed())
+                : throw new JinjaValueException("dict needs a dict."));
+        yield return Function("raise_exception", arguments =>
+            throw new JinjaValueException($"the template refuses the conversation: {arguments.Text("message")}"));
         yield return Function("strftime_now", arguments => MarkedText.Of(Strftime(arguments.Text("format").Value, now)));
     }
 
@@ -67,11 +71,14 @@ internal static class JinjaGlobals
         return text.ToString();
     }
 
-    private static KeyValuePair<string, object?> Function(string name, Func<CallArguments, object?> body) => new(name, new Callable(name, body));
+    private static KeyValuePair<string, object?> Function(string name, Func<CallArguments, object?> body) =>
+        new(name, new Callable(name, body));
 
     private static object Range(CallArguments arguments)
     {
-        long[] bounds = [.. arguments.RestOfPositional().Select(value => value as long? ?? throw new JinjaValueException($"range needs integers; this is {JinjaValues.TypeName(value)}."))];
+        long[] bounds = [.. arguments.RestOfPositional()
+            .Select(value => value as long?
+                ?? throw new JinjaValueException($"range needs integers; this is {JinjaValues.TypeName(value)}."))];
         (long from, long to, long by) = bounds switch
         {
             [var stop] => (0L, stop, 1L),
@@ -80,7 +87,10 @@ internal static class JinjaGlobals
             _ => throw new JinjaValueException("range needs one to three integers, the step not 0."),
         };
         double count = Math.Max(0, Math.Ceiling((to - (double)from) / by));
-        if (count > JinjaLimits.LongestRange) throw new JinjaValueException($"a range of {count:0} items; the longest has {JinjaLimits.LongestRange}.");
+        if (count > JinjaLimits.LongestRange)
+        {
+            throw new JinjaValueException($"a range of {count:0} items; the longest has {JinjaLimits.LongestRange}.");
+        }
         return Enumerable.Range(0, (int)count).Select(i => (object?)(from + i * by)).ToList();
     }
 

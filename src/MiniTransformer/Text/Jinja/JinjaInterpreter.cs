@@ -67,7 +67,8 @@ internal sealed partial class JinjaInterpreter(JinjaLimits limits, DateTime now)
                 output.Append(JinjaValues.ToText(FilteredBody(filter.Filtered, filter.Text, filter.Body, scope)));
                 break;
             case If choice:
-                (Node?, Node[] Body) taken = Array.Find(choice.Branches, branch => branch.Test is null || JinjaValues.IsTrue(Evaluate(branch.Test, scope)));
+                (Node?, Node[] Body) taken = Array.Find(choice.Branches, branch =>
+                    branch.Test is null || JinjaValues.IsTrue(Evaluate(branch.Test, scope)));
                 return taken.Body is null ? Flow.Next : Execute(taken.Body, scope);
             case For loop:
                 Loop(loop, Evaluate(loop.Items, scope), scope, 1);
@@ -119,12 +120,16 @@ internal sealed partial class JinjaInterpreter(JinjaLimits limits, DateTime now)
                 scope.Set(name.Id, value);
                 break;
             case Attribute { Target: Name owner } attribute:
-                if (scope.Find(owner.Id) is not JinjaNamespace names) throw new JinjaValueException($"'{owner.Id}' is no namespace, so nothing can be assigned to '{owner.Id}.{attribute.Id}'.");
+                if (scope.Find(owner.Id) is not JinjaNamespace names) throw new JinjaValueException($"'{owner.Id}' is no namespace, so "
+                    + $"nothing can be assigned to '{owner.Id}.{attribute.Id}'.");
                 names.Values[attribute.Id] = value;
                 break;
             case TupleOf tuple:
                 IList<object?> items = JinjaValues.Items(value);
-                if (items.Count != tuple.Items.Length) throw new JinjaValueException($"{items.Count} values for {tuple.Items.Length} names.");
+                if (items.Count != tuple.Items.Length)
+                {
+                    throw new JinjaValueException($"{items.Count} values for {tuple.Items.Length} names.");
+                }
                 for (int i = 0; i < items.Count; i++) Assign(tuple.Items[i], items[i], scope);
                 break;
         }
@@ -168,12 +173,16 @@ internal sealed partial class JinjaInterpreter(JinjaLimits limits, DateTime now)
 
     private Callable MacroOf(Macro macro, Scope scope) => new(macro.Id, arguments =>
     {
-        if (++calls > JinjaLimits.DeepestCall) throw new JinjaValueException($"macro '{macro.Id}' calls itself deeper than {JinjaLimits.DeepestCall}.");
+        if (++calls > JinjaLimits.DeepestCall)
+        {
+            throw new JinjaValueException($"macro '{macro.Id}' calls itself deeper than {JinjaLimits.DeepestCall}.");
+        }
         Scope body = new(scope);
         foreach (Parameter parameter in macro.Parameters)
         {
             object? value = arguments.Next(parameter.Id, out bool given);
-            body.Set(parameter.Id, given ? value : parameter.Default is null ? new Undefined($"parameter '{parameter.Id}'") : Evaluate(parameter.Default, body));
+            body.Set(parameter.Id, given ? value : parameter.Default
+                is null ? new Undefined($"parameter '{parameter.Id}'") : Evaluate(parameter.Default, body));
         }
 
         body.Set("caller", arguments.Caller ?? (object)new Undefined("'caller'"));

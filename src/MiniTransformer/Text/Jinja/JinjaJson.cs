@@ -3,8 +3,8 @@ using System.Globalization;
 namespace MiniTransformer.Text.Jinja;
 
 /// <summary>
-/// The filter tojson as Hugging Face defines it for chat templates: Python's json.dumps(x, ensure_ascii, indent, separators, sort_keys) with ensure_ascii
-/// false, so ", " and ": " between items, "," and ": " when indented, and nothing escaped for HTML.
+/// The filter tojson as Hugging Face defines it for chat templates: Python's json.dumps(x, ensure_ascii, indent, separators, sort_keys)
+/// with ensure_ascii false, so ", " and ": " between items, "," and ": " when indented, and nothing escaped for HTML.
 /// </summary>
 internal static class JinjaJson
 {
@@ -53,7 +53,9 @@ internal static class JinjaJson
                     text.Append(n.ToString(CultureInfo.InvariantCulture));
                     break;
                 case double x:
-                    text.Append(double.IsNaN(x) ? "NaN" : double.IsInfinity(x) ? x > 0 ? "Infinity" : "-Infinity" : JinjaValues.FloatText(x));
+                    text.Append(double.IsNaN(x)
+                        ? "NaN"
+                        : double.IsInfinity(x) ? x > 0 ? "Infinity" : "-Infinity" : JinjaValues.FloatText(x));
                     break;
                 case MarkedText s:
                     String(s);

@@ -33,8 +33,9 @@ internal readonly record struct Token(TokenKind Kind, string Text, int Line)
 }
 
 /// <summary>
-/// A template's characters as tokens. White space is as Hugging Face sets Jinja (trim_blocks, lstrip_blocks): a line's blanks before {% and {#
-/// and the newline after %} and #} are dropped; a minus sign drops all white space on its side, a plus sign keeps it; so is one newline at the very end.
+/// A template's characters as tokens. White space is as Hugging Face sets Jinja (trim_blocks, lstrip_blocks): a line's blanks before {% and
+/// {# and the newline after %} and #} are dropped; a minus sign drops all white space on its side, a plus sign keeps it; so is one newline
+/// at the very end.
 /// </summary>
 internal sealed class JinjaLexer
 {
@@ -225,7 +226,10 @@ internal sealed class JinjaLexer
         int end = Digits(at);
         bool afterDot = tokens[^1].Is(".");  // x.0.1 is two items, not a float
         bool isFloat = false;
-        if (!afterDot && end + 1 < source.Length && source[end] == '.' && char.IsAsciiDigit(source[end + 1])) (isFloat, end) = (true, Digits(end + 1));
+        if (!afterDot && end + 1 < source.Length && source[end] == '.' && char.IsAsciiDigit(source[end + 1]))
+        {
+            (isFloat, end) = (true, Digits(end + 1));
+        }
         int exponent = end < source.Length && source[end] is 'e' or 'E' ? end + 1 : source.Length;
         if (exponent < source.Length && source[exponent] is '+' or '-') exponent++;
         if (!afterDot && exponent < source.Length && char.IsAsciiDigit(source[exponent])) (isFloat, end) = (true, Digits(exponent));
@@ -266,7 +270,9 @@ internal sealed class JinjaLexer
         }
         else if (digits > 0)
         {
-            if (i + digits >= source.Length || !int.TryParse(source.AsSpan(i + 1, digits), NumberStyles.AllowHexSpecifier, null, out int code) || code is < 0 or > 0x10FFFF)
+            if (i + digits >= source.Length
+                || !int.TryParse(source.AsSpan(i + 1, digits), NumberStyles.AllowHexSpecifier, null, out int code)
+                || code is < 0 or > 0x10FFFF)
                 throw new JinjaException(line, $"the escape '\\{source[i]}' needs {digits} hexadecimal digits.");
             text.Append(code > char.MaxValue ? char.ConvertFromUtf32(code) : ((char)code).ToString());
             return i + digits;

@@ -1,6 +1,8 @@
 namespace MiniTransformer.Text.Jinja;
 
-/// <summary>What a template may take: a template is somebody else's program, and one that does not end must be an error, not a wait.</summary>
+/// <summary>
+/// What a template may take: a template is somebody else's program, and one that does not end must be an error, not a wait.
+/// </summary>
 internal sealed class JinjaLimits
 {
     /// <summary>Longest text, in UTF-16 units, that any expression may make.</summary>

@@ -2,7 +2,10 @@ using System.Globalization;
 
 namespace MiniTransformer.Text.Jinja;
 
-/// <summary>Methods of Python's str, dict and list, as templates call them. What would change a value is not among them: a template changes nothing that it was given.</summary>
+/// <summary>
+/// Methods of Python's str, dict and list, as templates call them. What would change a value is not among them: a template changes nothing
+/// that it was given.
+/// </summary>
 internal static class JinjaMethods
 {
     /// <summary>The method of a value, or null where there is none of this name.</summary>
@@ -43,7 +46,8 @@ internal static class JinjaMethods
             start = end;
         }
 
-        for (int at; parts.Count < most && (at = text.Value.IndexOf(separator, start, StringComparison.Ordinal)) >= 0; start = at + separator.Length)
+        for (int at; parts.Count < most && (at = text.Value.IndexOf(separator, start, StringComparison.Ordinal)) >= 0;
+        start = at + separator.Length)
             parts.Add(text.Sub(start, at - start));
         parts.Add(text.Sub(start));
         return [.. parts];
@@ -57,7 +61,8 @@ internal static class JinjaMethods
         return text.With(new string(letters));
     }
 
-    public static MarkedText Capitalize(MarkedText text) => text.Length == 0 ? text : JinjaFilters.Upper(text.Sub(0, 1)) + JinjaFilters.Lower(text.Sub(1));
+    public static MarkedText Capitalize(MarkedText text) =>
+        text.Length == 0 ? text : JinjaFilters.Upper(text.Sub(0, 1)) + JinjaFilters.Lower(text.Sub(1));
 
     public static bool IsLower(string text) => text.Any(char.IsLetter) && text == text.ToLowerInvariant();
 
@@ -99,7 +104,9 @@ internal static class JinjaMethods
             text.Append(Formatted(values[used++], width + format.Value[kind]));
         }
 
-        return used == values.Count ? text.ToText() : throw new JinjaValueException($"a format has {used} places and {values.Count} values.");
+        return used == values.Count
+            ? text.ToText()
+            : throw new JinjaValueException($"a format has {used} places and {values.Count} values.");
     }
 
     private static bool IsSpace(char c) => char.IsWhiteSpace(c) || c is >= '\x1c' and <= '\x1f';
@@ -115,7 +122,10 @@ internal static class JinjaMethods
         _ = long.TryParse(parts[0], CultureInfo.InvariantCulture, out long width);
         bool isNumber = JinjaValues.IsNumber(value, out double number);
         char kind = specification[^1];
-        if (kind is not ('s' or 'r') && !isNumber) throw new JinjaValueException($"the format '{kind}' needs a number; this is {JinjaValues.TypeName(value)}.");
+        if (kind is not ('s' or 'r') && !isNumber)
+        {
+            throw new JinjaValueException($"the format '{kind}' needs a number; this is {JinjaValues.TypeName(value)}.");
+        }
         MarkedText text = kind switch
         {
             's' => JinjaValues.ToText(value),
@@ -125,7 +135,8 @@ internal static class JinjaMethods
             'x' => MarkedText.Of(((long)number).ToString("x", CultureInfo.InvariantCulture)),
             _ => throw new JinjaValueException($"there is no format '{kind}'."),
         };
-        return Padded(text, width, left: !toLeft, right: toLeft, fill: parts[0].StartsWith('0') && kind is not ('s' or 'r') && !toLeft ? '0' : ' ');
+        return Padded(text, width, left: !toLeft, right: toLeft, fill: parts[0].StartsWith('0') && kind is not ('s' or 'r')
+            && !toLeft ? '0' : ' ');
     }
 
     private static Callable? Of(MarkedText text, string name)
@@ -140,8 +151,12 @@ internal static class JinjaMethods
             "splitlines" => a => Lines(text, a.Truth("keepends", false)),
             "startswith" => a => Affixes(a.Needed("prefix")).Any(affix => text.Value.StartsWith(affix, StringComparison.Ordinal)),
             "endswith" => a => Affixes(a.Needed("suffix")).Any(affix => text.Value.EndsWith(affix, StringComparison.Ordinal)),
-            "removeprefix" => a => a.Text("prefix") is { } p && text.Value.StartsWith(p.Value, StringComparison.Ordinal) ? text.Sub(p.Length) : text,
-            "removesuffix" => a => a.Text("suffix") is { } s && text.Value.EndsWith(s.Value, StringComparison.Ordinal) ? text.Sub(0, text.Length - s.Length) : text,
+            "removeprefix" => a => a.Text("prefix") is { } p && text.Value.StartsWith(p.Value, StringComparison.Ordinal)
+                ? text.Sub(p.Length)
+                : text,
+            "removesuffix" => a => a.Text("suffix") is { } s && text.Value.EndsWith(s.Value, StringComparison.Ordinal)
+                ? text.Sub(0, text.Length - s.Length)
+                : text,
             "upper" => _ => JinjaFilters.Upper(text),
             "lower" => _ => JinjaFilters.Lower(text),
             "title" => _ => Title(text),
@@ -151,7 +166,9 @@ internal static class JinjaMethods
                 ?? throw new JinjaValueException($"join needs strings; an item is {JinjaValues.TypeName(item)}."))),
             "find" => a => (long)text.Value.IndexOf(a.Text("sub").Value, StringComparison.Ordinal),
             "rfind" => a => (long)text.Value.LastIndexOf(a.Text("sub").Value, StringComparison.Ordinal),
-            "index" => a => text.Value.IndexOf(a.Text("sub").Value, StringComparison.Ordinal) is >= 0 and int at ? (long)at : throw new JinjaValueException("index: not found."),
+            "index" => a => text.Value.IndexOf(a.Text("sub").Value, StringComparison.Ordinal) is >= 0 and int at
+                ? (long)at
+                : throw new JinjaValueException("index: not found."),
             "count" => a => a.Text("sub") is { Length: > 0 } sub ? Split(text, sub.Value, long.MaxValue).Length - 1L : text.Length + 1L,
             "partition" => a => Partition(text, a.Text("sep").Value, last: false),
             "rpartition" => a => Partition(text, a.Text("sep").Value, last: true),
@@ -175,7 +192,8 @@ internal static class JinjaMethods
     {
         Func<CallArguments, object?>? body = name switch
         {
-            "get" => a => (a.Needed("key"), a.Next("default", (object?)null)) is var (key, otherwise) && key is not null && dict.TryGetValue(key, out object? found) ? found : otherwise,
+            "get" => a => (a.Needed("key"), a.Next("default", (object?)null)) is var (key, otherwise) && key is not null
+                && dict.TryGetValue(key, out object? found) ? found : otherwise,
             "items" => _ => Pairs(dict),
             "keys" => _ => dict.Keys.ToList<object?>(),
             "values" => _ => dict.Values.ToList(),
@@ -189,12 +207,15 @@ internal static class JinjaMethods
     {
         Func<CallArguments, object?>? body = name switch
         {
-            "index" => a => a.Needed("value") is var value && items.ToList().FindIndex(x => JinjaValues.AreEqual(x, value)) is >= 0 and int at
+            "index" => a => a.Needed("value") is var value
+                && items.ToList().FindIndex(x => JinjaValues.AreEqual(x, value)) is >= 0 and int at
                 ? (long)at : throw new JinjaValueException("index: the list has no such item."),
             "count" => a => a.Needed("value") is var value ? (object)(long)items.Count(x => JinjaValues.AreEqual(x, value)) : 0L,
             "copy" => _ => items,
             "append" or "extend" or "insert" or "pop" or "remove" or "clear" or "sort" or "reverse" =>
-                _ => throw new JinjaValueException($"'{name}' would change a list, which Hugging Face's templates may not; write x + [item]."),
+                _ =>
+                    throw new JinjaValueException($"'{name}' would change a list, which Hugging Face's templates may not; write x + "
+                        + "[item]."),
             _ => null,
         };
         return body is null ? null : new Callable($"list.{name}", body);
@@ -241,7 +262,9 @@ internal static class JinjaMethods
 
     private static object?[] Partition(MarkedText text, string separator, bool last)
     {
-        int at = last ? text.Value.LastIndexOf(separator, StringComparison.Ordinal) : text.Value.IndexOf(separator, StringComparison.Ordinal);
+        int at = last
+            ? text.Value.LastIndexOf(separator, StringComparison.Ordinal)
+            : text.Value.IndexOf(separator, StringComparison.Ordinal);
         if (at < 0) return last ? [MarkedText.Empty, MarkedText.Empty, text] : [text, MarkedText.Empty, MarkedText.Empty];
         return [text.Sub(0, at), text.Sub(at, separator.Length), text.Sub(at + separator.Length)];
     }
@@ -266,10 +289,14 @@ internal static class JinjaMethods
             int close = format.Value.IndexOf('}', i);
             if (c == '}' || close < 0) throw new JinjaValueException("a format has a brace without its other half.");
             string field = format.Value[(i + 1)..close];
-            int index = field.Length == 0 ? next++ : int.TryParse(field, NumberStyles.None, CultureInfo.InvariantCulture, out int given) ? given : -1;
+            int index = field.Length == 0
+                ? next++
+                : int.TryParse(field, NumberStyles.None, CultureInfo.InvariantCulture, out int given) ? given : -1;
             object? value = index >= 0
                 ? index < positional.Count ? positional[index] : throw new JinjaValueException("a format has more places than values.")
-                : named.Find(field) is { } found and not Undefined ? found : throw new JinjaValueException($"a format has no value for '{{{field}}}'.");
+                : named.Find(field) is { } found and not Undefined
+                ? found
+                : throw new JinjaValueException($"a format has no value for '{{{field}}}'.");
             text.Append(JinjaValues.ToText(value));
             i = close;
         }

@@ -1,6 +1,8 @@
 namespace MiniTransformer.Text.Jinja;
 
-/// <summary>Operators, indexes and slices with Python's meaning: 7 // 2 is 3, -7 % 3 is 2, 1 / 2 is 0.5, 'ab' * 2 is 'abab', x[-1] is the last.</summary>
+/// <summary>
+/// Operators, indexes and slices with Python's meaning: 7 // 2 is 3, -7 % 3 is 2, 1 / 2 is 0.5, 'ab' * 2 is 'abab', x[-1] is the last.
+/// </summary>
 internal static class JinjaOperators
 {
     public static object Unary(string sign, object? operand) => (sign, operand) switch
@@ -26,9 +28,12 @@ internal static class JinjaOperators
             ("+", object?[] s, object?[] t) => Items(s.Length + (long)t.Length, s.Concat(t)).ToArray(),
             ("*", MarkedText s, long times) => Repeated(s, times),
             ("*", long times, MarkedText s) => Repeated(s, times),
-            ("*", List<object?> s, long times) => Items(s.Count * Math.Max(0, times), Enumerable.Repeat(s, (int)Math.Clamp(times, 0, int.MaxValue)).SelectMany(i => i)).ToList(),
+            ("*", List<object?> s, long times) =>
+                Items(s.Count * Math.Max(0, times), Enumerable.Repeat(s, (int)Math.Clamp(times, 0, int.MaxValue)).SelectMany(i => i))
+                    .ToList(),
             ("%", MarkedText format, _) => JinjaMethods.Percent(format, right is object?[] many ? many : [right]),
-            _ => throw new JinjaValueException($"'{sign}' does not go with {JinjaValues.TypeName(left)} and {JinjaValues.TypeName(right)}."),
+            _ =>
+                throw new JinjaValueException($"'{sign}' does not go with {JinjaValues.TypeName(left)} and {JinjaValues.TypeName(right)}."),
         };
     }
 
@@ -51,7 +56,9 @@ internal static class JinjaOperators
             case Undefined undefined:
                 throw new JinjaValueException($"{undefined}, so it has no items.");
             case JinjaDict dict:
-                return index is MarkedText or long or double or bool && dict.TryGetValue(index, out object? found) ? found : new Undefined($"key {JinjaValues.Repr(index)}");
+                return index is MarkedText or long or double or bool && dict.TryGetValue(index, out object? found)
+                    ? found
+                    : new Undefined($"key {JinjaValues.Repr(index)}");
             case JinjaNamespace names when index is MarkedText name:
                 return names.Values.TryGetValue(name.Value, out object? value) ? value : new Undefined($"'{name}' of the namespace");
             case IList<object?> items when Whole(index) is long i:
@@ -90,7 +97,8 @@ internal static class JinjaOperators
     }
 
     private static long? Bound(object? bound) =>
-        bound is null ? null : Whole(bound) ?? throw new JinjaValueException($"a slice's bound must be an integer; it is {JinjaValues.TypeName(bound)}.");
+        bound is null ? null : Whole(bound)
+            ?? throw new JinjaValueException($"a slice's bound must be an integer; it is {JinjaValues.TypeName(bound)}.");
 
     private static object? At(IList<object?> items, long index)
     {
@@ -150,5 +158,7 @@ internal static class JinjaOperators
     }
 
     private static IEnumerable<object?> Items(long count, IEnumerable<object?> items) =>
-        count <= 10 * JinjaLimits.LongestRange ? items : throw new JinjaValueException($"a list of {count:N0} items; a template may make {10 * JinjaLimits.LongestRange:N0}.");
+        count <= 10 * JinjaLimits.LongestRange
+            ? items
+            : throw new JinjaValueException($"a list of {count:N0} items; a template may make {10 * JinjaLimits.LongestRange:N0}.");
 }

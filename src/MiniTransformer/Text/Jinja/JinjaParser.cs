@@ -50,7 +50,8 @@ internal sealed partial class JinjaParser
                     end = "";
                     return [.. body];
                 default:
-                    throw new JinjaException(opened, $"the block that begins here has no {string.Join(" or ", ends.Select(e => $"'{e}'"))}.");
+                    throw new JinjaException(opened,
+                        $"the block that begins here has no {string.Join(" or ", ends.Select(e => $"'{e}'"))}.");
             }
         }
     }
@@ -75,7 +76,8 @@ internal sealed partial class JinjaParser
                 throw new JinjaException(name.Line, $"the statement '{name.Text}' is not implemented; chat templates have none of it."),
             _ => throw new JinjaException(name.Line, ends.Length == 0 && name.Text.StartsWith("end", StringComparison.Ordinal)
                 ? $"'{name.Text}' ends no block."
-                : $"there is no statement '{name.Text}'" + (ends.Length == 0 ? "." : $"; the open block waits for {string.Join(" or ", ends.Select(e => $"'{e}'"))}.")),
+                : $"there is no statement '{name.Text}'"
+                + (ends.Length == 0 ? "." : $"; the open block waits for {string.Join(" or ", ends.Select(e => $"'{e}'"))}.")),
         };
         Need(TokenKind.BlockEnd);
         return statement;
@@ -208,7 +210,10 @@ internal sealed partial class JinjaParser
 
         int line = Now.Line;
         string name = NeedName();
-        if (name is "true" or "false" or "none" or "True" or "False" or "None") throw new JinjaException(line, $"'{name}' cannot be assigned to.");
+        if (name is "true" or "false" or "none" or "True" or "False" or "None")
+        {
+            throw new JinjaException(line, $"'{name}' cannot be assigned to.");
+        }
         return TakeIf(".") ? new Attribute(line, new Name(line, name), NeedName()) : new Name(line, name);
     }
 

@@ -19,7 +19,9 @@ internal static class JinjaTests
         "sequence" => input is MarkedText or IList<object?> or JinjaDict or Undefined,
         "iterable" => input is MarkedText or IList<object?> or JinjaDict or Undefined,
         "callable" => input is Callable,
-        "sameas" => input is bool or null or long or MarkedText ? JinjaValues.AreEqual(input, arguments.Needed("other")) : ReferenceEquals(input, arguments.Needed("other")),
+        "sameas" => input is bool or null or long or MarkedText
+            ? JinjaValues.AreEqual(input, arguments.Needed("other"))
+            : ReferenceEquals(input, arguments.Needed("other")),
         "eq" or "equalto" or "==" => JinjaOperators.Holds("==", input, arguments.Needed("b")),
         "ne" or "!=" => JinjaOperators.Holds("!=", input, arguments.Needed("b")),
         "lt" or "lessthan" or "<" => JinjaOperators.Holds("<", input, arguments.Needed("b")),
@@ -37,5 +39,6 @@ internal static class JinjaTests
     };
 
     private static double Remainder(object? input, object? divisor) =>
-        JinjaValues.IsNumber(JinjaOperators.Binary("%", input is MarkedText ? new Undefined("a string as a number") : input, divisor), out double remainder) ? remainder : double.NaN;
+        JinjaValues.IsNumber(JinjaOperators.Binary("%", input is MarkedText ? new Undefined("a string as a number") : input, divisor),
+            out double remainder) ? remainder : double.NaN;
 }

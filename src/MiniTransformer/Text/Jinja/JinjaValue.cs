@@ -9,8 +9,9 @@ public static class JinjaValue
     public static object? Data(JsonElement json) => JinjaValues.FromJson(json, MarkedText.FromData);
 
     /// <summary>
-    /// A conversation: a list of messages, each a dict. Text is data, and marked as its message's, so that it is found again in what is rendered. A role that is
-    /// a plain name counts as the template's, which may write it into a special token: '&lt;|' + message.role + '|&gt;'.
+    /// A conversation: a list of messages, each a dict. Text is data, and marked as its message's, so that it is found again in what is
+    /// rendered. A role that is a plain name counts as the template's, which may write it into a special token: '&lt;|' + message.role +
+    /// '|&gt;'.
     /// </summary>
     public static object Messages(IReadOnlyList<JsonElement> messages)
     {
@@ -20,7 +21,9 @@ public static class JinjaValue
             JinjaDict message = [];
             foreach (JsonProperty property in messages[i].EnumerateObject())
             {
-                int source = property.Name != "role" ? MarkedText.SourceOfMessage(i) : IsName(property.Value) ? MarkedText.FromTemplate : MarkedText.FromData;
+                int source = property.Name != "role"
+                    ? MarkedText.SourceOfMessage(i)
+                    : IsName(property.Value) ? MarkedText.FromTemplate : MarkedText.FromData;
                 message[MarkedText.Of(property.Name, MarkedText.FromData)] = JinjaValues.FromJson(property.Value, source);
             }
 
@@ -31,7 +34,8 @@ public static class JinjaValue
     }
 
     private static bool IsName(JsonElement role) =>
-        role.ValueKind == JsonValueKind.String && role.GetString() is { Length: > 0 and < 32 } name && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-');
+        role.ValueKind == JsonValueKind.String && role.GetString() is { Length: > 0 and < 32 } name
+            && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-');
 
     internal static object? Known(object? value) => value switch
     {

@@ -25,7 +25,10 @@ internal sealed class JinjaDict() : OrderedDictionary<object, object?>(KeyEquali
 
     public void Put(object? key, object? value)
     {
-        if (key is not (MarkedText or long or double or bool)) throw new JinjaValueException($"a dict's key is a string or a number; this one is {JinjaValues.TypeName(key)}.");
+        if (key is not (MarkedText or long or double or bool))
+        {
+            throw new JinjaValueException($"a dict's key is a string or a number; this one is {JinjaValues.TypeName(key)}.");
+        }
         this[key] = value;
     }
 
@@ -35,13 +38,14 @@ internal sealed class JinjaDict() : OrderedDictionary<object, object?>(KeyEquali
 
         public new bool Equals(object? a, object? b) => JinjaValues.AreEqual(a, b);
 
-        public int GetHashCode(object key) => key is MarkedText text ? text.GetHashCode() : JinjaValues.IsNumber(key, out double number) ? number.GetHashCode() : 0;
+        public int GetHashCode(object key) =>
+            key is MarkedText text ? text.GetHashCode() : JinjaValues.IsNumber(key, out double number) ? number.GetHashCode() : 0;
     }
 }
 
 /// <summary>
-/// What values mean, as in Python. A value is null (none), <see cref="Undefined"/>, bool, long, double, <see cref="MarkedText"/>, List (a list),
-/// array (a tuple), <see cref="JinjaDict"/>, <see cref="JinjaNamespace"/> or <see cref="Callable"/>.
+/// What values mean, as in Python. A value is null (none), <see cref="Undefined"/>, bool, long, double, <see cref="MarkedText"/>, List (a
+/// list), array (a tuple), <see cref="JinjaDict"/>, <see cref="JinjaNamespace"/> or <see cref="Callable"/>.
 /// </summary>
 internal static class JinjaValues
 {
@@ -90,7 +94,8 @@ internal static class JinjaValues
             (MarkedText s, MarkedText t) => s.Equals(t),
             (List<object?> s, List<object?> t) => AllEqual(s, t),
             (object?[] s, object?[] t) => AllEqual(s, t),
-            (JinjaDict s, JinjaDict t) => s.Count == t.Count && s.All(pair => t.TryGetValue(pair.Key, out object? other) && AreEqual(pair.Value, other)),
+            (JinjaDict s, JinjaDict t) =>
+                s.Count == t.Count && s.All(pair => t.TryGetValue(pair.Key, out object? other) && AreEqual(pair.Value, other)),
             _ => ReferenceEquals(a, b),
         };
     }
@@ -121,7 +126,9 @@ internal static class JinjaValues
         IList<object?> items => items.Any(x => AreEqual(x, item)),
         JinjaDict dict => item is not null and not Undefined && dict.ContainsKey(item),
         JinjaNamespace names => item is MarkedText name && names.Values.ContainsKey(name.Value),
-        _ => throw new JinjaValueException($"'in' looks into a string, a list or a dict, not into {TypeName(container)} for {TypeName(item)}."),
+        _ =>
+            throw new JinjaValueException($"'in' looks into a string, a list or a dict, not into {TypeName(container)} for "
+                + $"{TypeName(item)}."),
     };
 
     /// <summary>What a for loop goes through.</summary>
@@ -178,7 +185,10 @@ internal static class JinjaValues
         {
             case JsonValueKind.Object:
                 JinjaDict dict = [];
-                foreach (JsonProperty property in json.EnumerateObject()) dict[MarkedText.Of(property.Name, source)] = FromJson(property.Value, source);
+                foreach (JsonProperty property in json.EnumerateObject())
+                {
+                    dict[MarkedText.Of(property.Name, source)] = FromJson(property.Value, source);
+                }
                 return dict;
             case JsonValueKind.Array:
                 return json.EnumerateArray().Select(item => FromJson(item, source)).ToList();
@@ -202,7 +212,8 @@ internal static class JinjaValues
         _ => $"<{TypeName(value)}>",
     };
 
-    private static bool AllEqual(IList<object?> a, IList<object?> b) => a.Count == b.Count && a.Zip(b).All(pair => AreEqual(pair.First, pair.Second));
+    private static bool AllEqual(IList<object?> a, IList<object?> b) =>
+        a.Count == b.Count && a.Zip(b).All(pair => AreEqual(pair.First, pair.Second));
 
     private static void AppendRepr(MarkedTextBuilder text, object? value, int depth)
     {

@@ -3,8 +3,9 @@ using System.Text;
 namespace MiniTransformer.Text.Jinja;
 
 /// <summary>
-/// A string each of whose characters knows where it comes from: from the template, from the conversation, from inside a generation block. Every operation
-/// keeps the marks, so that of a rendered conversation it is known which text may be read as special tokens (the template's only) and which carries loss.
+/// A string each of whose characters knows where it comes from: from the template, from the conversation, from inside a generation block.
+/// Every operation keeps the marks, so that of a rendered conversation it is known which text may be read as special tokens (the template's
+/// only) and which carries loss.
 /// <code>
 /// &lt;|user|&gt; H i &lt;|end|&gt;      Value
 ///    0     4 4    0         Marks: one character each, (source &lt;&lt; 1) | generated
@@ -56,7 +57,8 @@ public sealed class MarkedText : IEquatable<MarkedText>
 
     internal static int SourceOfMessage(int message) => Math.Min(FirstMessage + message, MostSources);
 
-    internal MarkedText Sub(int start, int length) => length == Length ? this : new(Value.Substring(start, length), Marks.Substring(start, length));
+    internal MarkedText Sub(int start, int length) =>
+        length == Length ? this : new(Value.Substring(start, length), Marks.Substring(start, length));
 
     internal MarkedText Sub(int start) => Sub(start, Length - start);
 
@@ -65,7 +67,9 @@ public sealed class MarkedText : IEquatable<MarkedText>
 
     /// <summary>One text after another; what is longer than a template may make is refused.</summary>
     public static MarkedText operator +(MarkedText a, MarkedText b) =>
-        a.Length == 0 ? b : b.Length == 0 ? a : new(JinjaLimits.Checked(a.Value.Length + (long)b.Length, a.Value, b.Value), a.Marks + b.Marks);
+        a.Length == 0
+            ? b
+            : b.Length == 0 ? a : new(JinjaLimits.Checked(a.Value.Length + (long)b.Length, a.Value, b.Value), a.Marks + b.Marks);
 
     internal static MarkedText Join(MarkedText separator, IEnumerable<MarkedText> parts)
     {

@@ -104,7 +104,8 @@ public class BuiltInTests
     [InlineData("add:1+2+3=")]
     [InlineData("add:-1+2=")]
     [InlineData("add:")]
-    public void A_prompt_that_is_not_the_tasks_is_refused(string prompt) => Assert.Throws<ArgumentException>(() => BuiltIn.Of(prompt)!.Answer(prompt));
+    public void A_prompt_that_is_not_the_tasks_is_refused(string prompt) =>
+        Assert.Throws<ArgumentException>(() => BuiltIn.Of(prompt)!.Answer(prompt));
 
     // The example of ITask's documentation.
     [Fact]

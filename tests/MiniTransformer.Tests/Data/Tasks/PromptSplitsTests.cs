@@ -12,7 +12,8 @@ public class PromptSplitsTests
     public void No_prompt_is_in_two_parts_nor_in_the_corpus(ulong seed)
     {
         PromptSplits splits = new(Four, seed);
-        string[][] parts = new[] { splits.Evaluation, splits.Validation, splits.Reinforcement, splits.Demonstrations }.Select(Texts).ToArray();
+        string[][] parts = new[] { splits.Evaluation, splits.Validation, splits.Reinforcement, splits.Demonstrations }.Select(Texts)
+            .ToArray();
         Assert.Equal([500, 400, 3000, 3000], parts.Select(p => p.Length));
         HashSet<string> all = [.. parts.SelectMany(p => p)];
         Assert.Equal(6900, all.Count);
@@ -26,7 +27,8 @@ public class PromptSplitsTests
     {
         // 81 words of 4 letters out of 3: the parts take 60, so that nearly every draw for the corpus hits a used one.
         PromptSplits splits = new(BuiltIn.Parse("sort", new Words(4, 4, "abc")), 1, new(15, 15, 15, 15));
-        HashSet<string> used = [.. Texts(splits.Evaluation), .. Texts(splits.Validation), .. Texts(splits.Reinforcement), .. Texts(splits.Demonstrations)];
+        HashSet<string> used = [.. Texts(splits.Evaluation), .. Texts(splits.Validation), .. Texts(splits.Reinforcement),
+            .. Texts(splits.Demonstrations)];
         Assert.Equal(60, used.Count);
         Assert.Equal(21, Texts(splits.Corpus(1000)).Distinct().Count());
         Assert.DoesNotContain(Texts(splits.Corpus(1000)), used.Contains);
@@ -54,7 +56,8 @@ public class PromptSplitsTests
     [Fact]
     public void Asking_for_more_prompts_than_a_task_has_is_refused_with_the_way_out()
     {
-        ArgumentException e = Assert.Throws<ArgumentException>(() => new PromptSplits(BuiltIn.Parse("sort", new Words(1, 2, "ab")), 1, new(4, 3, 0, 0)));
+        ArgumentException e = Assert.Throws<ArgumentException>(() =>
+            new PromptSplits(BuiltIn.Parse("sort", new Words(1, 2, "ab")), 1, new(4, 3, 0, 0)));
         Assert.Contains("Task sort", e.Message);
         Assert.Contains("fewer prompts", e.Message);
     }

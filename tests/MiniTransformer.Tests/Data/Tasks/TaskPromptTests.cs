@@ -22,5 +22,6 @@ public class TaskPromptTests
     }
 
     [Fact]
-    public void A_prompt_begins_with_the_begin_token() => Assert.Equal([256, 'r', 'e', 'v', ':', 'a', 'b', '='], Prompt.Encode(Tokenizer).Ids);
+    public void A_prompt_begins_with_the_begin_token() =>
+        Assert.Equal([256, 'r', 'e', 'v', ':', 'a', 'b', '='], Prompt.Encode(Tokenizer).Ids);
 }

@@ -53,7 +53,8 @@ internal abstract class Checkpoint64(JsonObject config, IReadOnlyDictionary<stri
         [.. x.Chunk(d).SelectMany(head => RmsNorm(name, head, epsilon, offset))];
 
     /// <summary>The frequencies θ^(−2i/D), i below D/2.</summary>
-    protected static double[] Frequencies(double theta, int d) => [.. Enumerable.Range(0, d / 2).Select(i => Math.Pow(theta, -2.0 * i / d))];
+    protected static double[] Frequencies(double theta, int d) =>
+        [.. Enumerable.Range(0, d / 2).Select(i => Math.Pow(theta, -2.0 * i / d))];
 
     /// <summary>Of each head, components i and i + D/2 turned by position · frequencyᵢ.</summary>
     protected static double[] Rotate(double[] x, int position, double[] frequencies)
@@ -113,5 +114,6 @@ internal abstract class Checkpoint64(JsonObject config, IReadOnlyDictionary<stri
     protected static double[] Silu(double[] x) => [.. x.Select(v => v / (1 + Math.Exp(-v)))];
 
     /// <summary>The approximation of GELU by tanh (D. Hendrycks, K. Gimpel, 2016).</summary>
-    protected static double[] GeluTanh(double[] x) => [.. x.Select(v => 0.5 * v * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (v + 0.044715 * v * v * v))))];
+    protected static double[] GeluTanh(double[] x) =>
+        [.. x.Select(v => 0.5 * v * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (v + 0.044715 * v * v * v))))];
 }

@@ -13,7 +13,8 @@ internal sealed class Gemma64(JsonObject config, IReadOnlyDictionary<string, dou
 {
     public override double[][] Logits(int[] ids)
     {
-        int c = Int("hidden_size"), h = Int("num_attention_heads"), hkv = Int("num_key_value_heads"), d = Int("head_dim"), window = Int("sliding_window");
+        int c = Int("hidden_size"), h = Int("num_attention_heads"), hkv = Int("num_key_value_heads"), d = Int("head_dim"),
+            window = Int("sliding_window");
         double epsilon = Number("rms_norm_eps", 1e-6), scale = 1 / Math.Sqrt(Number("query_pre_attn_scalar", 256));
         JsonNode? full = Node("rope_parameters")?["full_attention"], sliding = Node("rope_parameters")?["sliding_attention"];
         double[] wide = Frequencies(full?["rope_theta"]?.GetValue<double>() ?? Number("rope_theta", 1e6), d);
@@ -28,8 +29,10 @@ internal sealed class Gemma64(JsonObject config, IReadOnlyDictionary<string, dou
                 : (layer + 1) % Int("sliding_window_pattern", 6) != 0;
             double[] frequencies = local ? near : wide;
             double[][] normed = [.. x.Select(row => RmsNorm(at + "input_layernorm", row, epsilon, 1))];
-            double[][] q = [.. normed.Select((row, t) => Rotate(NormHeads(at + "self_attn.q_norm", Linear(at + "self_attn.q_proj", row), d, epsilon, 1), t, frequencies))];
-            double[][] k = [.. normed.Select((row, t) => Rotate(NormHeads(at + "self_attn.k_norm", Linear(at + "self_attn.k_proj", row), d, epsilon, 1), t, frequencies))];
+            double[][] q = [.. normed.Select((row, t) =>
+                Rotate(NormHeads(at + "self_attn.q_norm", Linear(at + "self_attn.q_proj", row), d, epsilon, 1), t, frequencies))];
+            double[][] k = [.. normed.Select((row, t) =>
+                Rotate(NormHeads(at + "self_attn.k_norm", Linear(at + "self_attn.k_proj", row), d, epsilon, 1), t, frequencies))];
             double[][] v = [.. normed.Select(row => Linear(at + "self_attn.v_proj", row))];
             double[][] y = Attend(q, k, v, h, hkv, scale, local ? window : null);
             for (int t = 0; t < x.Length; t++)

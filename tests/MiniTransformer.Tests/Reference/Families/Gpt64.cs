@@ -21,7 +21,8 @@ internal sealed class Gpt64(JsonObject config, IReadOnlyDictionary<string, doubl
             string at = $"{prefix}h.{layer}.";
             double[][] qkv = [.. x.Select(row => Times(at + "attn.c_attn", LayerNorm(at + "ln_1", row)))];
             double[][] y = Attend(
-                [.. qkv.Select(row => row[..c])], [.. qkv.Select(row => row[c..(2 * c)])], [.. qkv.Select(row => row[(2 * c)..])], h, h, 1 / Math.Sqrt(c / h), null);
+                [.. qkv.Select(row => row[..c])], [.. qkv.Select(row => row[c..(2 * c)])], [.. qkv.Select(row => row[(2 * c)..])], h, h,
+                1 / Math.Sqrt(c / h), null);
             for (int t = 0; t < x.Length; t++)
             {
                 x[t] = Add(x[t], Times(at + "attn.c_proj", y[t]));

@@ -24,7 +24,8 @@ internal sealed class Mistral64(JsonObject config, IReadOnlyDictionary<string, d
             {
                 x[t] = Add(x[t], Linear(at + "self_attn.o_proj", y[t]));
                 double[] m = RmsNorm(at + "post_attention_layernorm", x[t], epsilon);
-                x[t] = Add(x[t], Linear(at + "mlp.down_proj", Multiply(Silu(Linear(at + "mlp.gate_proj", m)), Linear(at + "mlp.up_proj", m))));
+                x[t] = Add(x[t], Linear(at + "mlp.down_proj",
+                    Multiply(Silu(Linear(at + "mlp.gate_proj", m)), Linear(at + "mlp.up_proj", m))));
             }
         }
 

@@ -38,7 +38,8 @@ internal sealed class Qwen64(JsonObject config, IReadOnlyDictionary<string, doub
             {
                 x[t] = Add(x[t], Linear(at + "self_attn.o_proj", y[t], biased && three));
                 double[] m = RmsNorm(at + "post_attention_layernorm", x[t], epsilon);
-                x[t] = Add(x[t], Linear(at + "mlp.down_proj", Multiply(Silu(Linear(at + "mlp.gate_proj", m)), Linear(at + "mlp.up_proj", m))));
+                x[t] = Add(x[t], Linear(at + "mlp.down_proj",
+                    Multiply(Silu(Linear(at + "mlp.gate_proj", m)), Linear(at + "mlp.up_proj", m))));
             }
         }
 

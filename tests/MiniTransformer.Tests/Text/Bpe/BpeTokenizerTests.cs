@@ -10,7 +10,8 @@ public class BpeTokenizerTests
 
     private static readonly BpeTokenizer ByteLevel = TokenizerSource.ByteLevel(Merges).Tokenizer();
 
-    private static readonly BpeTokenizer Fallback = TokenizerSource.Fallback("▁theabc", "t h", "th e", "▁ the", "▁ a", "a b", "▁ ▁").Tokenizer();
+    private static readonly BpeTokenizer Fallback = TokenizerSource.Fallback("▁theabc", "t h", "th e", "▁ the", "▁ a", "a b", "▁ ▁")
+        .Tokenizer();
 
     private static string[] Shown(BpeTokenizer tokenizer, IEnumerable<int> ids) => [.. ids.Select(tokenizer.TokenText)];
 
@@ -28,7 +29,8 @@ public class BpeTokenizerTests
         List<string> symbols = [.. text.Select(c => c.ToString())];
         while (true)
         {
-            (int Rank, int At) best = Enumerable.Range(0, symbols.Count - 1).Select(i => (Rank: Array.IndexOf(merges, symbols[i] + " " + symbols[i + 1]), At: i))
+            (int Rank, int At) best = Enumerable.Range(0, symbols.Count - 1)
+                .Select(i => (Rank: Array.IndexOf(merges, symbols[i] + " " + symbols[i + 1]), At: i))
                 .Where(pair => pair.Rank >= 0).DefaultIfEmpty((-1, -1)).Min();
             if (best.At < 0) break;
             symbols[best.At] += symbols[best.At + 1];
@@ -149,8 +151,10 @@ public class BpeTokenizerTests
     [Fact]
     public void White_space_goes_to_one_token_where_it_strips_on_both_sides()
     {
-        BpeTokenizer tokenizer = TokenizerSource.ByteLevel().Add("\n\n", special: false, """{"lstrip": true, "rstrip": true}""").Tokenizer();
-        Assert.Equal([(0, 1), (1, 9), (9, 10)], tokenizer.Tokenize("a \n\n\n\n\n\n b", markup: false).Select(token => (token.Start, token.End)));
+        BpeTokenizer tokenizer = TokenizerSource.ByteLevel().Add("\n\n", special: false, """{"lstrip": true, "rstrip": true}""")
+            .Tokenizer();
+        Assert.Equal([(0, 1), (1, 9), (9, 10)], tokenizer.Tokenize("a \n\n\n\n\n\n b", markup: false)
+            .Select(token => (token.Start, token.End)));
     }
 
     [Theory]
@@ -177,7 +181,8 @@ public class BpeTokenizerTests
         file["model"]!["ignore_merges"] = true;
         foreach (string word in words) file["model"]!["vocab"]!.AsObject().TryAdd(word, file["model"]!["vocab"]!.AsObject().Count);
         BpeTokenizer tokenizer = file.Tokenizer();
-        Assert.Equal(words, tokenizer.Encode(text).Select(id => file["model"]!["vocab"]!.AsObject().Single(token => (int)token.Value! == id).Key));
+        Assert.Equal(words, tokenizer.Encode(text)
+            .Select(id => file["model"]!["vocab"]!.AsObject().Single(token => (int)token.Value! == id).Key));
     }
 
     [Theory]

@@ -49,7 +49,8 @@ public class PatternTests
     public void An_empty_match_after_a_match_is_none() => Assert.Equal("|aa|", Matches("a*", "baab"));
 
     [Fact]
-    public void Characters_of_later_Unicode_versions_are_what_the_tokenizers_library_has_them_for() => Assert.Equal("\u1C89", Matches(@"\p{Lu}", "\u0378\u1C89"));
+    public void Characters_of_later_Unicode_versions_are_what_the_tokenizers_library_has_them_for() =>
+        Assert.Equal("\u1C89", Matches(@"\p{Lu}", "\u0378\u1C89"));
 
     [Theory]
     [InlineData("(a")]

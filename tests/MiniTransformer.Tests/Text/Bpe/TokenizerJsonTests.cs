@@ -32,28 +32,32 @@ public class TokenizerJsonTests
     public void A_hole_in_the_vocabulary_is_named() => Damaged(file => file["model"]!["vocab"]!["th"] = 400, "no token has the id 256");
 
     [Fact]
-    public void An_id_beyond_reason_takes_no_memory() => Damaged(file => file["model"]!["vocab"]!["th"] = 2_000_000_000, "the largest id is 2000000000");
+    public void An_id_beyond_reason_takes_no_memory() =>
+        Damaged(file => file["model"]!["vocab"]!["th"] = 2_000_000_000, "the largest id is 2000000000");
 
     [Theory]
     [InlineData("-1")]
     [InlineData("1.5")]
     [InlineData("\"7\"")]
     [InlineData("99999999999")]
-    public void An_id_that_is_none_is_named(string id) => Damaged(file => file["model"]!["vocab"]!["th"] = JsonNode.Parse(id), "model.vocab['th']");
+    public void An_id_that_is_none_is_named(string id) =>
+        Damaged(file => file["model"]!["vocab"]!["th"] = JsonNode.Parse(id), "model.vocab['th']");
 
     [Fact]
     public void Two_tokens_with_one_id_are_named() => Damaged(file => file["model"]!["vocab"]!["th"] = 5, "have the same id 5");
 
     [Fact]
     public void A_pattern_that_is_none_is_named() => Damaged(
-        file => file["pre_tokenizer"] = TokenizerSource.Json("""{"type": "Split", "pattern": {"Regex": "(a"}, "behavior": "Isolated"}"""), "pre_tokenizer.pattern.Regex");
+        file => file["pre_tokenizer"] = TokenizerSource.Json("""{"type": "Split", "pattern": {"Regex": "(a"}, "behavior": "Isolated"}"""),
+        "pre_tokenizer.pattern.Regex");
 
     [Theory]
     [InlineData("normalizer", """{"type": "Precompiled"}""", "'normalizer.type' is Precompiled")]
     [InlineData("normalizer", """{"type": "Sequence", "normalizers": [{"type": "Nmt"}]}""", "'normalizer.normalizers[0].type' is Nmt")]
     [InlineData("normalizer", """{"type": "NFC", "new": 1}""", "'normalizer.new'")]
     [InlineData("pre_tokenizer", """{"type": "UnicodeScripts"}""", "'pre_tokenizer.type' is UnicodeScripts")]
-    [InlineData("pre_tokenizer", """{"type": "Split", "pattern": {"Regex": "(a)\\1"}, "behavior": "Isolated"}""", "'pre_tokenizer.pattern.Regex'")]
+    [InlineData("pre_tokenizer", """{"type": "Split", "pattern": {"Regex": "(a)\\1"}, "behavior": "Isolated"}""",
+        "'pre_tokenizer.pattern.Regex'")]
     [InlineData("post_processor", """{"type": "Other"}""", "'post_processor.type' is Other")]
     [InlineData("decoder", """{"type": "CTC"}""", "'decoder.type' is CTC")]
     [InlineData("model", """{"type": "WordPiece", "vocab": {}}""", "'model.type' is WordPiece")]

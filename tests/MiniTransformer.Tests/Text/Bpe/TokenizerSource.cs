@@ -11,14 +11,17 @@ internal static class TokenizerSource
     /// <summary>Byte-level: 256 bytes, some merges, the added tokens &lt;s&gt; (special) and [tool] (not).</summary>
     public static JsonObject ByteLevel(params string[] merges)
     {
-        List<string> tokens = [.. Enumerable.Range(0, 256).Select(b => ByteAlphabet.Of(b).ToString()), .. merges.Select(merge => merge.Replace(" ", ""))];
+        List<string> tokens = [.. Enumerable.Range(0, 256).Select(b => ByteAlphabet.Of(b).ToString()),
+            .. merges.Select(merge => merge.Replace(" ", ""))];
         JsonObject file = File(tokens, merges);
         file["pre_tokenizer"] = Json("""{"type": "ByteLevel", "add_prefix_space": false, "use_regex": true}""");
         file["decoder"] = Json("""{"type": "ByteLevel"}""");
         return Add(Add(file, "<s>", special: true), "[tool]", special: false);
     }
 
-    /// <summary>As Llama 2's: &lt;unk&gt; &lt;s&gt; &lt;/s&gt;, 256 bytes, some characters, some merges; a ▁ before a text, begin token before it.</summary>
+    /// <summary>
+    /// As Llama 2's: &lt;unk&gt; &lt;s&gt; &lt;/s&gt;, 256 bytes, some characters, some merges; a ▁ before a text, begin token before it.
+    /// </summary>
     public static JsonObject Fallback(string characters, params string[] merges)
     {
         List<string> tokens =
@@ -50,7 +53,14 @@ internal static class TokenizerSource
         JsonObject vocabulary = file["model"]!["vocab"]!.AsObject();
         JsonArray added = file["added_tokens"]!.AsArray();
         int next = Math.Max(vocabulary.Count, added.Select(token => (int)token!["id"]! + 1).DefaultIfEmpty(0).Max());
-        JsonObject token = new() { ["id"] = (int?)vocabulary[content] ?? next, ["content"] = content, ["special"] = special, ["normalized"] = false };
+        JsonObject token = new()
+        {
+            ["id"] = (int?)vocabulary[content]
+            ?? next,
+            ["content"] = content,
+            ["special"] = special,
+            ["normalized"] = false
+        };
         foreach ((string name, JsonNode? value) in Json(flags)) token[name] = value!.DeepClone();
         added.Add(token);
         return file;
