@@ -52,7 +52,7 @@ internal readonly struct TensorCores : ITensorCores
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ArrayView<float> Allocate()
     {
-        CudaAsm.Emit(".reg .f32 sum<64>;");
+        CudaAsm.Emit(".reg .f32 c<64>;");
         return default;
     }
 

@@ -281,6 +281,7 @@ internal sealed class SftCommand
         StepMemory memory = StepMemory.OfSft(config, ResponseBatch.OfTurns(longest), recompute, adapters, frozen);
         double kept = adapters is null ? frozen.Bytes() * config.ParameterCount : memory.Parameters - memory.Frozen;
         double layout = adapters is null ? sizeof(float) * config.ParameterCount : 0;
+        string less = recompute ? "with --recompute" : "less with --recompute or --micro-batch";
         string lowered = adapters is null
             ? "less with --lora, from a --base"
             : string.Create(CultureInfo.InvariantCulture, $"of which the base, frozen in {frozen.Name()}, {memory.Frozen / 1e6:0.00}");
@@ -294,7 +295,7 @@ internal sealed class SftCommand
               parameters   {memory.Parameters / 1e6,10:0.00}   {lowered}
               gradients    {memory.Gradients / 1e6,10:0.00}
               optimizer    {memory.Optimizer / 1e6,10:0.00}
-              activations  {memory.Activations / 1e6,10:0.00}   {(recompute ? "with --recompute" : "less with --recompute or --micro-batch")}
+              activations  {memory.Activations / 1e6,10:0.00}   {less}
               together     {memory.Total / 1e6,10:0.00}
             Beside that a run keeps what it starts from, {kept / 1e6:0.00}{type}{reads}.
             """));
