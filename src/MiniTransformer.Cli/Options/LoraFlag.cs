@@ -19,11 +19,13 @@ internal static class LoraFlag
         double? alpha = null;
         bool stabilised = false, naming = false;
         var targets = new List<string>();
+        var given = new HashSet<string>();
         foreach (string part in text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
         {
             string[] pair = part.Split('=', 2);
             bool named = pair.Length == 2;
             if (named) naming = pair[0] == "targets";
+            if ((named || pair[0] == "rslora") && !given.Add(pair[0])) throw new UsageException($"--lora: {pair[0]} is given twice.");
             switch (pair[0])
             {
                 case "r" when named && int.TryParse(pair[1], NumberStyles.None, CultureInfo.InvariantCulture, out rank) && rank > 0: break;
@@ -40,6 +42,7 @@ internal static class LoraFlag
             }
         }
 
+        if (given.Count == 0 && targets.Count == 0) throw new UsageException("--lora is empty; give at least the rank, such as r=16.");
         return new LoraOptions
         {
             Rank = rank,

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using MiniTransformer.Cli.Invocations;
 
@@ -9,6 +11,8 @@ namespace MiniTransformer.Cli.Options;
 /// the command resolved them to.</summary>
 internal sealed class Settings(Command command, ParseResult result, IReadOnlySet<string> onCommandLine, IReadOnlySet<string>? named = null)
 {
+    private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     private readonly Dictionary<IFlag, object?> resolved = [];
 
     /// <summary>The command's name.</summary>
@@ -66,11 +70,13 @@ internal sealed class Settings(Command command, ParseResult result, IReadOnlySet
         foreach (IFlag flag in command.Options.OfType<IFlag>().Where(flag => flag.Saved && !flag.MayChange && !flag.IsInput && Named(flag)))
         {
             JsonNode? given = flag.ToJson(flag.ValueIn(result)), began = saved[flag.Key];
-            if (given?.ToJsonString() == began?.ToJsonString()) continue;
+            if (Shown(given) == Shown(began)) continue;
             throw new UsageException(
-                $"--{flag.Key} {given?.ToJsonString() ?? "null"} is not what the run began with ({began?.ToJsonString() ?? "nothing"}), "
+                $"--{flag.Key} {Shown(given) ?? "null"} is not what the run began with ({Shown(began) ?? "nothing"}), "
                     + "and a resumed run continues as it began; " +
                 "leave the flag out, or start another run with another --out.");
         }
+
+        static string? Shown(JsonNode? value) => value?.ToJsonString(Readable);
     }
 }

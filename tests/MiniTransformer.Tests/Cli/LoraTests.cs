@@ -97,6 +97,9 @@ public sealed class LoraTests
     [InlineData("rank=4", null, "'rank=4'")]
     [InlineData("targets=q,z", null, "'z' is no target")]
     [InlineData("q", null, "'q' is not known")]
+    [InlineData("r=4,r=8", null, "r is given twice")]
+    [InlineData("targets=q,targets=v", null, "targets is given twice")]
+    [InlineData(" , ", null, "--lora is empty")]
     [InlineData("r=4", "biases", "'biases' is not known")]
     public void What_it_does_not_know_is_named(string lora, string? trainable, string message) =>
         Assert.Contains(message, Assert.Throws<UsageException>(() => LoraFlag.Parse(lora, trainable)).Message, StringComparison.Ordinal);

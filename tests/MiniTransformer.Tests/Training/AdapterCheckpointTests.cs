@@ -155,6 +155,12 @@ public sealed class AdapterCheckpointTests : IDisposable
     [InlineData("layers_to_transform", "[0]")]
     [InlineData("modules_to_save", "[\"score\"]")]
     [InlineData("fan_in_fan_out", "true")]
+    [InlineData("use_rslora", "\"true\"")]
+    [InlineData("modules_to_save", "\"norm\"")]
+    [InlineData("init_lora_weights", "\"pissa_niter_16\"")]
+    [InlineData("init_lora_weights", "\"olora\"")]
+    [InlineData("base_model_name_or_path", "5")]
+    [InlineData("alpha_pattern", "{\"q_proj\": -3}")]
     [InlineData("r", "0")]
     [InlineData("lora_alpha", "\"much\"")]
     [InlineData("rank_pattern", "{\"q_(proj\": 2}")]
@@ -165,8 +171,19 @@ public sealed class AdapterCheckpointTests : IDisposable
         Change("adapters", json => json[field] = JsonNode.Parse(value));
         var error = Assert.Throws<InvalidDataException>(() => Checkpoint.LoadModel(folder["adapters"], device));
         Assert.Contains("adapter_config.json", error.Message, StringComparison.Ordinal);
-        string said = field switch { "r" => "rank", "lora_alpha" or "rank_pattern" => "a field has a value of another kind", _ => field };
+        string said = field switch { "r" => "rank", "alpha_pattern" => "alpha must be positive", "lora_alpha" or "rank_pattern" => "a field has a value of another kind", _ => field };
         Assert.Contains(said, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_whole_weight_that_the_settings_do_not_name_is_refused_as_it_would_be_lost_on_saving()
+    {
+        using (Transformer policy = Policy()) Checkpoint.Save(folder["adapters"], policy, null);
+        File.Delete(Path.Combine(folder["adapters"], "SHA256SUMS"));
+        Change("adapters", json => json["modules_to_save"] = null);
+        string message = Assert.Throws<SafetensorsException>(() => Checkpoint.LoadModel(folder["adapters"], device)).Message;
+        Assert.Contains("norm.weight", message, StringComparison.Ordinal);
+        Assert.Contains("modules_to_save", message, StringComparison.Ordinal);
     }
 
     [Fact]

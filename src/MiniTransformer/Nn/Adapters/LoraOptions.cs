@@ -84,7 +84,8 @@ public sealed record LoraOptions
     {
         int least = Ranks.Values.Append(Rank).Min();
         if (least < 1) throw new ArgumentException($"LoRA: the rank must be at least 1, not {least}.");
-        if (!(Alpha > 0) || double.IsInfinity(Alpha)) throw new ArgumentException($"LoRA: alpha must be positive, not {Alpha}.");
+        foreach (double alpha in Alphas.Values.Append(Alpha))
+            if (!(alpha > 0) || double.IsInfinity(alpha)) throw new ArgumentException($"LoRA: alpha must be positive, not {alpha}.");
         if (config.Form.ModelType == "gpt2")
         {
             throw new ArgumentException(

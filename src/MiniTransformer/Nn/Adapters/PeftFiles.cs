@@ -82,7 +82,14 @@ public static class PeftFiles
     /// <exception cref="InvalidDataException">A file is damaged.</exception>
     public static AdaptedBase BaseOf(string folder)
     {
-        string? path = Open(folder)["base_model_name_or_path"]?.GetValue<string>();
+        JsonNode? said = Open(folder)["base_model_name_or_path"];
+        if (said is not null && said.GetValueKind() != JsonValueKind.String)
+        {
+            throw new InvalidDataException(
+                $"{Path.Combine(folder, Config)}: base_model_name_or_path = {said.ToJsonString()}; it should be a text.");
+        }
+
+        string? path = said?.GetValue<string>();
         using SafetensorsReader file = SafetensorsReader.Open(Path.Combine(folder, Weights));
         return new AdaptedBase(path ?? "", file.Metadata.GetValueOrDefault(BaseHash));
     }
@@ -155,7 +162,14 @@ public static class PeftFiles
 
     private static void CheckAllUsed(SafetensorsReader file, Transformer model)
     {
-        var known = model.Parameters.Select(p => Prefix + p.Name).ToHashSet(StringComparer.Ordinal);
+        // What the settings do not name would be used now, and not written when the adapters are saved again.
+        var known = model.Parameters.Where(p => model.Lora!.Trains(p.Name)).Select(p => Prefix + p.Name).ToHashSet(StringComparer.Ordinal);
+        if (model.Parameters.FirstOrDefault(p => !known.Contains(Prefix + p.Name) && file.Contains(Prefix + p.Name)) is { } whole)
+        {
+            throw new SafetensorsException(file.Path, Prefix + whole.Name,
+                $"it is a whole weight that modules_to_save of {Config} does not name; name it there, or remove it");
+        }
+
         if (file.Entries.Keys.FirstOrDefault(name => !known.Contains(name)) is { } unknown)
         {
             throw new SafetensorsException(file.Path, unknown,
@@ -189,7 +203,16 @@ public static class PeftFiles
         if (Text("peft_type") is var kind && kind != "LORA") throw Refused("peft_type", $"\"{kind}\"; only LORA is implemented");
         if (Text("bias") is { } bias and not "none") throw Refused("bias", $"\"{bias}\"; biases are not trained");
         foreach (string flag in new[] { "use_dora", "lora_bias", "fan_in_fan_out", "use_qalora" })
-            if (json[flag]?.GetValueKind() == JsonValueKind.True) throw Refused(flag, "true, which is not implemented");
+            if (True(flag)) throw Refused(flag, "true, which is not implemented");
+        foreach (string start in new[] { "pissa", "olora", "corda", "loftq", "lora_ga" })
+        {
+            if (Text("init_lora_weights")?.StartsWith(start, StringComparison.OrdinalIgnoreCase) == true)
+            {
+                throw Refused("init_lora_weights", $"\"{Text("init_lora_weights")}\", whose factors belong to a base that was changed "
+                    + "with them; have PEFT convert them to those of the base itself (path_initial_model_for_weight_conversion)");
+            }
+        }
+
         string[] absent =
         [
             "layers_to_transform", "layer_replication", "megatron_config", "target_parameters", "trainable_token_indices",
@@ -202,12 +225,14 @@ public static class PeftFiles
             if (set) throw Refused(field, "set, which is not implemented");
         }
 
+        if (json["modules_to_save"] is { } list and not JsonArray)
+            throw Refused("modules_to_save", $"{list.ToJsonString()}; it should be a list of names");
         string[] modules = json["modules_to_save"] is JsonArray saved ? [.. saved.Select(m => m!.GetValue<string>())] : [];
         var lora = new LoraOptions
         {
             Rank = json["r"]?.GetValue<int>() ?? 8,
             Alpha = json["lora_alpha"]?.GetValue<double>() ?? 8,
-            RankStabilised = json["use_rslora"]?.GetValueKind() == JsonValueKind.True,
+            RankStabilised = True("use_rslora"),
             Ranks = json["rank_pattern"] is JsonObject ranks ? ranks.ToDictionary(r => r.Key, r => r.Value!.GetValue<int>()) : [],
             Alphas = json["alpha_pattern"] is JsonObject alphas ? alphas.ToDictionary(a => a.Key, a => a.Value!.GetValue<double>()) : [],
             Targets = Targets(json["target_modules"], config),
@@ -224,6 +249,13 @@ public static class PeftFiles
         }
 
         string? Text(string field) => json[field]?.GetValueKind() == JsonValueKind.String ? json[field]!.GetValue<string>() : null;
+
+        bool True(string field) => json[field]?.GetValueKind() switch
+        {
+            null or JsonValueKind.False => false,
+            JsonValueKind.True => true,
+            _ => throw Refused(field, $"{json[field]!.ToJsonString()}; it should be true or false"),
+        };
 
         AlsoTrained AlsoOf(string module) => module switch
         {
