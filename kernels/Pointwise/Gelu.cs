@@ -4,8 +4,7 @@ namespace MiniTransformer.Kernels.Pointwise;
 
 /// <summary>
 /// GELU in its approximation by tanh (D. Hendrycks, K. Gimpel, "Gaussian Error Linear Units", 2016), written from the exponential
-/// alone, since the
-/// tanh of some devices is rough: ½ (1 + tanh u) = σ(2u), so y = x σ(v) with v = 2 √(2/π) (x + 0.044715 x³), and
+/// alone, since the tanh of some devices is rough: ½ (1 + tanh u) = σ(2u), so y = x σ(v) with v = 2 √(2/π) (x + 0.044715 x³), and
 /// y′ = σ + x σ (1 − σ) v′, v′ = 2 √(2/π) (1 + 3 · 0.044715 x²).
 /// </summary>
 public readonly struct Gelu : IUnaryOp

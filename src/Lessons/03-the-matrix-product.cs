@@ -56,7 +56,7 @@ Measure("3. vectors, a tile in registers", c =>
         }
 });
 
-// 4. The library's: a tile that fills the registers, fused multiply-adds, B in panels that the caches hold (kernels/Cpu/Gemm.cs).
+// 4. The library's: a tile that fills the registers, fused multiply-adds, B in panels that the caches hold (kernels/Cpu/Gemm).
 using var device = Device.Cpu(threads: 1);
 using var tape = Tape.NoGrad(device);
 Tensor ta = tape.Constant(a, new Shape(n, n)), tb = tape.Constant(b, new Shape(n, n)), tc = tape.New(new Shape(n, n));

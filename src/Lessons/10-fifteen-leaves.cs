@@ -1,7 +1,7 @@
 // Lesson 10: r̂, returns, and REINFORCE on fifteen leaves.
 // Three tokens, the last of which ends a response, and at most three steps: fifteen responses. Every expectation is a sum over them.
-//     r̂(s, a) = log π_SFT(a|s) − log π_ref(a|s)          π_ref: an earlier checkpoint of the same SFT
-// says, token by token, what training has made likelier. Nobody gave that reward: the two checkpoints hold it.
+// Lesson 9: r = Q(s, a) − V(s'), so log π(a|s) = r + V(s') − V(s): values only move reward along. Two policies differ by
+//     r̂(s, a) = log π_SFT(a|s) − log π_ref(a|s)     (here π_ref is π_SFT flattened and shaken, in the place of an earlier checkpoint)
 #:project ../MiniTransformer.Training/MiniTransformer.Training.csproj
 using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
@@ -18,7 +18,7 @@ double[][] sftLogits = mdp.Table((_, _) => rng.NextNormal()), sft = SoftBellman.
 double[][] reference = SoftBellman.LogPolicy([.. sftLogits.Select(row => row.Select(q => 0.4 * q + 0.3 * rng.NextNormal()).ToArray())]);
 double[][] reward = mdp.Table((s, a) => sft[s][a] - reference[s][a]);
 
-// ---- why the sum of r̂ is a KL: over a response y it is log π_SFT(y) − log π_ref(y), whose mean over π_SFT is KL's definition ----
+// ---- log π(y) = Σ_t log π(a_t|s_t), so r̂ sums to log π_SFT(y)/π_ref(y), and Σ_y π_SFT(y) log π_SFT(y)/π_ref(y) is KL(π_SFT ‖ π_ref) --
 double mean = leaves.Sum(y => Math.Exp(ResponseEnumeration.LogProbability(sft, y)) * y.Entries(reward).Sum());
 double kl = ResponseEnumeration.Kl(mdp, sft, reference), back = ResponseEnumeration.Kl(mdp, reference, sft);
 Console.WriteLine($"E over π_SFT of Σ r̂ = {mean:F4}, KL(π_SFT ‖ π_ref) = {kl:F4}: never negative");

@@ -1,5 +1,5 @@
 // Lesson 11: Dense-Path REINFORCE.
-// SFT leaves two checkpoints, π_ref half-way and π_SFT at the end; their difference is a reward for every token (lesson 10). Reinforced
+// Two checkpoints, π_ref before the better demonstrations, π_SFT after: their difference is a reward of tokens (lesson 10). Reinforced
 // with it, a policy walks on from π_SFT in the direction in which training was going. Where that direction is good, so is the walk.
 //     G_t = Σ_{k ≥ t} r̂_k          loss = −Σ_t (G_t − baseline) log π_θ(a_t|s_t) + β KL(π_θ ‖ π_SFT), on responses drawn from π_θ
 #:project ../MiniTransformer.Training/MiniTransformer.Training.csproj

@@ -102,7 +102,7 @@ internal sealed class DemoReport(Regime regime, IReadOnlyList<WorldResult> seeds
             : "";
     }
 
-    /// <summary>The first of the report's charts, accuracy over further training, as a file of its own.</summary>
+    /// <summary>The report's chart of accuracy over further training, as a file of its own.</summary>
     public string AccuracySvg() => Charts().First().Chart.ToSvgFile();
 
     private (double Greedy, double Sampled) Means(string label, string baseline) =>

@@ -137,7 +137,12 @@ internal sealed record DprRun : TrainingSettings
     /// <summary>The settings of the reward.</summary>
     public RewardOptions RewardOptions => new()
     {
-        Kind = Reward == "log-policy" ? RewardKind.LogPolicy : RewardKind.BaselineRelative,
+        Kind = Reward switch
+        {
+            "baseline-relative" => RewardKind.BaselineRelative,
+            "log-policy" => RewardKind.LogPolicy,
+            _ => throw new InvalidDataException($"'{Reward}' names no reward."),
+        },
         Floor = Floor,
         Centred = Centred,
         Clip = Clip,

@@ -19,6 +19,9 @@ public sealed class CommandJudge(string command, JudgeOptions? options = null) :
     public string Name => $"command:{command}";
 
     /// <inheritdoc/>
+    public bool ComparesWithAnswer => false;
+
+    /// <inheritdoc/>
     public string Description =>
         $"the command '{command}' gives it a score of at least {Judge.Right.ToString(CultureInfo.InvariantCulture)}";
 

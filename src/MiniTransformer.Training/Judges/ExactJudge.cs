@@ -7,6 +7,9 @@ public sealed class ExactJudge : IJudge
     public string Name => "exact";
 
     /// <inheritdoc/>
+    public bool ComparesWithAnswer => true;
+
+    /// <inheritdoc/>
     public string Description => "the response is the completion, character for character";
 
     /// <inheritdoc/>

@@ -23,6 +23,12 @@ public interface IJudge : IDisposable
     /// <summary>What makes a response right, in a few words.</summary>
     string Description { get; }
 
+    /// <summary>
+    /// Whether a response is compared with the data's answer: if that may be wrong itself, the share of right responses is agreement and
+    /// not accuracy. False where a pattern or a program says what is right.
+    /// </summary>
+    bool ComparesWithAnswer { get; }
+
     /// <summary>The score of each answer, in [0, 1]; responses come together, so that slow verifiers can work on several at once.</summary>
     /// <exception cref="DataException">A record lacks what the verifier needs: a completion, a number in it, a pattern.</exception>
     /// <remarks>A response that the verifier cannot judge, because it hangs, crashes or says nothing, scores 0 and is noted in

@@ -26,15 +26,17 @@ public static class Judge
     /// <param name="verifier">The judge.</param>
     /// <param name="isGold">Whether the data's answers are right ones.</param>
     /// <param name="demonstrations">What the answers are where they are not.</param>
-    public static string Measured(IJudge verifier, bool isGold, string demonstrations = "the demonstrations") => verifier switch
+    public static string Measured(IJudge verifier, bool isGold, string demonstrations = "the demonstrations") =>
+        (IsAccuracy(verifier, isGold), verifier) switch
     {
-        ExactJudge => isGold ? "exact match" : $"agreement with {demonstrations}",
-        NumericJudge when !isGold => $"agreement with {demonstrations} by {verifier.Name}",
-        _ => $"accuracy by {verifier.Name}",
+        (true, ExactJudge) => "exact match",
+        (false, ExactJudge) => $"agreement with {demonstrations}",
+        (false, _) => $"agreement with {demonstrations} by {verifier.Name}",
+        (true, _) => $"accuracy by {verifier.Name}",
     };
 
     /// <summary>Whether the share of right responses is an accuracy, see <see cref="Measured"/>.</summary>
-    public static bool IsAccuracy(IJudge verifier, bool isGold) => isGold || verifier is not (ExactJudge or NumericJudge);
+    public static bool IsAccuracy(IJudge verifier, bool isGold) => isGold || !verifier.ComparesWithAnswer;
 
     /// <summary>Ends all commands that judge; a program that is about to end without its usual way out calls it.</summary>
     public static void EndCommands() => ShellProcess.EndAll();

@@ -20,6 +20,9 @@ public sealed class NumericJudge(double tolerance = 0) : IJudge
     public string Name => Tolerance == 0 ? "numeric" : $"numeric:{Tolerance.ToString(CultureInfo.InvariantCulture)}";
 
     /// <inheritdoc/>
+    public bool ComparesWithAnswer => true;
+
+    /// <inheritdoc/>
     public string Description => Tolerance == 0
         ? "the response's number is the right answer's"
         : $"the response's number is the right answer's to within {Tolerance.ToString(CultureInfo.InvariantCulture)}";

@@ -24,6 +24,9 @@ public sealed class RegexJudge(string? pattern = null, TimeSpan? timeout = null,
     public string Name => pattern is null ? "regex" : $"regex:{pattern}";
 
     /// <inheritdoc/>
+    public bool ComparesWithAnswer => false;
+
+    /// <inheritdoc/>
     public string Description =>
         pattern is null
             ? "the record's pattern is found in the response"

@@ -23,6 +23,9 @@ public sealed class WorkerJudge(string command, JudgeOptions? options = null) : 
     public string Name => $"worker:{command}";
 
     /// <inheritdoc/>
+    public bool ComparesWithAnswer => false;
+
+    /// <inheritdoc/>
     public string Description =>
         $"the command '{command}' gives it a score of at least {Judge.Right.ToString(CultureInfo.InvariantCulture)}";
 

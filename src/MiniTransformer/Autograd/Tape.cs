@@ -105,8 +105,7 @@ public sealed partial class Tape : TensorOwner, IDisposable
 
     /// <summary>
     /// For whoever writes an op: an uninitialised tensor for its result. A gradient flows back to it if one flows back to one of the
-    /// inputs
-    /// that it is computed from, and the tape is recording.
+    /// inputs that it is computed from, and the tape is recording.
     /// </summary>
     /// <param name="shape">The result's extents.</param>
     /// <param name="inputs">The op's operands.</param>

@@ -6,8 +6,7 @@ namespace MiniTransformer.IO;
 /// The weights of a model that are cut into several safetensors files ("shards"), as model.safetensors.index.json lists them:
 /// {"metadata": {..},
 /// "weight_map": {"TENSOR": "FILE", ..}}. Every file must hold exactly the tensors that the index says. metadata.total_size is not
-/// believed: it is wrong
-/// for well-known models.
+/// believed: it is wrong for well-known models.
 /// </summary>
 internal sealed class SafetensorsShards : ITensorFile
 {

@@ -9,11 +9,10 @@ namespace MiniTransformer.Nn;
 internal sealed class ConfigFields
 {
     // Each row: a field that would change what the model computes, the values that leave it as implemented (absent and null always
-    // do), and
-    // what those are.
+    // do), and what those are.
     private static readonly (string Field, Func<JsonElement, bool> Accepts, string Implemented)[] Implemented =
     [
-        ("hidden_act", v => IsText(v, "silu"), "only \"silu\" is implemented"),
+        ("hidden_act", v => IsText(v, "silu"), "this family has \"silu\" alone"),
         ("attention_bias", IsFalse, "projections have no bias in this family"),
         ("qkv_bias", IsFalse, "projections have no bias in this family"),
         ("mlp_bias", IsFalse, "projections have no bias in this family"),

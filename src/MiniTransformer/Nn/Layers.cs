@@ -55,8 +55,7 @@ public sealed class Embedding(ParameterSource source, int v, int c, float deviat
 
 /// <summary>
 /// The perceptron of a block: down(act(gate x) · up x) with SiLU or GELU (N. Shazeer, "GLU Variants Improve Transformer", 2020), or
-/// without a gate
-/// down(gelu(up x)).
+/// without a gate down(gelu(up x)).
 /// </summary>
 internal sealed class Mlp
 {
@@ -80,14 +79,14 @@ internal sealed class Mlp
     {
         MlpKind.SwiGlu => gate!.Forward(x).SiluMultiply(up.Forward(x)),
         MlpKind.GeGlu => gate!.Forward(x).GeluMultiply(up.Forward(x)),
-        _ => up.Forward(x).Gelu(),
+        MlpKind.Gelu => up.Forward(x).Gelu(),
+        _ => throw new NotSupportedException($"There is no MLP of kind {kind}."),
     });
 }
 
 /// <summary>
 /// Deviations of new weights: √(2 / 5C) (T. Nguyen, J. Salazar, "Transformers without Tears", 2019), which is 0.02 at C = 1000 and
-/// more for
-/// smaller models, or what the configuration says. What adds to the residual stream starts smaller, by 1/√(2·layers), so that the
+/// more for smaller models, or what the configuration says. What adds to the residual stream starts smaller, by 1/√(2·layers), so that the
 /// stream's variance does not grow with depth (A. Radford et al., GPT-2, 2019).
 /// </summary>
 /// <param name="Inner">For all other matrices.</param>

@@ -4,8 +4,7 @@ namespace MiniTransformer.Nn;
 
 /// <summary>
 /// The rotary positions of a config.json: θ at the top (rope_theta) with a scaling in rope_scaling, as transformers 4 writes it, or
-/// all of it in
-/// rope_parameters, as transformers 5 does. Where both stand they must agree. Types default, linear and llama3 are read.
+/// all of it in rope_parameters, as transformers 5 does. Where both stand they must agree. Types default, linear and llama3 are read.
 /// </summary>
 /// <param name="Theta">The base, or null where no field has it.</param>
 /// <param name="Scaling">How frequencies are stretched.</param>

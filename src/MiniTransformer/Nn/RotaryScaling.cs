@@ -7,8 +7,7 @@ public abstract record RotaryScaling
     public abstract double Stretch(double frequency);
 
     /// <summary>The frequencies θ^(−2i/D), i below D/2, stretched or as they are. Each is rounded to float, as Hugging Face's model
-    /// does; at high
-    /// positions that is visible.</summary>
+    /// does; at high positions that is visible.</summary>
     public static float[] Frequencies(int d, float theta, RotaryScaling? scaling)
     {
         var frequencies = new float[d / 2];
@@ -33,8 +32,7 @@ public sealed record LinearScaling(float Factor) : RotaryScaling
 
 /// <summary>
 /// Llama 3.1's: a frequency that makes more than HighFrequencyFactor turns in the original context stays; one that makes fewer than
-/// LowFrequencyFactor is
-/// divided by the factor; between the two, the share s = (turns − low) / (high − low) of it stays.
+/// LowFrequencyFactor is divided by the factor; between the two, the share s = (turns − low) / (high − low) of it stays.
 /// </summary>
 /// <param name="Factor">How many times longer the context is.</param>
 /// <param name="LowFrequencyFactor">Turns below which a frequency is divided.</param>

@@ -7,8 +7,8 @@ namespace MiniTransformer.Nn;
 
 /// <summary>
 /// Rotation tables of one base, cos and sin of p·fᵢ with the frequencies fᵢ = θ^(−2i/D), stretched or not, for the positions that were
-/// in use so far: a model may allow 10⁸ positions, and memory is
-/// taken for those that come. They are constants, not parameters of the model: neither trained nor saved.
+/// in use so far: a model may allow 10⁸ positions, and memory is taken for those that come. They are constants, not parameters of the
+/// model: neither trained nor saved.
 /// </summary>
 internal sealed class RotationTables(Device device, int mostPositions, float[] frequencies) : IDisposable
 {

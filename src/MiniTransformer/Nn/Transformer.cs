@@ -53,8 +53,7 @@ internal sealed class Block
 
 /// <summary>
 /// A decoder-only transformer: token table, blocks of attention and perceptron, a final norm, and a linear head (the token table
-/// itself if tied), in the
-/// form of one of the families. Its logits at position t are Q(s_t, ·).
+/// itself if tied), in the form of one of the families. Its logits at position t are Q(s_t, ·).
 /// </summary>
 public sealed class Transformer : IDisposable
 {

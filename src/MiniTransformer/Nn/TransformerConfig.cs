@@ -4,10 +4,8 @@ namespace MiniTransformer.Nn;
 
 /// <summary>
 /// The sizes and constants of a decoder-only transformer, and by <see cref="Form"/> the family that it belongs to; without one it is a
-/// Llama: RMSNorm,
-/// rotary positions, causal attention with grouped key/value heads, SwiGLU, no biases. On disk it is Hugging Face's config.json; each
-/// property names its
-/// field there.
+/// Llama: RMSNorm, rotary positions, causal attention with grouped key/value heads, SwiGLU, no biases. On disk it is Hugging Face's
+/// config.json; each property names its field there.
 /// </summary>
 public sealed partial record TransformerConfig
 {
@@ -52,8 +50,7 @@ public sealed partial record TransformerConfig
 
     /// <summary>
     /// Deviation of new weights; null for √(2 / 5C), see <see cref="InitScale"/>. It concerns how weights are drawn and not what a
-    /// model with weights
-    /// computes: config.json does not have it, and equality leaves it out.
+    /// model with weights computes: config.json does not have it, and equality leaves it out.
     /// </summary>
     public double? InitStd { get; init; }
 

@@ -26,8 +26,7 @@ public sealed partial record TransformerConfig
     /// What an absent field means is Hugging Face's value of the family: see Nn/Families. The begin, end and pad ids alone have no
     /// default; the end ids of generation_config.json count beside those of config.json.
     /// One outside the vocabulary (−1 is in use for "none") can never occur and reads as absent. Fields that ask for what is not
-    /// implemented
-    /// are refused by name, all others are passed over, and written back by <see cref="Save"/>.
+    /// implemented are refused by name, all others are passed over, and written back by <see cref="Save"/>.
     /// </remarks>
     /// <exception cref="TransformerConfigException">The file is not a config.json of a family that is implemented, or asks for what is not
     /// implemented.</exception>

@@ -10,8 +10,7 @@ namespace MiniTransformer.Nn;
 public sealed partial record TransformerConfig
 {
     /// <summary>The names and shapes of all parameters, from the embedding to the output projection, found by building the model where
-    /// nothing is
-    /// computed or held. Names are Hugging Face's of Llama, whatever the family; matrices are (out, in).</summary>
+    /// nothing is computed or held. Names are Hugging Face's of Llama, whatever the family; matrices are (out, in).</summary>
     public IReadOnlyList<(string Name, long[] Shape)> ParameterShapes()
     {
         using var device = Device.DryRun();
@@ -21,8 +20,8 @@ public sealed partial record TransformerConfig
 
     /// <summary>Checks that a file holds exactly the parameters that this configuration asks for, in a type that is read.</summary>
     /// <remarks>Passed over are buffers that follow from the configuration (rotary_emb.inv_freq and GPT-2's masks), and an
-    /// lm_head.weight where the
-    /// embeddings are tied, if it equals them to the bit: a file with another one belongs to another configuration.</remarks>
+    /// lm_head.weight where the embeddings are tied, if it equals them to the bit: a file with another one belongs to another
+    /// configuration.</remarks>
     /// <exception cref="TransformerConfigException">A tensor is missing, has another shape, or is not part of the model: the message names
     /// it and the field.</exception>
     /// <exception cref="SafetensorsException">A tensor's elements are of a type that is not read.</exception>

@@ -72,8 +72,7 @@ public sealed record TransformerForm
 
     /// <summary>
     /// Whether embeddings are multiplied by √C, in float32. (Hugging Face rounds √C to the weights' type, and so to bfloat16 where a
-    /// model runs in
-    /// it; in float32, as here and in llama.cpp, it is not rounded.)
+    /// model runs in it; in float32, as here and in llama.cpp, it is not rounded.)
     /// </summary>
     public bool ScaledEmbedding { get; init; }
 

@@ -172,6 +172,8 @@ public class OwnDataTests
     {
         public string Name => "half";
 
+        public bool ComparesWithAnswer => false;
+
         public string Description => "it is there";
 
         public double[] Score(IReadOnlyList<Answer> answers) => [.. answers.Select(_ => .5)];

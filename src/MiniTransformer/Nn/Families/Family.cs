@@ -4,8 +4,8 @@ namespace MiniTransformer.Nn.Families;
 
 /// <summary>
 /// A family of checkpoints: which fields of config.json it has and what each means, and what its tensors are called in a file. A new
-/// family is one
-/// class and one line in <see cref="All"/>. Parameters have Llama's names; a family whose files have others says which.
+/// family is one class and one line in <see cref="All"/>, and a case of GgufModel if it is to be exported. Parameters have Llama's names; a
+/// family whose files have others says which.
 /// </summary>
 internal abstract class Family
 {

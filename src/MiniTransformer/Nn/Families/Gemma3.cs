@@ -6,14 +6,12 @@ namespace MiniTransformer.Nn.Families;
 /// Gemma 3, text (Gemma3ForCausalLM, model_type gemma3_text): RMSNorm with 1 + w before and after attention and perceptron; queries
 /// and keys normalised;
 /// embeddings times √hidden_size; scores divided by √query_pre_attn_scalar; GELU gates (tanh). Of every sliding_window_pattern layers
-/// all but the last
-/// have the sliding_window and turn with rope_local_base_freq, or those that layer_types names; the others turn with rope_theta,
-/// stretched by
-/// rope_scaling. transformers 5 has both in rope_parameters, by the names of the layers' types. Absent: num_key_value_heads = 4,
+/// all but the last have the sliding_window and turn with rope_local_base_freq, or those that layer_types names; the others turn with
+/// rope_theta, stretched by rope_scaling. transformers 5 has both in rope_parameters, by the names of the layers' types. Absent:
+/// num_key_value_heads = 4,
 /// head_dim = 256,
 /// query_pre_attn_scalar = 256, sliding_window = 4096, sliding_window_pattern = 6, rope_theta = 1e6, rope_local_base_freq = 10000,
-/// rms_norm_eps =
-/// 1e-6, max_position_embeddings = 131072, tie_word_embeddings = true, attention_bias = false.
+/// rms_norm_eps = 1e-6, max_position_embeddings = 131072, tie_word_embeddings = true, attention_bias = false.
 /// </summary>
 internal sealed class Gemma3 : Llama
 {

@@ -4,12 +4,11 @@ namespace MiniTransformer.Nn.Families;
 
 /// <summary>
 /// GPT-2 (GPT2LMHeadModel): layer norms, learned positions, biases everywhere, GELU (tanh), the head tied. Files have matrices (in,
-/// out), queries, keys and
-/// values in one (c_attn), and names with or without the prefix "transformer."; they are written with it. Absent: n_inner = 4 n_embd,
+/// out), queries, keys and values in one (c_attn), and names with or without the prefix "transformer."; they are written with it. Absent:
+/// n_inner = 4 n_embd,
 /// n_positions = 1024,
 /// layer_norm_epsilon = 1e-5, activation_function = gelu_new, tie_word_embeddings = true. Dropout (resid_pdrop, embd_pdrop,
-/// attn_pdrop) belongs to a
-/// training that is over: there is none here.
+/// attn_pdrop) belongs to a training that is over: there is none here.
 /// </summary>
 internal sealed partial class Gpt2 : Family
 {

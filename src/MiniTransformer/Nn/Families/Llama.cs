@@ -4,10 +4,8 @@ namespace MiniTransformer.Nn.Families;
 
 /// <summary>
 /// Llama 2, 3, 3.1 and 3.2, SmolLM2, TinyLlama (Hugging Face's LlamaForCausalLM). Absent: num_key_value_heads = num_attention_heads,
-/// head_dim =
-/// hidden_size / num_attention_heads, max_position_embeddings = 2048, rms_norm_eps = 1e-6, rope_theta = 10000, tie_word_embeddings,
-/// attention_bias and
-/// mlp_bias = false. attention_bias is one for all four projections.
+/// head_dim = hidden_size / num_attention_heads, max_position_embeddings = 2048, rms_norm_eps = 1e-6, rope_theta = 10000,
+/// tie_word_embeddings, attention_bias and mlp_bias = false. attention_bias is one for all four projections.
 /// </summary>
 internal partial class Llama : Family
 {

@@ -2,8 +2,8 @@ namespace MiniTransformer.Nn.Families;
 
 /// <summary>
 /// Qwen2 and Qwen2.5 (Qwen2ForCausalLM): Llama with biases on queries, keys and values, which no field mentions. With
-/// use_sliding_window the layers from
-/// max_window_layers on have the sliding_window, or those that layer_types names; without it the two numbers mean nothing. Absent:
+/// use_sliding_window the layers from max_window_layers on have the sliding_window, or those that layer_types names; without it the two
+/// numbers mean nothing. Absent:
 /// use_sliding_window =
 /// false, sliding_window = 4096, max_window_layers = 28, num_key_value_heads = 32, max_position_embeddings = 32768, the others as Llama's.
 /// </summary>

@@ -4,8 +4,7 @@ namespace MiniTransformer.Tests.Reference.Families;
 
 /// <summary>
 /// A checkpoint as its files have it, config.json and tensors by name, and its forward pass in double precision: written from the
-/// family's paper or
-/// model card, token by token, sharing nothing with the library. What a derived class states is what the family computes.
+/// family's paper or model card, token by token, sharing nothing with the library. What a derived class states is what the family computes.
 /// </summary>
 internal abstract class Checkpoint64(JsonObject config, IReadOnlyDictionary<string, double[]> tensors)
 {
@@ -76,8 +75,7 @@ internal abstract class Checkpoint64(JsonObject config, IReadOnlyDictionary<stri
 
     /// <summary>
     /// Causal attention of every token: q, k, v are one row a token, heads one after another. With a window, token t sees the last
-    /// `window` tokens,
-    /// itself included.
+    /// `window` tokens, itself included.
     /// </summary>
     protected static double[][] Attend(double[][] q, double[][] k, double[][] v, int heads, int keyHeads, double scale, int? window)
     {

@@ -4,10 +4,8 @@ namespace MiniTransformer.Tests.Reference.Families;
 
 /// <summary>
 /// Gemma 3, text ("Gemma 3 Technical Report", 2025): embeddings times √C; norms with 1 + w before and after attention and perceptron;
-/// queries and keys
-/// normalised; scores divided by √query_pre_attn_scalar; of each `sliding_window_pattern` layers all but the last see a window and
-/// turn with the
-/// local base; GELU (tanh) gates; the head is the embedding.
+/// queries and keys normalised; scores divided by √query_pre_attn_scalar; of each `sliding_window_pattern` layers all but the last see a
+/// window and turn with the local base; GELU (tanh) gates; the head is the embedding.
 /// </summary>
 internal sealed class Gemma64(JsonObject config, IReadOnlyDictionary<string, double[]> tensors) : Checkpoint64(config, tensors)
 {

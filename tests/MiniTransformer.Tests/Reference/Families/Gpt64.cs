@@ -4,8 +4,7 @@ namespace MiniTransformer.Tests.Reference.Families;
 
 /// <summary>
 /// GPT-2 (A. Radford et al., "Language Models are Unsupervised Multitask Learners", 2019), as its released tensors have it: matrices
-/// (in, out), queries,
-/// keys and values in one; layer norms; learned positions; the head is the embedding.
+/// (in, out), queries, keys and values in one; layer norms; learned positions; the head is the embedding.
 /// </summary>
 internal sealed class Gpt64(JsonObject config, IReadOnlyDictionary<string, double[]> tensors, string prefix) : Checkpoint64(config, tensors)
 {

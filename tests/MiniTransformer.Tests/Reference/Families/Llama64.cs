@@ -35,8 +35,7 @@ internal sealed class Llama64(JsonObject config, IReadOnlyDictionary<string, dou
     }
 
     // Linear: positions divided by the factor. Llama 3: long waves (seldom a full turn in the original context) are stretched by the
-    // factor, short ones
-    // stay, those between are interpolated.
+    // factor, short ones stay, those between are interpolated.
     private double[] Scaled(int d)
     {
         JsonNode? rope = Node("rope_parameters") ?? Node("rope_scaling");

@@ -4,8 +4,8 @@ namespace MiniTransformer.Tests.Reference.Families;
 
 /// <summary>
 /// Qwen2 and Qwen2.5 (A. Yang et al., "Qwen2 Technical Report", 2024): biases on queries, keys and values. Qwen3 (2025): no such
-/// biases, but queries and
-/// keys normalised head by head before they are rotated. With use_sliding_window, layers from max_window_layers on see a window.
+/// biases, but queries and keys normalised head by head before they are rotated. With use_sliding_window, layers from max_window_layers on
+/// see a window.
 /// </summary>
 internal sealed class Qwen64(JsonObject config, IReadOnlyDictionary<string, double[]> tensors) : Checkpoint64(config, tensors)
 {
