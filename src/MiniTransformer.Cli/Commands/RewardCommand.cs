@@ -188,9 +188,16 @@ internal sealed class RewardCommand
 
         void Line(string name, string id, float logProb, float reference, float rQ, float rHat) =>
             output.WriteLine(FormattableString.Invariant(
-            $"  {name.PadRight(width)} {id,6} {logProb,10:0.0000} {reference,10:0.0000} {Value(rQ),10} {rHat,10:+0.0000;-0.0000}"));
+            $"  {name.PadRight(width)} {id,6} {logProb,10:0.0000} {reference,10:0.0000} {Value(rQ),10} {Signed(rHat),10}"));
 
         static string Value(float value) => float.IsNaN(value) ? Numbers.None : value.ToString("0.0000", CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>Four places with the sign; what rounds to zero has a plus (with sections of a format it would be "-+0.0000").</summary>
+    internal static string Signed(float value)
+    {
+        string text = value.ToString("0.0000", CultureInfo.InvariantCulture);
+        return text == "-0.0000" ? "+0.0000" : value >= 0 ? "+" + text : text;
     }
 
     private sealed record Token(int Id, string Text, float LogProb, float ReferenceLogProb, float RQ, float RHat)

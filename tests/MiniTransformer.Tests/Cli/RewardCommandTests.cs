@@ -1,6 +1,7 @@
 using System.Text.Json;
 using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
+using MiniTransformer.Cli.Commands;
 using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Nn;
 using MiniTransformer.Tests.IO;
@@ -83,6 +84,13 @@ public sealed class RewardCommandTests
         Assert.Contains($"reward: {Examples.Length} of {Examples.Length}", scored.Error, StringComparison.Ordinal);
         Assert.Equal(Examples.Length, scored.Json.Length);
     }
+
+    [Theory]
+    [InlineData(-0.00001f, "+0.0000")]
+    [InlineData(0f, "+0.0000")]
+    [InlineData(-0.25f, "-0.2500")]
+    [InlineData(1.5f, "+1.5000")]
+    public void A_reward_has_one_sign(float value, string shown) => Assert.Equal(shown, RewardCommand.Signed(value));
 
     [Fact]
     public void Text_needs_a_tokenizer_and_shows_its_tokens()
