@@ -5,7 +5,6 @@ using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
 using MiniTransformer.Nn;
 using MiniTransformer.Nn.Gguf;
-using MiniTransformer.Tensors;
 using MiniTransformer.Tests.Nn;
 using MiniTransformer.Text;
 using MiniTransformer.Training;
@@ -80,7 +79,7 @@ internal static class GgufJudge
         using var llama = new Llama(folder, model, ElementType.F32);
         ids = ids[..Math.Min(ids.Length, llama.Context)];
         using var tape = Tape.NoGrad(device);
-        float[] ours = model.Forward(tape.Ids(ids, new Shape(1, ids.Length))).ToArray();
+        float[] ours = model.Forward(tape.Sequences(ids)).ToArray();
         float[] theirs = llama.Logits(ids);
         double worst = ours.Zip(theirs, (a, b) => Math.Abs((double)a - b)).Max(), largest = ours.Max(Math.Abs);
 

@@ -46,7 +46,7 @@ internal static class TrainingMemory
                 + $"{DeviceException.Size(device.Backend.MemoryBytes)}: {DeviceException.Size(step.Frozen)} for the base "
             + $"in {frozen.Name()}, {DeviceException.Size(step.Total - step.Frozen - step.Activations)} for the adapters, their gradients "
             + $"and moments, and {what}. "
-            + "Lower --batch or --micro-batch, let --recompute keep fewer activations, or take a smaller --base.");
+            + "Lower --batch or --micro-batch, let --recompute keep fewer activations, or take a lower r of --lora or a smaller --base.");
     }
 
     /// <summary>

@@ -28,12 +28,12 @@ public static class Judge
     /// <param name="demonstrations">What the answers are where they are not.</param>
     public static string Measured(IJudge verifier, bool isGold, string demonstrations = "the demonstrations") =>
         (IsAccuracy(verifier, isGold), verifier) switch
-    {
-        (true, ExactJudge) => "exact match",
-        (false, ExactJudge) => $"agreement with {demonstrations}",
-        (false, _) => $"agreement with {demonstrations} by {verifier.Name}",
-        (true, _) => $"accuracy by {verifier.Name}",
-    };
+        {
+            (true, ExactJudge) => "exact match",
+            (false, ExactJudge) => $"agreement with {demonstrations}",
+            (false, _) => $"agreement with {demonstrations} by {verifier.Name}",
+            (true, _) => $"accuracy by {verifier.Name}",
+        };
 
     /// <summary>Whether the share of right responses is an accuracy, see <see cref="Measured"/>.</summary>
     public static bool IsAccuracy(IJudge verifier, bool isGold) => isGold || !verifier.ComparesWithAnswer;
