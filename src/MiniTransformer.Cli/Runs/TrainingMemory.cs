@@ -59,9 +59,9 @@ internal static class TrainingMemory
     /// <exception cref="UsageException">They are; the message says how much is needed and how much there is.</exception>
     public static void RequireDpr(string expert, IReadOnlyList<string> references, Device device)
     {
-        // Adapters are small, and all of one base share it.
+        // All adapters of one base share it; a reference's own are small beside it.
         ModelSize policy = Checkpoint.SizeOf(expert);
-        double trained = policy.IsAdapted ? 0 : Trained * sizeof(float) * policy.Parameters, ofExpert = policy.FrozenBytes;
+        double trained = Trained * sizeof(float) * policy.Trained, ofExpert = policy.FrozenBytes;
         double frozen = references.Select(Checkpoint.SizeOf).Where(r => !(policy.IsAdapted && r.IsAdapted)).Sum(r => r.FrozenBytes),
             needed = trained + ofExpert + frozen;
         if (needed <= device.Backend.MemoryBytes) return;

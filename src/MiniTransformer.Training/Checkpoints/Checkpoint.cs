@@ -116,8 +116,10 @@ public static class Checkpoint
         using ITensorFile weights = ModelWeights.Open(whole);
         double count = weights.Entries.Values.Sum(e => (double)e.Count),
             bytes = weights.Entries.Values.Sum(e => e.Count * (double)(ElementTypes.Of(e.Dtype) ?? ElementType.F32).Bytes());
-        double parameters = TransformerConfig.Load(whole).ParameterCount;
-        return new ModelSize(parameters, bytes / Math.Max(1, count) * parameters, adapted);
+        double parameters = TransformerConfig.Load(whole).ParameterCount, frozen = bytes / Math.Max(1, count) * parameters;
+        if (!adapted) return new ModelSize(parameters, frozen, parameters);
+        using var adapters = SafetensorsReader.Open(Path.Combine(current, PeftFiles.Weights));
+        return new ModelSize(parameters, frozen, adapters.Entries.Values.Sum(e => (double)e.Count)) { IsAdapted = true };
     });
 
     /// <summary>
@@ -324,5 +326,9 @@ public static class Checkpoint
 /// <summary>How large a model is.</summary>
 /// <param name="Parameters">Its numbers, of an adapted one those of the base.</param>
 /// <param name="FrozenBytes">What they take where they are not trained.</param>
-/// <param name="IsAdapted">Whether it is adapters of a base, which is then what the numbers are about.</param>
-public sealed record ModelSize(double Parameters, double FrozenBytes, bool IsAdapted);
+/// <param name="Trained">The numbers that training changes: all, or an adapted one's adapters and what is trained beside them.</param>
+public sealed record ModelSize(double Parameters, double FrozenBytes, double Trained)
+{
+    /// <summary>Whether it is adapters of a base.</summary>
+    public bool IsAdapted { get; init; }
+}

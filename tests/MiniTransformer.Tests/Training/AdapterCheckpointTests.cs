@@ -69,6 +69,8 @@ public sealed class AdapterCheckpointTests : IDisposable
             third = Checkpoint.LoadModel(folder["adapters"], device);
         long adapters = policy.Parameters.Where(p => p.Trainable).Sum(p => 4L * p.Shape.Count);
         Assert.Equal(2 * adapters, device.PersistentBytes - before); // the base lies in memory once
+        ModelSize size = Checkpoint.SizeOf(folder["adapters"]);
+        Assert.Equal((Config.ParameterCount, adapters / 4d, true), (size.Parameters, size.Trained, size.IsAdapted));
         Assert.All(third.Parameters, p => Assert.Equal(Lora.Trains(p.Name), p.Trainable));
     }
 
