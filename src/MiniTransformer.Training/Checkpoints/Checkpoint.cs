@@ -116,10 +116,13 @@ public static class Checkpoint
         using ITensorFile weights = ModelWeights.Open(whole);
         double count = weights.Entries.Values.Sum(e => (double)e.Count),
             bytes = weights.Entries.Values.Sum(e => e.Count * (double)(ElementTypes.Of(e.Dtype) ?? ElementType.F32).Bytes());
-        double parameters = TransformerConfig.Load(whole).ParameterCount, frozen = bytes / Math.Max(1, count) * parameters;
+        TransformerConfig config = TransformerConfig.Load(whole);
+        double parameters = config.ParameterCount, frozen = bytes / Math.Max(1, count) * parameters;
         if (!adapted) return new ModelSize(parameters, frozen, parameters);
         using var adapters = SafetensorsReader.Open(Path.Combine(current, PeftFiles.Weights));
-        return new ModelSize(parameters, frozen, adapters.Entries.Values.Sum(e => (double)e.Count)) { IsAdapted = true };
+        // a tied head is the table once more
+        IEnumerable<TensorEntry> trained = adapters.Entries.Values.Where(e => !(config.TieEmbeddings && e.Name.EndsWith(".lm_head.weight", StringComparison.Ordinal)));
+        return new ModelSize(parameters, frozen, trained.Sum(e => (double)e.Count)) { IsAdapted = true };
     });
 
     /// <summary>
