@@ -280,7 +280,7 @@ internal sealed class SftCommand
         ElementType frozen = origin ?? ElementType.F32;
         StepMemory memory = StepMemory.OfSft(config, ResponseBatch.OfTurns(longest), recompute, adapters, frozen);
         double kept = adapters is null ? frozen.Bytes() * config.ParameterCount : memory.Parameters - memory.Frozen;
-        double layout = memory.Gradients; // what is trained, once more
+        double layout = memory.Sampling;
         string less = recompute ? "with --recompute" : "less with --recompute or --micro-batch";
         string lowered = adapters is null
             ? "less with --lora, from a --base"

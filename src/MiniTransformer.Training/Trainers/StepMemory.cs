@@ -18,6 +18,12 @@ public sealed record StepMemory(long Parameters, long Gradients, long Optimizer,
     /// <summary>Of the parameters, what is not trained: an adapted model's base.</summary>
     public long Frozen { get; init; }
 
+    /// <summary>
+    /// What sampling keeps on top of it, on a device that packs weights (the CPU): all that is trained once more, in the layout that it
+    /// reads.
+    /// </summary>
+    public long Sampling => Gradients;
+
     /// <summary>All together. Packing scratch of the matrix products, a few MB a thread, comes on top.</summary>
     public long Total => Parameters + Gradients + Optimizer + Activations;
 

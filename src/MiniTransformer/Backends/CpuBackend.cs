@@ -153,6 +153,9 @@ internal sealed unsafe class CpuBackend : IBackend
     }
 
     /// <inheritdoc/>
+    public bool PacksWeights => true;
+
+    /// <inheritdoc/>
     public void LinearPacked(Storage x, Storage w, Storage y, int m, int n, int k, PackedWeight cache, int version)
     {
         PackedMatrix? packed = (w.Buffer as CpuMatrix)?.Packed ?? (PackedMatrix?)cache.Layout;

@@ -120,7 +120,7 @@ public sealed class Transformer : IDisposable
     /// <summary>All parameters, in the order of construction.</summary>
     public IReadOnlyList<Parameter> Parameters => parameters;
 
-    /// <summary>Number of trained numbers.</summary>
+    /// <summary>How many numbers it has, trained or frozen.</summary>
     public long ParameterCount => parameters.Sum(p => (long)p.Shape.Count);
 
     /// <summary>
