@@ -80,14 +80,18 @@ public static class Checkpoint
         return Transformer.Load(config, device, weights, trainable);
     }, device.Stop);
 
-    /// <summary>The configuration of a model's folder; the weights are not looked at.</summary>
+    /// <summary>The configuration of a model's folder, of adapters that have none that of their base; the weights are not looked
+    /// at.</summary>
     /// <exception cref="TransformerConfigException">It asks for what is not implemented.</exception>
     /// <exception cref="ChecksumException">The file is not what this library wrote.</exception>
     public static TransformerConfig LoadConfig(string folder) => Read(
         folder, name => name == "config.json",
-        current => File.Exists(Path.Combine(current, "config.json")) || !PeftFiles.IsIn(current)
-            ? TransformerConfig.Load(current)
-            : TransformerConfig.Load(FrozenBases.Find(current)));
+        current =>
+        {
+            if (File.Exists(Path.Combine(current, "config.json")) || !PeftFiles.IsIn(current)) return TransformerConfig.Load(current);
+            TransformerConfig config = TransformerConfig.Load(AtomicDirectory.Current(FrozenBases.Find(current)));
+            return config with { Companions = CompanionsOf(current, config.Companions) };
+        });
 
     /// <summary>
     /// A base that is loaded already, with the adapters of a folder, wherever those say that their base is; it must be what they were
@@ -144,7 +148,7 @@ public static class Checkpoint
         }
 
         Transformer blank = Transformer.Blank(config, device, adapted ? PeftFiles.Read(current, config) : null, type);
-        blank.Companions = CompanionFiles.Read(current);
+        blank.Companions = CompanionsOf(current, config.Companions);
         return blank;
     });
 
@@ -158,10 +162,15 @@ public static class Checkpoint
     {
         Transformer adapted = PeftFiles.Load(folder, model, trainable);
         adapted.Base = origin;
-        CompanionFiles own = CompanionFiles.Read(folder);
-        adapted.Companions = CompanionFiles.Names.Aggregate(model.Companions, (all, name) =>
-            own.Find(name) is { } file ? all.With(name, file) : all);
+        adapted.Companions = CompanionsOf(folder, model.Companions);
         return adapted;
+    }
+
+    // A folder's own, and of those that it lacks the base's.
+    private static CompanionFiles CompanionsOf(string folder, CompanionFiles ofBase)
+    {
+        CompanionFiles own = CompanionFiles.Read(folder);
+        return CompanionFiles.Names.Aggregate(ofBase, (all, name) => own.Find(name) is { } file ? all.With(name, file) : all);
     }
 
     /// <summary>
