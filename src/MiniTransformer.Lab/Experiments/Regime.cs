@@ -111,7 +111,7 @@ public sealed record Regime
         using var expert = Transformer.Blank(Model, dry);
         return (
             StepMemory.OfSft(Model,
-                new ResponseBatch([.. Enumerable.Repeat(new Example(new int[prompt], new int[response]), Sft.BatchSize)])),
+                new ResponseBatch([.. Enumerable.Repeat(new Example(new int[prompt], new int[response]), Sft.BatchSize)]), like: device),
             StepMemory.OfDpr(expert, [expert], [.. Enumerable.Repeat(new int[prompt], Dpr.PromptsPerUpdate)], Dpr));
     }
 
