@@ -31,7 +31,7 @@ internal static class TrainingMemory
     {
         double kept = fromBase ? frozen.Bytes() : sizeof(float);
         if (lora is null) Require(config, kept, device, 0, "");
-        StepMemory step = StepMemory.OfSft(config, ResponseBatch.OfTurns(longest), recompute, lora, frozen);
+        StepMemory step = StepMemory.OfSft(config, ResponseBatch.OfTurns(longest), recompute, lora, frozen, device);
         string what = $"{DeviceException.Size(step.Activations)} for the activations of {longest.Length} sequences of at most "
             + $"{longest[0].Positions} tokens";
         if (lora is null)

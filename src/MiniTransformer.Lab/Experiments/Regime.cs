@@ -115,7 +115,7 @@ public sealed record Regime
         return (
             StepMemory.OfSft(Model,
                 new ResponseBatch([.. Enumerable.Repeat(new Example(new int[prompt], new int[response]), Sft.BatchSize)]),
-                lora: lora, frozen: expert.StoredAs),
+                lora: lora, frozen: expert.StoredAs, like: device),
             StepMemory.OfDpr(expert, [expert], [.. Enumerable.Repeat(new int[prompt], Dpr.PromptsPerUpdate)], Dpr));
     }
 
