@@ -34,14 +34,14 @@ internal sealed unsafe partial class CpuBackend
     /// <inheritdoc/>
     public void LinearPacked(Storage x, Storage w, Storage y, int m, int n, int k, PackedWeight cache, int version)
     {
-        PackedMatrix? packed = (w.Buffer as CpuMatrix)?.Packed ?? (PackedMatrix?)cache.Layout;
-        if (packed is null) cache.Layout = packed = PackedMatrix.Of<Float32>(n, k);
-        if (packed == cache.Layout && cache.Version != version)
+        CpuMatrix? matrix = w.Buffer as CpuMatrix ?? (CpuMatrix?)cache.Layout;
+        if (matrix is null) cache.Layout = matrix = new CpuMatrix(n, k, ElementType.F32);
+        if (matrix == cache.Layout && cache.Version != version)
         {
-            packed.Write(workers, 0, P(w), n);
+            matrix.Packed.Write(workers, 0, P(w), n);
             cache.Version = version;
         }
 
-        packed.Multiply(workers, GemmForm.NT, P(x), P(y), m, accumulate: false);
+        matrix.Packed.Multiply(workers, GemmForm.NT, P(x), P(y), m, accumulate: false);
     }
 }
