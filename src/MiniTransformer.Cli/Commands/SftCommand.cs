@@ -164,10 +164,7 @@ internal sealed class SftCommand
         return run.Work("sft", total, verify.Again(settings), () =>
         {
             using Transformer policy = PolicyOf(config, loaded, adapters, device, options.Seed);
-            if (adapters is not null)
-            {
-                policy.Base ??= new AdaptedBase(Path.GetFullPath(start!), terminal.Stop.Await(() => Checkpoint.Sha256(start!)));
-            }
+            if (adapters is not null) policy.Base ??= new AdaptedBase(Path.GetFullPath(start!), effective.BaseSha256!);
             policy.Recompute = effective.Recompute;
             using Transformer first = loaded is not null && adapters is null ? loaded.Clone() : policy.Clone();
             policy.Companions = TrainedPrompts.Of(policy.Companions).With(runData.Train.Select(e => e.PromptIds)).AddTo(policy.Companions);

@@ -73,11 +73,16 @@ public static class Checkpoint
     /// share its memory.</remarks>
     public static Transformer LoadModel(string folder, Device device, bool trainable = true) => Read(folder, IsOfModel, current =>
     {
-        if (PeftFiles.IsIn(current)) return LoadAdapted(current, device, trainable);
-        TransformerConfig config = TransformerConfig.Load(current);
-        using ITensorFile weights = ModelWeights.Open(current);
-        config.CheckAgainst(weights);
-        return Transformer.Load(config, device, weights, trainable);
+        if (!PeftFiles.IsIn(current)) return LoadWhole(current, device, trainable);
+        (Transformer model, AdaptedBase origin) = FrozenBases.Of(current, device);
+        return Adapted(current, model, origin, trainable);
+    }, device.Stop);
+
+    /// <summary>A frozen model without adapters, and the hash of the files that it was read from.</summary>
+    internal static IdentifiedModel LoadIdentified(string folder, Device device) => Read(folder, IsOfModel, (current, verified) =>
+    {
+        string hash = HashOf(current, verified, device.Stop);
+        return new IdentifiedModel(LoadWhole(current, device, trainable: false), hash);
     }, device.Stop);
 
     /// <summary>The configuration of a model's folder, of adapters that have none that of their base; the weights are not looked
@@ -152,10 +157,12 @@ public static class Checkpoint
         return blank;
     });
 
-    private static Transformer LoadAdapted(string folder, Device device, bool trainable)
+    private static Transformer LoadWhole(string folder, Device device, bool trainable)
     {
-        (Transformer model, AdaptedBase origin) = FrozenBases.Of(folder, device);
-        return Adapted(folder, model, origin, trainable);
+        TransformerConfig config = TransformerConfig.Load(folder);
+        using ITensorFile weights = ModelWeights.Open(folder);
+        config.CheckAgainst(weights);
+        return Transformer.Load(config, device, weights, trainable);
     }
 
     private static Transformer Adapted(string folder, Transformer model, AdaptedBase origin, bool trainable)
@@ -230,18 +237,31 @@ public static class Checkpoint
     }
 
     /// <summary>A hash of all that a model's folder says of the model: equal for equal weights, configuration and tokenizer.</summary>
-    public static string Sha256(string folder) => Read(folder, IsOfModel, current =>
+    /// <param name="folder">The folder.</param>
+    /// <param name="stop">Ends the reading.</param>
+    /// <exception cref="OperationCanceledException">Asked to stop.</exception>
+    public static string Sha256(string folder, CancellationToken stop = default) =>
+        Read(folder, IsOfModel, (current, verified) => HashOf(current, verified, stop), stop);
+
+    // Each file is read once: of those that were verified just now the hash is known.
+    internal static string HashOf(string current, IReadOnlyDictionary<string, string> verified, CancellationToken stop)
     {
         string[] extensions = [".json", ".safetensors", ".jinja", ".model", ".txt"];
         IEnumerable<string> names = Directory.EnumerateFiles(current).Select(file => Path.GetFileName(file)!)
             .Where(name => IsOfModel(name) && extensions.Contains(Path.GetExtension(name))).Order(StringComparer.Ordinal);
-        return Checksums.OfText(string.Concat(names.Select(name => $"{Checksums.OfFile(Path.Combine(current, name))}  {name}\n")));
-    });
+        return Checksums.OfText(string.Concat(names.Select(name =>
+            $"{verified.GetValueOrDefault(name) ?? Checksums.OfFile(Path.Combine(current, name), stop)}  {name}\n")));
+    }
 
     private static bool IsOfModel(string name) => name is not (OptimizerFile or TrainerState.FileName);
 
+    private static T Read<T>(string folder, Func<string, bool> which, Func<string, T> read, CancellationToken stop = default) =>
+        Read(folder, which, (current, _) => read(current), stop);
+
     // Reads a folder whose writer may replace it meanwhile: what failed, or was read, in a version that is no longer there is read again.
-    private static T Read<T>(string folder, Func<string, bool> which, Func<string, T> read, CancellationToken stop = default)
+    // The reader is given the folder and the hashes that were just verified.
+    private static T Read<T>(string folder, Func<string, bool> which, Func<string, IReadOnlyDictionary<string, string>, T> read,
+        CancellationToken stop = default)
     {
         const int Attempts = 100;
         for (int attempt = 1; ; attempt++)
@@ -252,8 +272,7 @@ public static class Checkpoint
             {
                 CheckThere(folder, current);
                 if (which(ModelFile) && !PeftFiles.IsIn(current)) _ = ModelWeights.Find(current);
-                Verify(current, which, stop);
-                T value = read(current);
+                T value = read(current, Verify(current, which, stop));
                 if (attempt == Attempts || !Replaced()) return value;
                 (value as IDisposable)?.Dispose();
             }
@@ -280,11 +299,11 @@ public static class Checkpoint
     }
 
     // Where a changed configuration or a changed header contradicts the rest, that is said too.
-    private static void Verify(string folder, Func<string, bool> which, CancellationToken stop)
+    private static IReadOnlyDictionary<string, string> Verify(string folder, Func<string, bool> which, CancellationToken stop)
     {
         try
         {
-            Checksums.Verify(folder, which, stop);
+            return Checksums.Verify(folder, which, stop);
         }
         catch (ChecksumException e) when (!PeftFiles.IsIn(folder))
         {
@@ -333,6 +352,13 @@ public static class Checkpoint
             throw new InvalidDataException($"{folder}: its config.json describes another model than the run that is resumed.");
         }
     }
+}
+
+/// <summary>A model, and the hash of the folder that it was read from.</summary>
+internal sealed record IdentifiedModel(Transformer Model, string Sha256) : IDisposable
+{
+    /// <summary>Frees the model.</summary>
+    public void Dispose() => Model.Dispose();
 }
 
 /// <summary>How large a model is.</summary>

@@ -116,6 +116,27 @@ public sealed class AdapterCheckpointTests : IDisposable
     }
 
     [Fact]
+    public void A_base_is_known_by_the_hashes_that_were_just_verified_and_hashing_hears_a_stop()
+    {
+        string hash = Checkpoint.Sha256(folder["base"]);
+        IReadOnlyDictionary<string, string> verified = Checksums.Verify(folder["base"]);
+        Assert.Equal(["config.json", "model.safetensors", "tokenizer.json"], verified.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(hash, Checkpoint.HashOf(folder["base"], verified, default));
+
+        // Nothing is read again: with other hashes the result is another, and a stop is not even heard.
+        var others = verified.ToDictionary(v => v.Key, v => new string('0', v.Value.Length));
+        Assert.NotEqual(hash, Checkpoint.HashOf(folder["base"], others, new CancellationToken(canceled: true)));
+
+        foreach (bool checksums in new[] { true, false })
+        {
+            if (!checksums) File.Delete(Path.Combine(folder["base"], Checksums.FileName));
+            Assert.Equal(hash, Checkpoint.Sha256(folder["base"]));
+            using (IdentifiedModel read = Checkpoint.LoadIdentified(folder["base"], device)) Assert.Equal(hash, read.Sha256);
+            Assert.Throws<OperationCanceledException>(() => Checkpoint.Sha256(folder["base"], new CancellationToken(canceled: true)));
+        }
+    }
+
+    [Fact]
     public void A_folder_as_PEFT_writes_it_loads_with_its_patterns()
     {
         using Transformer model = Checkpoint.LoadModel(folder["base"], device, trainable: false);
