@@ -130,7 +130,8 @@ public static class Checkpoint
         if (!adapted) return new ModelSize(parameters, frozen, parameters);
         using var adapters = SafetensorsReader.Open(Path.Combine(current, PeftFiles.Weights));
         // a tied head is the table once more
-        IEnumerable<TensorEntry> trained = adapters.Entries.Values.Where(e => !(config.TieEmbeddings && e.Name.EndsWith(".lm_head.weight", StringComparison.Ordinal)));
+        IEnumerable<TensorEntry> trained = adapters.Entries.Values
+            .Where(e => !(config.TieEmbeddings && e.Name.EndsWith(".lm_head.weight", StringComparison.Ordinal)));
         return new ModelSize(parameters, frozen, trained.Sum(e => (double)e.Count)) { IsAdapted = true };
     });
 

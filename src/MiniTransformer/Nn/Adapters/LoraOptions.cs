@@ -60,8 +60,10 @@ public sealed record LoraOptions
     /// <summary>What else is trained, and kept with the adapters.</summary>
     public AlsoTrained Also { get; init; }
 
-    /// <summary>Modules that are trained whole instead of being adapted: the ends of their paths, as PEFT's modules_to_save has them ("norm"
-    /// is the end of input_layernorm, too).</summary>
+    /// <summary>
+    /// Modules that are trained whole instead of being adapted: the ends of their paths, as PEFT's modules_to_save has them ("norm" is the
+    /// end of input_layernorm, too).
+    /// </summary>
     public IReadOnlyList<string> Modules { get; init; } = [];
 
     /// <summary>Whether a projection is adapted.</summary>

@@ -105,9 +105,9 @@ internal static class PeftSettings
 
         bool tying = True(Tying);
         return tying || !config.TieEmbeddings || !lora.Trains(LoraOptions.Table) ? lora : throw new InvalidDataException(
-            $"{path}: {Whole} names the table of tokens, which is this model's head, too (tie_word_embeddings); without {Tying} = true PEFT "
-            + $"replaces the table and leaves the head, which is not implemented. If the head was trained with it, set {Tying} to true; "
-            + "else have PEFT merge the adapters into a base whose head is its own.");
+            $"{path}: {Whole} names the table of tokens, which is this model's head, too (tie_word_embeddings); without {Tying} = true "
+            + "PEFT replaces the table and leaves the head, which is not implemented. If the head was trained with it, as here, set "
+            + $"{Tying} to true; else have PEFT merge the adapters into a base whose head is its own.");
 
         string? Text(string field) => json[field]?.GetValueKind() == JsonValueKind.String ? json[field]!.GetValue<string>() : null;
 
