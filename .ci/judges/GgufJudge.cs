@@ -38,7 +38,8 @@ internal static class GgufJudge
         {
             var config = new TransformerConfig
             {
-                VocabSize = new ByteTokenizer().VocabSize, HiddenSize = 32, IntermediateSize = 64, NumLayers = 2, NumHeads = 4, MaxPositions = 128,
+                VocabSize = new ByteTokenizer().VocabSize, HiddenSize = 32, IntermediateSize = 64, NumLayers = 2, NumHeads = 4,
+                MaxPositions = 128,
                 BeginId = ByteTokenizer.Begin, Ends = ByteTokenizer.End, PadId = ByteTokenizer.Pad,
             };
             using var model = new Transformer(config, ParameterSource.Random(device, seed: 1));
@@ -83,10 +84,12 @@ internal static class GgufJudge
         float[] theirs = llama.Logits(ids);
         double worst = ours.Zip(theirs, (a, b) => Math.Abs((double)a - b)).Max(), largest = ours.Max(Math.Abs);
 
-        // llama.cpp takes GELU from a table of float16, with 11 bits; what it computes with it is right to as many, whatever the logits' size.
+        // llama.cpp takes GELU from a table of float16, with 11 bits; what it computes with it is right to as many, whatever the logits'
+        // size.
         bool table = model.Config.Form.Mlp is MlpKind.Gelu or MlpKind.GeGlu;
         Program.Report(
-            $"logits of {name}", worst <= Tolerance * (table ? Math.Max(1, largest) : 1), $"{ids.Length} tokens, largest difference {worst:E1}, largest logit {largest:F1}");
+            $"logits of {name}", worst <= Tolerance * (table ? Math.Max(1, largest) : 1),
+            $"{ids.Length} tokens, largest difference {worst:E1}, largest logit {largest:F1}");
     }
 
     private static void JudgeStory(string folder)
@@ -99,7 +102,8 @@ internal static class GgufJudge
         int[] ours = Sampler.Generate(model, [prompt], model.Config.Ends, SamplingOptions.Greedy with { MaxTokens = 200 })[0].Ids;
         int[] theirs = llama.Greedy(prompt, ours.Length);
         int same = ours.Zip(theirs).TakeWhile(pair => pair.First == pair.Second).Count();
-        Program.Report("story of stories260K", same == ours.Length, $"{same} of {ours.Length} tokens: {tokenizer.DecodeContinuation(theirs)[..60]}…");
+        Program.Report("story of stories260K", same == ours.Length,
+            $"{same} of {ours.Length} tokens: {tokenizer.DecodeContinuation(theirs)[..60]}…");
     }
 
     // llama.cpp has pieces with scores where the file has merges: on a few texts of a hard kind the two differ, in its own conversions too.

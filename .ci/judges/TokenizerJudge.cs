@@ -29,6 +29,7 @@ internal static class TokenizerJudge
         }
 
         Program.Report($"ids and texts of {name}", differ.Count == 0,
-            $"{differ.Count} of {Texts} differ from Hugging Face's" + (differ.Count == 0 ? "" : $", the first for {System.Text.Json.JsonSerializer.Serialize(differ[0])}"));
+            $"{differ.Count} of {Texts} differ from Hugging Face's"
+                + (differ.Count == 0 ? "" : $", the first for {System.Text.Json.JsonSerializer.Serialize(differ[0])}"));
     }
 }

@@ -3,6 +3,7 @@ using System.Globalization;
 using ILGPU;
 using ILGPU.Runtime;
 using MiniTransformer.Backends;
+using MiniTransformer.Backends.Cpu;
 using MiniTransformer.Backends.Gpu;
 using MiniTransformer.Kernels.Gpu;
 

@@ -156,7 +156,7 @@ internal sealed class CompareCommand
             terminal.Print(string.Create(
                 CultureInfo.InvariantCulture,
                 $"  {regime.Name,-16} a step of SFT {sft.Total / 1e6,10:0.00}   an update of DPR {dpr.Total / 1e6,10:0.00}, of it "
-                    + $"activations {dpr.Activations / 1e6,10:0.00}"));
+                    + $"activations {dpr.Activations / 1e6,10:0.00}; beside it weights as sampling reads them {dpr.Sampling / 1e6:0.00}"));
         }
 
         return ExitCode.Done;

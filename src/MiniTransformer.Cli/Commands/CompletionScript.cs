@@ -102,7 +102,9 @@ internal static class CompletionScript
             text.Append("\n            ;;\n");
         }
 
-        text.Append($"    esac\n}}\ncompdef _{Program} {Program}\n");
+        text.Append($"    esac\n}}\n\n# Loaded by its name at the first Tab, the file is to complete at once.\n");
+        text.Append($"if [ \"${{funcstack[1]}}\" = _{Program} ]; then\n    _{Program} \"$@\"\nelse\n    compdef _{Program} "
+            + $"{Program}\nfi\n");
         return text.ToString();
     }
 

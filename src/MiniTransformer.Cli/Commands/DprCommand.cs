@@ -274,6 +274,7 @@ internal sealed class DprCommand
               optimizer    {memory.Optimizer / 1e6,10:0.00}
               activations  {memory.Activations / 1e6,10:0.00}   the cache, hidden rows and a chunk of logits among them; {less}
               together     {memory.Total / 1e6,10:0.00}
+            Beside that the CPU keeps, from the first sampling on, {memory.Sampling / 1e6:0.00} of weights as sampling reads them.
             """));
         return ExitCode.Done;
     }

@@ -5,9 +5,8 @@ using MiniTransformer.Cli.Options;
 using MiniTransformer.Cli.Runs;
 using MiniTransformer.Cli.Terminals;
 using MiniTransformer.Data;
-using MiniTransformer.IO;
-using MiniTransformer.Nn;
 using MiniTransformer.Text;
+using MiniTransformer.Training;
 using Spectre.Console;
 
 namespace MiniTransformer.Cli.Commands;
@@ -106,7 +105,7 @@ internal sealed class InspectCommand
         string found = settings.Get(model) is { } named
             ? ModelFolder.Named(model.Name, named)
             : ModelFolder.Named(run.Name, settings.Get(run)!);
-        return Vocabulary.Of(found, TransformerConfig.Load(AtomicDirectory.Current(found)));
+        return Vocabulary.Of(found, Checkpoint.LoadConfig(found));
     }
 
     // Neighbours of one kind together: tokens as people read them.

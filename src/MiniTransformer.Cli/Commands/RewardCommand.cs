@@ -71,6 +71,13 @@ internal sealed class RewardCommand
             terminal.Say($"Warning: the reference {referenceName} has the weights of the policy itself, to the bit: r̂ is 0 for every "
                 + "token.");
         }
+        if (loaded.Vocabulary.Tokenizer is null && loadedReference.Vocabulary.Tokenizer is null
+            && expert.Config.Form.ModelType != other.Config.Form.ModelType)
+        {
+            terminal.Say($"Warning: the policy is a {expert.Config.Form.ModelType} model and the reference a {other.Config.Form.ModelType} "
+                + "one, "
+                + "and neither has a tokenizer: whether ids mean the same to both nobody can tell.");
+        }
         Vocabulary vocabulary = LoadedModel.Shared([loaded, loadedReference]);
         int positions = Math.Min(expert.Config.MaxPositions, other.Config.MaxPositions);
 

@@ -144,7 +144,7 @@ internal sealed class SftCommand
         UsageException.Check(options.Validate);
         LoraOptions? adapters = Adapters(asked, loaded);
         ElementType frozen = loaded?.StoredAs ?? ElementType.F32;
-        if (measuring) return DryRun(config, adapters, loaded?.StoredAs, runData.Train, options, asked.Recompute, terminal);
+        if (measuring) return DryRun(config, adapters, loaded?.StoredAs, runData.Train, options, asked.Recompute, device, terminal);
         TrainingMemory.Require(config, adapters, frozen, fromBase: loaded is not null, device, Longest(runData.Train, options),
             asked.Recompute);
         runData.Begin(terminal.Say);
@@ -164,10 +164,7 @@ internal sealed class SftCommand
         return run.Work("sft", total, verify.Again(settings), () =>
         {
             using Transformer policy = PolicyOf(config, loaded, adapters, device, options.Seed);
-            if (adapters is not null)
-            {
-                policy.Base ??= new AdaptedBase(Path.GetFullPath(start!), terminal.Stop.Await(() => Checkpoint.Sha256(start!)));
-            }
+            if (adapters is not null) policy.Base ??= new AdaptedBase(Path.GetFullPath(start!), effective.BaseSha256!);
             policy.Recompute = effective.Recompute;
             using Transformer first = loaded is not null && adapters is null ? loaded.Clone() : policy.Clone();
             policy.Companions = TrainedPrompts.Of(policy.Companions).With(runData.Train.Select(e => e.PromptIds)).AddTo(policy.Companions);
@@ -274,13 +271,13 @@ internal sealed class SftCommand
 
     private static int DryRun(
         TransformerConfig config, LoraOptions? adapters, ElementType? origin, IReadOnlyList<Example> demonstrations, SftOptions options,
-        bool recompute, Terminal terminal)
+        bool recompute, Device device, Terminal terminal)
     {
         Example[] longest = Longest(demonstrations, options);
         ElementType frozen = origin ?? ElementType.F32;
-        StepMemory memory = StepMemory.OfSft(config, ResponseBatch.OfTurns(longest), recompute, adapters, frozen);
+        StepMemory memory = StepMemory.OfSft(config, ResponseBatch.OfTurns(longest), recompute, adapters, frozen, device);
         double kept = adapters is null ? frozen.Bytes() * config.ParameterCount : memory.Parameters - memory.Frozen;
-        double layout = memory.Gradients; // what is trained, once more
+        double layout = memory.Sampling;
         string less = recompute ? "with --recompute" : "less with --recompute or --micro-batch";
         string lowered = adapters is null
             ? "less with --lora, from a --base"

@@ -148,7 +148,7 @@ internal sealed class VerifyCommand
         if (adapterFolder is not null)
         {
             model = Checkpoint.LoadAdapters(adapterFolder, model,
-                new AdaptedBase(folder, device.Stop.Await(() => Checkpoint.Sha256(folder))));
+                new AdaptedBase(folder, Checkpoint.Sha256(folder, device.Stop)));
         }
         Transformer? other = referenceFolder is null ? null : LoadedModel.Open(referenceFolder, device).Model;
         Demonstrations examples = device.Stop.Await(() =>

@@ -57,7 +57,7 @@ internal static class LoraFlag
     /// <summary>Whether two options are the same.</summary>
     public static bool Same(LoraOptions a, LoraOptions b) =>
         (a.Rank, a.Alpha, a.RankStabilised, a.Also) == (b.Rank, b.Alpha, b.RankStabilised, b.Also) && a.Ranks.Count == 0
-            && a.Alphas.Count == 0
+            && a.Alphas.Count == 0 && a.Modules.SequenceEqual(b.Modules)
         && a.Targets.Order(StringComparer.Ordinal).SequenceEqual(b.Targets.Order(StringComparer.Ordinal));
 
     private static string Target(string name) =>

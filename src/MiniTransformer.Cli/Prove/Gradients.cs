@@ -16,7 +16,7 @@ internal static class Gradients
         using Tape tape = Tape.Record(policy.Device);
         Tensor value = loss(tape, policy.Rows(tape, batch), batch, 1f / batch.N);
         tape.Backward(value);
-        float[][] gradient = [.. policy.Parameters.Select(p => p.GradientToArray())];
+        float[][] gradient = [.. policy.Parameters.Where(p => p.Trainable).Select(p => p.GradientToArray())];
         foreach (Parameter p in policy.Parameters) p.ZeroGradient();
         return (value.Item(), gradient);
     }

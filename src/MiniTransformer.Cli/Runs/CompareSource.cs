@@ -8,6 +8,7 @@ using MiniTransformer.IO;
 using MiniTransformer.Judges;
 using MiniTransformer.Lab;
 using MiniTransformer.Nn;
+using MiniTransformer.Training;
 
 namespace MiniTransformer.Cli.Runs;
 
@@ -204,7 +205,7 @@ internal sealed class CompareSource
     private IEnumerable<Regime> Own(Settings settings, string[] files, IJudge verifier, Action<string> say)
     {
         string? folder = settings.Get(baseModel) is { } named ? ModelFolder.Named(baseModel.Name, named) : null;
-        TransformerConfig? config = folder is null ? null : TransformerConfig.Load(AtomicDirectory.Current(folder));
+        TransformerConfig? config = folder is null ? null : Checkpoint.LoadConfig(folder);
         Vocabulary vocabulary = folder is null ? Vocabulary.Bytes() : Vocabulary.Of(folder, config!);
         vocabulary.Needed("--base: what a verifier judges");
         if (settings.Get(validation) + settings.Get(heldOut) >= 1)

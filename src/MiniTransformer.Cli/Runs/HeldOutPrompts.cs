@@ -17,9 +17,11 @@ internal sealed class HeldOutPrompts
 
     private readonly Func<SampledResponse[], Accuracy> judge;
 
-    private HeldOutPrompts(int[][] ids, string[] texts, Example[] examples, string measured, bool isAccuracy,
+    private readonly string?[] sources;
+
+    private HeldOutPrompts(int[][] ids, string[] texts, string?[] sources, Example[] examples, string measured, bool isAccuracy,
         Func<SampledResponse[], Accuracy> judge) =>
-        (Ids, Texts, Examples, Measured, IsAccuracy, this.judge) = (ids, texts, examples,
+        (Ids, Texts, this.sources, Examples, Measured, IsAccuracy, this.judge) = (ids, texts, sources, examples,
             $"{char.ToUpperInvariant(measured[0])}{measured[1..]}", isAccuracy, judge);
 
     /// <summary>Token ids, the begin token included.</summary>
@@ -41,19 +43,21 @@ internal sealed class HeldOutPrompts
     public string Counted => IsAccuracy ? "accuracy" : "agreement with the demonstrations";
 
     /// <summary>The prompts with their places in the data.</summary>
-    public Prompt[] Prompts => [.. Ids.Select((ids, i) => new Prompt(ids, Texts[i], Examples.Length > 0 ? Examples[i].Source : null))];
+    public Prompt[] Prompts => [.. Ids.Select((ids, i) => new Prompt(ids, Texts[i], sources[i]))];
 
     /// <summary>Number of prompts.</summary>
     public int Count => Ids.Length;
 
     /// <summary>Prompts of tasks.</summary>
     public static HeldOutPrompts Of(IReadOnlyList<TaskPrompt> prompts, ITokenizer tokenizer) => new(
-        [.. prompts.Select(p => p.Encode(tokenizer).Ids)], [.. prompts.Select(p => p.Text)], [], "exact match", isAccuracy: true,
+        [.. prompts.Select(p => p.Encode(tokenizer).Ids)], [.. prompts.Select(p => p.Text)], new string?[prompts.Count], [], "exact match",
+        isAccuracy: true,
         responses => Evaluation.Judge(prompts, responses, tokenizer));
 
     /// <summary>
-    /// Held-out examples, judged by a verifier. Without right answers apart from the completions the exact one takes the completion token
-    /// for token, which needs no tokenizer; else the text of responses that ended is judged.
+    /// The prompts of held-out examples, each once, judged by a verifier: where the data has several completions of one prompt, a response
+    /// gets the best of their scores, as in <see cref="JsonlTask"/>. Without right answers apart from the completions the exact verifier
+    /// takes the completion token for token, which needs no tokenizer; else the text of responses that ended is judged.
     /// </summary>
     /// <param name="examples">The examples.</param>
     /// <param name="vocabulary">What ids mean.</param>
@@ -61,13 +65,18 @@ internal sealed class HeldOutPrompts
     /// <param name="isGold">Whether their answers are right, and not demonstrations that may be wrong.</param>
     /// <param name="demonstrations">What their answers are where they are not.</param>
     public static HeldOutPrompts Of(IReadOnlyList<Example> examples, Vocabulary vocabulary, IJudge verifier, bool isGold,
-        string demonstrations) => new(
-        [.. examples.Select(e => e.PromptIds)], [.. examples.Select(e => e.Prompt ?? vocabulary.Show(e.PromptIds))], [.. examples],
-        Judges.Judge.Measured(verifier, isGold, demonstrations), Judges.Judge.IsAccuracy(verifier, isGold), responses =>
-            Judge(examples, responses, vocabulary, verifier))
+        string demonstrations)
+    {
+        Example[][] prompts = Demonstrations.FromExamples(examples).ByPrompt;
+        return new(
+            [.. prompts.Select(same => same[0].PromptIds)],
+            [.. prompts.Select(same => same[0].Prompt ?? vocabulary.Show(same[0].PromptIds))],
+            [.. prompts.Select(same => same[0].Source)], [.. examples], Judges.Judge.Measured(verifier, isGold, demonstrations),
+            Judges.Judge.IsAccuracy(verifier, isGold), responses => Judge(prompts, responses, vocabulary, verifier))
         {
             check = () => Check(examples, vocabulary, verifier),
         };
+    }
 
     /// <summary>Accuracy of one response to each prompt.</summary>
     public Accuracy Accuracy(Transformer model, Vocabulary vocabulary, SamplingOptions options) =>
@@ -102,20 +111,36 @@ internal sealed class HeldOutPrompts
 
     private Action check = () => { };
 
-    private static Accuracy Judge(IReadOnlyList<Example> examples, SampledResponse[] responses, Vocabulary vocabulary, IJudge verifier)
+    private static Accuracy Judge(Example[][] prompts, SampledResponse[] responses, Vocabulary vocabulary, IJudge verifier)
     {
-        (int unread, int failed) = (verifier.Log?.Unread ?? 0, verifier.Log?.Failed ?? 0);
-        double[] scores = ByTokens(examples, verifier)
-            ? [.. responses.Select((r, i) => vocabulary.Ends.SameResponse(r.Ids, examples[i].ResponseIds) ? 1.0 : 0)]
-            : Scores(examples, responses, vocabulary, verifier);
-        return Training.Accuracy.Of(responses, scores) with
+        if (ByTokens(prompts.SelectMany(same => same), verifier))
         {
-            Unread = (verifier.Log?.Unread ?? 0) - unread,
-            Failed = (verifier.Log?.Failed ?? 0) - failed
-        };
+            return Training.Accuracy.Of(
+                responses,
+                [.. responses.Select((r, i) => prompts[i].Any(e => vocabulary.Ends.SameResponse(r.Ids, e.ResponseIds)) ? 1.0 : 0)]);
+        }
+
+        ITokenizer tokenizer = Tokenizer(vocabulary, verifier);
+        double[] scores = new double[responses.Length];
+        (int unread, int failed) = (verifier.Log?.Unread ?? 0, verifier.Log?.Failed ?? 0);
+        Ask(same => same.Take(1));
+        (unread, failed) = ((verifier.Log?.Unread ?? 0) - unread, (verifier.Log?.Failed ?? 0) - failed); // of responses, each once
+        Ask(same => same.Skip(1));
+        return Training.Accuracy.Of(responses, scores) with { Unread = unread, Failed = failed };
+
+        // A response that has not ended is wrong, whatever the judge would say.
+        void Ask(Func<Example[], IEnumerable<Example>> of)
+        {
+            (int Of, Answer Answer)[] asked = [.. responses.SelectMany((r, i) => ResponseText.Of(r.Ids, tokenizer) is { } text
+                ? of(prompts[i]).Select(e => (i, Asked(e, text, vocabulary, tokenizer)))
+                : [])];
+            if (asked.Length == 0) return;
+            double[] given = verifier.Score([.. asked.Select(a => a.Answer)]);
+            for (int i = 0; i < given.Length; i++) scores[asked[i].Of] = Math.Max(scores[asked[i].Of], given[i]);
+        }
     }
 
-    private static bool ByTokens(IReadOnlyList<Example> examples, IJudge verifier) =>
+    private static bool ByTokens(IEnumerable<Example> examples, IJudge verifier) =>
         verifier is ExactJudge && !examples.Any(e => e.Gold is not null);
 
     private static void Check(IReadOnlyList<Example> examples, Vocabulary vocabulary, IJudge verifier)
@@ -125,21 +150,6 @@ internal sealed class HeldOutPrompts
         int asked = Judges.Judge.IsCommand(verifier.Name) ? FirstOfCommand : examples.Count;
         verifier.Check([.. examples.Take(asked)
             .Select(e => Asked(e, e.Judged ?? ResponseText.Of(e.ResponseIds, tokenizer) ?? "", vocabulary, tokenizer))]);
-    }
-
-    private static double[] Scores(IReadOnlyList<Example> examples, SampledResponse[] responses, Vocabulary vocabulary, IJudge verifier)
-    {
-        ITokenizer tokenizer = Tokenizer(vocabulary, verifier);
-        double[] scores = new double[responses.Length];
-        var ended = new List<(int Index, Answer Answer)>();
-        for (int i = 0; i < scores.Length; i++)
-        {
-            if (ResponseText.Of(responses[i].Ids, tokenizer) is { } text) ended.Add((i, Asked(examples[i], text, vocabulary, tokenizer)));
-        }
-
-        double[] given = verifier.Score([.. ended.Select(e => e.Answer)]);
-        for (int i = 0; i < given.Length; i++) scores[ended[i].Index] = given[i];
-        return scores;
     }
 
     private static Answer Asked(Example e, string response, Vocabulary vocabulary, ITokenizer tokenizer) =>

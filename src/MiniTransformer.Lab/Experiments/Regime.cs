@@ -108,10 +108,14 @@ public sealed record Regime
         int response = Math.Min(Dpr.MaxTokens, Model.MaxPositions),
             prompt = Math.Min(Own?.LongestPrompt ?? int.MaxValue, Model.MaxPositions - response + 1);
         using var dry = Device.DryRun(device);
-        using var expert = Transformer.Blank(Model, dry);
+        Transformer? own = Own?.BaseFolder is { } folder ? Checkpoint.LoadBlank(folder, dry) : null;
+        LoraOptions? lora = own?.Lora; // only of a base that is adapters there is a part that stays frozen
+        using Transformer expert = lora is null ? Transformer.Blank(Model, dry) : own!;
+        if (lora is null) own?.Dispose();
         return (
             StepMemory.OfSft(Model,
-                new ResponseBatch([.. Enumerable.Repeat(new Example(new int[prompt], new int[response]), Sft.BatchSize)])),
+                new ResponseBatch([.. Enumerable.Repeat(new Example(new int[prompt], new int[response]), Sft.BatchSize)]),
+                lora: lora, frozen: expert.StoredAs, like: device),
             StepMemory.OfDpr(expert, [expert], [.. Enumerable.Repeat(new int[prompt], Dpr.PromptsPerUpdate)], Dpr));
     }
 

@@ -73,21 +73,30 @@ public static class Checkpoint
     /// share its memory.</remarks>
     public static Transformer LoadModel(string folder, Device device, bool trainable = true) => Read(folder, IsOfModel, current =>
     {
-        if (PeftFiles.IsIn(current)) return LoadAdapted(current, device, trainable);
-        TransformerConfig config = TransformerConfig.Load(current);
-        using ITensorFile weights = ModelWeights.Open(current);
-        config.CheckAgainst(weights);
-        return Transformer.Load(config, device, weights, trainable);
+        if (!PeftFiles.IsIn(current)) return LoadWhole(current, device, trainable);
+        (Transformer model, AdaptedBase origin) = FrozenBases.Of(current, device);
+        return Adapted(current, model, origin, trainable);
     }, device.Stop);
 
-    /// <summary>The configuration of a model's folder; the weights are not looked at.</summary>
+    /// <summary>A frozen model without adapters, and the hash of the files that it was read from.</summary>
+    internal static IdentifiedModel LoadIdentified(string folder, Device device) => Read(folder, IsOfModel, (current, verified) =>
+    {
+        string hash = HashOf(current, verified, device.Stop);
+        return new IdentifiedModel(LoadWhole(current, device, trainable: false), hash);
+    }, device.Stop);
+
+    /// <summary>The configuration of a model's folder, of adapters that have none that of their base; the weights are not looked
+    /// at.</summary>
     /// <exception cref="TransformerConfigException">It asks for what is not implemented.</exception>
     /// <exception cref="ChecksumException">The file is not what this library wrote.</exception>
     public static TransformerConfig LoadConfig(string folder) => Read(
         folder, name => name == "config.json",
-        current => File.Exists(Path.Combine(current, "config.json")) || !PeftFiles.IsIn(current)
-            ? TransformerConfig.Load(current)
-            : TransformerConfig.Load(FrozenBases.Find(current)));
+        current =>
+        {
+            if (File.Exists(Path.Combine(current, "config.json")) || !PeftFiles.IsIn(current)) return TransformerConfig.Load(current);
+            TransformerConfig config = TransformerConfig.Load(AtomicDirectory.Current(FrozenBases.Find(current)));
+            return config with { Companions = CompanionsOf(current, config.Companions) };
+        });
 
     /// <summary>
     /// A base that is loaded already, with the adapters of a folder, wherever those say that their base is; it must be what they were
@@ -116,8 +125,13 @@ public static class Checkpoint
         using ITensorFile weights = ModelWeights.Open(whole);
         double count = weights.Entries.Values.Sum(e => (double)e.Count),
             bytes = weights.Entries.Values.Sum(e => e.Count * (double)(ElementTypes.Of(e.Dtype) ?? ElementType.F32).Bytes());
-        double parameters = TransformerConfig.Load(whole).ParameterCount;
-        return new ModelSize(parameters, bytes / Math.Max(1, count) * parameters, adapted);
+        TransformerConfig config = TransformerConfig.Load(whole);
+        double parameters = config.ParameterCount, frozen = bytes / Math.Max(1, count) * parameters;
+        if (!adapted) return new ModelSize(parameters, frozen, parameters);
+        using var adapters = SafetensorsReader.Open(Path.Combine(current, PeftFiles.Weights));
+        // a tied head is the table once more
+        IEnumerable<TensorEntry> trained = adapters.Entries.Values.Where(e => !(config.TieEmbeddings && e.Name.EndsWith(".lm_head.weight", StringComparison.Ordinal)));
+        return new ModelSize(parameters, frozen, trained.Sum(e => (double)e.Count)) { IsAdapted = true };
     });
 
     /// <summary>
@@ -139,24 +153,31 @@ public static class Checkpoint
         }
 
         Transformer blank = Transformer.Blank(config, device, adapted ? PeftFiles.Read(current, config) : null, type);
-        blank.Companions = CompanionFiles.Read(current);
+        blank.Companions = CompanionsOf(current, config.Companions);
         return blank;
     });
 
-    private static Transformer LoadAdapted(string folder, Device device, bool trainable)
+    private static Transformer LoadWhole(string folder, Device device, bool trainable)
     {
-        (Transformer model, AdaptedBase origin) = FrozenBases.Of(folder, device);
-        return Adapted(folder, model, origin, trainable);
+        TransformerConfig config = TransformerConfig.Load(folder);
+        using ITensorFile weights = ModelWeights.Open(folder);
+        config.CheckAgainst(weights);
+        return Transformer.Load(config, device, weights, trainable);
     }
 
     private static Transformer Adapted(string folder, Transformer model, AdaptedBase origin, bool trainable)
     {
         Transformer adapted = PeftFiles.Load(folder, model, trainable);
         adapted.Base = origin;
-        CompanionFiles own = CompanionFiles.Read(folder);
-        adapted.Companions = CompanionFiles.Names.Aggregate(model.Companions, (all, name) =>
-            own.Find(name) is { } file ? all.With(name, file) : all);
+        adapted.Companions = CompanionsOf(folder, model.Companions);
         return adapted;
+    }
+
+    // A folder's own, and of those that it lacks the base's.
+    private static CompanionFiles CompanionsOf(string folder, CompanionFiles ofBase)
+    {
+        CompanionFiles own = CompanionFiles.Read(folder);
+        return CompanionFiles.Names.Aggregate(ofBase, (all, name) => own.Find(name) is { } file ? all.With(name, file) : all);
     }
 
     /// <summary>
@@ -216,18 +237,31 @@ public static class Checkpoint
     }
 
     /// <summary>A hash of all that a model's folder says of the model: equal for equal weights, configuration and tokenizer.</summary>
-    public static string Sha256(string folder) => Read(folder, IsOfModel, current =>
+    /// <param name="folder">The folder.</param>
+    /// <param name="stop">Ends the reading.</param>
+    /// <exception cref="OperationCanceledException">Asked to stop.</exception>
+    public static string Sha256(string folder, CancellationToken stop = default) =>
+        Read(folder, IsOfModel, (current, verified) => HashOf(current, verified, stop), stop);
+
+    // Each file is read once: of those that were verified just now the hash is known.
+    internal static string HashOf(string current, IReadOnlyDictionary<string, string> verified, CancellationToken stop)
     {
         string[] extensions = [".json", ".safetensors", ".jinja", ".model", ".txt"];
         IEnumerable<string> names = Directory.EnumerateFiles(current).Select(file => Path.GetFileName(file)!)
             .Where(name => IsOfModel(name) && extensions.Contains(Path.GetExtension(name))).Order(StringComparer.Ordinal);
-        return Checksums.OfText(string.Concat(names.Select(name => $"{Checksums.OfFile(Path.Combine(current, name))}  {name}\n")));
-    });
+        return Checksums.OfText(string.Concat(names.Select(name =>
+            $"{verified.GetValueOrDefault(name) ?? Checksums.OfFile(Path.Combine(current, name), stop)}  {name}\n")));
+    }
 
     private static bool IsOfModel(string name) => name is not (OptimizerFile or TrainerState.FileName);
 
+    private static T Read<T>(string folder, Func<string, bool> which, Func<string, T> read, CancellationToken stop = default) =>
+        Read(folder, which, (current, _) => read(current), stop);
+
     // Reads a folder whose writer may replace it meanwhile: what failed, or was read, in a version that is no longer there is read again.
-    private static T Read<T>(string folder, Func<string, bool> which, Func<string, T> read, CancellationToken stop = default)
+    // The reader is given the folder and the hashes that were just verified.
+    private static T Read<T>(string folder, Func<string, bool> which, Func<string, IReadOnlyDictionary<string, string>, T> read,
+        CancellationToken stop = default)
     {
         const int Attempts = 100;
         for (int attempt = 1; ; attempt++)
@@ -238,8 +272,7 @@ public static class Checkpoint
             {
                 CheckThere(folder, current);
                 if (which(ModelFile) && !PeftFiles.IsIn(current)) _ = ModelWeights.Find(current);
-                Verify(current, which, stop);
-                T value = read(current);
+                T value = read(current, Verify(current, which, stop));
                 if (attempt == Attempts || !Replaced()) return value;
                 (value as IDisposable)?.Dispose();
             }
@@ -266,11 +299,11 @@ public static class Checkpoint
     }
 
     // Where a changed configuration or a changed header contradicts the rest, that is said too.
-    private static void Verify(string folder, Func<string, bool> which, CancellationToken stop)
+    private static IReadOnlyDictionary<string, string> Verify(string folder, Func<string, bool> which, CancellationToken stop)
     {
         try
         {
-            Checksums.Verify(folder, which, stop);
+            return Checksums.Verify(folder, which, stop);
         }
         catch (ChecksumException e) when (!PeftFiles.IsIn(folder))
         {
@@ -321,8 +354,19 @@ public static class Checkpoint
     }
 }
 
+/// <summary>A model, and the hash of the folder that it was read from.</summary>
+internal sealed record IdentifiedModel(Transformer Model, string Sha256) : IDisposable
+{
+    /// <summary>Frees the model.</summary>
+    public void Dispose() => Model.Dispose();
+}
+
 /// <summary>How large a model is.</summary>
 /// <param name="Parameters">Its numbers, of an adapted one those of the base.</param>
 /// <param name="FrozenBytes">What they take where they are not trained.</param>
-/// <param name="IsAdapted">Whether it is adapters of a base, which is then what the numbers are about.</param>
-public sealed record ModelSize(double Parameters, double FrozenBytes, bool IsAdapted);
+/// <param name="Trained">The numbers that training changes: all, or an adapted one's adapters and what is trained beside them.</param>
+public sealed record ModelSize(double Parameters, double FrozenBytes, double Trained)
+{
+    /// <summary>Whether it is adapters of a base.</summary>
+    public bool IsAdapted { get; init; }
+}

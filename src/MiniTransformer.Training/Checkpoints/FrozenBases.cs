@@ -11,7 +11,7 @@ namespace MiniTransformer.Training;
 /// </summary>
 internal static class FrozenBases
 {
-    private static readonly ConditionalWeakTable<Device, Dictionary<string, (Transformer Model, string Sha256)>> Loaded = [];
+    private static readonly ConditionalWeakTable<Device, Dictionary<string, IdentifiedModel>> Loaded = [];
 
     /// <summary>The base of the adapters in a folder, and what it is.</summary>
     /// <exception cref="FileNotFoundException">It is not there.</exception>
@@ -19,11 +19,11 @@ internal static class FrozenBases
     public static (Transformer Model, AdaptedBase Base) Of(string folder, Device device)
     {
         string path = Find(folder);
-        Dictionary<string, (Transformer Model, string Sha256)> bases = Loaded.GetOrCreateValue(device);
+        Dictionary<string, IdentifiedModel> bases = Loaded.GetOrCreateValue(device);
         lock (bases)
         {
-            if (!bases.TryGetValue(path, out (Transformer Model, string Sha256) found))
-                bases.Add(path, found = (Checkpoint.LoadModel(path, device, trainable: false), Checkpoint.Sha256(path)));
+            if (!bases.TryGetValue(path, out IdentifiedModel? found))
+                bases.Add(path, found = Checkpoint.LoadIdentified(path, device));
             CheckSame(PeftFiles.BaseOf(folder).Sha256, found.Sha256, path, folder);
             return (found.Model, new AdaptedBase(path, found.Sha256));
         }

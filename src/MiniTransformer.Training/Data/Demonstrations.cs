@@ -38,6 +38,9 @@ public sealed class Demonstrations : IReadOnlyList<Example>
     /// <summary>Demonstrations of these examples, which may be none.</summary>
     public static Demonstrations FromExamples(IEnumerable<Example> examples) => new([.. examples]);
 
+    /// <summary>The examples of each distinct prompt (the same token ids), in the order of the data.</summary>
+    public Example[][] ByPrompt => [.. examples.GroupBy(e => e.PromptIds, SameIds.Instance).Select(same => same.ToArray())];
+
     /// <summary>
     /// Splits by prompt: all examples of one prompt (the same token ids) fall on one side, so that nothing held out was seen in training.
     /// The prompts are drawn at random with the seed; both sides keep the order of the data.

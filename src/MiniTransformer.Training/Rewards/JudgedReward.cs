@@ -8,7 +8,8 @@ namespace MiniTransformer.Training;
 
 /// <summary>
 /// Judges responses, one score each: 0 is wrong, 1 is right, and what lies between is partly right. The same response to the same prompt
-/// always gets the same score. All responses of an update come together, so that a slow judge may work on several at once.
+/// always gets the same score. The responses of an update come together, or of each of its
+/// pieces (MicroBatchSize), so that a slow judge may work on several at once.
 /// </summary>
 /// <param name="responses">Prompts with responses; a response holds the end token if it ended.</param>
 public delegate double[] ResponseJudge(IReadOnlyList<Example> responses);

@@ -88,8 +88,6 @@ public static class DensePathReinforce
                     .. options.ReferenceBeta > 0 ? [RowMeasure.Kl(piece.Reference!.On(tape))] : (RowMeasure[])[]]);
             (Tensor logProb, Tensor kl, Tensor entropy) = (measured[0], measured[1], measured[2]); // (N) each, nats at each visited state
             (sumKl, sumEntropy) = (sumKl + Sum(kl), sumEntropy + Sum(entropy));
-            PolicyCollapseException.ThrowIfFar("DPR", update, sumKl / responses, options.CollapseKl, "; with r̂ as reward, add a floor");
-
             Tensor loss = logProb.WeightedSum(tape.Constant(advantages.AsSpan(piece.First, piece.Batch.N), logProb.Shape), -perToken);
             if (options.Beta > 0 && options.KlForm == KlForm.Exact) loss += kl.Sum().Scale((float)options.Beta * perToken);
             if (options.Beta > 0 && options.KlForm == KlForm.K3)
@@ -103,6 +101,7 @@ public static class DensePathReinforce
         }
 
         double meanKl = sumKl / responses, meanEntropy = sumEntropy / tokens;
+        PolicyCollapseException.ThrowIfFar("DPR", update, meanKl, options.CollapseKl, "; with r̂ as reward, add a floor");
         double rate = schedule.At(update, options.Updates);
         double norm = optimizer.Step(rate);
         return new DprStep

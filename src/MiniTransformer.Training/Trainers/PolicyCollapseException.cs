@@ -13,7 +13,6 @@ public sealed class PolicyCollapseException(string message) : Exception(message)
         if (!double.IsFinite(meanKl)) throw new LogitsException("the policy");
         throw new PolicyCollapseException(
             $"{trainer} stopped before update {update + 1}: the policy is {meanKl:F1} nats a response away from π_SFT (limit {limit:F1}), "
-                + "" +
-            $"where what it learned from SFT is lost. Raise β, lower the learning rate, or make fewer updates{remedy}.");
+                + $"where what it learned from SFT is lost. Raise β, lower the learning rate, or make fewer updates{remedy}.");
     }
 }

@@ -95,13 +95,13 @@ public static class Rloo
                 (Tensor logProb, Tensor kl) = (measured[0], measured[1]); // (N) each, nats at each visited state
                 sumKl += kl.ToArray().Sum(x => (double)x);
                 sumEntropy += measured[2].ToArray().Sum(x => (double)x);
-                PolicyCollapseException.ThrowIfFar("RLOO", update, sumKl / responses, options.CollapseKl);
                 Tensor loss = logProb.WeightedSum(tape.Constant(advantages.AsSpan(piece.First, piece.Batch.N), logProb.Shape), -perToken);
                 if (options.Beta > 0) loss += kl.Sum().Scale((float)options.Beta * perToken);
                 lossValue += loss.Item();
                 tape.Backward(loss);
             }
 
+            PolicyCollapseException.ThrowIfFar("RLOO", update, sumKl / responses, options.CollapseKl);
             double rate = schedule.At(update, options.Updates);
             double norm = optimizer.Step(rate);
             yield return new RlooStep

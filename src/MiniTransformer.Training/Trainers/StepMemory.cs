@@ -12,11 +12,17 @@ namespace MiniTransformer.Training;
 /// <param name="Parameters">Weights, and the rotation tables.</param>
 /// <param name="Gradients">Their gradients.</param>
 /// <param name="Optimizer">AdamW's two moments.</param>
-/// <param name="Activations">The step's arena at its fullest: activations and their gradients.</param>
+/// <param name="Activations">What the step's arena takes of the device: activations and their gradients, and its unused ends.</param>
 public sealed record StepMemory(long Parameters, long Gradients, long Optimizer, long Activations)
 {
     /// <summary>Of the parameters, what is not trained: an adapted model's base.</summary>
     public long Frozen { get; init; }
+
+    /// <summary>
+    /// What sampling keeps on top of it, on a device that packs weights (the CPU): all that is trained once more, in the layout that it
+    /// reads.
+    /// </summary>
+    public long Sampling => Gradients;
 
     /// <summary>All together. Packing scratch of the matrix products, a few MB a thread, comes on top.</summary>
     public long Total => Parameters + Gradients + Optimizer + Activations;
@@ -30,11 +36,12 @@ public sealed record StepMemory(long Parameters, long Gradients, long Optimizer,
     /// <param name="recompute">Whether blocks are computed again in the backward pass.</param>
     /// <param name="lora">What adapts the model; null where all of it is trained.</param>
     /// <param name="frozen">The type of an adapted model's base.</param>
+    /// <param name="like">The device of the real step, whose memory decides how much of the logits is computed at a time.</param>
     public static StepMemory OfSft(
         TransformerConfig config, ResponseBatch batch, bool recompute = false, LoraOptions? lora = null,
-        ElementType frozen = ElementType.F32)
+        ElementType frozen = ElementType.F32, Device? like = null)
     {
-        using var device = Device.DryRun();
+        using var device = Device.DryRun(like);
         using var model = Transformer.Blank(config, device, lora, lora is null ? null : frozen);
         model.Recompute = recompute;
         long parameters = device.PersistentBytes;
@@ -47,7 +54,7 @@ public sealed record StepMemory(long Parameters, long Gradients, long Optimizer,
         optimizer.Step(0);
         long gradients = device.PersistentBytes - parameters - optimizerState;
         long frozenBytes = model.Parameters.Where(p => !p.Trainable).Sum(p => (long)p.Shape.Count * p.Type.Bytes());
-        return new StepMemory(parameters, gradients, optimizerState, 4 * tape.PeakElements) { Frozen = frozenBytes };
+        return new StepMemory(parameters, gradients, optimizerState, device.PeakBytes - device.PersistentBytes) { Frozen = frozenBytes };
     }
 
     /// <summary>

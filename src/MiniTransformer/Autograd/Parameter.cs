@@ -12,7 +12,7 @@ public sealed class Parameter : TensorOwner, IDisposable
 {
     private SharedValue value;
     private Storage gradient;
-    private bool trainable = true;
+    private bool trainable = true, disposed;
 
     /// <summary>A parameter of zeros.</summary>
     /// <param name="device">Where it lies.</param>
@@ -71,7 +71,7 @@ public sealed class Parameter : TensorOwner, IDisposable
     public ElementType StoredAs { get; set; }
 
     /// <summary>Counts the changes of the value; what was derived from an older version is out of date.</summary>
-    public int Version { get; private set; }
+    public int Version => value.Version;
 
     /// <summary>The parameter as an operand. A gradient flows to it while it is trainable.</summary>
     public Tensor Tensor => new(this, 0, 0, Value, Shape, Trainable);
@@ -183,6 +183,8 @@ public sealed class Parameter : TensorOwner, IDisposable
     /// <summary>Frees the memory.</summary>
     public void Dispose()
     {
+        if (disposed) return; // others may still have the value
+        disposed = true;
         value.Release(Device);
         Device.Free(gradient);
     }
@@ -191,14 +193,14 @@ public sealed class Parameter : TensorOwner, IDisposable
     private void Own(bool keep)
     {
         if (Type == ElementType.F32 && !value.IsMatrix && !value.IsShared) return;
-        var own = new SharedValue(Device.Allocate(Shape.Count, zeroed: false));
+        var own = new SharedValue(Device.Allocate(Shape.Count, zeroed: false)) { Version = Version };
         if (keep) Device.Backend.Copy(Value, own.Storage);
         value.Release(Device);
         value = own;
         Changed();
     }
 
-    internal void Changed() => Version++;
+    internal void Changed() => value.Version++;
 
     internal override bool IsLive(int generation) => true;
 
@@ -224,6 +226,9 @@ internal sealed class SharedValue(Storage storage, bool isMatrix = false)
 
     /// <summary>The value in the layout of products of few rows, where the backend keeps one.</summary>
     public PackedWeight Packed { get; } = new();
+
+    /// <summary>Counts the changes, for all that have the value: its layout is one for all of them.</summary>
+    public int Version { get; set; }
 
     /// <summary>Whether it is a matrix that is only read.</summary>
     public bool IsMatrix => isMatrix;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using MiniTransformer.Backends.Cpu;
 using MiniTransformer.Backends.Gpu;
 
 namespace MiniTransformer.Backends;

@@ -96,6 +96,9 @@ public interface IBackend : IDisposable
     /// <summary>For each i of a batch: cᵢ (M,N) = op(aᵢ)·op(bᵢ), or cᵢ +=; the matrices lie one after the other.</summary>
     void MatMulBatch(GemmForm form, Storage a, Storage b, Storage c, int batch, int m, int n, int k, bool accumulate);
 
+    /// <summary>Whether <see cref="LinearPacked"/> keeps a weight that is trained once more, in a layout of its own.</summary>
+    bool PacksWeights => false;
+
     /// <summary>y (M,N) = x (M,K) · wᵀ with the rows of w laid out once for many products of few rows; the same bits as MatMul.</summary>
     /// <remarks>A matrix that is only read has its layout already. Of another weight the layout is kept in <c>cache</c>, and made again
     /// when <c>version</c>, that of the weight, has changed.</remarks>

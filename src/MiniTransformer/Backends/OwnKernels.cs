@@ -1,5 +1,6 @@
 using ILGPU;
 using ILGPU.Runtime;
+using MiniTransformer.Backends.Cpu;
 using MiniTransformer.Backends.Gpu;
 
 namespace MiniTransformer.Backends;

@@ -72,11 +72,14 @@ public static class Checksums
     /// <param name="folder">The folder.</param>
     /// <param name="which">Which files, by name; all if null.</param>
     /// <param name="stop">Ends the reading.</param>
+    /// <returns>The hashes that were compared, by name: they need not be computed again.</returns>
     /// <exception cref="ChecksumException">A file is missing or is not what was written.</exception>
     /// <exception cref="OperationCanceledException">Asked to stop.</exception>
-    public static void Verify(string folder, Func<string, bool>? which = null, CancellationToken stop = default)
+    public static IReadOnlyDictionary<string, string> Verify(
+        string folder, Func<string, bool>? which = null, CancellationToken stop = default)
     {
-        if (Read(folder) is not { } sums) return;
+        var verified = new Dictionary<string, string>(StringComparer.Ordinal);
+        if (Read(folder) is not { } sums) return verified;
         foreach ((string name, string hash) in sums)
         {
             if (which?.Invoke(name) == false) continue;
@@ -85,7 +88,10 @@ public static class Checksums
             if (OfFile(path, stop) is var found && found != hash)
                 throw new ChecksumException(path,
                     $"its bytes are not those that were written: SHA-256 is {found[..12]}…, and {FileName} says {hash[..12]}…");
+            verified.Add(name, hash);
         }
+
+        return verified;
     }
 }
 

@@ -134,13 +134,13 @@ public sealed class ParameterSource
     }
 
     /// <summary>
-    /// Weights of zero in which matrices that are not trained have a type of their own: for the sizes of a model that is loaded frozen, or
+    /// Weights of zero in which each matrix that is not trained has a type of its own: for the sizes of a model that is loaded frozen, or
     /// adapted.
     /// </summary>
-    internal static ParameterSource FrozenZeros(Device device, ElementType type, LoraOptions? lora) =>
+    internal static ParameterSource FrozenZeros(Device device, Func<string, ElementType> type, LoraOptions? lora) =>
         new(device, [], "", (name, shape, _) =>
         lora?.Trains(name) == true ? new Parameter(device, name, shape)
-        : shape.Rank == 2 ? new Parameter(device, name, shape, type) { StoredAs = type }
+        : shape.Rank == 2 ? new Parameter(device, name, shape, type(name)) { StoredAs = type(name) }
         : new Parameter(device, name, shape) { Trainable = false }, lora);
 
     /// <summary>The same source, one step down the path.</summary>

@@ -120,7 +120,7 @@ public sealed class Transformer : IDisposable
     /// <summary>All parameters, in the order of construction.</summary>
     public IReadOnlyList<Parameter> Parameters => parameters;
 
-    /// <summary>Number of trained numbers.</summary>
+    /// <summary>How many numbers it has, trained or frozen.</summary>
     public long ParameterCount => parameters.Sum(p => (long)p.Shape.Count);
 
     /// <summary>
@@ -198,18 +198,18 @@ public sealed class Transformer : IDisposable
     /// <param name="lora">What adapts it, if anything does.</param>
     /// <param name="frozen">The type of what is not trained; null for a model that is trained as a whole.</param>
     public static Transformer Blank(TransformerConfig config, Device device, LoraOptions? lora = null, ElementType? frozen = null) =>
-        new(config, frozen is { } type ? ParameterSource.FrozenZeros(device, type, lora) : ParameterSource.Zeros(device));
+        new(config, frozen is { } type ? ParameterSource.FrozenZeros(device, _ => type, lora) : ParameterSource.Zeros(device));
 
     /// <summary>A model of zeros that takes the memory of another one, of the same form, types and adapters.</summary>
     /// <param name="model">The other one.</param>
     /// <param name="device">Where it is put, such as <see cref="Device.DryRun"/>.</param>
     public static Transformer BlankLike(Transformer model, Device device)
     {
-        ElementType frozen = model.parameters.Where(p => !p.Trainable).Select(p => p.Type).FirstOrDefault(type => type != ElementType.F32);
+        Dictionary<string, ElementType> types = model.parameters.ToDictionary(p => p.Name, p => p.Type);
         var blank = new Transformer(
             model.Config, model.Lora is not null
                 || model.parameters.All(p => !p.Trainable)
-                ? ParameterSource.FrozenZeros(device, frozen, model.Lora)
+                ? ParameterSource.FrozenZeros(device, name => types[name], model.Lora)
                 : ParameterSource.Zeros(device));
         blank.Recompute = model.Recompute;
         return blank;

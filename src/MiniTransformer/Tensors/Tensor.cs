@@ -148,7 +148,7 @@ public readonly struct TokenIds
     internal TokenIds(TensorOwner owner, int generation, Storage data, Shape shape, int smallest, int largest) =>
         (Owner, this.generation, this.data, Shape, Smallest, Largest) = (owner, generation, data, shape, smallest, largest);
 
-    /// <summary>The extents, such as (B, T).</summary>
+    /// <summary>The extents, such as (N).</summary>
     public Shape Shape { get; }
 
     /// <summary>The step's tape.</summary>

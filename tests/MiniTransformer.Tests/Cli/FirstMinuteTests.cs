@@ -64,6 +64,8 @@ public sealed class FirstMinuteTests
             Assert.Contains("base-to-curated", script, StringComparison.Ordinal); // the words of --regime
         }
 
+        string zsh = Cli.Done("completion", "zsh").Out; // the first Tab loads the file, and is to be answered
+        Assert.Contains("    _minitransformer \"$@\"\n", zsh, StringComparison.Ordinal);
         Assert.Contains("Did you mean 'powershell'?", Cli.Run("completion", "powershel").Error, StringComparison.Ordinal);
     }
 

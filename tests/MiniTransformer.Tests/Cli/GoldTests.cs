@@ -70,6 +70,22 @@ public sealed class GoldTests
         Assert.Equal(1, eval.GetProperty("greedy").GetProperty("total").GetDouble());
     }
 
+    [Theory]
+    [InlineData("exact")]
+    [InlineData("regex:^a$")]
+    public void A_prompt_with_several_right_answers_is_asked_once_and_any_of_them_is_right(string how)
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllLines(folder["own.jsonl"], Lines(0, 40, Wrong));
+        Cli.Done(["sft", "--data", folder["own.jsonl"], "--steps", "40", "--evaluate-every", "0", "--out", folder["sft"], .. Small]);
+        File.WriteAllLines(folder["gold.jsonl"], [.. Lines(100, 110, "\"gold\": \"b\""), .. Lines(100, 110, "\"gold\": \"a\"")]);
+        CliResult eval = Cli.Done("eval", "--run", folder["sft"], "--eval-data", folder["gold.jsonl"], "--verify", how, "--threads", "1");
+        Assert.Contains("on 10 held-out prompts", eval.Out, StringComparison.Ordinal);
+        JsonElement json = Cli.Done("eval", "--run", folder["sft"], "--eval-data", folder["gold.jsonl"], "--verify", how, "--json",
+            "--threads", "1").Json.Single();
+        Assert.Equal(1, json.GetProperty("greedy").GetProperty("total").GetDouble()); // it has learned "a"
+    }
+
     [Fact]
     public void Prompts_of_the_file_to_measure_on_never_train()
     {

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
 using MiniTransformer.Backends;
 using MiniTransformer.Cli.Invocations;
 using MiniTransformer.Cli.Options;
@@ -79,6 +81,43 @@ public sealed class LoraTests
             Convert.ToHexString(File.ReadAllBytes(Path.Combine(folder[run], "checkpoints", "final", "adapter_model.safetensors")));
 
         static double[] Numbers(CliResult result) => [.. result.Json[0].GetProperty("rHat").EnumerateArray().Select(x => x.GetDouble())];
+    }
+
+    [Fact]
+    public void A_folder_of_PEFT_without_a_config_is_a_model_for_every_command()
+    {
+        using var folder = new TemporaryFolder();
+        string trained = Path.Combine(folder["run"], "checkpoints", "final");
+        Cli.Done(["sft", .. Cli.Tiny, "--steps", "2", "--save-dtype", "bfloat16", "--out", folder["base"], .. Cli.NoCurve]);
+        Cli.Done(["sft", "--task", "reverse,sort", "--demonstrations", "60", "--batch", "16", "--threads", "1", "--base", folder["base"],
+            "--lora", "r=2", "--steps", "1", "--out", folder["run"], .. Cli.NoCurve]);
+        Directory.CreateDirectory(folder["peft"]);
+        foreach (string name in new[] { "adapter_config.json", "adapter_model.safetensors" })
+            File.Copy(Path.Combine(trained, name), Path.Combine(folder["peft"], name));
+        File.WriteAllLines(folder["data.jsonl"],
+            Enumerable.Range(0, 200).Select(i => $$"""{"prompt":"p{{i}}","completion":"{{i}}","answer":"{{i}}"}"""));
+
+        string[] inspect = ["inspect", "--data", folder["data.jsonl"], "--json", "--model"];
+        Assert.Equal(Cli.Done([.. inspect, folder["base"]]).Out, Cli.Done([.. inspect, folder["peft"]]).Out);
+
+        // What goes with the base goes with its adapters.
+        using Device device = Device.Cpu(1), dry = Device.DryRun(like: device);
+        using Transformer model = Checkpoint.LoadModel(folder["peft"], device, trainable: false),
+            blank = Checkpoint.LoadBlank(folder["peft"], dry);
+        byte[] prompts = model.Companions.Find("trained_prompts.bin")!;
+        Assert.Equal(prompts, blank.Companions.Find("trained_prompts.bin"));
+        Assert.Equal(prompts, Checkpoint.LoadConfig(folder["peft"]).Companions.Find("trained_prompts.bin"));
+
+        // Of adapters the base stays frozen, and less is trained than of a whole model.
+        string[] compare = ["compare", "--regimes", "none", "--data", folder["data.jsonl"], "--verify", "exact", "--threads", "1",
+            "--dry-run", "--base"];
+        double[] whole = Memory(folder["base"]), adapted = Memory(folder["peft"]);
+        Assert.Equal(2, whole.Length);
+        Assert.All(whole.Zip(adapted), pair => Assert.True(pair.Second < pair.First, $"{pair.Second} MB, not less than {pair.First}"));
+
+        double[] Memory(string named) =>
+            [.. Regex.Matches(Cli.Done([.. compare, named]).Out, @"(?:SFT|DPR) +([\d.]+)").Select(m =>
+                double.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture))];
     }
 
     [Fact]

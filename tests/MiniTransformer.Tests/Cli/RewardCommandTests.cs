@@ -85,6 +85,23 @@ public sealed class RewardCommandTests
         Assert.Equal(Examples.Length, scored.Json.Length);
     }
 
+    [Fact]
+    public void Models_of_two_families_without_a_tokenizer_are_warned_of()
+    {
+        using var folder = new TemporaryFolder();
+        using Device device = Device.Cpu(1);
+        using Transformer llama = Model(device, 1, 2, false), mistral = new(
+            Config(40, 2, false) with { Form = TransformerForm.Llama with { ModelType = "mistral" } }, ParameterSource.Random(device, 2));
+        Checkpoint.Save(folder["llama"], llama, null);
+        Checkpoint.Save(folder["mistral"], mistral, null);
+        WriteIds(folder["data.jsonl"]);
+        Assert.Contains("neither has a tokenizer", Error("mistral"), StringComparison.Ordinal);
+        Assert.DoesNotContain("neither has a tokenizer", Error("llama"), StringComparison.Ordinal);
+
+        string Error(string reference) => Cli.Done(
+            "reward", "--policy", folder["llama"], "--reference", folder[reference], "--data", folder["data.jsonl"], "--json").Error;
+    }
+
     [Theory]
     [InlineData(-0.00001f, "+0.0000")]
     [InlineData(0f, "+0.0000")]

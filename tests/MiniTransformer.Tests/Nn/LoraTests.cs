@@ -1,6 +1,7 @@
 using MiniTransformer.Autograd;
 using MiniTransformer.Backends;
 using MiniTransformer.Data;
+using MiniTransformer.IO;
 using MiniTransformer.Nn;
 using MiniTransformer.Ops;
 using MiniTransformer.Optim;
@@ -241,11 +242,37 @@ public sealed class LoraTests : IDisposable
         tape.Backward(new Objective().Loss(tape, policy.Rows(tape, batch), batch, 1f / batch.N));
         optimizer.Step(0);
 
-        StepMemory predicted = StepMemory.OfSft(config, batch, recompute, Lora, ElementType.BF16);
-        Assert.Equal(4 * tape.Arena.Peak, predicted.Activations);
+        StepMemory predicted = StepMemory.OfSft(config, batch, recompute, Lora, ElementType.BF16, device);
         Assert.Equal(device.PersistentBytes, predicted.Parameters + predicted.Gradients + predicted.Optimizer);
+        Assert.Equal(device.PeakBytes, predicted.Total);
         Assert.InRange(predicted.Frozen, 2 * model.ParameterCount, 2 * model.ParameterCount + 4 * 64 * 7); // norms are float32
         Assert.True(predicted.Gradients < predicted.Frozen);
+    }
+
+    [Fact]
+    public void A_blank_like_an_adapted_model_has_the_type_of_each_of_its_matrices()
+    {
+        using Device device = Device.Cpu(1);
+        Base("llama", device).Dispose();
+        string path = Path.Combine(folder[$"llama-{ElementType.BF16}"], "model.safetensors");
+        TensorData[] mixed;
+        using (SafetensorsReader file = SafetensorsReader.Open(path))
+        {
+            mixed = [.. file.Entries.Values.Select(e => new TensorData(e.Name, e.Shape, file.ReadFloat32(e.Name))
+            {
+                Type = e.Name.Contains("layers.0.mlp.up_proj", StringComparison.Ordinal) ? ElementType.F16
+                    : e.Name.Contains("lm_head", StringComparison.Ordinal) ? ElementType.F32 : ElementType.BF16,
+            })];
+        }
+
+        SafetensorsWriter.Write(path, mixed);
+        using Transformer model = Base("llama", device), policy = model.Adapted(Lora, seed: 1);
+        using Device dry = Device.DryRun(like: device);
+        using Transformer blank = Transformer.BlankLike(policy, dry);
+        Assert.Equal(3, policy.Parameters.Select(p => p.Type).Distinct().Count());
+        Assert.Equal(Kinds(policy), Kinds(blank));
+
+        static IEnumerable<(string, ElementType, bool)> Kinds(Transformer of) => of.Parameters.Select(p => (p.Name, p.Type, p.Trainable));
     }
 
     [Theory]

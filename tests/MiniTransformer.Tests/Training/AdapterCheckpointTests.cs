@@ -69,6 +69,8 @@ public sealed class AdapterCheckpointTests : IDisposable
             third = Checkpoint.LoadModel(folder["adapters"], device);
         long adapters = policy.Parameters.Where(p => p.Trainable).Sum(p => 4L * p.Shape.Count);
         Assert.Equal(2 * adapters, device.PersistentBytes - before); // the base lies in memory once
+        ModelSize size = Checkpoint.SizeOf(folder["adapters"]);
+        Assert.Equal((Config.ParameterCount, adapters / 4d, true), (size.Parameters, size.Trained, size.IsAdapted));
         Assert.All(third.Parameters, p => Assert.Equal(Lora.Trains(p.Name), p.Trainable));
     }
 
@@ -147,6 +149,27 @@ public sealed class AdapterCheckpointTests : IDisposable
         Assert.Contains("base_model_name_or_path",
             Assert.Throws<FileNotFoundException>(() => Checkpoint.LoadModel(folder["adapters"], another)).Message,
             StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_base_is_known_by_the_hashes_that_were_just_verified_and_hashing_hears_a_stop()
+    {
+        string hash = Checkpoint.Sha256(folder["base"]);
+        IReadOnlyDictionary<string, string> verified = Checksums.Verify(folder["base"]);
+        Assert.Equal(["config.json", "model.safetensors", "tokenizer.json"], verified.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(hash, Checkpoint.HashOf(folder["base"], verified, default));
+
+        // Nothing is read again: with other hashes the result is another, and a stop is not even heard.
+        var others = verified.ToDictionary(v => v.Key, v => new string('0', v.Value.Length));
+        Assert.NotEqual(hash, Checkpoint.HashOf(folder["base"], others, new CancellationToken(canceled: true)));
+
+        foreach (bool checksums in new[] { true, false })
+        {
+            if (!checksums) File.Delete(Path.Combine(folder["base"], Checksums.FileName));
+            Assert.Equal(hash, Checkpoint.Sha256(folder["base"]));
+            using (IdentifiedModel read = Checkpoint.LoadIdentified(folder["base"], device)) Assert.Equal(hash, read.Sha256);
+            Assert.Throws<OperationCanceledException>(() => Checkpoint.Sha256(folder["base"], new CancellationToken(canceled: true)));
+        }
     }
 
     [Fact]

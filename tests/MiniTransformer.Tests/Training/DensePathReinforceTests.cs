@@ -89,6 +89,10 @@ public class DensePathReinforceTests
             () => DensePathReinforce.Train(run.Policy, run.Reward, Prompts, Options with { CollapseKl = 0.05 }).Count()).Message;
         Assert.StartsWith("DPR stopped before update 1: the policy is", message, StringComparison.Ordinal);
         Toy.Identical(before, run.Policy.Weights());
+        // the divergence is that of all responses, not of the first
+        DprOptions pieces = Options with { CollapseKl = 0.05, MicroBatchSize = 1 };
+        Assert.Equal(message, Assert.Throws<PolicyCollapseException>(
+            () => DensePathReinforce.Train(run.Policy, run.Reward, Prompts, pieces).Count()).Message);
     }
 
     [Fact]

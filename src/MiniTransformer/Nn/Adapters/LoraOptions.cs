@@ -32,6 +32,9 @@ public sealed record LoraOptions
     public static readonly IReadOnlyList<string> Projections =
         ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
 
+    /// <summary>The table of tokens, and the head; one parameter where they are tied.</summary>
+    internal const string Table = "model.embed_tokens.weight", HeadWeight = "lm_head.weight";
+
     // A pattern of a file is somebody's regular expression.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
@@ -57,10 +60,15 @@ public sealed record LoraOptions
     /// <summary>What else is trained, and kept with the adapters.</summary>
     public AlsoTrained Also { get; init; }
 
+    /// <summary>Modules that are trained whole instead of being adapted: the ends of their paths, as PEFT's modules_to_save has them ("norm"
+    /// is the end of input_layernorm, too).</summary>
+    public IReadOnlyList<string> Modules { get; init; } = [];
+
     /// <summary>Whether a projection is adapted.</summary>
     /// <param name="path">Its path, such as model.layers.0.self_attn.q_proj.</param>
     public bool Adapts(string path) =>
-        Projections.Contains(path.Split('.')[^1]) && Targets.Any(t => path == t || path.EndsWith("." + t, StringComparison.Ordinal));
+        Projections.Contains(path.Split('.')[^1]) && !Modules.Any(name => Names(name, path))
+        && Targets.Any(t => path == t || path.EndsWith("." + t, StringComparison.Ordinal));
 
     /// <summary>r of a projection.</summary>
     public int RankOf(string path) => Of(Ranks, path, Rank);
@@ -76,7 +84,8 @@ public sealed record LoraOptions
     public bool Trains(string parameter) => Adapter.IsPartOf(parameter) || Also.HasFlag(AlsoTrained.All)
         || (Also.HasFlag(AlsoTrained.Norms) && parameter.Split('.')[^2].EndsWith("norm", StringComparison.Ordinal))
         || (Also.HasFlag(AlsoTrained.Embeddings) && parameter.Contains(".embed_", StringComparison.Ordinal))
-        || (Also.HasFlag(AlsoTrained.Head) && parameter.StartsWith("lm_head.", StringComparison.Ordinal));
+        || (Also.HasFlag(AlsoTrained.Head) && parameter.StartsWith("lm_head.", StringComparison.Ordinal))
+        || Modules.Any(name => Names(name, ModuleOf(parameter)));
 
     /// <summary>Throws if the options fit no model, or not this one.</summary>
     /// <exception cref="ArgumentException">They do not; the message says which and why.</exception>
@@ -95,19 +104,29 @@ public sealed record LoraOptions
         string[] paths = Paths(config);
         foreach (string target in Targets)
         {
-            if (!paths.Any(path => (this with { Targets = [target] }).Adapts(path)))
+            if (!paths.Any(path => (this with { Targets = [target], Modules = [] }).Adapts(path)))
             {
                 IEnumerable<string> there = Projections.Where(p => paths.Any(path => path.EndsWith(p, StringComparison.Ordinal)));
                 throw new ArgumentException($"LoRA: '{target}' is no projection of this model; there are {string.Join(", ", there)}.");
             }
         }
 
-        if (Also.HasFlag(AlsoTrained.Head) && config.TieEmbeddings)
+        bool head = Also.HasFlag(AlsoTrained.Head) || Modules.Any(name => Names(name, ModuleOf(HeadWeight)));
+        if (head && config.TieEmbeddings)
         {
             throw new ArgumentException(
                 "LoRA: the head of this model is its table of tokens (tie_word_embeddings); train the embeddings instead.");
         }
+
+        if (Modules.FirstOrDefault(name => name.Length == 0 || !paths.Any(path => Names(name, path))) is { } none)
+            throw new ArgumentException($"LoRA: this model has no module '{none}' that could be trained whole (modules_to_save).");
     }
+
+    /// <summary>Whether a name of <see cref="Modules"/> stands for the module of a path.</summary>
+    internal static bool Names(string name, string path) => path.EndsWith(name, StringComparison.Ordinal);
+
+    /// <summary>The path of a parameter's module.</summary>
+    internal static string ModuleOf(string parameter) => parameter[..parameter.LastIndexOf('.')];
 
     /// <summary>The paths of a model's modules that have a weight.</summary>
     internal static string[] Paths(TransformerConfig config)

@@ -43,47 +43,23 @@ public static class PeftFiles
     {
         LoraOptions lora = model.Lora ?? throw new ArgumentException("PEFT: this model has no adapters.");
         Parameter[] kept = [.. model.Parameters.Where(p => lora.Trains(p.Name))];
-        IEnumerable<string> whole = kept.Where(p => !Adapter.IsPartOf(p.Name)).Select(p => p.Name.Split('.')[^2]);
-        string[] modules = [.. whole.Distinct().Order(StringComparer.Ordinal)];
-        var config = new JsonObject
-        {
-            ["alpha_pattern"] = new JsonObject(lora.Alphas.Select(a => KeyValuePair.Create(a.Key, (JsonNode?)a.Value))),
-            ["auto_mapping"] = null,
-            ["base_model_name_or_path"] = model.Base?.Folder,
-            ["bias"] = "none",
-            ["fan_in_fan_out"] = false,
-            ["inference_mode"] = true,
-            ["init_lora_weights"] = true,
-            ["layers_pattern"] = null,
-            ["layers_to_transform"] = null,
-            ["lora_alpha"] = lora.Alpha,
-            ["lora_dropout"] = 0.0,
-            ["modules_to_save"] = modules.Length == 0 ? null : Texts(modules),
-            ["peft_type"] = "LORA",
-            ["r"] = lora.Rank,
-            ["rank_pattern"] = new JsonObject(lora.Ranks.Select(r => KeyValuePair.Create(r.Key, (JsonNode?)r.Value))),
-            ["revision"] = null,
-            ["target_modules"] = Texts(lora.Targets),
-            ["task_type"] = "CAUSAL_LM",
-            ["use_dora"] = false,
-            ["use_rslora"] = lora.RankStabilised,
-        };
-        AtomicFile.WriteAllText(Path.Combine(folder, Config), config.ToJsonString(Json) + "\n");
+        AtomicFile.WriteAllText(Path.Combine(folder, Config), PeftSettings.Of(model, kept).ToJsonString(Json) + "\n");
         var metadata = new Dictionary<string, string> { ["format"] = "pt" };
         if (model.Base?.Sha256 is { } hash) metadata[BaseHash] = hash;
+        IEnumerable<(string Name, Parameter Parameter)> named = kept.Select(p => (p.Name, p));
+        if (model.Config.TieEmbeddings) // PEFT wraps the head, too, and needs the table under both names
+            named = named.Concat(kept.Where(p => p.Name == LoraOptions.Table).Select(p => (LoraOptions.HeadWeight, p)));
         SafetensorsWriter.Write(
             Path.Combine(folder, Weights),
-            kept.Select(p => new TensorData(Prefix + p.Name, p.Shape.ToArray(), p.Read) { Type = type }),
+            named.Select(n => new TensorData(Prefix + n.Name, n.Parameter.Shape.ToArray(), n.Parameter.Read) { Type = type }),
             metadata);
-
-        static JsonArray Texts(IEnumerable<string> texts) => [.. texts.Select(t => JsonValue.Create(t))];
     }
 
     /// <summary>The base that the adapters of a folder say.</summary>
     /// <exception cref="InvalidDataException">A file is damaged.</exception>
     public static AdaptedBase BaseOf(string folder)
     {
-        JsonNode? said = Open(folder)["base_model_name_or_path"];
+        JsonNode? said = PeftSettings.Open(folder)["base_model_name_or_path"];
         if (said is not null && said.GetValueKind() != JsonValueKind.String)
         {
             throw new InvalidDataException(
@@ -175,11 +151,27 @@ public static class PeftFiles
                 $"it is a whole weight that modules_to_save of {Config} does not name; name it there, or remove it");
         }
 
+        if (model.Config.TieEmbeddings && known.Contains(Prefix + LoraOptions.Table) && file.Contains(Prefix + LoraOptions.HeadWeight))
+        {
+            CheckTied(file);
+            known.Add(Prefix + LoraOptions.HeadWeight);
+        }
+
         if (file.Entries.Keys.FirstOrDefault(name => !known.Contains(name)) is { } unknown)
         {
             throw new SafetensorsException(file.Path, unknown,
                 $"there is no such parameter of the adapted model; projections are adapted ({string.Join(", ", LoraOptions.Projections)}), "
                 + "and norms, embeddings and a head of its own can be kept whole");
+        }
+    }
+
+    private static void CheckTied(SafetensorsReader file)
+    {
+        const string Head = Prefix + LoraOptions.HeadWeight;
+        if (!file.ReadFloat32(Head).AsSpan().SequenceEqual(file.ReadFloat32(Prefix + LoraOptions.Table)))
+        {
+            throw new SafetensorsException(file.Path, Head, "the head of the base is its table of tokens (tie_word_embeddings), but this "
+                + $"differs from '{Prefix + LoraOptions.Table}'; remove the one that is not meant");
         }
     }
 
@@ -189,7 +181,7 @@ public static class PeftFiles
     {
         try
         {
-            LoraOptions lora = Fields(folder, config);
+            LoraOptions lora = PeftSettings.Read(folder, config);
             // a pattern may be no regular expression
             foreach (string path in LoraOptions.Paths(config).Where(lora.Adapts)) lora.ScaleOf(path);
             return lora;
@@ -198,109 +190,6 @@ public static class PeftFiles
         {
             throw new InvalidDataException($"{Path.Combine(folder, Config)}: a field has a value of another kind than it should: "
                 + $"{e.Message}", e);
-        }
-    }
-
-    private static LoraOptions Fields(string folder, TransformerConfig config)
-    {
-        string path = Path.Combine(folder, Config);
-        JsonObject json = Open(folder);
-        if (Text("peft_type") is var kind && kind != "LORA") throw Refused("peft_type", $"\"{kind}\"; only LORA is implemented");
-        if (Text("bias") is { } bias and not "none") throw Refused("bias", $"\"{bias}\"; biases are not trained");
-        foreach (string flag in new[] { "use_dora", "lora_bias", "fan_in_fan_out", "use_qalora" })
-            if (True(flag)) throw Refused(flag, "true, which is not implemented");
-        foreach (string start in new[] { "pissa", "olora", "corda", "loftq", "lora_ga" })
-        {
-            if (Text("init_lora_weights")?.StartsWith(start, StringComparison.OrdinalIgnoreCase) == true)
-            {
-                throw Refused("init_lora_weights", $"\"{Text("init_lora_weights")}\", whose factors belong to a base that was changed "
-                    + "with them; have PEFT convert them to those of the base itself (path_initial_model_for_weight_conversion)");
-            }
-        }
-
-        string[] absent =
-        [
-            "layers_to_transform", "layer_replication", "megatron_config", "target_parameters", "trainable_token_indices",
-            "exclude_modules",
-            "alora_invocation_tokens",
-        ];
-        foreach (string field in absent)
-        {
-            bool set = json[field] is { } value && !(value is JsonArray { Count: 0 } or JsonObject { Count: 0 });
-            if (set) throw Refused(field, "set, which is not implemented");
-        }
-
-        if (json["modules_to_save"] is { } list and not JsonArray)
-            throw Refused("modules_to_save", $"{list.ToJsonString()}; it should be a list of names");
-        string[] modules = json["modules_to_save"] is JsonArray saved ? [.. saved.Select(m => m!.GetValue<string>())] : [];
-        var lora = new LoraOptions
-        {
-            Rank = json["r"]?.GetValue<int>() ?? 8,
-            Alpha = json["lora_alpha"]?.GetValue<double>() ?? 8,
-            RankStabilised = True("use_rslora"),
-            Ranks = json["rank_pattern"] is JsonObject ranks ? ranks.ToDictionary(r => r.Key, r => r.Value!.GetValue<int>()) : [],
-            Alphas = json["alpha_pattern"] is JsonObject alphas ? alphas.ToDictionary(a => a.Key, a => a.Value!.GetValue<double>()) : [],
-            Targets = Targets(json["target_modules"], config),
-            Also = modules.Aggregate(AlsoTrained.Nothing, (all, module) => all | AlsoOf(module)),
-        };
-        try
-        {
-            lora.Validate(config);
-            return lora;
-        }
-        catch (ArgumentException e)
-        {
-            throw new InvalidDataException($"{path}: {e.Message}", e);
-        }
-
-        string? Text(string field) => json[field]?.GetValueKind() == JsonValueKind.String ? json[field]!.GetValue<string>() : null;
-
-        bool True(string field) => json[field]?.GetValueKind() switch
-        {
-            null or JsonValueKind.False => false,
-            JsonValueKind.True => true,
-            _ => throw Refused(field, $"{json[field]!.ToJsonString()}; it should be true or false"),
-        };
-
-        AlsoTrained AlsoOf(string module) => module switch
-        {
-            "embed_tokens" => AlsoTrained.Embeddings,
-            "lm_head" => AlsoTrained.Head,
-            _ when module.EndsWith("norm", StringComparison.Ordinal) => AlsoTrained.Norms,
-            _ when LoraOptions.Projections.Contains(module) => AlsoTrained.All,
-            _ => throw Refused("modules_to_save", $"\"{module}\"; there is no such module"),
-        };
-
-        InvalidDataException Refused(string field, string why) => new($"{path}: {field} = {why}.");
-    }
-
-    // A list of names, "all-linear", or a regular expression of whole paths. Of a list, what the model does not have is passed over, as
-    // PEFT does.
-    private static IReadOnlyList<string> Targets(JsonNode? targets, TransformerConfig config)
-    {
-        string[] paths = [.. LoraOptions.Paths(config).Where(path => LoraOptions.Projections.Contains(path.Split('.')[^1]))];
-        if (targets is JsonArray list)
-        {
-            string[] names = [.. list.Select(t => t!.GetValue<string>())];
-            return [.. names.Where(name => paths.Any(path => path == name || path.EndsWith("." + name, StringComparison.Ordinal)))];
-        }
-
-        string pattern = targets?.GetValue<string>() ?? "";
-        if (pattern == "all-linear")
-            return [.. LoraOptions.Projections.Where(p => paths.Any(path => path.EndsWith("." + p, StringComparison.Ordinal)))];
-        return [.. paths.Where(path => Regex.IsMatch(path, $"^(?:{pattern})$", RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1)))];
-    }
-
-    private static JsonObject Open(string folder)
-    {
-        string path = Path.Combine(folder, Config);
-        try
-        {
-            return JsonNode.Parse(File.ReadAllText(path))?.AsObject() ?? throw new JsonException("it holds null");
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            throw new InvalidDataException($"{path}: not the settings of adapters: {e.Message}", e);
         }
     }
 }

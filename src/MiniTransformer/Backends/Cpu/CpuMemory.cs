@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using MiniTransformer.Kernels.Cpu;
 
-namespace MiniTransformer.Backends;
+namespace MiniTransformer.Backends.Cpu;
 
 /// <summary>
 /// What the machine, or the container that the process is in, has of memory, and what all buffers of the process hold of it.
