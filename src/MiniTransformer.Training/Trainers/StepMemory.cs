@@ -75,7 +75,7 @@ public sealed record StepMemory(long Parameters, long Gradients, long Optimizer,
         using Transformer policy = frozen.Clone(trainable: true);
         policy.Recompute = expert.Recompute;
         Transformer[] others = [.. references.Select(r =>
-            r.Lora is not null && frozen.Lora is not null ? frozen.Clone() : Transformer.BlankLike(r, device))];
+            r.Lora is not null && frozen.Lora is not null ? Adapters() : Transformer.BlankLike(r, device))];
         long optimizerState = device.PersistentBytes;
         using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
         optimizerState = device.PersistentBytes - optimizerState;
@@ -93,5 +93,13 @@ public sealed record StepMemory(long Parameters, long Gradients, long Optimizer,
         return new StepMemory(parameters, gradients, optimizerState,
             device.PeakBytes - parameters - gradients - optimizerState)
         { Frozen = frozenBytes };
+
+        // Others of the same base, which is shared; the factors are their own.
+        Transformer Adapters()
+        {
+            Transformer other = frozen.Clone(trainable: true);
+            foreach (Parameter p in other.Parameters) p.Trainable = false;
+            return other;
+        }
     }
 }

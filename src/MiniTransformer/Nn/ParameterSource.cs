@@ -53,7 +53,7 @@ public sealed class ParameterSource
             else
             {
                 // One stream a parameter: its draws do not depend on the sizes of the others.
-                var rng = new Rng(seed, stream: (ulong)parameters.Count(p => !Adapter.IsPartOf(p.Name)));
+                var rng = new Rng(seed, stream: (ulong)parameters.Count);
                 for (int i = 0; i < values.Length; i++)
                 {
                     if (i % DrawsBetweenStops == 0) device.Stop.ThrowIfCancellationRequested();

@@ -27,6 +27,18 @@ public class MethodsTests
             Assert.Contains(r, World.ReferencesOf(regime)));
     }
 
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_role_belongs_to_one_method_of_a_reference_and_the_course_of_defaults_alone_is_followed(string name)
+    {
+        Regime regime = Regimes.Named(name);
+        var central = Methods.Of(regime).Where(m => m.Role is not (MethodRole.Other or MethodRole.SeesJudge))
+            .Select(m => (m.Role, m.Reference)).ToArray();
+        Assert.Equal(central.Distinct(), central);
+        Assert.Contains(Methods.Of(regime), Methods.HasCurve);
+        Assert.DoesNotContain(Methods.StrengthSweeps(regime).SelectMany(sweep => sweep.All), Methods.HasCurve);
+    }
+
     [Fact]
     public void The_setting_that_the_sweep_chose_is_run_beside_the_default_and_not_where_it_is_the_default()
     {

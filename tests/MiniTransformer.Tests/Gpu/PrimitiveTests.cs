@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using MiniTransformer.Kernels.Gpu;
 using MiniTransformer.Tests.Kernels;
 
@@ -16,6 +17,30 @@ public class PrimitiveTests
     [InlineData(5, 3000)]
     public void Softmax_and_what_is_done_to_columns_agree_with_their_definitions_on_OpenCL(int rows, int C) =>
         Check(Accelerators.OpenCl, rows, C);
+
+    [Fact]
+    public void Every_finite_half_widens_to_the_number_that_it_is() => CheckWidening(Accelerators.Threads);
+
+    [OpenClFact]
+    public void Every_finite_half_widens_to_the_number_that_it_is_on_OpenCL() => CheckWidening(Accelerators.OpenCl);
+
+    private static void CheckWidening(string device) => Accelerators.On(device, accelerator =>
+    {
+        ushort[] halves = [.. Enumerable.Range(0, 1 << 16).Select(i => (ushort)i)];
+        using Memory<float> words = new(accelerator, MemoryMarshal.Cast<ushort, float>(halves).ToArray());
+        using Memory<float> half = new(accelerator, new float[halves.Length]), brain = new(accelerator, new float[halves.Length]);
+        accelerator.Kernel(a => new Widen<Float16>(a)).Run(words, 0, half);
+        accelerator.Kernel(a => new Widen<BFloat16>(a)).Run(words, 0, brain);
+        accelerator.Synchronize();
+        Agree(halves.Select(bits => (float)BitConverter.UInt16BitsToHalf(bits)), half.ToArray());
+        Agree(halves.Select(bits => BitConverter.UInt32BitsToSingle((uint)bits << 16)), brain.ToArray());
+
+        static void Agree(IEnumerable<float> expected, float[] actual) => Assert.All(expected.Zip(actual), pair =>
+        {
+            if (float.IsFinite(pair.First))
+                Assert.Equal(BitConverter.SingleToUInt32Bits(pair.First), BitConverter.SingleToUInt32Bits(pair.Second));
+        });
+    });
 
     private static void Check(string device, int rows, int C) => Accelerators.On(device, accelerator =>
     {

@@ -90,6 +90,7 @@ public unsafe class AttentionTests
 
     [Theory]
     [InlineData(0)]
+    [InlineData(66)] // the last key before a cut is the first that the second query after it sees
     [InlineData(100)]
     [InlineData(333)]
     public void However_a_long_sequence_among_short_ones_is_cut_the_bits_are_the_same(int window)

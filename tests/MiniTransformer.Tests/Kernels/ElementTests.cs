@@ -35,7 +35,7 @@ public sealed unsafe class ElementTests
                 byte* at = start + (2 * i);
                 float value = expected(halves[i]);
                 Assert.Equal(Bits(value), Bits(TElement.Load(at)));
-                if (i % 16 != 0) continue;
+                if (i % 4 != 0) continue; // every half in a lane of every width
                 for (int lane = 0; lane < 16; lane++)
                 {
                     value = expected(halves[i + lane]);

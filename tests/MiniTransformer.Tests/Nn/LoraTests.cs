@@ -120,6 +120,42 @@ public sealed class LoraTests : IDisposable
         Assert.NotEqual(Logits(model, ids), Logits(merged, ids));
     }
 
+    [DeviceTheory]
+    [OnEveryDevice("qwen3")]
+    [OnEveryDevice("llama, linear, biased")]
+    public void What_is_trained_beside_the_factors_is_what_was_named_and_nothing_else(string deviceName, string family)
+    {
+        using Device device = Devices.Open(deviceName);
+        using Transformer model = Base(family, device);
+        string[] all = [.. model.Parameters.Select(p => p.Name)];
+        string[] norms = [.. all.Where(name => name.EndsWith("norm.weight", StringComparison.Ordinal))];
+        string[] headOfItsOwn = model.Config.TieEmbeddings ? [] : ["lm_head.weight"];
+        Assert.Contains("model.norm.weight", norms);
+        Assert.Equal([], Trained(AlsoTrained.Nothing));
+        Assert.Equal(norms, Trained(AlsoTrained.Norms));
+        Assert.Equal(["model.embed_tokens.weight"], Trained(AlsoTrained.Embeddings));
+        if (headOfItsOwn.Length > 0) Assert.Equal(headOfItsOwn, Trained(AlsoTrained.Head));
+        Assert.Equal(["model.embed_tokens.weight", .. norms], Trained(AlsoTrained.Embeddings | AlsoTrained.Norms));
+        Assert.Equal(all, Trained(AlsoTrained.All));
+
+        string[] Trained(AlsoTrained also)
+        {
+            using Transformer adapted = model.Adapted(Lora with { Also = also }, seed: 1);
+            ILookup<bool, Parameter> parts = adapted.Parameters.ToLookup(p => all.Contains(p.Name));
+            Assert.All(parts[false], p => Assert.True(p.Trainable, p.Name));
+            return [.. parts[true].Where(p => p.Trainable).Select(p => p.Name)];
+        }
+    }
+
+    [Fact]
+    public void A_pattern_of_several_alternatives_is_one_pattern()
+    {
+        var lora = new LoraOptions { Rank = 2, Ranks = new Dictionary<string, int> { ["q_proj|own_proj"] = 5 } };
+        Assert.Equal(5, lora.RankOf("model.layers.0.self_attn.q_proj"));
+        Assert.Equal(2, lora.RankOf("model.layers.0.mlp.down_proj")); // own_proj is no name in its path
+        Assert.Equal(2, lora.RankOf("model.layers.0.self_attn.q_proj_too"));
+    }
+
     [Fact]
     public void A_is_drawn_by_name_so_that_other_adapters_change_nothing_of_it()
     {

@@ -112,12 +112,50 @@ public class PolicyRowsTests
     }
 
     [Fact]
+    public void The_policies_of_a_step_keep_one_chunk_of_logits_together()
+    {
+        long few = Peak(2), many = Peak(6);
+        Assert.True(many < few + 150 * 5000, $"{many} and {few}"); // logits of one more
+
+        static long Peak(int policies)
+        {
+            using Device device = Device.Cpu(1);
+            device.LogitRows = 256;
+            using Transformer model = Models.Random(device, Models.Odd with { VocabSize = 5000 }, seed: 1);
+            var batch = new ResponseBatch([.. Enumerable.Range(0, 5).Select(_ => new Example([1], [.. Enumerable.Range(0, 30)]))]);
+            using Tape tape = Tape.NoGrad(device);
+            for (int i = 0; i < policies; i++) _ = model.Rows(tape, batch).LogSumExp();
+            return tape.Arena.Peak;
+        }
+    }
+
+    [DeviceTheory, OnEveryDevice]
+    public void Two_policies_of_the_same_hidden_rows_add_up_their_gradients_in_chunks_as_in_one(string name)
+    {
+        using Device device = Devices.Open(name);
+        using Transformer model = Models.Random(device, Models.Odd, seed: 1);
+        float[][] whole = Run(0), chunked = Run(256);
+        for (int i = 0; i < whole.Length; i++) Operand.Identical(whole[i], chunked[i]);
+
+        float[][] Run(int logitRows)
+        {
+            device.LogitRows = logitRows;
+            foreach (Parameter p in model.Parameters) p.ZeroGradient();
+            using Tape tape = Tape.Record(device);
+            Tensor hidden = model.Hidden(tape.Rows(Batch.Inputs, Batch.InputStarts), tape.Ids(Batch.Rows, new Shape(Batch.N)));
+            tape.Backward(model.PolicyOf(hidden).LogProb(tape.Targets(Batch)).Sum() + model.PolicyOf(hidden).Entropy().Sum());
+            return model.Gradients();
+        }
+    }
+
+    [Fact]
     public void A_chunk_is_some_blocks_of_rows_and_by_default_what_the_memory_allows()
     {
         using Device device = Device.Cpu(1);
         Assert.Equal(0, device.RowsOfLogits(262_144) % 256);
         Assert.InRange(device.RowsOfLogits(262_144) * 262_144L * 4, 1, 268_435_456);
         Assert.True(device.RowsOfLogits(262) > 10_000);
+        Assert.All((int[])[262, 32_000, 50_257, 151_936], vocabulary => Assert.Equal(0, device.RowsOfLogits(vocabulary) % 256));
         Assert.Equal("LogitRows: 100 came; 0 or a multiple of 256 is needed.",
             Assert.Throws<ArgumentException>(() => device.LogitRows = 100).Message);
         device.LogitRows = 512;

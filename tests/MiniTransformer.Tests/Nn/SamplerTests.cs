@@ -137,6 +137,18 @@ public class SamplerTests
         for (int i = 10; i < all.Length; i++) Assert.Equal(all[i].Ids, tail[i - 10].Ids);
     }
 
+    [Fact]
+    public void The_draw_of_a_token_depends_on_its_place_in_the_response_and_not_on_the_prompt_s_length()
+    {
+        using Device device = Device.Cpu(1);
+        using Transformer uniform = Transformer.Blank(Models.Odd, device); // weights of zero: all tokens are equally probable
+        var options = new SamplingOptions { MaxTokens = 20, Seed = 5 };
+        SampledResponse brief = Sampler.Generate(uniform, [[1]], EndTokens.None, options).Single(),
+            after = Sampler.Generate(uniform, [[1, 2, 3]], EndTokens.None, options).Single();
+        Assert.Equal(brief.Ids, after.Ids);
+        Assert.True(brief.Ids.Distinct().Count() > 5);
+    }
+
     [DeviceTheory, OnEveryDevice]
     public void Temperature_zero_takes_the_most_probable_token(string name)
     {

@@ -10,7 +10,9 @@ namespace MiniTransformer.Tests.Ops;
 
 public class PrimitiveTests
 {
-    private static readonly Shape Rows = new(2, 3, 7), Column = new(2, 3), Row = new(7);
+    private const int C = 19; // whole vectors and some elements more
+
+    private static readonly Shape Rows = new(2, 3, C), Column = new(2, 3), Row = new(C);
 
     /// <summary>A primitive op, its definition in double, and the shapes of its operands.</summary>
     private sealed record Primitive(Func<Tape, Tensor[], Tensor> Op, Func<double[][], double[]> Definition, params Shape[] Shapes);
@@ -21,22 +23,23 @@ public class PrimitiveTests
         ["AddColumn"] = new((_, x) => x[0].AddColumn(x[1]), x => Each(x[0], (v, r, i) => v + x[1][r]), Rows, Column),
         ["MultiplyRow"] = new((_, x) => x[0].MultiplyRow(x[1]), x => Each(x[0], (v, r, i) => v * x[1][i]), Rows, Row),
         ["MultiplyColumn"] = new((_, x) => x[0].MultiplyColumn(x[1]), x => Each(x[0], (v, r, i) => v * x[1][r]), Rows, Column),
-        ["BroadcastRow"] = new((t, x) => t.BroadcastRow(x[0], Rows), x => Each(new double[42], (_, r, i) => x[0][i]), Row),
-        ["BroadcastColumn"] = new((t, x) => t.BroadcastColumn(x[0], Rows), x => Each(new double[42], (_, r, i) => x[0][r]), Column),
-        ["SumRows"] = new((_, x) => x[0].SumRows(), x => [.. Enumerable.Range(0, 7).Select(i => x[0].Chunk(7).Sum(row => row[i]))], Rows),
-        ["SumColumns"] = new((_, x) => x[0].SumColumns(), x => [.. x[0].Chunk(7).Select(row => row.Sum())], Rows),
+        ["BroadcastRow"] = new((t, x) => t.BroadcastRow(x[0], Rows), x => Each(new double[6 * C], (_, r, i) => x[0][i]), Row),
+        ["BroadcastColumn"] = new((t, x) => t.BroadcastColumn(x[0], Rows), x => Each(new double[6 * C], (_, r, i) => x[0][r]), Column),
+        ["SumRows"] = new((_, x) => x[0].SumRows(), x => [.. Enumerable.Range(0, C).Select(i => x[0].Chunk(C).Sum(row => row[i]))], Rows),
+        ["SumColumns"] = new((_, x) => x[0].SumColumns(), x => [.. x[0].Chunk(C).Select(row => row.Sum())], Rows),
         ["MeanRows"] = new((_, x) => x[0].MeanRows(), x =>
-            [.. Enumerable.Range(0, 7).Select(i => x[0].Chunk(7).Average(row => row[i]))], Rows),
-        ["MeanColumns"] = new((_, x) => x[0].MeanColumns(), x => [.. x[0].Chunk(7).Select(row => row.Average())], Rows),
+            [.. Enumerable.Range(0, C).Select(i => x[0].Chunk(C).Average(row => row[i]))], Rows),
+        ["MeanColumns"] = new((_, x) => x[0].MeanColumns(), x => [.. x[0].Chunk(C).Select(row => row.Average())], Rows),
         ["Mean"] = new((_, x) => x[0].Mean(), x => [x[0].Average()], Rows),
-        ["Softmax"] = new((_, x) => x[0].Softmax(), x => [.. x[0].Chunk(7).SelectMany(Softmax)], Rows),
+        ["Centre"] = new((_, x) => x[0].Centre(), x => [.. x[0].Chunk(C).SelectMany(row => row.Select(v => v - row.Average()))], Rows),
+        ["Softmax"] = new((_, x) => x[0].Softmax(), x => [.. x[0].Chunk(C).SelectMany(Softmax)], Rows),
         ["1 - x"] = new((_, x) => 1 - x[0], x => Each(x[0], (v, _, _) => 1 - v), Rows),
         ["x - 1"] = new((_, x) => x[0] - 1, x => Each(x[0], (v, _, _) => v - 1), Rows),
         ["x + 3 + x"] = new((_, x) => x[0] + 3 + x[0], x => Each(x[0], (v, _, _) => 2 * v + 3), Rows),
         ["3 + x"] = new((_, x) => 3 + x[0], x => Each(x[0], (v, _, _) => v + 3), Rows),
         ["x / 3"] = new((_, x) => x[0] / 3, x => Each(x[0], (v, _, _) => v / 3), Rows),
         ["2 / exp x"] = new((_, x) => 2 / x[0].Exp(), x => Each(x[0], (v, _, _) => 2 * Math.Exp(-v)), Rows),
-        ["a / exp b"] = new((_, x) => x[0] / x[1].Exp(), x => Each(x[0], (v, r, i) => v * Math.Exp(-x[1][7 * r + i])), Rows, Rows),
+        ["a / exp b"] = new((_, x) => x[0] / x[1].Exp(), x => Each(x[0], (v, r, i) => v * Math.Exp(-x[1][C * r + i])), Rows, Rows),
         ["-x"] = new((_, x) => -x[0], x => Each(x[0], (v, _, _) => -v), Rows),
         ["x * 2"] = new((_, x) => x[0] * 2, x => Each(x[0], (v, _, _) => 2 * v), Rows),
         ["Affine"] = new((_, x) => x[0].Affine(-0.5f, 2), x => Each(x[0], (v, _, _) => 2 - 0.5 * v), Rows),
@@ -150,7 +153,7 @@ public class PrimitiveTests
         return [.. y.ToArray(), .. x.SelectMany(v => v.GradToArray())];
     }
 
-    private static double[] Each(double[] x, Func<double, int, int, double> f) => [.. x.Select((v, at) => f(v, at / 7, at % 7))];
+    private static double[] Each(double[] x, Func<double, int, int, double> f) => [.. x.Select((v, at) => f(v, at / C, at % C))];
 
     private static double[] Softmax(double[] x) => [.. x.Select(v => Math.Exp(v) / x.Sum(Math.Exp))];
 

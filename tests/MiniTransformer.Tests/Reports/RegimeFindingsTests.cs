@@ -76,8 +76,23 @@ public class RegimeFindingsTests
     public void Every_form_of_continued_SFT_has_to_be_beaten()
     {
         MethodResult[] tuned = [.. Even("continued SFT", null, .65, .55).Select(c => c with { Knob = "rate ×", Value = 3, Chosen = true })];
-        Assert.DoesNotContain(Of(Even("DPR", "base", .6, .5), tuned), f =>
-            f.Claim.StartsWith("Better than SFT and than continued SFT", StringComparison.Ordinal));
+        MethodResult[] onLastPart = [.. Even("further", null, .65, .55).Select(c => c with { Role = MethodRole.ContinuedOnLastPart })];
+        Assert.All((MethodResult[][])[tuned, onLastPart], continued =>
+            Assert.DoesNotContain(Of(Even("DPR", "base", .6, .5), continued), f =>
+                f.Claim.StartsWith("Better than SFT and than continued SFT", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void A_role_s_main_method_has_the_main_reference_and_no_varied_setting_whatever_came_first()
+    {
+        MethodResult[] plain = [.. Even("DPR", "base", .6, .5)], half = [.. Even("DPR", "50%", .7, .6)],
+            varied = [.. plain.Select(c => c with { Knob = "β", Value = 3, Chosen = true })];
+        foreach (MethodResult[] first in (MethodResult[][])[plain, half, varied])
+        {
+            ComparedMethod main = new RegimeResults(Regime, [.. Controls(), .. first, .. plain.Concat(half).Concat(varied).Except(first)])
+                .Main(MethodRole.Dpr)!;
+            Assert.Equal(("base", null), (main.Reference, main.Knob));
+        }
     }
 
     [Fact]

@@ -101,6 +101,42 @@ public sealed class AdapterCheckpointTests : IDisposable
     }
 
     [Fact]
+    public void Adapters_of_another_base_or_with_other_settings_are_neither_resumed_from_nor_put_on_a_loaded_base()
+    {
+        const string NotTheBase = "is not the base that these adapters were trained on";
+        using (Transformer run = Policy())
+        {
+            using var optimizer = new AdamW(run.Parameters, Options.Optimizer);
+            Checkpoint.Save(folder["last"], run, null, optimizer, TrainerState.Sft(0, Options, Demonstrations.Length));
+        }
+
+        Assert.Equal(0, Resume(Lora).Updates);
+        Assert.Contains(NotTheBase, Refused(Lora, origin: new AdaptedBase("another", new string('0', 64))), StringComparison.Ordinal);
+        Assert.Contains("s = 2.5", Refused(Lora with { Alpha = 5 }), StringComparison.Ordinal);
+        Assert.Contains("v_proj", Refused(Lora with { Alphas = new Dictionary<string, double> { ["v_proj"] = 5 } }),
+            StringComparison.Ordinal);
+        Assert.Contains("k_proj", Refused(Lora with { Targets = ["q_proj"] }), StringComparison.Ordinal);
+        Assert.Contains("input_layernorm", Refused(Lora with { Also = AlsoTrained.Nothing }), StringComparison.Ordinal);
+
+        using Transformer model = Checkpoint.LoadModel(folder["base"], device, trainable: false);
+        Checkpoint.LoadAdapters(folder["last"], model, new AdaptedBase("moved", Checkpoint.Sha256(folder["base"]))).Dispose();
+        Assert.Contains(NotTheBase, Assert.Throws<InvalidDataException>(() =>
+            Checkpoint.LoadAdapters(folder["last"], model, new AdaptedBase("another", new string('0', 64)))).Message,
+            StringComparison.Ordinal);
+
+        string Refused(LoraOptions lora, AdaptedBase? origin = null) =>
+            Assert.Throws<InvalidDataException>(() => Resume(lora, origin)).Message;
+
+        TrainerState Resume(LoraOptions lora, AdaptedBase? origin = null)
+        {
+            using Transformer policy = Policy(lora);
+            policy.Base = origin ?? policy.Base;
+            using var optimizer = new AdamW(policy.Parameters, Options.Optimizer);
+            return Checkpoint.Resume(folder["last"], policy, optimizer);
+        }
+    }
+
+    [Fact]
     public void Another_base_under_the_same_name_is_refused_and_so_is_none()
     {
         using (Transformer policy = Policy()) Checkpoint.Save(folder["adapters"], policy, null);
@@ -168,6 +204,7 @@ public sealed class AdapterCheckpointTests : IDisposable
         });
         using Transformer loaded = Checkpoint.LoadModel(folder["peft"], device, trainable: false);
         Assert.True(loaded.HasWeightsOf(policy));
+        Assert.All(LoraOptions.Paths(Config), path => Assert.Equal(lora.ScaleOf(path), loaded.Lora!.ScaleOf(path)));
         Assert.IsType<ByteTokenizer>(Checkpoint.LoadTokenizer(folder["peft"], Checkpoint.LoadConfig(folder["peft"]), out _));
     }
 
@@ -222,10 +259,10 @@ public sealed class AdapterCheckpointTests : IDisposable
             StringComparison.Ordinal);
     }
 
-    private Transformer Policy()
+    private Transformer Policy(LoraOptions? lora = null)
     {
         using Transformer model = Checkpoint.LoadModel(folder["base"], device, trainable: false);
-        Transformer policy = model.Adapted(Lora, seed: 1);
+        Transformer policy = model.Adapted(lora ?? Lora, seed: 1);
         policy.Base = new AdaptedBase(folder["base"], Checkpoint.Sha256(folder["base"]));
         return policy;
     }

@@ -162,6 +162,20 @@ public class PairTests
                 .Select(e => string.Join(',', e.ResponseIds)));
     }
 
+    [Theory]
+    [InlineData(0, 42)]
+    [InlineData(7, 6)]
+    [InlineData(1, 2)]
+    public void A_piece_of_pairs_has_no_more_sequences_than_are_to_be_together_but_one_pair(int together, int sequences)
+    {
+        using Device device = Device.Cpu(1);
+        using Transformer opponent = Toy.Model(device);
+        var options = new SpinOptions { MaxTokens = 6, MicroBatchSize = together };
+        ResponseBatch[] pieces = Pairs.Draw(opponent, Toy.Examples, new BatchOrder(Toy.Examples.Length, seed: 2), 0, 21, options, Toy.End);
+        Assert.Equal(42, pieces.Sum(piece => piece.B));
+        Assert.All(pieces, piece => Assert.Equal(sequences, piece.B));
+    }
+
     [Fact]
     public void Settings_out_of_range_are_refused()
     {

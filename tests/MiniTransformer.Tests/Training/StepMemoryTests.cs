@@ -106,6 +106,36 @@ public class StepMemoryTests
         Assert.InRange(predicted.Parameters, 12 * weights, 12 * weights + 200_000); // three policies, and their rotation tables
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void So_is_that_of_adapters_which_share_their_base_with_or_without_recomputation(bool recompute)
+    {
+        using Device device = Device.Cpu(1);
+        using Transformer model = new Transformer(Config, ParameterSource.Random(device, 1)).Frozen();
+        using Transformer expert = Adapted(2), reference = Adapted(3);
+        int[][] prompts = [.. Enumerable.Range(0, 12).Select(i => Enumerable.Repeat(1, 20 + i).ToArray())];
+        var options = new DprOptions { PromptsPerUpdate = 12, Updates = 1, MaxTokens = 40, Ends = EndTokens.None };
+        StepMemory predicted = StepMemory.OfDpr(expert, [reference], prompts, options);
+
+        using Transformer policy = expert.Clone(trainable: true);
+        policy.Recompute = recompute;
+        using var optimizer = new AdamW(policy.Parameters, options.Optimizer);
+        Assert.Single(DensePathReinforce.Train(policy, new DenseReward(expert, reference), prompts, options, optimizer));
+        Assert.Equal(device.PeakBytes, predicted.Total);
+        long trained = policy.Parameters.Where(p => p.Trainable).Sum(p => (long)p.Shape.Count),
+            frozen = model.Parameters.Sum(p => (long)p.Shape.Count);
+        Assert.Equal((4 * trained, 8 * trained, 4 * frozen), (predicted.Gradients, predicted.Optimizer, predicted.Frozen));
+
+        Transformer Adapted(ulong seed)
+        {
+            using Transformer trainable = model.Adapted(new LoraOptions { Rank = 2 }, seed);
+            Transformer adapted = trainable.Clone();
+            adapted.Recompute = recompute;
+            return adapted;
+        }
+    }
+
     [Fact]
     public void An_update_of_DPR_in_pieces_needs_less()
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -99,11 +100,10 @@ public static class PeftFiles
     public static void Fill(string folder, Transformer model)
     {
         LoraOptions found = Read(folder, model.Config), needed = model.Lora!;
-        if (found.RankStabilised != needed.RankStabilised || found.Alpha != needed.Alpha || found.Rank != needed.Rank)
+        foreach (string path in LoraOptions.Paths(model.Config))
         {
-            throw new InvalidDataException(
-                $"{folder}: its adapters have r = {found.Rank}, alpha = {found.Alpha}; those of the run have r = {needed.Rank}, "
-                + $"alpha = {needed.Alpha}.");
+            if (Has(found, path) is var there && there != Has(needed, path))
+                throw new InvalidDataException($"{folder}: of {path} it has {there}; the run that is resumed has {Has(needed, path)}.");
         }
 
         using SafetensorsReader file = SafetensorsReader.Open(Path.Combine(folder, Weights));
@@ -112,6 +112,11 @@ public static class PeftFiles
             p.Set(Values(file, p.Name, p.Shape)
                 ?? throw new InvalidDataException($"{folder}: {Weights} has no '{Prefix + p.Name}', which the run trains."));
         }
+
+        // By what the settings mean for it: there are several ways to write the same.
+        static string Has(LoraOptions lora, string path) => (lora.Adapts(path)
+            ? string.Create(CultureInfo.InvariantCulture, $"factors with r = {lora.RankOf(path)} and s = {lora.ScaleOf(path)}")
+            : "no factors") + (lora.Trains(path + ".weight") ? " and its own weight, trained" : "");
     }
 
     private static float[]? Values(SafetensorsReader file, string parameter, Shape shape)
